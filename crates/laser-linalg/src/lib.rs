@@ -1,0 +1,27 @@
+//! Singular value decomposition and rank reduction of dense matrices.
+//!
+//! LASER (Sharma, Ash, Misra, arXiv 2312.13558, section 3) replaces a weight matrix W by its best rank-r approximation,
+//! r = floor(rho * min(rows, cols)). [`Svd`] is exact, so that one decomposition serves every rho:
+//!
+//! ```
+//! use laser_linalg::{Matrix, Rho, Svd, rank_for};
+//!
+//! let w = Matrix::new(2, 3, vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0])?;
+//! let svd = Svd::of(&w)?;
+//! let reduced = svd.truncate(rank_for(Rho::new(0.5)?, w.rows(), w.cols()));
+//! assert_eq!((reduced.rows(), reduced.cols()), (2, 3));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod ladder;
+mod matrix;
+mod prune;
+mod rank;
+mod row_blocks;
+mod svd;
+
+pub use matrix::{Matrix, ShapeError};
+pub use prune::magnitude_prune;
+pub use rank::{Rho, RhoError, rank_for};
+pub use row_blocks::truncate_row_blocks;
+pub use svd::{Svd, SvdError};

@@ -1,0 +1,196 @@
+//! The exact thin singular value decomposition W = U S V^T, with fallbacks.
+//!
+//! U is rows x k, V is cols x k, k = min(rows, cols), S = diag(sigma_1 >= ... >= sigma_k >= 0).
+//! Equal input gives bitwise equal output whatever the number of threads.
+
+use std::num::NonZeroUsize;
+use std::ops::Range;
+
+use faer::linalg::matmul::matmul;
+use faer::{Accum, Mat, MatRef, Par};
+use thiserror::Error;
+
+use crate::Matrix;
+use crate::ladder::{LADDER, climb};
+
+/// Into how many parts faer cuts a large product: a constant, as the way that a sum is grouped could depend on it.
+const PARTS: Par = Par::Rayon(NonZeroUsize::new(8).unwrap());
+
+/// A thin singular value decomposition.
+#[derive(Clone, Debug)]
+pub struct Svd {
+    /// rows x k, orthonormal columns.
+    pub(crate) u: Mat<f32>,
+    /// k values, falling.
+    pub(crate) sigma: Vec<f32>,
+    /// cols x k, orthonormal columns.
+    pub(crate) v: Mat<f32>,
+}
+
+/// Why a matrix has no decomposition.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum SvdError {
+    /// An entry is infinite or not a number.
+    #[error("the entry in row {row}, column {col} is not a finite number")]
+    NonFinite {
+        /// Its row, from 0.
+        row: usize,
+        /// Its column, from 0.
+        col: usize,
+    },
+    /// The largest singular value is above the largest f32.
+    #[error("a singular value of the {rows} x {cols} matrix is too large for a 32-bit float")]
+    Overflow {
+        /// Rows of the matrix.
+        rows: usize,
+        /// Columns of the matrix.
+        cols: usize,
+    },
+    /// No method of the ladder gave an answer.
+    #[error("no singular value decomposition of the {rows} x {cols} matrix converged")]
+    NoConvergence {
+        /// Rows of the matrix.
+        rows: usize,
+        /// Columns of the matrix.
+        cols: usize,
+    },
+}
+
+impl SvdError {
+    /// The error of a block of rows as the error of the matrix in which `first` rows lie above the block.
+    pub(crate) fn below(self, first: usize) -> Self {
+        match self {
+            Self::NonFinite { row, col } => Self::NonFinite { row: first + row, col },
+            other => other,
+        }
+    }
+}
+
+impl Svd {
+    /// The decomposition of `matrix`, exact up to f32 rounding.
+    pub fn of(matrix: &Matrix) -> Result<Self, SvdError> {
+        let (rows, cols) = (matrix.rows(), matrix.cols());
+        if let Some(at) = matrix.data().iter().position(|x| !x.is_finite()) {
+            return Err(SvdError::NonFinite { row: at / cols, col: at % cols });
+        }
+        // Squares of the entries must neither overflow nor vanish; a power of two changes no digit.
+        let exponent = largest_exponent(matrix);
+        let scaled = Mat::from_fn(rows, cols, |i, j| times_power_of_two(matrix.view()[(i, j)], -exponent));
+        let mut svd = LADDER
+            .iter()
+            .filter_map(|&rung| climb(rung, scaled.as_ref()))
+            .find(|svd| svd.reproduces(scaled.as_ref()))
+            .ok_or(SvdError::NoConvergence { rows, cols })?;
+        for sigma in &mut svd.sigma {
+            *sigma = times_power_of_two(*sigma, exponent);
+        }
+        if svd.sigma.iter().any(|sigma| !sigma.is_finite()) {
+            return Err(SvdError::Overflow { rows, cols });
+        }
+        Ok(svd)
+    }
+
+    /// sigma_1 >= ... >= sigma_k >= 0, k = min(rows, cols).
+    pub fn singular_values(&self) -> &[f32] {
+        &self.sigma
+    }
+
+    /// The largest rank that a matrix of this shape can have: min(rows, cols).
+    pub fn rank_max(&self) -> usize {
+        self.sigma.len()
+    }
+
+    /// The best approximation of rank at most `rank` (Eckart and Young 1936): the sum over i < rank of
+    /// sigma_i u_i v_i^T, rows x cols. A rank above [`rank_max`](Self::rank_max) gives the whole matrix, up to rounding.
+    pub fn truncate(&self, rank: usize) -> Matrix {
+        self.components(0..rank.min(self.rank_max()))
+    }
+
+    /// What [`truncate`](Self::truncate) removes: the sum over i >= rank of sigma_i u_i v_i^T, rows x cols.
+    pub fn tail(&self, rank: usize) -> Matrix {
+        self.components(rank.min(self.rank_max())..self.rank_max())
+    }
+
+    /// `truncate(rank)` as a product (rows x r) * (r x cols), r = min(rank, rank_max), with sqrt(sigma_i) on both sides.
+    pub fn factors(&self, rank: usize) -> (Matrix, Matrix) {
+        let r = rank.min(self.rank_max());
+        let mut left = Matrix::zeros(self.u.nrows(), r);
+        let mut right = Matrix::zeros(r, self.v.nrows());
+        let (mut left_view, mut right_view) = (left.view_mut(), right.view_mut());
+        for i in 0..r {
+            let root = self.sigma[i].sqrt();
+            for row in 0..self.u.nrows() {
+                left_view[(row, i)] = self.u[(row, i)] * root;
+            }
+            for col in 0..self.v.nrows() {
+                right_view[(i, col)] = self.v[(col, i)] * root;
+            }
+        }
+        (left, right)
+    }
+
+    fn components(&self, range: Range<usize>) -> Matrix {
+        let mut sum = Matrix::zeros(self.u.nrows(), self.v.nrows());
+        let (start, count) = (range.start, range.len());
+        let weighted = Mat::from_fn(self.u.nrows(), count, |row, i| self.u[(row, start + i)] * self.sigma[start + i]);
+        matmul(
+            sum.view_mut(),
+            Accum::Replace,
+            weighted.as_ref(),
+            self.v.as_ref().subcols(start, count).transpose(),
+            1.0,
+            PARTS,
+        );
+        sum
+    }
+
+    /// Whether U S V^T acts on a vector of signs, and weighs in the Frobenius norm, as `matrix` does: a check in
+    /// O(rows * cols) that finds an answer which a rung took for converged and is not.
+    pub(crate) fn reproduces(&self, matrix: MatRef<'_, f32>) -> bool {
+        let (rows, cols) = (matrix.nrows(), matrix.ncols());
+        // For signs x drawn at random the mean of ||E x||^2 is ||E||_F^2.
+        let sign = |j: usize| {
+            let hash = (j as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            if hash.count_ones().is_multiple_of(2) { 1.0 } else { -1.0 }
+        };
+        let mut residual = vec![0.0_f64; rows];
+        let mut squares = 0.0_f64;
+        for j in 0..cols {
+            for (i, r) in residual.iter_mut().enumerate() {
+                let x = f64::from(matrix[(i, j)]);
+                *r += sign(j) * x;
+                squares += x * x;
+            }
+        }
+        for (k, &sigma) in self.sigma.iter().enumerate() {
+            let projection: f64 = (0..cols).map(|j| sign(j) * f64::from(self.v[(j, k)])).sum();
+            let weight = f64::from(sigma) * projection;
+            for (i, r) in residual.iter_mut().enumerate() {
+                *r -= weight * f64::from(self.u[(i, k)]);
+            }
+        }
+        let norm = squares.sqrt();
+        let error = residual.iter().map(|r| r * r).sum::<f64>().sqrt();
+        let sigmas = self.sigma.iter().map(|&s| f64::from(s) * f64::from(s));
+        let tolerance = 16.0 * f64::from(f32::EPSILON) * (rows.max(cols) as f64).sqrt() * norm;
+        // NaN fails each comparison.
+        self.sigma.windows(2).all(|pair| pair[0] >= pair[1])
+            && error <= tolerance
+            && (sigmas.sum::<f64>().sqrt() - norm).abs() <= tolerance
+    }
+}
+
+/// The e with 2^e <= max |entry| < 2^(e + 1); 0 for a zero or empty matrix.
+fn largest_exponent(matrix: &Matrix) -> i32 {
+    let largest = matrix.data().iter().fold(0.0_f32, |max, x| max.max(x.abs()));
+    if largest == 0.0 {
+        0
+    } else {
+        // Every f32, subnormal ones too, is a normal f64.
+        ((f64::from(largest).to_bits() >> 52) as i32) - 1023
+    }
+}
+
+fn times_power_of_two(x: f32, exponent: i32) -> f32 {
+    (f64::from(x) * 2.0_f64.powi(exponent)) as f32
+}

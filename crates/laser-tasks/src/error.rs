@@ -1,0 +1,297 @@
+//! Everything that can be wrong with a task. Every message is one line: where: what: what to do.
+
+/// A task that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    /// Neither a built-in name nor a task file's name.
+    #[error("{}: no such task: give a .jsonl, .yaml or .yml file, or a built-in task ({builtins})", plain(spec))]
+    Unknown {
+        /// What was asked for.
+        spec: String,
+        /// The built-in names, with commas.
+        builtins: String,
+    },
+    /// A file could not be read.
+    #[error("{}: {source}: check the path and its permissions", plain(file))]
+    Read {
+        /// The file.
+        file: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// One row of a data file is wrong.
+    #[error("{}:{line}: {problem}", plain(file))]
+    Row {
+        /// The data file.
+        file: String,
+        /// Its line, from 1.
+        line: usize,
+        /// What is wrong.
+        problem: RowError,
+    },
+    /// A YAML file is wrong.
+    #[error("{}: {problem}", match line {
+        Some(line) => format!("{}:{line}", plain(file)),
+        None => plain(file),
+    })]
+    Yaml {
+        /// The YAML file.
+        file: String,
+        /// Its line, from 1, where it is known.
+        line: Option<usize>,
+        /// What is wrong.
+        problem: YamlError,
+    },
+    /// No example at all.
+    #[error("{}: no examples: write at least one row, a JSON object on one line", plain(file))]
+    Empty {
+        /// The file or task.
+        file: String,
+    },
+    /// Two examples given to [`crate::Task::new`] share an id.
+    #[error("{}: the id {} is there twice: give every example its own", plain(task), quoted(id))]
+    DuplicateId {
+        /// The task.
+        task: String,
+        /// The id.
+        id: String,
+    },
+    /// A limit so small that no whole group fits.
+    #[error("{}: a limit of {limit} holds no whole group of examples: use at least {smallest}", plain(task))]
+    Limit {
+        /// The task.
+        task: String,
+        /// The limit asked for, in examples.
+        limit: usize,
+        /// The size of the smallest group, in examples.
+        smallest: usize,
+    },
+    /// Too few examples for a validation and a test part.
+    #[error(
+        "{}: cannot be split into validation and test: it has {found} of the at least 2 {unit} needed: add some",
+        plain(task)
+    )]
+    TooSmallToSplit {
+        /// The task.
+        task: String,
+        /// What is counted: examples or groups of examples.
+        unit: &'static str,
+        /// How many there are.
+        found: usize,
+    },
+    /// A validation fraction outside (0, 1).
+    #[error("a validation fraction of {0} leaves a part empty: use one between 0 and 1, such as 0.2")]
+    Fraction(f64),
+}
+
+/// What is wrong with one row of a data file.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum RowError {
+    /// Not UTF-8.
+    #[error("invalid UTF-8: save the file as UTF-8")]
+    Utf8,
+    /// Not JSON.
+    #[error("invalid JSON at column {column}: {what}: write one JSON object on each line")]
+    Json {
+        /// The column, from 1, in bytes.
+        column: usize,
+        /// What the JSON parser says.
+        what: String,
+    },
+    /// JSON, but not an object with each key once.
+    #[error("{what}: write one JSON object on each line, each key once")]
+    NotAnObject {
+        /// What the JSON parser says.
+        what: String,
+    },
+    /// A key that means nothing here.
+    #[error("unknown key {}: use prompt, answer, answers, choices, id or group", quoted(key))]
+    UnknownKey {
+        /// The key.
+        key: String,
+    },
+    /// A key that is needed.
+    #[error("no {}: add it to the row", quoted(key))]
+    MissingKey {
+        /// The key.
+        key: String,
+    },
+    /// Two keys that exclude each other.
+    #[error("`{first}` and `{second}` together: keep one of them")]
+    Exclusive {
+        /// One key.
+        first: &'static str,
+        /// The other.
+        second: &'static str,
+    },
+    /// A value of the wrong type.
+    #[error("{} is {found}: write {expected}", quoted(key))]
+    WrongType {
+        /// The key.
+        key: String,
+        /// What it should be.
+        expected: &'static str,
+        /// What it is.
+        found: &'static str,
+    },
+    /// A text of nothing but whitespace.
+    #[error("the {what} is empty: write some text or leave the row out")]
+    Empty {
+        /// Which text.
+        what: &'static str,
+    },
+    /// No answers in a list of answers.
+    #[error("the list of answers is empty: write at least one answer or leave the row out")]
+    NoAnswers,
+    /// Fewer than two choices.
+    #[error("too few choices ({found}): write at least 2")]
+    FewChoices {
+        /// How many there are.
+        found: usize,
+    },
+    /// A choice that occurs twice.
+    #[error("the choice {} is there twice: make the choices differ", quoted(choice))]
+    SameChoice {
+        /// The choice.
+        choice: String,
+    },
+    /// An answer that is no choice.
+    #[error("the answer {} is not among the {choices} choices: write one of them, or its index from 0", quoted(answer))]
+    NotAChoice {
+        /// The answer.
+        answer: String,
+        /// How many choices there are.
+        choices: usize,
+    },
+    /// An index past the last choice.
+    #[error("the answer is choice {index} of {choices} choices: write an index from 0 to {}", choices - 1)]
+    NoSuchChoice {
+        /// The index.
+        index: String,
+        /// How many choices there are; at least 2.
+        choices: usize,
+    },
+    /// A rendered answer that is a choice and, read as an index, another choice.
+    #[error(
+        "the answer {} is a choice and also the index of another one: name the bare field in doc_to_target to mean the choice",
+        quoted(answer)
+    )]
+    Ambiguous {
+        /// The answer.
+        answer: String,
+    },
+    /// An id that an earlier row has.
+    #[error("the id {} is already on line {first}: give every row its own", quoted(id))]
+    DuplicateId {
+        /// The id.
+        id: String,
+        /// The earlier line, from 1.
+        first: usize,
+    },
+    /// A template names what the row does not have.
+    #[error("{key}: the template uses {names}, which the row does not have: add it or test it with `is defined`")]
+    Undefined {
+        /// The YAML key of the template.
+        key: &'static str,
+        /// The names, with commas.
+        names: String,
+    },
+    /// A template that cannot be rendered.
+    #[error("{key}: {what}: correct the template")]
+    Template {
+        /// The YAML key of the template.
+        key: &'static str,
+        /// What the template engine says.
+        what: String,
+    },
+}
+
+/// What is wrong with a YAML task file itself.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum YamlError {
+    /// Not UTF-8.
+    #[error("invalid UTF-8: save the file as UTF-8")]
+    Utf8,
+    /// Not YAML, an unknown key, or a value of the wrong type.
+    #[error("{what}: correct it or take it out")]
+    Parse {
+        /// What the YAML parser says; it names the key.
+        what: String,
+    },
+    /// A tag such as `!function`.
+    #[error("`{key}`: `{tag}` is not supported: {}", if tag == "!function" {
+        "it would run a Python program; write a Jinja template"
+    } else {
+        "take the tag out"
+    })]
+    Tag {
+        /// The key whose value has the tag.
+        key: String,
+        /// The tag.
+        tag: String,
+    },
+    /// A key that is needed.
+    #[error("no `{key}`: {help}")]
+    Missing {
+        /// The key.
+        key: &'static str,
+        /// What to do.
+        help: &'static str,
+    },
+    /// A known key with a value that is not supported.
+    #[error("`{key}: {}` is not supported: {help}", plain(value))]
+    Unsupported {
+        /// The key.
+        key: String,
+        /// Its value.
+        value: String,
+        /// What to do.
+        help: String,
+    },
+    /// A text that is neither a template nor a field.
+    #[error(
+        "`{key}`: {} is neither a field of the data nor a template: write a field's name or use {{{{ }}}}",
+        quoted(text)
+    )]
+    NoField {
+        /// The key.
+        key: &'static str,
+        /// Its text.
+        text: String,
+    },
+    /// A template that does not compile.
+    #[error("`{key}`: {what}: correct the template")]
+    Template {
+        /// The key.
+        key: &'static str,
+        /// What the template engine says.
+        what: String,
+    },
+}
+
+/// `text` between backticks, on one line and not too long for it.
+pub(crate) fn quoted(text: &str) -> String {
+    format!("`{}`", one_line(text, 120))
+}
+
+/// `text`, such as a path or a parser's message, on one line.
+pub(crate) fn plain(text: &str) -> String {
+    one_line(text, 600)
+}
+
+/// The first `longest` characters of `text`, with control characters escaped.
+fn one_line(text: &str, longest: usize) -> String {
+    let mut line = String::new();
+    for (i, c) in text.chars().enumerate() {
+        if i == longest {
+            line.push_str("...");
+            break;
+        }
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
+}
