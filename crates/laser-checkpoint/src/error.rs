@@ -1,0 +1,214 @@
+//! What can go wrong with weights on disk. Each message is one line: what, why, what to do.
+
+use std::{fmt, io, path::PathBuf};
+
+use crate::{Precision, matrix_kind::MatrixKind};
+
+/// A result of this crate.
+pub type Result<T> = std::result::Result<T, CheckpointError>;
+
+/// Every failure of this crate.
+///
+/// Names that come from a file are shown with escapes, so that no file can break a message into lines.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    // Files.
+    /// The operating system refused.
+    #[error("cannot {action} {path}: {cause}")]
+    Io {
+        /// What was tried: `open`, `read`, `write` ...
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's own words.
+        cause: io::Error,
+    },
+    /// The path is no checkpoint.
+    #[error("{path} is no checkpoint: {why}")]
+    NotACheckpoint {
+        /// What was to be opened.
+        path: PathBuf,
+        /// What was looked for.
+        why: String,
+    },
+    /// A file's bytes contradict its format.
+    #[error("{path} is damaged: {why}: fetch the file again")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The contradiction.
+        why: String,
+    },
+    /// The file is sound, but of a kind that is not read.
+    #[error("{path} cannot be read: {why}")]
+    NotRead {
+        /// The file.
+        path: PathBuf,
+        /// What it is, and what to do instead.
+        why: String,
+    },
+
+    // Architecture and configuration.
+    /// An architecture table is wrong.
+    #[error("architecture table {table}: {why}")]
+    Table {
+        /// Its name.
+        table: String,
+        /// What is wrong in it.
+        why: String,
+    },
+    /// No table for this `model_type` or `general.architecture`.
+    #[error("{path}: unknown {key} {found:?}: the known ones are {}", .known.join(", "))]
+    UnknownArchitecture {
+        /// The file that says so.
+        path: PathBuf,
+        /// `model_type` or `general.architecture`.
+        key: &'static str,
+        /// Its value.
+        found: String,
+        /// The values that have a table.
+        known: Vec<String>,
+    },
+    /// A configuration key is missing or has a value that cannot be.
+    #[error("{path}: {key}: {why}")]
+    Config {
+        /// The configuration's file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The configuration asks for something that this version would compute wrongly.
+    #[error("{path}: {key} is {found}, which this version does not support: {why}")]
+    Unsupported {
+        /// The configuration's file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// Its value.
+        found: String,
+        /// Why it matters.
+        why: String,
+    },
+
+    // Tensors.
+    /// A tensor that the architecture needs is not there.
+    #[error("tensor {tensor:?} is missing in {path}: the file is incomplete or of another architecture")]
+    MissingTensor {
+        /// Its name.
+        tensor: String,
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// A tensor's shape contradicts the configuration.
+    #[error(
+        "tensor {tensor:?} in {path} is {}, but the configuration implies {}: config and weights are not of one model",
+        Shape(.found), Shape(.expected)
+    )]
+    WrongShape {
+        /// Its name.
+        tensor: String,
+        /// Its file.
+        path: PathBuf,
+        /// What the configuration implies.
+        expected: Vec<usize>,
+        /// What the file says.
+        found: Vec<usize>,
+    },
+    /// A tensor is stored in a type that cannot be read.
+    #[error("tensor {tensor:?} in {path} has type {found}: the types that can be read are {}", Precision::names())]
+    UnknownTensorType {
+        /// Its name.
+        tensor: String,
+        /// Its file.
+        path: PathBuf,
+        /// The type, by name or number.
+        found: String,
+    },
+    /// A weight is NaN or infinite.
+    #[error("tensor {tensor:?} in {path} is not finite at element {index}: the file is damaged, fetch it again")]
+    NotFinite {
+        /// Its name.
+        tensor: String,
+        /// Its file.
+        path: PathBuf,
+        /// Row-major position of the first such element.
+        index: usize,
+    },
+    /// No such layer.
+    #[error("layer {layer} is out of range: the model has layers 0 to {last} (or -{count} to -1)", last = .count.saturating_sub(1))]
+    LayerOutOfRange {
+        /// What was asked for; negative ones count from the end.
+        layer: i64,
+        /// The number of layers.
+        count: usize,
+    },
+
+    // Interventions.
+    /// A text is no intervention.
+    #[error("{text:?} is no reduction: {why}")]
+    Intervention {
+        /// The text.
+        text: String,
+        /// What is wrong, and what is right.
+        why: String,
+    },
+    /// A name is no matrix kind and no group.
+    #[error(
+        "unknown matrix {found:?}: the matrices are {}; groups are {}",
+        MatrixKind::names(), MatrixKind::GROUPS.join(", ")
+    )]
+    UnknownMatrix {
+        /// The name.
+        found: String,
+    },
+    /// Two edits of one matrix.
+    #[error("{layer}.{matrix} is edited twice: give one reduction for each matrix")]
+    EditedTwice {
+        /// The layer.
+        layer: usize,
+        /// The matrix.
+        matrix: MatrixKind,
+    },
+    /// An edit does not fit its matrix.
+    #[error("cannot apply {intervention}: {why}")]
+    Edit {
+        /// The intervention's text.
+        intervention: String,
+        /// What is wrong.
+        why: String,
+    },
+
+    // Writing.
+    /// The place to write to is taken or may not be replaced.
+    #[error("will not write {path}: {why}")]
+    Refused {
+        /// The place.
+        path: PathBuf,
+        /// Why, and what to do.
+        why: String,
+    },
+    /// A value does not fit the type to be written.
+    #[error("tensor {tensor:?} cannot be written as {precision}: element {index} is {value}, beyond its range")]
+    Overflow {
+        /// Its name.
+        tensor: String,
+        /// The type to be written.
+        precision: Precision,
+        /// Row-major position.
+        index: usize,
+        /// The value.
+        value: f32,
+    },
+}
+
+/// `[rows, cols]`, for messages.
+struct Shape<'a>(&'a [usize]);
+
+impl fmt::Display for Shape<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sizes: Vec<String> = self.0.iter().map(usize::to_string).collect();
+        write!(f, "[{}]", sizes.join(", "))
+    }
+}

@@ -1,0 +1,34 @@
+//! Weights on disk: architecture tables, safetensors and GGUF reading, interventions, writing.
+//!
+//! [`Checkpoint::open`] takes a Hugging Face folder or a GGUF file, checks it against its family's table
+//! ([`Architecture`]) and hands out one tensor at a time. [`Intervention`] is one edit of one matrix. There is no forward pass here.
+
+mod architecture;
+mod checkpoint;
+mod config;
+mod error;
+mod files;
+mod gguf;
+mod gguf_vocabulary;
+mod gguf_write;
+mod hf_config;
+mod intervention;
+mod mapped;
+mod matrix_kind;
+mod precision;
+mod role;
+mod safetensors_files;
+mod staging;
+mod write;
+
+pub use architecture::{Activation, Architecture, Norm, Rotary};
+pub use checkpoint::{Checkpoint, TokenizerSource};
+pub use config::Config;
+pub use error::{CheckpointError, Result};
+pub use files::FileHash;
+pub use gguf_vocabulary::GgufVocabulary;
+pub use gguf_write::{GgufValue, GgufWriter};
+pub use intervention::{Edit, EditableMatrix, Intervention, InterventionSpec, Layers};
+pub use matrix_kind::MatrixKind;
+pub use precision::Precision;
+pub use write::{EditRecord, WriteOptions, write_huggingface};

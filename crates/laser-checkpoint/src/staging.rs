@@ -1,0 +1,126 @@
+//! A folder that appears at its place only when it is complete.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use tempfile::TempDir;
+
+use crate::{CheckpointError, Result};
+
+/// The file by which a folder shows that this program wrote it and may replace it.
+pub(crate) const RECORD: &str = "laser.json";
+
+/// A temporary folder beside its place, removed again unless it is put there.
+pub(crate) struct Staging {
+    folder: TempDir,
+    parent: PathBuf,
+    place: PathBuf,
+    replaces: bool,
+}
+
+impl Staging {
+    /// Checks that `out` may be written, given that `source` is being read, and makes the temporary folder.
+    pub(crate) fn begin(out: &Path, source: &Path, force: bool) -> Result<Self> {
+        let refused = |why: String| CheckpointError::Refused { path: out.to_owned(), why };
+        let name = out.file_name().ok_or_else(|| refused("it is no name for a new folder".to_owned()))?;
+        let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let parent = parent.canonicalize().map_err(|cause| {
+            refused(format!("the folder {} cannot be used: {cause}: make it first", parent.display()))
+        })?;
+        let place = parent.join(name);
+        let replaces = match fs::symlink_metadata(&place) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            Err(cause) => return Err(CheckpointError::Io { action: "look at", path: place, cause }),
+            Ok(found) => {
+                if !found.is_dir() {
+                    return Err(refused("there is something that is not a folder: choose another place".to_owned()));
+                }
+                if !force {
+                    return Err(refused("it exists: choose another place, or force its replacement".to_owned()));
+                }
+                check_replaceable(&place, source).map_err(refused)?;
+                true
+            }
+        };
+        let mut builder = tempfile::Builder::new();
+        let prefix = format!(".{}.", name.to_string_lossy());
+        builder.prefix(&prefix).suffix(".partial");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            // The user's umask decides, as for any other folder, and not the privacy of temporary ones.
+            builder.permissions(fs::Permissions::from_mode(0o777));
+        }
+        let folder = builder.tempdir_in(&parent).map_err(|cause| CheckpointError::Io {
+            action: "write into",
+            path: parent.clone(),
+            cause,
+        })?;
+        Ok(Self { folder, parent, place, replaces })
+    }
+
+    /// The temporary folder.
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Makes one file of the folder, flushed to the disk.
+    pub(crate) fn file(&self, name: &str, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+        // Errors name the place that the user asked for.
+        let failed = |cause| CheckpointError::Io { action: "write", path: self.place.join(name), cause };
+        let file = File::create_new(self.path().join(name)).map_err(failed)?;
+        let mut buffered = io::BufWriter::with_capacity(1 << 20, file);
+        write(&mut buffered)?;
+        let file = buffered.into_inner().map_err(|error| failed(error.into_error()))?;
+        file.sync_all().map_err(failed)
+    }
+
+    /// Where a file will be, for messages.
+    pub(crate) fn place_of(&self, name: &str) -> PathBuf {
+        self.place.join(name)
+    }
+
+    /// Puts the folder at its place; one that it replaces is removed after that.
+    pub(crate) fn finish(self) -> Result<()> {
+        let failed = |cause| CheckpointError::Io { action: "write", path: self.place.clone(), cause };
+        sync_folder(self.folder.path()).map_err(failed)?;
+        if self.replaces {
+            let aside = tempfile::Builder::new().prefix(".").suffix(".old").tempdir_in(&self.parent).map_err(failed)?;
+            let old = aside.path().join("old");
+            fs::rename(&self.place, &old).map_err(failed)?;
+            if let Err(error) = fs::rename(self.folder.path(), &self.place) {
+                if fs::rename(&old, &self.place).is_err() {
+                    // Better a strange name than a lost folder.
+                    let _ = aside.keep();
+                }
+                return Err(failed(error));
+            }
+        } else {
+            fs::rename(self.folder.path(), &self.place).map_err(failed)?;
+        }
+        let _ = self.folder.keep();
+        sync_folder(&self.parent).map_err(|cause| CheckpointError::Io { action: "write", path: self.place, cause })
+    }
+}
+
+fn check_replaceable(place: &Path, source: &Path) -> std::result::Result<(), String> {
+    let same = |error: io::Error| error.to_string();
+    let source = source.canonicalize().map_err(same)?;
+    if source.starts_with(place.canonicalize().map_err(same)?) {
+        return Err("the model that is being read lies there: choose another place".to_owned());
+    }
+    let empty = fs::read_dir(place).map_err(same)?.next().is_none();
+    if !empty && !place.join(RECORD).is_file() {
+        return Err(format!(
+            "it has no {RECORD}, so this program did not write it: remove it yourself or choose another place"
+        ));
+    }
+    Ok(())
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+}

@@ -1,0 +1,189 @@
+//! Damaged files: each is refused in one line or opens as a checkpoint; nothing panics, nothing allocates what a header claims.
+#![allow(missing_docs)]
+
+mod common;
+
+use std::{
+    fs::{self, OpenOptions},
+    io::{Seek, SeekFrom, Write},
+    path::Path,
+};
+
+use common::{copy_of, error_of, fixture, gguf_of, open_and_read, save};
+use laser_checkpoint::{Checkpoint, GgufValue, GgufWriter};
+
+fn overwrite(path: &Path, at: usize, bytes: &[u8]) {
+    let mut file = OpenOptions::new().write(true).open(path).unwrap();
+    file.seek(SeekFrom::Start(at as u64)).unwrap();
+    file.write_all(bytes).unwrap();
+}
+
+/// Changes each of the first `count` bytes of `file` in turn, and opens `checkpoint`. Gives how often that failed.
+fn flip_each(file: &Path, checkpoint: &Path, count: usize) -> usize {
+    let original = fs::read(file).unwrap();
+    let mut failures = 0;
+    for (at, &byte) in original.iter().enumerate().take(count) {
+        for mask in [1 << (at % 8), 0xff] {
+            overwrite(file, at, &[byte ^ mask]);
+            failures += usize::from(open_and_read(checkpoint).is_err());
+        }
+        overwrite(file, at, &[byte]);
+    }
+    failures
+}
+
+fn truncate_often(file: &Path, checkpoint: &Path) {
+    let original = fs::read(file).unwrap();
+    for part in 0..40 {
+        fs::write(file, &original[..original.len() * part / 40]).unwrap();
+        error_of(checkpoint);
+    }
+    fs::write(file, &original[..original.len() - 1]).unwrap();
+    error_of(checkpoint);
+}
+
+#[test]
+fn a_truncated_safetensors_is_refused() {
+    let folder = copy_of("llama");
+    truncate_often(&folder.path().join("model.safetensors"), folder.path());
+}
+
+#[test]
+fn a_flipped_safetensors_header_never_panics() {
+    let folder = copy_of("qwen2");
+    let file = folder.path().join("model.safetensors");
+    let header = 8 + u64::from_le_bytes(fs::read(&file).unwrap()[..8].try_into().unwrap()) as usize;
+    assert!(flip_each(&file, folder.path(), header) > header);
+}
+
+#[test]
+fn a_truncated_gguf_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = save(&gguf_of(&Checkpoint::open(&fixture("llama")).unwrap()), folder.path());
+    truncate_often(&path, &path);
+}
+
+#[test]
+fn a_flipped_gguf_header_never_panics() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = save(&gguf_of(&Checkpoint::open(&fixture("qwen2")).unwrap()), folder.path());
+    let bytes = fs::read(&path).unwrap();
+    let last = b"blk.2.ffn_down.weight";
+    let header = bytes.windows(last.len()).position(|window| window == last).unwrap() + last.len() + 32;
+    assert!(flip_each(&path, &path, header) > header);
+}
+
+#[test]
+fn a_flipped_exponent_is_named() {
+    let folder = copy_of("llama");
+    let file = folder.path().join("model.safetensors");
+    let length = fs::metadata(&file).unwrap().len() as usize;
+    // The last tensor is the final norm; its third value from the end becomes infinite.
+    overwrite(&file, length - 12, &f32::INFINITY.to_le_bytes());
+    let error = error_of(folder.path());
+    assert!(error.contains("\"model.norm.weight\"") && error.contains("not finite at element 45"), "{error}");
+}
+
+#[test]
+fn a_safetensors_header_that_claims_2_to_the_60_is_refused() {
+    let folder = copy_of("llama");
+    let file = folder.path().join("model.safetensors");
+    let size = 1_u64 << 60;
+    for header in [
+        format!(r#"{{"lm_head.weight":{{"dtype":"F32","shape":[{size}],"data_offsets":[0,{}]}}}}"#, size * 4),
+        format!(r#"{{"lm_head.weight":{{"dtype":"F32","shape":[{size},{size}],"data_offsets":[0,16]}}}}"#),
+        format!(r#"{{"lm_head.weight":{{"dtype":"F32","shape":[{size}],"data_offsets":[0,16]}}}}"#),
+    ] {
+        let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(header.as_bytes());
+        bytes.extend([0; 16]);
+        fs::write(&file, bytes).unwrap();
+        assert!(error_of(folder.path()).contains("is damaged"));
+    }
+    fs::write(&file, size.to_le_bytes()).unwrap();
+    assert!(error_of(folder.path()).contains("is damaged"));
+}
+
+#[test]
+fn gguf_counts_of_2_to_the_60_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    let size = (1_u64 << 60).to_le_bytes();
+    let mut counts = b"GGUF\x03\0\0\0".to_vec();
+    let mut no_tensors = [counts.clone(), vec![0; 8]].concat();
+    counts.extend(size);
+    counts.extend([0; 8]);
+    no_tensors.extend(size);
+    // One metadata entry "k" that is a text, or an array of bytes or texts, of 2^60.
+    let entry = |kind: &[u32]| {
+        let mut bytes = b"GGUF\x03\0\0\0".to_vec();
+        bytes.extend(0_u64.to_le_bytes());
+        bytes.extend(1_u64.to_le_bytes());
+        bytes.extend(1_u64.to_le_bytes());
+        bytes.push(b'k');
+        bytes.extend(kind.iter().flat_map(|word| word.to_le_bytes()));
+        bytes.extend(size);
+        bytes
+    };
+    let nested: Vec<u32> = [9].into_iter().chain([9, 1, 0].into_iter().cycle().take(300)).collect();
+    for bytes in [counts, no_tensors, entry(&[8]), entry(&[9, 0]), entry(&[9, 8]), entry(&nested), entry(&[77])] {
+        fs::write(&path, bytes).unwrap();
+        assert!(error_of(&path).contains("is damaged"));
+    }
+    for shape in [vec![1 << 60], vec![1 << 60, 1 << 60], vec![1 << 31, 1 << 31]] {
+        let mut gguf = GgufWriter::new();
+        gguf.metadata("general.architecture", GgufValue::Text("llama".into()));
+        gguf.floats("token_embd.weight", &[4], &[0.0; 4]);
+        gguf.tensor("output.weight", &shape, laser_checkpoint::Precision::F32, vec![]);
+        assert!(error_of(&save(&gguf, folder.path())).contains("more than the file holds"));
+    }
+    for (bytes, expected) in [
+        (&b"GGML\x03\0\0\0"[..], "letters GGUF"),
+        (b"GGUF\x01\0\0\0", "version 1"),
+        (b"GGUF\0\0\0\x03", "big-endian"),
+        (b"GGUF\x04\0\0\0", "version 4"),
+    ] {
+        fs::write(&path, bytes).unwrap();
+        assert!(error_of(&path).contains(expected));
+    }
+}
+
+#[test]
+fn gguf_tensors_may_not_overlap_or_come_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut gguf = GgufWriter::new();
+    gguf.floats("a", &[8], &[0.0; 8]).floats("b", &[8], &[0.0; 8]);
+    let path = save(&gguf, folder.path());
+    let bytes = fs::read(&path).unwrap();
+    let name = bytes.windows(9).position(|window| window == b"\x01\0\0\0\0\0\0\0b").unwrap();
+    overwrite(&path, name + 8, b"a");
+    assert!(error_of(&path).contains("\"a\" comes twice"));
+    overwrite(&path, name + 8, b"b");
+    overwrite(&path, name + 9 + 4 + 8 + 4, &[0; 8]);
+    assert!(error_of(&path).contains("overlap"));
+}
+
+#[test]
+fn an_index_must_be_true() {
+    let folder = copy_of("llama");
+    let path = |name: &str| folder.path().join(name);
+    fs::rename(path("model.safetensors"), path("a.safetensors")).unwrap();
+    let index = |entries: &str| fs::write(path("model.safetensors.index.json"), entries).unwrap();
+    for (entries, expected) in [
+        ("{", "no JSON"),
+        ("{}", "weight_map"),
+        (r#"{"weight_map": {"model.norm.weight": "b.safetensors"}}"#, "shard \"b.safetensors\" is missing"),
+        (r#"{"weight_map": {"nothing": "a.safetensors"}}"#, "does not have it"),
+        (r#"{"weight_map": {"model.norm.weight": "../a.safetensors"}}"#, "no plain file name"),
+        (r#"{"weight_map": {"model.norm.weight": ".."}}"#, "no plain file name"),
+    ] {
+        index(entries);
+        let error = error_of(folder.path());
+        assert!(error.contains(expected), "{entries}: {error}");
+    }
+    index(r#"{"weight_map": {"model.norm.weight": "a.safetensors"}}"#);
+    open_and_read(folder.path()).unwrap();
+    fs::copy(path("a.safetensors"), path("b.safetensors")).unwrap();
+    index(r#"{"weight_map": {"model.norm.weight": "a.safetensors", "lm_head.weight": "b.safetensors"}}"#);
+    assert!(error_of(folder.path()).contains("another shard"));
+}

@@ -1,0 +1,208 @@
+//! Opening checkpoints: what is read, and what is refused in one line.
+#![allow(missing_docs)]
+
+mod common;
+
+use std::fs;
+
+use common::{FAMILIES, copy_of, error_of, fixture, gguf_metadata, gguf_of, save, set_config};
+use laser_checkpoint::{Architecture, Checkpoint, GgufValue, MatrixKind, Precision, TokenizerSource};
+use serde_json::json;
+
+#[test]
+fn every_embedded_table_is_read() {
+    let families = Architecture::embedded().unwrap();
+    assert_eq!(families.iter().map(|family| family.family.as_str()).collect::<Vec<_>>(), FAMILIES);
+}
+
+#[test]
+fn a_misspelt_key_of_a_table_is_named_with_its_line() {
+    let text = include_str!("../../../architectures/llama.toml").replace("rotary = ", "rottary = ");
+    let error = Architecture::from_toml("mine.toml", &text).unwrap_err().to_string();
+    assert!(error.contains("mine.toml") && error.contains("rottary") && error.contains("line 9"), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
+}
+
+#[test]
+fn fixtures_open() {
+    for family in FAMILIES {
+        let checkpoint = Checkpoint::open(&fixture(family)).unwrap();
+        let config = checkpoint.config();
+        assert_eq!(checkpoint.architecture().family, family);
+        assert_eq!((config.vocab_size, config.hidden_size, config.intermediate_size), (400, 48, 96));
+        assert_eq!((config.layers, config.heads, config.head_dim), (3, 4, 12));
+        assert_eq!(config.kv_heads, if family == "mistral" { 1 } else { 2 });
+        assert_eq!((config.norm_eps, config.rope_theta, config.context_length), (1e-6, 10000.0, 128));
+        assert_eq!((config.bos_token_id, config.eos_token_ids.as_slice()), (Some(1), [2].as_slice()));
+        assert_eq!(config.window(2), None);
+        assert_eq!(config.tied_head, family == "qwen2");
+        assert_eq!(checkpoint.head().unwrap().is_none(), config.tied_head);
+        for kind in MatrixKind::ALL {
+            let matrix = checkpoint.matrix(2, kind).unwrap();
+            assert_eq!((matrix.rows(), matrix.cols()), kind.shape(config));
+            let has_bias =
+                family == "qwen2" && [MatrixKind::QProj, MatrixKind::KProj, MatrixKind::VProj].contains(&kind);
+            assert_eq!(checkpoint.bias(2, kind).unwrap().map(|bias| bias.len()), has_bias.then_some(matrix.rows()));
+            assert_eq!(checkpoint.precision(2, kind).unwrap(), Precision::F32);
+        }
+        assert!(matches!(checkpoint.tokenizer_source().unwrap(), TokenizerSource::Json { config: Some(_), .. }));
+    }
+}
+
+#[test]
+fn a_fingerprint_is_the_sha256_of_each_file() {
+    let hashes = Checkpoint::open(&fixture("llama")).unwrap().fingerprint().unwrap();
+    let names: Vec<&str> = hashes.iter().map(|hash| hash.name.as_str()).collect();
+    assert_eq!(names, ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]);
+    let folder = copy_of("llama");
+    fs::write(folder.path().join("tokenizer.json"), "abc").unwrap();
+    let hashes = Checkpoint::open(folder.path()).unwrap().fingerprint().unwrap();
+    // FIPS 180-2, appendix B.1.
+    assert_eq!(hashes[2].sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    assert_eq!(hashes[2].bytes, 3);
+}
+
+#[test]
+fn a_layer_that_is_not_there_is_refused() {
+    let checkpoint = Checkpoint::open(&fixture("llama")).unwrap();
+    let error = checkpoint.matrix(99, MatrixKind::FcIn).unwrap_err().to_string();
+    assert_eq!(error, "layer 99 is out of range: the model has layers 0 to 2 (or -3 to -1)");
+}
+
+/// The config key, its value, and what the message must say.
+#[test]
+fn what_would_be_computed_wrongly_is_refused() {
+    let cases = [
+        (
+            "llama",
+            "model_type",
+            json!("mamba"),
+            "unknown model_type \"mamba\": the known ones are llama, mistral, qwen2",
+        ),
+        ("llama", "model_type", json!("two\nlines"), "two\\nlines"),
+        ("llama", "rope_scaling", json!({"type": "linear", "factor": 2.0}), "rope_scaling is \"linear\""),
+        ("llama", "rope_scaling", json!({"rope_type": "llama3", "factor": 8.0}), "rope_scaling is \"llama3\""),
+        ("llama", "rope_scaling", json!({"factor": 8.0}), "rope_scaling"),
+        ("llama", "rope_parameters", json!({"rope_type": "yarn", "rope_theta": 1e4}), "yarn"),
+        ("llama", "hidden_act", json!("gelu"), "hidden_act is \"gelu\""),
+        ("llama", "partial_rotary_factor", json!(0.5), "partial_rotary_factor is 0.5"),
+        ("llama", "quantization_config", json!({"bits": 4}), "quantization_config"),
+        ("llama", "architectures", json!(["LlamaForSequenceClassification"]), "LlamaForSequenceClassification"),
+        ("llama", "hidden_size", json!(0), "must be from 1"),
+        ("llama", "hidden_size", json!(-48), "expected a whole number"),
+        ("llama", "hidden_size", json!("48"), "expected a whole number"),
+        ("llama", "hidden_size", serde_json::Value::Null, "hidden_size: it is missing"),
+        ("llama", "hidden_size", json!(1_u64 << 60), "must be from 1"),
+        ("llama", "num_attention_heads", json!(1_u64 << 23), "heads times head width"),
+        ("llama", "num_hidden_layers", json!(1_u64 << 40), "number of layers"),
+        ("llama", "num_key_value_heads", json!(3), "cannot share"),
+        ("llama", "head_dim", json!(11), "even"),
+        ("llama", "rope_theta", json!(0.0), "rope theta"),
+        ("llama", "rms_norm_eps", json!(-1.0), "norm epsilon"),
+        ("llama", "eos_token_id", json!("</s>"), "expected token ids"),
+        ("llama", "attention_bias", json!(true), "q_proj.bias\" is missing"),
+        ("llama", "mlp_bias", json!("yes"), "expected true or false"),
+        ("llama", "vocab_size", json!(401), "is [400, 48], but the configuration implies [401, 48]"),
+        ("llama", "intermediate_size", json!(95), "gate_proj.weight"),
+        ("llama", "num_hidden_layers", json!(4), "model.layers.3."),
+        ("qwen2", "tie_word_embeddings", json!(false), "\"lm_head.weight\" is missing"),
+        ("qwen2", "layer_types", json!(["full_attention", "sliding_attention"]), "layer_types[1]"),
+    ];
+    for (family, key, value, expected) in cases {
+        let folder = copy_of(family);
+        set_config(folder.path(), key, value.clone());
+        let error = error_of(folder.path());
+        assert!(error.contains(expected), "{key} = {value}: {error}");
+    }
+}
+
+#[test]
+fn defaults_and_windows_are_those_of_transformers() {
+    let folder = copy_of("llama");
+    for key in ["num_key_value_heads", "rope_theta", "head_dim", "architectures", "tie_word_embeddings", "eos_token_id"]
+    {
+        set_config(folder.path(), key, serde_json::Value::Null);
+    }
+    // Without the key there are as many key/value heads as heads, which these weights contradict.
+    assert!(error_of(folder.path()).contains("k_proj"));
+    set_config(folder.path(), "num_key_value_heads", json!(2));
+    set_config(folder.path(), "rope_parameters", json!({"rope_type": "default", "rope_theta": 5e5}));
+    set_config(folder.path(), "rope_scaling", json!({"type": "default"}));
+    fs::write(folder.path().join("generation_config.json"), r#"{"eos_token_id": [5, 7]}"#).unwrap();
+    let checkpoint = Checkpoint::open(folder.path()).unwrap();
+    assert_eq!((checkpoint.config().rope_theta, checkpoint.config().head_dim), (5e5, 12));
+    assert_eq!(checkpoint.config().eos_token_ids, [5, 7]);
+
+    let folder = copy_of("mistral");
+    set_config(folder.path(), "sliding_window", serde_json::Value::Null);
+    assert_eq!(Checkpoint::open(folder.path()).unwrap().config().window(0), Some(4096));
+
+    let folder = copy_of("qwen2");
+    set_config(folder.path(), "sliding_window", json!(16));
+    assert_eq!(Checkpoint::open(folder.path()).unwrap().config().window(2), None);
+    set_config(folder.path(), "use_sliding_window", json!(true));
+    set_config(folder.path(), "max_window_layers", json!(1));
+    let checkpoint = Checkpoint::open(folder.path()).unwrap();
+    assert_eq!([0, 1, 2].map(|layer| checkpoint.config().window(layer)), [None, Some(16), Some(16)]);
+}
+
+#[test]
+fn a_place_without_a_model_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(error_of(folder.path()).contains("no config.json"));
+    assert!(error_of(&folder.path().join("nothing")).contains("cannot open"));
+    fs::copy(fixture("llama").join("config.json"), folder.path().join("config.json")).unwrap();
+    assert!(error_of(folder.path()).contains("neither model.safetensors nor"));
+    assert!(error_of(&fixture("llama").join("model.safetensors")).contains("give the folder"));
+    fs::write(folder.path().join("empty.gguf"), "").unwrap();
+    assert!(error_of(&folder.path().join("empty.gguf")).contains("empty"));
+}
+
+#[test]
+fn gguf_files_give_the_same_model() {
+    for family in FAMILIES {
+        let source = Checkpoint::open(&fixture(family)).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let gguf = Checkpoint::open(&save(&gguf_of(&source), folder.path())).unwrap();
+        common::assert_same(&source, &gguf, 0.0);
+        assert_eq!(gguf.config(), source.config());
+        let TokenizerSource::Gguf(vocabulary) = gguf.tokenizer_source().unwrap() else { panic!("no vocabulary") };
+        assert_eq!((vocabulary.model.as_str(), vocabulary.pre.as_deref()), ("gpt2", Some("smollm")));
+        assert_eq!((vocabulary.tokens[3].as_str(), vocabulary.token_types[0]), ("ab", 3));
+        assert_eq!((vocabulary.merges[0].as_str(), vocabulary.eos, vocabulary.add_bos), ("a b", Some(2), Some(false)));
+        assert_eq!(vocabulary.add_space_prefix, None);
+    }
+}
+
+#[test]
+fn a_gguf_that_would_be_computed_wrongly_is_refused() {
+    let source = Checkpoint::open(&fixture("llama")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let cases = [
+        ("llama.expert_count", GgufValue::U32(8), "llama.expert_count is 8"),
+        ("llama.rope.scaling.type", GgufValue::Text("yarn".into()), "yarn"),
+        ("llama.attention.key_length", GgufValue::U32(24), "llama.rope.dimension_count is 12"),
+        ("split.count", GgufValue::U32(3), "join them"),
+        ("general.alignment", GgufValue::U32(3), "general.alignment"),
+        ("llama.block_count", GgufValue::U32(3), "comes twice"),
+    ];
+    for (key, value, expected) in cases {
+        let mut gguf = gguf_of(&source);
+        gguf.metadata(key, value);
+        let error = error_of(&save(&gguf, folder.path()));
+        assert!(error.contains(expected), "{key}: {error}");
+    }
+    let mut gguf = gguf_of(&source);
+    gguf.floats("rope_freqs.weight", &[6], &[1.0; 6]);
+    assert!(error_of(&save(&gguf, folder.path())).contains("rope_freqs.weight"));
+    let mut gguf = gguf_metadata(&source);
+    gguf.tensor_of_type("blk.0.odd", &[32], 23, vec![0; 64]);
+    let error = error_of(&save(&gguf, folder.path()));
+    assert!(error.contains("\"blk.0.odd\"") && error.contains("23"), "{error}");
+    let mut gguf = laser_checkpoint::GgufWriter::new();
+    gguf.metadata("general.architecture", GgufValue::Text("bert".into()));
+    assert!(
+        error_of(&save(&gguf, folder.path()))
+            .contains("unknown general.architecture \"bert\": the known ones are llama, qwen2")
+    );
+}

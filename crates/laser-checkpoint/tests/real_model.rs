@@ -1,0 +1,57 @@
+//! SmolLM2-135M-Instruct as GGUF (q4_1, embeddings q8_0). Skipped unless LASER_SMOLLM2 is the file's path.
+#![allow(missing_docs)]
+
+use std::path::Path;
+
+use laser_checkpoint::{
+    Checkpoint, Edit, Intervention, MatrixKind, Precision, TokenizerSource, WriteOptions, write_huggingface,
+};
+use laser_linalg::Rho;
+
+/// The numbers are those of the Python package gguf 0.19.0: `dequantize(tensor.data, tensor.tensor_type)`, and for the queries
+/// `.reshape(9, 32, 2, 576).swapaxes(1, 2).reshape(576, 576)`.
+#[test]
+fn smollm2_is_read_and_written() {
+    let Some(path) = std::env::var_os("LASER_SMOLLM2") else {
+        eprintln!("skipped: LASER_SMOLLM2 does not name SmolLM2-135M-Instruct.Q4_1.gguf");
+        return;
+    };
+    let checkpoint = Checkpoint::open(Path::new(&path)).unwrap();
+    let config = checkpoint.config();
+    assert_eq!((config.layers, config.heads, config.kv_heads, config.head_dim), (30, 9, 3, 64));
+    assert_eq!((config.vocab_size, config.hidden_size, config.intermediate_size), (49152, 576, 1536));
+    assert_eq!((config.norm_eps, config.rope_theta, config.context_length), (1e-5, 100_000.0, 8192));
+    assert!(config.tied_head && config.eos_token_ids == [2]);
+    assert_eq!(checkpoint.precision(0, MatrixKind::FcIn).unwrap(), Precision::Q4_1);
+    let TokenizerSource::Gguf(vocabulary) = checkpoint.tokenizer_source().unwrap() else { panic!("no vocabulary") };
+    assert_eq!((vocabulary.tokens.len(), vocabulary.merges.len()), (49152, 48900));
+
+    let queries = checkpoint.matrix(3, MatrixKind::QProj).unwrap();
+    assert_eq!(queries.data()[65 * 576..][..3], [0.166_625_98, -0.282_165_53, 0.116_760_254]);
+    assert_eq!(queries.data()[575 * 576 + 575], 0.306_640_62);
+    assert!((queries.frobenius_norm() - 128.406_322_749_693_57).abs() < 1e-6);
+    let embedding = checkpoint.embedding().unwrap();
+    assert_eq!(embedding.data()[260 * 576..][..3], [-0.150_634_77, 0.014_122_009, -0.070_610_05]);
+    assert!((embedding.frobenius_norm() - 721.398_444_306_300_3).abs() < 1e-6);
+
+    let place = tempfile::tempdir().unwrap();
+    let out = place.path().join("out");
+    let edit = Edit::Rho(Rho::new(0.2).unwrap());
+    let edits = [Intervention { layer: 28, matrix: MatrixKind::FcUp, edit }];
+    let records = write_huggingface(&checkpoint, &edits, &out, &WriteOptions::default()).unwrap();
+    assert_eq!((records[0].shape, records[0].kept_rank), ([1536, 576], Some(115)));
+    let written = Checkpoint::open(&out).unwrap();
+    for kind in MatrixKind::ALL {
+        for layer in [0, 28, 29] {
+            let mut expected = checkpoint.matrix(layer, kind).unwrap();
+            if (layer, kind) == (28, MatrixKind::FcUp) {
+                expected = edits[0].apply(&expected).unwrap();
+            }
+            let found = written.matrix(layer, kind).unwrap();
+            for (found, expected) in found.data().iter().zip(expected.data()) {
+                // Half a unit in the last of f16's 11 bits, or of its subnormals.
+                assert!((found - expected).abs() <= (expected.abs() / 2048.0).max(2_f32.powi(-25)));
+            }
+        }
+    }
+}

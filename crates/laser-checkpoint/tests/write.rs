@@ -1,0 +1,345 @@
+//! Writing: what was written opens again with the same values; what fails leaves nothing behind.
+#![allow(missing_docs)]
+
+mod common;
+
+use std::{fs, path::Path};
+
+use common::{FAMILIES, assert_same, copy_of, fixture, gguf_of, save, set_config};
+use laser_checkpoint::{
+    Checkpoint, GgufWriter, Intervention, InterventionSpec, MatrixKind, Precision, WriteOptions, write_huggingface,
+};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde_json::{Value, json};
+
+fn edits(texts: &[&str]) -> Vec<Intervention> {
+    let specs: Vec<InterventionSpec> = texts.iter().map(|text| text.parse().unwrap()).collect();
+    InterventionSpec::expand_all(&specs, 3).unwrap()
+}
+
+fn json_of(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+/// Names in a folder, sorted.
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn nothing_edited_is_nothing_changed() {
+    for family in FAMILIES {
+        let place = tempfile::tempdir().unwrap();
+        let out = place.path().join("out");
+        let source = Checkpoint::open(&fixture(family)).unwrap();
+        assert!(write_huggingface(&source, &[], &out, &WriteOptions::default()).unwrap().is_empty());
+        for name in ["config.json", "tokenizer.json", "tokenizer_config.json"] {
+            assert_eq!(fs::read(out.join(name)).unwrap(), fs::read(fixture(family).join(name)).unwrap());
+        }
+        let written = Checkpoint::open(&out).unwrap();
+        assert_same(&source, &written, 0.0);
+        assert_eq!(written.config(), source.config());
+        assert_eq!(names(place.path()), ["out"]);
+    }
+}
+
+#[test]
+fn edits_are_written_and_recorded() {
+    let place = tempfile::tempdir().unwrap();
+    let out = place.path().join("out");
+    let source = Checkpoint::open(&fixture("llama")).unwrap();
+    let edits = edits(&["1.fc_in:0.1", "2.k_proj:zero", "0.fc_out:prune=0.5"]);
+    let mut options = WriteOptions { extra: vec![("NOTES".into(), b"mine".to_vec())], ..WriteOptions::default() };
+    options.record.insert("task".into(), json!("facts"));
+    options.record.insert("program".into(), json!("another"));
+    let records = write_huggingface(&source, &edits, &out, &options).unwrap();
+    let written = Checkpoint::open(&out).unwrap();
+    for layer in 0..3 {
+        for kind in MatrixKind::ALL {
+            let before = source.matrix(layer, kind).unwrap();
+            let edit = edits.iter().find(|edit| (edit.layer, edit.matrix) == (layer, kind));
+            let expected = edit.map_or(before.clone(), |edit| edit.apply(&before).unwrap());
+            assert_eq!(written.matrix(layer, kind).unwrap(), expected);
+        }
+    }
+    assert_eq!(fs::read(out.join("NOTES")).unwrap(), b"mine");
+
+    let record = json_of(&out.join("laser.json"));
+    assert_eq!((&record["task"], &record["program"]["name"]), (&json!("facts"), &json!("laser")));
+    assert_eq!(record["source"]["files"][1]["name"], "model.safetensors");
+    assert_eq!(record["source"]["files"][1]["sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(record["interventions"].as_array().unwrap().len(), 3);
+    let reduced = &record["interventions"][1];
+    assert_eq!((&reduced["layer"], &reduced["matrix"], &reduced["rho"]), (&json!(1), &json!("fc_in"), &json!(0.1)));
+    assert_eq!((&reduced["shape"], &reduced["kept_rank"]), (&json!([96, 48]), &json!(4)));
+    let error = reduced["relative_error"].as_f64().unwrap();
+    assert!(error > 0.5 && error < 1.0 && error == records[1].relative_error);
+    assert_eq!(
+        (&record["interventions"][2]["relative_error"], &record["interventions"][2]["kept_rank"]),
+        (&json!(1.0), &json!(0))
+    );
+    assert_eq!(record["interventions"][0]["kept_rank"], Value::Null);
+}
+
+#[test]
+fn shards_come_back() {
+    let place = tempfile::tempdir().unwrap();
+    let (out, again) = (place.path().join("out"), place.path().join("again"));
+    let source = Checkpoint::open(&fixture("llama")).unwrap();
+    let options = WriteOptions { shard_bytes: 100_000, ..WriteOptions::default() };
+    write_huggingface(&source, &edits(&["1.fc_up:0.5"]), &out, &options).unwrap();
+    let index = json_of(&out.join("model.safetensors.index.json"));
+    assert_eq!(index["metadata"]["total_size"], 403_776);
+    let shards: std::collections::BTreeSet<&str> =
+        index["weight_map"].as_object().unwrap().values().map(|shard| shard.as_str().unwrap()).collect();
+    assert!(
+        shards.len() > 3 && shards.first() == Some(&format!("model-00001-of-{:05}.safetensors", shards.len()).as_str())
+    );
+    let sharded = Checkpoint::open(&out).unwrap();
+    assert_eq!(sharded.matrix(2, MatrixKind::FcOut).unwrap(), source.matrix(2, MatrixKind::FcOut).unwrap());
+    write_huggingface(&sharded, &[], &again, &WriteOptions::default()).unwrap();
+    assert!(again.join("model.safetensors").is_file() && !again.join("model.safetensors.index.json").exists());
+    assert_same(&sharded, &Checkpoint::open(&again).unwrap(), 0.0);
+    fs::remove_file(out.join(shards.last().unwrap())).unwrap();
+    assert!(common::error_of(&out).contains("is missing"));
+}
+
+/// Writes a fixture's weights again in another type, beside a tensor that no table knows.
+fn rewrite(folder: &Path, dtype: Dtype, narrow: fn(f32) -> [u8; 2]) {
+    let path = folder.join("model.safetensors");
+    let bytes = fs::read(&path).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let mut data: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
+    for (name, view) in tensors.tensors() {
+        let floats = view.data().as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes));
+        data.push((name, view.shape().to_vec(), floats.flat_map(narrow).collect()));
+    }
+    let mut views: Vec<(String, TensorView)> = data
+        .iter()
+        .map(|(name, shape, bytes)| (name.clone(), TensorView::new(dtype, shape.clone(), bytes).unwrap()))
+        .collect();
+    views.push(("inv_freq.buffer".into(), TensorView::new(Dtype::I64, vec![2], &[7; 16]).unwrap()));
+    fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
+}
+
+#[test]
+fn sixteen_bit_sources_stay_so() {
+    for (dtype, precision, narrow, step) in [
+        (
+            Dtype::F16,
+            Precision::F16,
+            (|value| half::f16::from_f32(value).to_le_bytes()) as fn(f32) -> [u8; 2],
+            2_f32.powi(-11),
+        ),
+        (Dtype::BF16, Precision::BF16, |value| half::bf16::from_f32(value).to_le_bytes(), 2_f32.powi(-8)),
+    ] {
+        let folder = copy_of("qwen2");
+        rewrite(folder.path(), dtype, narrow);
+        let place = tempfile::tempdir().unwrap();
+        let out = place.path().join("out");
+        let source = Checkpoint::open(folder.path()).unwrap();
+        let edits = edits(&["1.fc_in:0.5"]);
+        write_huggingface(&source, &edits, &out, &WriteOptions::default()).unwrap();
+        let written = Checkpoint::open(&out).unwrap();
+        assert_eq!(written.precision(1, MatrixKind::FcIn).unwrap(), precision);
+        assert_eq!(written.matrix(0, MatrixKind::FcIn).unwrap(), source.matrix(0, MatrixKind::FcIn).unwrap());
+        let expected = edits[0].apply(&source.matrix(1, MatrixKind::FcIn).unwrap()).unwrap();
+        for (found, expected) in written.matrix(1, MatrixKind::FcIn).unwrap().data().iter().zip(expected.data()) {
+            assert!((found - expected).abs() <= step * expected.abs().max(1e-3), "{found} and {expected}");
+        }
+        let bytes = fs::read(out.join("model.safetensors")).unwrap();
+        let tensors = SafeTensors::deserialize(&bytes).unwrap();
+        assert_eq!(tensors.tensor("inv_freq.buffer").unwrap().data(), [7; 16]);
+    }
+}
+
+#[test]
+fn a_gguf_becomes_a_folder() {
+    for family in ["llama", "qwen2"] {
+        let place = tempfile::tempdir().unwrap();
+        let out = place.path().join("out");
+        let original = Checkpoint::open(&fixture(family)).unwrap();
+        let gguf = Checkpoint::open(&save(&gguf_of(&original), place.path())).unwrap();
+        let options =
+            WriteOptions { extra: vec![("tokenizer.json".into(), b"{}".to_vec())], ..WriteOptions::default() };
+        write_huggingface(&gguf, &[], &out, &options).unwrap();
+        let written = Checkpoint::open(&out).unwrap();
+        assert_same(&original, &written, 0.0);
+        assert_eq!(written.config(), gguf.config());
+        let (before, after) = (json_of(&fixture(family).join("config.json")), json_of(&out.join("config.json")));
+        for key in [
+            "architectures",
+            "model_type",
+            "hidden_act",
+            "rms_norm_eps",
+            "rope_theta",
+            "torch_dtype",
+            "tie_word_embeddings",
+            "eos_token_id",
+            "num_key_value_heads",
+        ] {
+            assert_eq!(before[key], after[key], "{key}");
+        }
+        assert_eq!(names(&out), ["config.json", "laser.json", "model.safetensors", "tokenizer.json"]);
+    }
+}
+
+/// One q8_0 tensor makes the model a quantised one: the whole of it is written as f16.
+fn with_head(head: Precision, data: Vec<u8>) -> GgufWriter {
+    let source = Checkpoint::open(&fixture("qwen2")).unwrap();
+    let mut gguf = gguf_of(&source);
+    gguf.tensor("other.weight", &[1, 32], head, data);
+    gguf
+}
+
+#[test]
+fn a_quantised_gguf_becomes_f16() {
+    let place = tempfile::tempdir().unwrap();
+    let out = place.path().join("out");
+    let source = Checkpoint::open(&save(&with_head(Precision::Q8_0, vec![0; 34]), place.path())).unwrap();
+    write_huggingface(&source, &[], &out, &WriteOptions::default()).unwrap();
+    let written = Checkpoint::open(&out).unwrap();
+    assert_eq!(written.precision(0, MatrixKind::QProj).unwrap(), Precision::F16);
+    assert_eq!(json_of(&out.join("config.json"))["torch_dtype"], "float16");
+}
+
+#[test]
+fn what_f16_cannot_hold_is_an_error_and_leaves_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    let mut gguf = with_head(Precision::Q8_0, vec![0; 34]);
+    gguf.floats("output.weight", &[400, 48], &[70_000.0; 400 * 48]);
+    let source = Checkpoint::open(&save(&gguf, place.path())).unwrap();
+    let error =
+        write_huggingface(&source, &[], &place.path().join("out"), &WriteOptions::default()).unwrap_err().to_string();
+    assert!(error.contains("\"lm_head.weight\"") && error.contains("f16") && error.contains("70000"), "{error}");
+    assert_eq!(names(place.path()), ["model.gguf"]);
+}
+
+#[test]
+fn a_damaged_source_leaves_nothing() {
+    let folder = copy_of("llama");
+    let file = folder.path().join("model.safetensors");
+    let mut bytes = fs::read(&file).unwrap();
+    let length = bytes.len();
+    // Within the last layer's matrices: found only when that matrix is edited, after others were written.
+    for byte in &mut bytes[length - 20_000..length - 200] {
+        *byte = 0xff;
+    }
+    fs::write(&file, bytes).unwrap();
+    let source = Checkpoint::open(folder.path()).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let error = write_huggingface(&source, &edits(&["2.all:0.5"]), &place.path().join("out"), &WriteOptions::default());
+    assert!(error.unwrap_err().to_string().contains("not finite"));
+    assert!(names(place.path()).is_empty());
+}
+
+#[test]
+fn only_what_may_be_replaced_is() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = copy_of("llama");
+    let source = Checkpoint::open(folder.path()).unwrap();
+    let write = |out: &Path, force| {
+        let options = WriteOptions { force, ..WriteOptions::default() };
+        write_huggingface(&source, &edits(&["1.fc_in:0.5"]), out, &options).map(drop).map_err(|error| error.to_string())
+    };
+    let out = place.path().join("out");
+    write(&out, false).unwrap();
+    assert!(write(&out, false).unwrap_err().contains("it exists"));
+    fs::write(out.join("old"), "").unwrap();
+    write(&out, true).unwrap();
+    assert!(!out.join("old").exists());
+    assert_eq!(names(place.path()), ["out"]);
+
+    fs::create_dir(place.path().join("mine")).unwrap();
+    write(&place.path().join("mine"), true).unwrap();
+    fs::remove_file(place.path().join("mine/laser.json")).unwrap();
+    assert!(write(&place.path().join("mine"), true).unwrap_err().contains("did not write it"));
+    fs::write(place.path().join("file"), "kept").unwrap();
+    assert!(write(&place.path().join("file"), true).unwrap_err().contains("not a folder"));
+    assert_eq!(fs::read(place.path().join("file")).unwrap(), b"kept");
+    assert!(write(Path::new("/"), true).unwrap_err().contains("no name"));
+    assert!(write(&place.path().join(".."), true).unwrap_err().contains("no name"));
+    assert!(write(&place.path().join("no/such/out"), true).unwrap_err().contains("make it first"));
+    fs::write(folder.path().join("laser.json"), "{}").unwrap();
+    assert!(write(folder.path(), true).unwrap_err().contains("being read"));
+    assert!(write(folder.path().parent().unwrap(), true).is_err());
+    assert_eq!(names(place.path()), ["file", "mine", "out"]);
+    open_again(folder.path());
+}
+
+fn open_again(path: &Path) {
+    common::open_and_read(path).unwrap();
+}
+
+#[test]
+fn a_model_from_another_program_still_opens_after_its_config_was_kept() {
+    let folder = copy_of("llama");
+    set_config(folder.path(), "my_own_key", json!({ "a": [1] }));
+    let place = tempfile::tempdir().unwrap();
+    let out = place.path().join("out");
+    write_huggingface(&Checkpoint::open(folder.path()).unwrap(), &[], &out, &WriteOptions::default()).unwrap();
+    assert_eq!(json_of(&out.join("config.json"))["my_own_key"]["a"][0], 1);
+}
+
+#[test]
+fn bad_requests_are_refused_before_anything_is_written() {
+    let place = tempfile::tempdir().unwrap();
+    let source = Checkpoint::open(&fixture("llama")).unwrap();
+    let out = place.path().join("out");
+    let one = edits(&["1.fc_in:0.5"])[0];
+    let twice = write_huggingface(&source, &[one, one], &out, &WriteOptions::default()).unwrap_err();
+    assert!(twice.to_string().contains("edited twice"));
+    let far =
+        write_huggingface(&source, &[Intervention { layer: 99, ..one }], &out, &WriteOptions::default()).unwrap_err();
+    assert!(far.to_string().contains("layer 99"));
+    for name in ["../x", "a/b", "", "laser.json", "model.safetensors"] {
+        let options = WriteOptions { extra: vec![(name.into(), vec![])], ..WriteOptions::default() };
+        assert!(
+            write_huggingface(&source, &[], &out, &options)
+                .unwrap_err()
+                .to_string()
+                .contains("no name for a further file")
+        );
+    }
+    assert!(names(place.path()).is_empty());
+}
+
+/// The test starts itself again where no file may grow beyond 100 blocks of 512 or 1024 bytes, which is how a full disk looks from inside.
+#[cfg(unix)]
+#[test]
+fn a_disk_that_is_full_leaves_nothing() {
+    const PLACE: &str = "LASER_TEST_FULL_DISK";
+    if let Some(place) = std::env::var_os(PLACE) {
+        let source = Checkpoint::open(&fixture("llama")).unwrap();
+        let out = Path::new(&place).join("out");
+        let error = write_huggingface(&source, &edits(&["1.fc_in:0.5"]), &out, &WriteOptions::default()).unwrap_err();
+        let text = error.to_string();
+        assert!(text.starts_with("cannot write ") && text.contains("out/model.safetensors: "), "{text}");
+        assert_eq!(text.lines().count(), 1);
+        assert!(names(Path::new(&place)).is_empty());
+        return;
+    }
+    let place = tempfile::tempdir().unwrap();
+    let status = std::process::Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 100; exec \"$0\" --exact a_disk_that_is_full_leaves_nothing"])
+        .arg(std::env::current_exe().unwrap())
+        .env(PLACE, place.path())
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_written_folder_is_readable_as_any_other() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = tempfile::tempdir().unwrap();
+    let (out, other) = (place.path().join("out"), place.path().join("other"));
+    write_huggingface(&Checkpoint::open(&fixture("llama")).unwrap(), &[], &out, &WriteOptions::default()).unwrap();
+    fs::create_dir(&other).unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+    assert_eq!(mode(&out), mode(&other));
+}
