@@ -1,0 +1,44 @@
+use laser_checkpoint::MatrixKind;
+
+/// Why a model could not be loaded or run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The checkpoint could not be read.
+    #[error(transparent)]
+    Checkpoint(#[from] laser_checkpoint::CheckpointError),
+    /// A tensor operation failed, for example because the device is out of memory.
+    #[error("{0}")]
+    Tensor(#[from] candle_core::Error),
+    /// The requested device is not in this build or this machine.
+    #[error("device `{device}` cannot be used: {why}: choose --device cpu, or build with --features {device}")]
+    Device {
+        /// What was asked for.
+        device: &'static str,
+        /// The driver's or the build's reason.
+        why: String,
+    },
+    /// The checkpoint has no tokenizer, or one that this version does not read.
+    #[error("tokenizer: {why}: {advice}")]
+    Tokenizer {
+        /// What is wrong.
+        why: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// A replacement matrix does not have the shape of the one that it replaces.
+    #[error("{layer}.{matrix} has shape {expected:?}, the replacement {found:?}")]
+    Replacement {
+        /// Layer, counted from 0.
+        layer: usize,
+        /// Matrix kind.
+        matrix: MatrixKind,
+        /// Rows and columns of the model's matrix.
+        expected: (usize, usize),
+        /// Rows and columns that were given.
+        found: (usize, usize),
+    },
+}
+
+/// The result of this crate's operations.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,213 @@
+//! Grouped-query attention over rows that are not laid out as rectangles.
+//!
+//! Each query names the cache rows that it may look at, so one call serves sequences of any lengths, shared prefixes,
+//! and single new tokens, with no padding and no mask.
+
+use super::vector;
+use candle_core::{CpuStorage, CustomOp3, D, Layout, Result, Shape, Tensor};
+use rayon::prelude::*;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Which rows of a key/value cache each query attends to, in order of position, its own row last.
+#[derive(Debug, Clone, Default)]
+pub struct Context {
+    /// Query `i` owns `rows[ends[i - 1]..ends[i]]`.
+    ends: Vec<usize>,
+    rows: Vec<u32>,
+}
+
+impl Context {
+    /// Adds a query that sees `rows`.
+    pub fn push(&mut self, rows: impl IntoIterator<Item = u32>) {
+        self.rows.extend(rows);
+        self.ends.push(self.rows.len());
+    }
+
+    /// The number of queries.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is no query.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The part that concerns the queries `range`.
+    pub fn slice(&self, range: Range<usize>) -> Context {
+        let start = range.start.checked_sub(1).map_or(0, |before| self.ends[before]);
+        let ends: Vec<usize> = self.ends[range].iter().map(|end| end - start).collect();
+        let end = start + ends.last().copied().unwrap_or(0);
+        Context { ends, rows: self.rows[start..end].to_vec() }
+    }
+
+    /// Each query sees only the last `window` of its rows.
+    pub fn nearest(&self, window: usize) -> Context {
+        let mut nearest = Context::default();
+        for query in 0..self.len() {
+            let rows = self.of(query);
+            nearest.push(rows[rows.len().saturating_sub(window)..].iter().copied());
+        }
+        nearest
+    }
+
+    fn of(&self, query: usize) -> &[u32] {
+        let start = query.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.rows[start..self.ends[query]]
+    }
+
+    fn longest(&self) -> usize {
+        (0..self.len()).map(|query| self.of(query).len()).max().unwrap_or(0)
+    }
+}
+
+/// softmax(q kᵀ / √head_dim) v for each query head; `heads / kv_heads` neighbouring query heads share a key/value head.
+///
+/// `q` is `[queries, heads * head_dim]`, `k` and `v` are `[cache rows, kv_heads * head_dim]`; the result has `q`'s shape.
+pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, context: &Arc<Context>, head_dim: usize) -> Result<Tensor> {
+    if q.device().is_cpu() {
+        q.apply_op3_no_bwd(k, v, &Attention { context: context.clone(), head_dim })
+    } else {
+        composed(q, k, v, context, head_dim)
+    }
+}
+
+struct Attention {
+    context: Arc<Context>,
+    head_dim: usize,
+}
+
+impl CustomOp3 for Attention {
+    fn name(&self) -> &'static str {
+        "attention"
+    }
+
+    fn cpu_fwd(
+        &self,
+        q: &CpuStorage,
+        q_layout: &Layout,
+        k: &CpuStorage,
+        k_layout: &Layout,
+        v: &CpuStorage,
+        v_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (queries, q_width) = q_layout.shape().dims2()?;
+        let (cache_rows, kv_width) = k_layout.shape().dims2()?;
+        let visible = &self.context.rows;
+        if queries != self.context.len() || visible.iter().any(|&row| row as usize >= cache_rows) {
+            candle_core::bail!("attention: the context does not fit {queries} queries and {cache_rows} cache rows");
+        }
+        let q = super::contiguous("attention", q, q_layout)?;
+        let k = super::contiguous("attention", k, k_layout)?;
+        let v = super::contiguous("attention", v, v_layout)?;
+        let mut out = vec![0.0f32; q.len()];
+        out.par_chunks_mut(q_width).zip(q.par_chunks(q_width)).enumerate().for_each_init(Vec::new, |scores, (query, (out, q))| {
+            vector::dispatch(
+                #[inline(always)]
+                || attend(q, k, v, self.context.of(query), kv_width, self.head_dim, scores, out),
+            );
+        });
+        Ok((CpuStorage::F32(out), q_layout.shape().clone()))
+    }
+}
+
+/// All heads of one query.
+#[inline(always)]
+#[allow(clippy::too_many_arguments)] // a kernel: its operands and their two widths
+fn attend(q: &[f32], k: &[f32], v: &[f32], rows: &[u32], kv_width: usize, head_dim: usize, scores: &mut Vec<f32>, out: &mut [f32]) {
+    let scale = 1.0 / (head_dim as f32).sqrt();
+    let group = q.len() / kv_width;
+    scores.clear();
+    scores.resize(group * rows.len(), 0.0);
+    for kv_head in 0..kv_width / head_dim {
+        let kv = |data: &'_ [f32], row: u32| row as usize * kv_width + kv_head * head_dim..data.len();
+        let heads = kv_head * group * head_dim..(kv_head + 1) * group * head_dim;
+        for (i, &row) in rows.iter().enumerate() {
+            let key = &k[kv(k, row)][..head_dim];
+            for (member, query) in q[heads.clone()].chunks_exact(head_dim).enumerate() {
+                scores[member * rows.len() + i] = vector::dot(query, key) * scale;
+            }
+        }
+        for (scores, out) in scores.chunks_exact_mut(rows.len().max(1)).zip(out[heads.clone()].chunks_exact_mut(head_dim)) {
+            let max = vector::max(scores);
+            let mut sum = 0.0f32;
+            for score in scores.iter_mut() {
+                *score = vector::exp(*score - max);
+                sum += *score;
+            }
+            for (&score, &row) in scores.iter().zip(rows) {
+                vector::axpy(score / sum, &v[kv(v, row)][..head_dim], out);
+            }
+        }
+    }
+}
+
+/// The same by candle's operations, for devices that we have no kernel for: contexts are gathered and padded to the
+/// longest, a bounded number of queries at a time.
+fn composed(q: &Tensor, k: &Tensor, v: &Tensor, context: &Context, head_dim: usize) -> Result<Tensor> {
+    /// Gathered key elements that are held at a time.
+    const GATHERED: usize = 1 << 26;
+    let (queries, q_width) = q.dims2()?;
+    let kv_width = k.dim(1)?;
+    let (kv_heads, group) = (kv_width / head_dim, q_width / kv_width);
+    let longest = context.longest().max(1);
+    let step = (GATHERED / (longest * kv_width)).max(1);
+    let mut parts = Vec::new();
+    for start in (0..queries).step_by(step) {
+        let n = step.min(queries - start);
+        let (mut rows, mut mask) = (vec![0u32; n * longest], vec![f32::NEG_INFINITY; n * longest]);
+        for i in 0..n {
+            let seen = context.of(start + i);
+            rows[i * longest..][..seen.len()].copy_from_slice(seen);
+            mask[i * longest..][..seen.len()].fill(0.0);
+        }
+        let rows = Tensor::from_vec(rows, n * longest, q.device())?;
+        let mask = Tensor::from_vec(mask, (n, 1, 1, longest), q.device())?;
+        let gather = |cache: &Tensor| {
+            cache.index_select(&rows, 0)?.reshape((n, longest, kv_heads, head_dim))?.transpose(1, 2)?.contiguous()
+        };
+        let q = q.narrow(0, start, n)?.reshape((n, kv_heads, group, head_dim))?.contiguous()?;
+        let scores = (q.matmul(&gather(k)?.transpose(2, 3)?.contiguous()?)? / (head_dim as f64).sqrt())?;
+        let scores = scores.broadcast_add(&mask)?;
+        let weights = scores.broadcast_sub(&scores.max_keepdim(D::Minus1)?)?.exp()?;
+        let weights = weights.broadcast_div(&weights.sum_keepdim(D::Minus1)?)?;
+        parts.push(weights.matmul(&gather(v)?)?.reshape((n, q_width))?);
+    }
+    Tensor::cat(&parts, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use candle_core::Device;
+
+    #[test]
+    fn kernel_and_composed_operations_agree() {
+        for (heads, kv_heads, head_dim) in [(4, 2, 12), (9, 3, 64), (2, 2, 32), (3, 1, 6)] {
+            let device = Device::Cpu;
+            let q = Tensor::randn(0f32, 1.0, (5, heads * head_dim), &device).unwrap();
+            let k = Tensor::randn(0f32, 1.0, (11, kv_heads * head_dim), &device).unwrap();
+            let v = Tensor::randn(0f32, 1.0, (11, kv_heads * head_dim), &device).unwrap();
+            let mut context = Context::default();
+            for rows in [&[0u32][..], &[0, 1, 2], &[3, 7, 10, 4], &[5], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]] {
+                context.push(rows.iter().copied());
+            }
+            let expected = composed(&q, &k, &v, &context, head_dim).unwrap();
+            let found = attention(&q, &k, &v, &Arc::new(context.clone()), head_dim).unwrap();
+            let difference = (found.clone() - expected).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+            assert!(difference < 1e-5, "{difference}");
+
+            let part = attention(&q.narrow(0, 2, 2).unwrap(), &k, &v, &Arc::new(context.slice(2..4)), head_dim).unwrap();
+            assert_eq!(part.to_vec2::<f32>().unwrap(), found.narrow(0, 2, 2).unwrap().to_vec2::<f32>().unwrap());
+        }
+    }
+
+    #[test]
+    fn a_context_beyond_the_cache_is_an_error() {
+        let t = |rows| Tensor::zeros((rows, 4), candle_core::DType::F32, &Device::Cpu).unwrap();
+        let mut context = Context::default();
+        context.push([0, 3]);
+        assert!(attention(&t(1), &t(3), &t(3), &Arc::new(context), 4).is_err());
+    }
+}

@@ -1,0 +1,116 @@
+//! `y = x Wᵀ`, the product that nearly all of the time is spent in.
+
+use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+
+/// Below this many floating-point operations a product is not worth waking a second thread for.
+const PARALLEL_FLOPS: usize = 20_000_000;
+
+/// `x Wᵀ` for `x` of shape `[rows, inputs]` and `weight` of shape `[outputs, inputs]`, both contiguous.
+pub fn linear(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
+    if x.device().is_cpu() {
+        x.apply_op2_no_bwd(weight, &Linear)
+    } else {
+        x.matmul(&weight.t()?)
+    }
+}
+
+struct Linear;
+
+impl CustomOp2 for Linear {
+    fn name(&self) -> &'static str {
+        "linear"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, x_layout: &Layout, w: &CpuStorage, w_layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (rows, inputs) = x_layout.shape().dims2()?;
+        let (outputs, weight_inputs) = w_layout.shape().dims2()?;
+        if inputs != weight_inputs {
+            candle_core::bail!("linear: x has {inputs} columns, the weight {weight_inputs}");
+        }
+        let x = super::contiguous("linear", x, x_layout)?;
+        let w = super::contiguous("linear", w, w_layout)?;
+        Ok((CpuStorage::F32(product(x, w, rows, inputs, outputs)), Shape::from((rows, outputs))))
+    }
+}
+
+/// Row-major `x [rows, inputs]` times the transpose of row-major `w [outputs, inputs]`.
+///
+/// faer sums over `inputs` in an order that does not depend on the number of rows, except for a single row, which
+/// takes its matrix-vector path: that row is therefore computed twice over, as two rows.
+fn product(x: &[f32], w: &[f32], rows: usize, inputs: usize, outputs: usize) -> Vec<f32> {
+    if rows == 1 {
+        let mut y = product(&[x, x].concat(), w, 2, inputs, outputs);
+        y.truncate(outputs);
+        return y;
+    }
+    let mut y = vec![0.0; rows * outputs];
+    let parallelism = if 2 * rows * inputs * outputs < PARALLEL_FLOPS { Par::Seq } else { Par::rayon(0) };
+    matmul(
+        MatMut::from_row_major_slice_mut(&mut y, rows, outputs),
+        Accum::Replace,
+        MatRef::from_row_major_slice(x, rows, inputs),
+        MatRef::from_row_major_slice(w, outputs, inputs).transpose(),
+        1.0,
+        parallelism,
+    );
+    y
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn values(n: usize, seed: u64) -> Vec<f32> {
+        let mut state = seed | 1;
+        (0..n)
+            .map(|_| {
+                state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
+            })
+            .collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        /// What every equality of batched and one-by-one evaluation rests on.
+        #[test]
+        fn a_row_has_the_same_bits_in_any_batch(rows in 1usize..200, inputs in 1usize..700, outputs in 1usize..700, seed: u64) {
+            let (x, w) = (values(rows * inputs, seed), values(outputs * inputs, !seed));
+            let all = product(&x, &w, rows, inputs, outputs);
+            for row in [0, rows / 2, rows - 1] {
+                let alone = product(&x[row * inputs..][..inputs], &w, 1, inputs, outputs);
+                prop_assert_eq!(&alone[..], &all[row * outputs..][..outputs]);
+            }
+        }
+
+        #[test]
+        fn agrees_with_the_definition(rows in 1usize..9, inputs in 1usize..80, outputs in 1usize..40, seed: u64) {
+            let (x, w) = (values(rows * inputs, seed), values(outputs * inputs, !seed));
+            let y = product(&x, &w, rows, inputs, outputs);
+            for i in 0..rows {
+                for j in 0..outputs {
+                    let exact: f64 = (0..inputs).map(|k| f64::from(x[i * inputs + k]) * f64::from(w[j * inputs + k])).sum();
+                    prop_assert!((f64::from(y[i * outputs + j]) - exact).abs() <= 1e-5 * (inputs as f64).sqrt());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_has_the_same_bits_on_any_number_of_threads() {
+        let (rows, inputs, outputs) = (130, 576, 1536);
+        let (x, w) = (values(rows * inputs, 1), values(outputs * inputs, 2));
+        let on = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| product(&x, &w, rows, inputs, outputs))
+        };
+        let one = on(1);
+        for threads in [2, 3, 8] {
+            assert_eq!(one, on(threads));
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The operations that a block spends its time in.
+//!
+//! On the CPU each is a kernel of our own (or faer's matrix product); on other devices it is composed of candle's
+//! operations. Every kernel computes a row of its output from that row's inputs alone, in an order that depends
+//! neither on the number of rows beside it nor on the number of threads. Batched, cached and one-by-one evaluation
+//! therefore give the same bits.
+
+mod attention;
+mod linear;
+mod readout;
+mod swiglu;
+mod vector;
+
+pub use attention::{Context, attention};
+pub use linear::linear;
+pub use readout::{Reading, readout};
+pub use swiglu::swiglu;
+
+use candle_core::{CpuStorage, Error, Layout, Result};
+
+/// The contiguous f32 data behind a CPU tensor that a kernel received.
+fn contiguous<'a>(op: &'static str, storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    let data = storage.as_slice::<f32>()?;
+    match layout.contiguous_offsets() {
+        Some((start, end)) => Ok(&data[start..end]),
+        None => Err(Error::RequiresContiguous { op }.bt()),
+    }
+}
