@@ -1,0 +1,82 @@
+//! What is scored: a set of interventions.
+
+use crate::Result;
+use laser_checkpoint::{Checkpoint, EditableMatrix, Intervention, MatrixKind};
+use laser_model::Model;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::fmt;
+
+/// A set of interventions on different matrices, in canonical order; the empty set is the unedited model.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Candidate(Vec<Intervention>);
+
+impl Candidate {
+    /// The unedited model.
+    pub fn base() -> Self {
+        Self::default()
+    }
+
+    /// A candidate of `interventions`; editing one matrix twice is an error.
+    pub fn new(interventions: impl IntoIterator<Item = Intervention>) -> Result<Self> {
+        Ok(Self(Intervention::combine(interventions)?))
+    }
+
+    /// The interventions, ordered by layer and matrix.
+    pub fn interventions(&self) -> &[Intervention] {
+        &self.0
+    }
+
+    /// The lowest edited layer: everything below it is as in the unedited model. `layers` for the base.
+    pub fn boundary(&self, layers: usize) -> usize {
+        self.0.iter().map(|intervention| intervention.layer).min().unwrap_or(layers)
+    }
+}
+
+/// The interventions' text forms, or `base`.
+impl fmt::Display for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("base");
+        }
+        for (i, intervention) in self.0.iter().enumerate() {
+            let separator = if i == 0 { "" } else { " " };
+            write!(f, "{separator}{intervention}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Makes edited models, decomposing each matrix once for all edits of it.
+pub struct Editor<'a> {
+    checkpoint: &'a Checkpoint,
+    model: &'a Model,
+    /// Matrices of the candidate edited last; the others are let go to bound the memory.
+    matrices: HashMap<(usize, MatrixKind), EditableMatrix>,
+}
+
+impl<'a> Editor<'a> {
+    /// An editor of `model`, which was loaded from `checkpoint`.
+    pub fn new(checkpoint: &'a Checkpoint, model: &'a Model) -> Self {
+        Self { checkpoint, model, matrices: HashMap::new() }
+    }
+
+    /// A copy of the model under `candidate`, sharing every other weight.
+    pub fn edit(&mut self, candidate: &Candidate) -> Result<Model> {
+        let layers = |layer| candidate.interventions().iter().any(|i| i.layer == layer);
+        self.matrices.retain(|&(layer, _), _| layers(layer));
+        let mut model = self.model.clone();
+        for intervention in candidate.interventions() {
+            let &Intervention { layer, matrix: kind, .. } = intervention;
+            let matrix = match self.matrices.entry((layer, kind)) {
+                std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+                std::collections::hash_map::Entry::Vacant(entry) => {
+                    entry.insert(EditableMatrix::new(self.checkpoint.matrix(layer, kind)?))
+                }
+            };
+            model = model.replace(layer, kind, &matrix.edit(intervention)?)?;
+        }
+        Ok(model)
+    }
+}

@@ -1,0 +1,20 @@
+//! How candidates are scored fast and exactly.
+//!
+//! A candidate that edits layer l and above leaves the layers below it as they are. The prompts, answers and
+//! generations of the examples form a [`Forest`](laser_model::Forest); [`streams`] keeps, for every node of it, the
+//! unedited model's residual stream before layer l and the keys and values of the layers below, and [`pass`] takes
+//! nodes from there through the edited rest of the model. A token that one candidate generated is a node that the next
+//! candidate finds ready.
+
+mod chunk;
+mod encode;
+mod evaluator;
+mod pass;
+mod streams;
+
+pub use encode::{Encoded, encode};
+pub use evaluator::{Detail, Evaluator, Response};
+
+/// Rows that go through the blocks together: enough for products near the machine's peak, few enough that a block's
+/// intermediate rows stay small beside its weights.
+const TILE_ROWS: usize = 2048;

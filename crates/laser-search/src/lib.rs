@@ -1,0 +1,26 @@
+//! The sweep: candidates, the engine that scores them, the journal, the statistics and the verdict.
+//!
+//! [`search`] is the main job. It scores [`Candidate`]s on the validation split with an [`Evaluator`], notes each in the
+//! [`Journal`] of a [`RunFolder`], and judges the best one on the test split ([`Verdict`]).
+
+mod candidate;
+mod engine;
+mod error;
+mod journal;
+mod progress;
+mod run_folder;
+mod search;
+pub mod statistics;
+mod strategy;
+mod verdict;
+
+pub use candidate::{Candidate, Editor};
+pub use engine::{Detail, Encoded, Evaluator, Response, encode};
+pub use error::{Error, Result};
+pub use journal::{Entry, Journal, SplitName};
+pub use progress::{Progress, Silent};
+pub use run_folder::{ModelDescription, RunDescription, RunFolder, SearchDescription, TaskDescription};
+pub use search::{Plan, Recipe, Subject, search};
+pub use statistics::Interval;
+pub use strategy::exhaustive;
+pub use verdict::{Comparison, ScoreWithInterval, Scores, Verdict};

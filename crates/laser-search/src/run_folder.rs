@@ -1,0 +1,168 @@
+//! A RUN folder: what was asked, what has been scored, what came out.
+
+use crate::journal::Journal;
+use crate::{Error, Result};
+use laser_checkpoint::{FileHash, MatrixKind};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// `run.json`: everything that the outcome of a search depends on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunDescription {
+    /// The program's version.
+    pub version: String,
+    /// The model's files.
+    pub model: ModelDescription,
+    /// The task.
+    pub task: TaskDescription,
+    /// What is searched, and how.
+    pub search: SearchDescription,
+}
+
+/// The model of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelDescription {
+    /// Where it was; another place for the same files is the same model.
+    pub path: String,
+    /// Names, sizes and hashes.
+    pub files: Vec<FileHash>,
+}
+
+/// The task of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskDescription {
+    /// The name or path that was given.
+    pub spec: String,
+    /// A hash of all of its examples.
+    pub digest: String,
+    /// The number of examples.
+    pub examples: usize,
+}
+
+/// The options of a search.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SearchDescription {
+    /// How candidates are chosen for scoring.
+    pub strategy: String,
+    /// The matrix kinds that are tried.
+    pub matrices: Vec<MatrixKind>,
+    /// The layers that are tried.
+    pub layers: Vec<usize>,
+    /// The kept fractions that are tried.
+    pub rho: Vec<f64>,
+    /// The size of the sample, where one is taken.
+    pub limit: Option<usize>,
+    /// The seed of the sample, the split and the bootstrap.
+    pub seed: u64,
+    /// Whether the first examples, not random ones, are the validation split.
+    pub split_first: bool,
+    /// Where the model runs; another kind of device rounds differently.
+    pub device: String,
+}
+
+/// An open RUN folder; no other process can open it meanwhile.
+#[derive(Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+    /// Held for its lock.
+    _lock: File,
+}
+
+impl RunFolder {
+    /// Opens the folder of the search `description`, made if it is not there. A folder that holds another search, or
+    /// something else, is refused.
+    pub fn open(path: &Path, description: &RunDescription) -> Result<Self> {
+        let io = |source| Error::Io { path: path.to_owned(), source };
+        let run_json = path.join("run.json");
+        if path.exists() && !run_json.exists() && fs::read_dir(path).map_err(io)?.any(|entry| !is_ours(entry)) {
+            return Err(Error::Malformed {
+                path: path.to_owned(),
+                why: "is a folder of something else (it has no run.json)".into(),
+                advice: "choose another --out",
+            });
+        }
+        fs::create_dir_all(path).map_err(io)?;
+        let lock_path = path.join("lock");
+        let lock = File::create(&lock_path).map_err(|source| Error::Io { path: lock_path, source })?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Err(Error::Busy { path: path.to_owned() }),
+            Err(fs::TryLockError::Error(source)) => return Err(io(source)),
+        }
+        let folder = Self { path: path.to_owned(), _lock: lock };
+        match fs::read(&run_json) {
+            Ok(bytes) => {
+                let found: RunDescription = serde_json::from_slice(&bytes).map_err(|error| Error::Malformed {
+                    path: run_json,
+                    why: error.to_string(),
+                    advice: "choose another --out",
+                })?;
+                match difference(&found, description) {
+                    Some(what) => return Err(Error::OtherSearch { path: path.to_owned(), what }),
+                    None => return Ok(folder),
+                }
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(source) => return Err(Error::Io { path: run_json, source }),
+        }
+        folder.write_json("run.json", description)?;
+        Ok(folder)
+    }
+
+    /// Where the folder is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The journal.
+    pub fn journal(&self) -> Result<Journal> {
+        Journal::open(&self.path.join("journal.jsonl"))
+    }
+
+    /// Writes `value` to the file `name`: whole, or not at all.
+    pub fn write_json(&self, name: &str, value: &impl Serialize) -> Result<()> {
+        let path = self.path.join(name);
+        let io = |source| Error::Io { path: path.clone(), source };
+        let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| io(error.into()))?;
+        bytes.push(b'\n');
+        let mut file = tempfile::NamedTempFile::new_in(&self.path).map_err(io)?;
+        file.write_all(&bytes).and_then(|()| file.as_file().sync_all()).map_err(io)?;
+        file.persist(&path).map_err(|error| io(error.error))?;
+        Ok(())
+    }
+}
+
+/// Files that an interrupted start leaves in a folder that has no `run.json` yet.
+fn is_ours(entry: std::io::Result<fs::DirEntry>) -> bool {
+    entry.is_ok_and(|entry| {
+        let name = entry.file_name();
+        name == "lock" || name.to_string_lossy().starts_with(".tmp")
+    })
+}
+
+/// The first part in which two searches differ; where the files are does not count.
+fn difference(found: &RunDescription, asked: &RunDescription) -> Option<String> {
+    let comparable = |description: &RunDescription| {
+        let mut description = description.clone();
+        description.model.path.clear();
+        description.task.spec.clear();
+        serde_json::to_value(description).unwrap_or_default()
+    };
+    first_difference("", &comparable(found), &comparable(asked))
+}
+
+fn first_difference(at: &str, found: &Value, asked: &Value) -> Option<String> {
+    match (found, asked) {
+        (Value::Object(found), Value::Object(asked)) => {
+            let keys: std::collections::BTreeSet<&String> = found.keys().chain(asked.keys()).collect();
+            keys.into_iter().find_map(|key| {
+                let at = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
+                first_difference(&at, found.get(key).unwrap_or(&Value::Null), asked.get(key).unwrap_or(&Value::Null))
+            })
+        }
+        _ => (found != asked).then(|| at.to_owned()),
+    }
+}
