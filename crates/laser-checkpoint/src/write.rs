@@ -66,8 +66,8 @@ struct Planned {
 }
 
 enum Content {
-    /// As it is in the source's own file.
-    Copy,
+    /// As it is in the source's own file; a tensor of the model is checked to be readable first.
+    Copy(Option<Role>),
     /// Read, edited where there is an edit, and rounded to this type.
     Made(Role, Option<Intervention>, Precision),
 }
@@ -147,10 +147,11 @@ fn plan(checkpoint: &Checkpoint, edits: &[Intervention]) -> Result<Vec<Planned>>
     match &checkpoint.weights {
         Weights::HuggingFace(files) => {
             let mut planned: BTreeMap<String, Planned> = BTreeMap::new();
+            let roles: HashMap<String, Role> = Role::all(config).into_iter().map(|role| (name(role), role)).collect();
             for (name, tensor) in files.tensors() {
                 let (dtype, shape, bytes) = (tensor.dtype, tensor.shape.clone(), files.bytes(tensor).len());
-                planned
-                    .insert(name.clone(), Planned { name: name.clone(), dtype, shape, bytes, content: Content::Copy });
+                let content = Content::Copy(roles.get(name).copied());
+                planned.insert(name.clone(), Planned { name: name.clone(), dtype, shape, bytes, content });
             }
             for edit in edits {
                 let role = Role::Matrix(edit.layer, edit.matrix);
@@ -241,13 +242,16 @@ fn header(tensors: &[Planned]) -> Vec<u8> {
 fn content<'a>(checkpoint: &'a Checkpoint, tensor: &Planned, records: &mut Vec<EditRecord>) -> Result<Cow<'a, [u8]>> {
     let (role, edit, precision) = match (&tensor.content, &checkpoint.weights) {
         (Content::Made(role, edit, precision), _) => (*role, edit, *precision),
-        (Content::Copy, Weights::HuggingFace(files)) => {
+        (Content::Copy(role), Weights::HuggingFace(files)) => {
+            if let Some(role) = role {
+                checkpoint.read(*role)?;
+            }
             let found = files.tensor(&tensor.name).map(|found| files.bytes(found));
             let missing =
                 || CheckpointError::MissingTensor { tensor: tensor.name.clone(), path: checkpoint.path().to_owned() };
             return found.map(Cow::Borrowed).ok_or_else(missing);
         }
-        (Content::Copy, Weights::Gguf(_)) => {
+        (Content::Copy(_), Weights::Gguf(_)) => {
             return Err(CheckpointError::MissingTensor {
                 tensor: tensor.name.clone(),
                 path: checkpoint.path().to_owned(),

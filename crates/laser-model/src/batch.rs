@@ -1,8 +1,8 @@
 //! The rows of one forward pass: where each stands in its sequence and what it may look at.
 
+use crate::Result;
 use crate::kernels::Context;
 use crate::model::Model;
-use crate::Result;
 use candle_core::Tensor;
 use std::sync::Arc;
 

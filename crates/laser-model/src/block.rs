@@ -1,24 +1,24 @@
 //! One transformer block: attention and a gated MLP, each behind an RMS norm and added to the residual stream.
 
+use crate::Result;
 use crate::batch::Batch;
 use crate::cache::KeyValueCache;
-use crate::kernels::{attention, linear, swiglu};
+use crate::kernels::{add, attention, linear, swiglu};
 use crate::rotary::Rotary;
-use crate::Result;
 use candle_core::{Device, Tensor};
 use laser_checkpoint::{Checkpoint, MatrixKind};
 use laser_linalg::Matrix;
 
-/// A weight matrix `[outputs, inputs]` and its optional bias `[outputs]`.
+/// A weight matrix, transposed to `[inputs, outputs]`, and its optional bias `[outputs]`.
 #[derive(Debug, Clone)]
 pub(crate) struct Linear {
-    weight: Tensor,
+    transposed: Tensor,
     bias: Option<Tensor>,
 }
 
 impl Linear {
     fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        let y = linear(x, &self.weight)?;
+        let y = linear(x, &self.transposed)?;
         match &self.bias {
             Some(bias) => y.broadcast_add(bias),
             None => Ok(y),
@@ -44,10 +44,9 @@ impl Block {
     pub fn load(checkpoint: &Checkpoint, layer: usize, device: &Device) -> Result<Self> {
         let config = checkpoint.config();
         let read = |kind| -> Result<Linear> {
-            let weight = tensor(checkpoint.matrix(layer, kind)?, device)?;
-            let bias = checkpoint.bias(layer, kind)?;
-            let bias = bias.map(|bias| Tensor::from_vec(bias, weight.dim(0)?, device)).transpose()?;
-            Ok(Linear { weight, bias })
+            let transposed = tensor(checkpoint.matrix(layer, kind)?.transpose(), device)?;
+            let bias = checkpoint.bias(layer, kind)?.map(|bias| vector(bias, device)).transpose()?;
+            Ok(Linear { transposed, bias })
         };
         let [q, k, v, out, fc_in, fc_up, fc_out] = MatrixKind::ALL;
         Ok(Self {
@@ -72,25 +71,26 @@ impl Block {
         cache.append(&Rotary::rotate(&k, cos, sin)?, &v)?;
         let (keys, values) = cache.tensors();
         let mixed = attention(&q, keys, values, batch.context(self.windowed), self.head_dim)?;
-        let x = (x + self.apply(MatrixKind::OutProj, &mixed)?)?;
+        let x = add(x, &self.apply(MatrixKind::OutProj, &mixed)?)?;
 
         let normed = self.norm(&x, &self.mlp_norm)?;
         let gated = swiglu(&self.apply(MatrixKind::FcIn, &normed)?, &self.apply(MatrixKind::FcUp, &normed)?)?;
-        Ok((x + self.apply(MatrixKind::FcOut, &gated)?)?)
+        Ok(add(&x, &self.apply(MatrixKind::FcOut, &gated)?)?)
     }
 
     /// The same block with one matrix replaced.
     pub(crate) fn replace(&self, kind: MatrixKind, matrix: &Matrix) -> Result<Self> {
         let old = &self.matrices[kind as usize];
-        let weight = Tensor::from_slice(matrix.data(), (matrix.rows(), matrix.cols()), old.weight.device())?;
+        let transposed = tensor(matrix.transpose(), old.transposed.device())?;
         let mut block = self.clone();
-        block.matrices[kind as usize] = Linear { weight, bias: old.bias.clone() };
+        block.matrices[kind as usize] = Linear { transposed, bias: old.bias.clone() };
         Ok(block)
     }
 
-    /// Rows and columns of a matrix.
+    /// Outputs and inputs of a matrix.
     pub(crate) fn shape(&self, kind: MatrixKind) -> (usize, usize) {
-        self.matrices[kind as usize].weight.dims2().unwrap_or_default()
+        let (inputs, outputs) = self.matrices[kind as usize].transposed.dims2().unwrap_or_default();
+        (outputs, inputs)
     }
 
     fn apply(&self, kind: MatrixKind, x: &Tensor) -> candle_core::Result<Tensor> {

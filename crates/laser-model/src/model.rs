@@ -23,6 +23,7 @@ pub struct Model {
     embedding: Tensor,
     blocks: Vec<Block>,
     final_norm: Tensor,
+    /// Transposed, `[hidden, vocabulary]`.
     head: Tensor,
 }
 
@@ -35,19 +36,19 @@ impl Model {
             blocks.push(Block::load(checkpoint, layer, device)?);
             progress(layer + 1);
         }
-        let embedding = block::tensor(checkpoint.embedding()?, device)?;
+        let embedding = checkpoint.embedding()?;
         let head = match checkpoint.head()? {
-            Some(head) => block::tensor(head, device)?,
-            None => embedding.clone(),
+            Some(head) => head.transpose(),
+            None => embedding.transpose(),
         };
         Ok(Self {
             rotary: Rotary::new(config.head_dim, config.rope_theta),
             final_norm: block::vector(checkpoint.final_norm()?, device)?,
             device: device.clone(),
             config,
-            embedding,
+            embedding: block::tensor(embedding, device)?,
             blocks,
-            head,
+            head: block::tensor(head, device)?,
         })
     }
 

@@ -19,10 +19,11 @@ impl Rotary {
         Self { inverse_frequencies }
     }
 
-    /// Cosines and sines, each `[positions, head_dim / 2]`.
+    /// Cosines and sines, each `[positions, 1, head_dim / 2]`.
     pub fn tables(&self, positions: &[u32], device: &Device) -> Result<(Tensor, Tensor)> {
         let half = self.inverse_frequencies.len();
-        let (mut cos, mut sin) = (Vec::with_capacity(positions.len() * half), Vec::with_capacity(positions.len() * half));
+        let (mut cos, mut sin) =
+            (Vec::with_capacity(positions.len() * half), Vec::with_capacity(positions.len() * half));
         for &position in positions {
             for &speed in &self.inverse_frequencies {
                 let (s, c) = (position as f32 * speed).sin_cos();
@@ -30,15 +31,16 @@ impl Rotary {
                 sin.push(s);
             }
         }
-        let shape = (positions.len(), half);
+        let shape = (positions.len(), 1, half);
         Ok((Tensor::from_vec(cos, shape, device)?, Tensor::from_vec(sin, shape, device)?))
     }
 
     /// Turns the heads of `x [rows, heads * head_dim]`.
     pub fn rotate(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
         let (rows, width) = x.dims2()?;
-        let head_dim = 2 * cos.dim(1)?;
-        let heads = x.reshape((1, rows, width / head_dim, head_dim))?;
+        let head_dim = 2 * cos.dim(2)?;
+        // Each row is a batch of its own: candle's threads share the batch out.
+        let heads = x.reshape((rows, 1, width / head_dim, head_dim))?;
         candle_nn::rotary_emb::rope_thd(&heads, cos, sin)?.reshape((rows, width))
     }
 }

@@ -67,7 +67,8 @@ fn malformed(why: String) -> Error {
 }
 
 fn parse(json: &[u8]) -> Result<tokenizers::Tokenizer> {
-    let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(|error| malformed(format!("tokenizer.json: {error}")))?;
+    let mut inner =
+        tokenizers::Tokenizer::from_bytes(json).map_err(|error| malformed(format!("tokenizer.json: {error}")))?;
     // A file may carry the padding and truncation that its model was trained with; a text is encoded whole here.
     inner.with_padding(None);
     inner.with_truncation(None).map_err(|error| malformed(error.to_string()))?;
@@ -164,7 +165,9 @@ fn pre_tokenizer(name: &str) -> Result<(Value, Value)> {
         "qwen2" => (json!({"type": "NFC"}), split(&words(r"\p{N}"))),
         other => {
             return Err(Error::Tokenizer {
-                why: format!("the GGUF file's pre-tokenizer `{other}` is not known (gpt-2, smollm, starcoder, refact, command-r, llama-bpe, qwen2 are)"),
+                why: format!(
+                    "the GGUF file's pre-tokenizer `{other}` is not known (gpt-2, smollm, starcoder, refact, command-r, llama-bpe, qwen2 are)"
+                ),
                 advice: "use the model's Hugging Face folder, which has its tokenizer.json",
             });
         }

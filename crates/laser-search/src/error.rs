@@ -20,7 +20,9 @@ pub enum Error {
         id: String,
     },
     /// The tokenizer and the weights do not belong together.
-    #[error("example {id}: token {token} is outside the model's vocabulary of {vocabulary}: the tokenizer is not this model's")]
+    #[error(
+        "example {id}: token {token} is outside the model's vocabulary of {vocabulary}: the tokenizer is not this model's"
+    )]
     TokenOutsideVocabulary {
         /// The example.
         id: String,
@@ -44,7 +46,9 @@ pub enum Error {
         context_length: usize,
     },
     /// The model computes infinities or NaNs.
-    #[error("example {id}: the model gives a log-probability that is not a finite number: the edited weights overflow, leave this candidate out")]
+    #[error(
+        "example {id}: the model gives a log-probability that is not a finite number: the edited weights overflow, leave this candidate out"
+    )]
     NotFinite {
         /// The example.
         id: String,

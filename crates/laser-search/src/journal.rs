@@ -125,7 +125,8 @@ mod tests {
     use super::*;
 
     fn entry(text: &str, correct: &[bool]) -> Entry {
-        let candidate = Candidate::new(text.parse::<laser_checkpoint::InterventionSpec>().unwrap().expand(9).unwrap()).unwrap();
+        let candidate =
+            Candidate::new(text.parse::<laser_checkpoint::InterventionSpec>().unwrap().expand(9).unwrap()).unwrap();
         let outcomes: Vec<Outcome> =
             correct.iter().map(|&correct| Outcome { correct, answer_logprob: -1.0 / 3.0, answer_tokens: 2 }).collect();
         Entry::new(SplitName::Validation, &candidate, &outcomes)

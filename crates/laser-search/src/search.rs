@@ -34,7 +34,13 @@ pub struct Plan<'a> {
 }
 
 /// Runs or resumes a search, and writes `best.json` and `verdict.json`.
-pub fn search(subject: &Subject, task: &Task, plan: &Plan, run: &RunFolder, progress: &dyn Progress) -> Result<Verdict> {
+pub fn search(
+    subject: &Subject,
+    task: &Task,
+    plan: &Plan,
+    run: &RunFolder,
+    progress: &dyn Progress,
+) -> Result<Verdict> {
     let mut journal = run.journal()?;
     let pick = |indices: &[usize]| -> Vec<&Example> { indices.iter().map(|&i| &task.examples[i]).collect() };
 
@@ -43,8 +49,11 @@ pub fn search(subject: &Subject, task: &Task, plan: &Plan, run: &RunFolder, prog
     let validation = pick(&plan.split.validation);
     score(subject, &on_validation, SplitName::Validation, validation, plan.memory, &mut journal, progress)?;
 
-    let entries: Vec<&Entry> =
-        plan.candidates.iter().map(|candidate| entry(&journal, SplitName::Validation, candidate)).collect::<Result<_>>()?;
+    let entries: Vec<&Entry> = plan
+        .candidates
+        .iter()
+        .map(|candidate| entry(&journal, SplitName::Validation, candidate))
+        .collect::<Result<_>>()?;
     let best = verdict::best(&entries).ok_or(Error::NoCandidates { why: "nothing was asked for" })?;
     let best = plan.candidates[best].clone();
 
@@ -89,7 +98,8 @@ fn score(
         SplitName::Validation => "validation",
         SplitName::Test => "test",
     };
-    let missing: Vec<&Candidate> = candidates.iter().filter(|candidate| journal.get(split, candidate).is_none()).collect();
+    let missing: Vec<&Candidate> =
+        candidates.iter().filter(|candidate| journal.get(split, candidate).is_none()).collect();
     let step = examples.len();
     progress.start(what, candidates.len() * step, (candidates.len() - missing.len()) * step);
     if missing.is_empty() {
@@ -107,7 +117,8 @@ fn score(
         for chunk in 0..evaluator.chunks() {
             for (candidate, outcomes) in group.iter().zip(&mut outcomes) {
                 let edited = editor.edit(candidate)?;
-                let responses = evaluator.evaluate_chunk(chunk, &edited, candidate.boundary(layers), Detail::Outcome)?;
+                let responses =
+                    evaluator.evaluate_chunk(chunk, &edited, candidate.boundary(layers), Detail::Outcome)?;
                 progress.advance(responses.len());
                 outcomes.extend(responses.iter().map(|response| response.outcome));
             }

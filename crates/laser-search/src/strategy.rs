@@ -8,7 +8,11 @@ use laser_linalg::Rho;
 /// The paper's table 5: every layer, matrix and kept fraction, one at a time; ordered by layer, then matrix, then as
 /// the fractions were given.
 pub fn exhaustive(layers: &[usize], matrices: &[MatrixKind], rhos: &[Rho]) -> Result<Vec<Candidate>> {
-    let empty = [(layers.is_empty(), "no layer was chosen"), (matrices.is_empty(), "no matrix was chosen"), (rhos.is_empty(), "no rho was chosen")];
+    let empty = [
+        (layers.is_empty(), "no layer was chosen"),
+        (matrices.is_empty(), "no matrix was chosen"),
+        (rhos.is_empty(), "no rho was chosen"),
+    ];
     if let Some((_, why)) = empty.into_iter().find(|(empty, _)| *empty) {
         return Err(Error::NoCandidates { why });
     }

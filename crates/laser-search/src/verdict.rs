@@ -75,7 +75,8 @@ pub fn best(entries: &[&Entry]) -> Option<usize> {
 /// Judges `edited` (validation and test entry) against `base`. `groups` names the group of each test example. `None` when
 /// the entries are not over those examples.
 pub fn judge(base: [&Entry; 2], edited: [&Entry; 2], candidates: usize, groups: &[&str], seed: u64) -> Option<Verdict> {
-    let scores = |[validation, test]: [&Entry; 2]| Scores { validation: with_interval(validation), test: with_interval(test) };
+    let scores =
+        |[validation, test]: [&Entry; 2]| Scores { validation: with_interval(validation), test: with_interval(test) };
     Some(Verdict {
         best: edited[1].interventions.clone(),
         candidates,

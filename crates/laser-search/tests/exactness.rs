@@ -24,7 +24,8 @@ const CANDIDATES: [&str; 9] = [
 
 /// Examples of all three kinds, of very different lengths.
 fn examples() -> Vec<Example> {
-    let words = ["The", "mother", "tongue", "of", "Berlin", "is", "capital", "book", "writer", "French", "answer", "true"];
+    let words =
+        ["The", "mother", "tongue", "of", "Berlin", "is", "capital", "book", "writer", "French", "answer", "true"];
     let mut random = SplitMix64::new(5);
     let mut text = |n: usize| {
         let picked: Vec<&str> = (0..n).map(|_| words[random.below(words.len() as u64) as usize]).collect();
@@ -47,7 +48,13 @@ fn examples() -> Vec<Example> {
         .collect()
 }
 
-fn evaluate(fixture: &Fixture, examples: &[Example], candidates: &[Candidate], memory: usize, detail: Detail) -> Vec<Vec<Response>> {
+fn evaluate(
+    fixture: &Fixture,
+    examples: &[Example],
+    candidates: &[Candidate],
+    memory: usize,
+    detail: Detail,
+) -> Vec<Vec<Response>> {
     let layers = fixture.model.config().layers;
     let mut evaluator = Evaluator::new(&fixture.model, &fixture.tokenizer, examples.iter().collect(), memory).unwrap();
     let mut editor = Editor::new(&fixture.checkpoint, &fixture.model);
@@ -89,10 +96,10 @@ fn plain(model: &Model, tokenizer: &Tokenizer, example: &Example) -> Response {
             let mut ids = Vec::new();
             while ids.len() < *max_new_tokens {
                 let next = argmax(logits(&[&prompt[..], &ids[..]].concat()).last().unwrap());
+                ids.push(next);
                 if model.config().eos_token_ids.contains(&next) {
                     break;
                 }
-                ids.push(next);
             }
             let text = tokenizer.decode(&ids).unwrap();
             generated = Some(ids);
@@ -152,7 +159,13 @@ fn not_a_bit_depends_on_what_is_evaluated_together() {
     // Alone: one example, one candidate, nothing kept from before.
     for (i, example) in examples.iter().enumerate().step_by(5) {
         for (candidate, together) in candidates.iter().zip(&together) {
-            let alone = evaluate(&fixture, std::slice::from_ref(example), std::slice::from_ref(candidate), PLENTY, Detail::Outcome);
+            let alone = evaluate(
+                &fixture,
+                std::slice::from_ref(example),
+                std::slice::from_ref(candidate),
+                PLENTY,
+                Detail::Outcome,
+            );
             assert_eq!(alone[0][0], together[i], "{candidate}, example {i}");
         }
     }

@@ -59,8 +59,7 @@ fn check(fixture: &Fixture, interventions: &[Intervention], rows: &[Row]) {
             Example::new(i.to_string(), None, row.prompt.clone(), target).unwrap()
         })
         .collect();
-    let mut evaluator =
-        Evaluator::new(&fixture.model, &fixture.tokenizer, examples.iter().collect(), 1 << 30).unwrap();
+    let mut evaluator = Evaluator::new(&fixture.model, &fixture.tokenizer, examples.iter().collect(), 1 << 30).unwrap();
     let responses = evaluator.evaluate(&edited, boundary, Detail::Full).unwrap();
     for ((row, response), encoded) in rows.iter().zip(&responses).zip(evaluator.encoded()) {
         let what = format!("{candidate}, {:?}", row.prompt);

@@ -102,12 +102,15 @@ impl CustomOp3 for Attention {
         let k = super::contiguous("attention", k, k_layout)?;
         let v = super::contiguous("attention", v, v_layout)?;
         let mut out = vec![0.0f32; q.len()];
-        out.par_chunks_mut(q_width).zip(q.par_chunks(q_width)).enumerate().for_each_init(Vec::new, |scores, (query, (out, q))| {
-            vector::dispatch(
-                #[inline(always)]
-                || attend(q, k, v, self.context.of(query), kv_width, self.head_dim, scores, out),
-            );
-        });
+        out.par_chunks_mut(q_width).zip(q.par_chunks(q_width)).enumerate().for_each_init(
+            Vec::new,
+            |scores, (query, (out, q))| {
+                vector::dispatch(
+                    #[inline(always)]
+                    || attend(q, k, v, self.context.of(query), kv_width, self.head_dim, scores, out),
+                );
+            },
+        );
         Ok((CpuStorage::F32(out), q_layout.shape().clone()))
     }
 }
@@ -115,7 +118,16 @@ impl CustomOp3 for Attention {
 /// All heads of one query.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)] // a kernel: its operands and their two widths
-fn attend(q: &[f32], k: &[f32], v: &[f32], rows: &[u32], kv_width: usize, head_dim: usize, scores: &mut Vec<f32>, out: &mut [f32]) {
+fn attend(
+    q: &[f32],
+    k: &[f32],
+    v: &[f32],
+    rows: &[u32],
+    kv_width: usize,
+    head_dim: usize,
+    scores: &mut Vec<f32>,
+    out: &mut [f32],
+) {
     let scale = 1.0 / (head_dim as f32).sqrt();
     let group = q.len() / kv_width;
     scores.clear();
@@ -129,7 +141,9 @@ fn attend(q: &[f32], k: &[f32], v: &[f32], rows: &[u32], kv_width: usize, head_d
                 scores[member * rows.len() + i] = vector::dot(query, key) * scale;
             }
         }
-        for (scores, out) in scores.chunks_exact_mut(rows.len().max(1)).zip(out[heads.clone()].chunks_exact_mut(head_dim)) {
+        for (scores, out) in
+            scores.chunks_exact_mut(rows.len().max(1)).zip(out[heads.clone()].chunks_exact_mut(head_dim))
+        {
             let max = vector::max(scores);
             let mut sum = 0.0f32;
             for score in scores.iter_mut() {
@@ -195,10 +209,12 @@ mod tests {
             }
             let expected = composed(&q, &k, &v, &context, head_dim).unwrap();
             let found = attention(&q, &k, &v, &Arc::new(context.clone()), head_dim).unwrap();
-            let difference = (found.clone() - expected).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+            let difference =
+                (found.clone() - expected).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
             assert!(difference < 1e-5, "{difference}");
 
-            let part = attention(&q.narrow(0, 2, 2).unwrap(), &k, &v, &Arc::new(context.slice(2..4)), head_dim).unwrap();
+            let part =
+                attention(&q.narrow(0, 2, 2).unwrap(), &k, &v, &Arc::new(context.slice(2..4)), head_dim).unwrap();
             assert_eq!(part.to_vec2::<f32>().unwrap(), found.narrow(0, 2, 2).unwrap().to_vec2::<f32>().unwrap());
         }
     }

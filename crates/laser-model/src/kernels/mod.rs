@@ -6,15 +6,15 @@
 //! therefore give the same bits.
 
 mod attention;
+mod elementwise;
 mod linear;
 mod readout;
-mod swiglu;
 mod vector;
 
 pub use attention::{Context, attention};
+pub use elementwise::{add, swiglu};
 pub use linear::linear;
 pub use readout::{Reading, readout};
-pub use swiglu::swiglu;
 
 use candle_core::{CpuStorage, Error, Layout, Result};
 

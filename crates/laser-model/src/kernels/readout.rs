@@ -21,7 +21,13 @@ pub fn readout(logits: &Tensor, wanted: &[&[u32]]) -> Result<Vec<Reading>> {
         let Storage::Cpu(CpuStorage::F32(_)) = &*storage else { candle_core::bail!("readout: the logits are not f32") };
         let Storage::Cpu(cpu) = &*storage else { candle_core::bail!("readout: the logits are not on the CPU") };
         let data = super::contiguous("readout", cpu, layout)?;
-        return Ok(data.par_chunks(vocabulary).zip(wanted).map(|(row, wanted)| vector::dispatch(|| read(row, wanted))).collect());
+        let read = |(row, wanted): (&[f32], &&[u32])| {
+            vector::dispatch(
+                #[inline(always)]
+                || read(row, wanted),
+            )
+        };
+        return Ok(data.par_chunks(vocabulary).zip(wanted).map(read).collect());
     }
     let argmax = logits.argmax(D::Minus1)?.to_vec1::<u32>()?;
     let normaliser = logits.log_sum_exp(D::Minus1)?.to_vec1::<f32>()?;

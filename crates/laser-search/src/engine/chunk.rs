@@ -93,7 +93,8 @@ mod tests {
 
     #[test]
     fn continuations_share_their_prefix() {
-        let example = Encoded { prompt: vec![5, 6], continuations: vec![vec![1, 2, 3], vec![1, 4], vec![9]], answer: 0 };
+        let example =
+            Encoded { prompt: vec![5, 6], continuations: vec![vec![1, 2, 3], vec![1, 4], vec![9]], answer: 0 };
         let chunk = Chunk::new(&[example.clone(), example]);
         // Two prompt tokens, then 1 2 3, 4 and 9.
         assert_eq!(chunk.given, 2 * 7);

@@ -14,8 +14,8 @@ use std::ops::Range;
 pub struct Response {
     /// Right or wrong, and the answer's log-probability.
     pub outcome: Outcome,
-    /// The ids that were generated, where the example is scored by generation. With [`Detail::Outcome`], generation
-    /// stops where the answer has occurred.
+    /// The ids that were generated, where the example is scored by generation; an end-of-text token is the last of them.
+    /// With [`Detail::Outcome`], generation stops where the answer has occurred.
     pub generated: Option<Vec<u32>>,
     /// The log-probability of each choice, nats, where the example has choices.
     pub choice_logprobs: Option<Vec<f64>>,
@@ -51,7 +51,8 @@ impl<'a> Evaluator<'a> {
         let encoded = examples.iter().map(encode).collect::<Result<Vec<_>>>()?;
         let kept = 2 * config.layers * config.kv_heads * config.head_dim + 3 * config.hidden_size;
         let nodes = (memory / (kept * size_of::<f32>())).max(1);
-        let chunks = cut(encoded.iter().zip(&examples).map(|(encoded, example)| expected_nodes(encoded, example)), nodes);
+        let chunks =
+            cut(encoded.iter().zip(&examples).map(|(encoded, example)| expected_nodes(encoded, example)), nodes);
         Ok(Self { model, tokenizer, examples, encoded, chunks, resident: None })
     }
 
@@ -67,7 +68,13 @@ impl<'a> Evaluator<'a> {
 
     /// Scores the examples of chunk `chunk` under `edited`, a copy of the model whose layers below `boundary` are
     /// unedited.
-    pub fn evaluate_chunk(&mut self, chunk: usize, edited: &Model, boundary: usize, detail: Detail) -> Result<Vec<Response>> {
+    pub fn evaluate_chunk(
+        &mut self,
+        chunk: usize,
+        edited: &Model,
+        boundary: usize,
+        detail: Detail,
+    ) -> Result<Vec<Response>> {
         let first = self.chunks[chunk].start;
         // Taken out while it is in use: on an error half-grown streams must not stay.
         let (mut laid_out, mut streams) = self.at(chunk, boundary)?;
@@ -127,11 +134,8 @@ impl<'a> Evaluator<'a> {
     /// Everything but the generation.
     fn score(&self, index: usize, tree: &Tree, chunk: &Chunk, readings: &[Reading]) -> Result<Response> {
         let (example, encoded) = (self.examples[index], &self.encoded[index]);
-        let sums: Vec<f64> = tree
-            .continuations
-            .iter()
-            .map(|places| places.iter().map(|place| place.logprob(readings)).sum())
-            .collect();
+        let sums: Vec<f64> =
+            tree.continuations.iter().map(|places| places.iter().map(|place| place.logprob(readings)).sum()).collect();
         if sums.iter().any(|sum| !sum.is_finite()) {
             return Err(Error::NotFinite { id: example.id.clone() });
         }
@@ -170,20 +174,19 @@ impl<'a> Evaluator<'a> {
         while !unfinished.is_empty() {
             let mut waiting = Vec::with_capacity(unfinished.len());
             for (offset, mut node, mut generated) in unfinished {
-                let Target::Generate { answers, max_new_tokens } = &self.examples[first + offset].target else { continue };
+                let Target::Generate { answers, max_new_tokens } = &self.examples[first + offset].target else {
+                    continue;
+                };
                 let outcome = &mut responses[offset].outcome;
                 let mut open = true;
                 while open && generated.len() < *max_new_tokens {
                     let Some(token) = pass.argmax(node) else { break };
-                    if end_of_text.contains(&token) {
-                        open = false;
-                        break;
-                    }
                     generated.push(token);
                     if !outcome.correct {
                         outcome.correct = generation_is_correct(answers, &self.tokenizer.decode(&generated)?);
                     }
-                    open = !(outcome.correct && detail == Detail::Outcome);
+                    let decided = outcome.correct && detail == Detail::Outcome;
+                    open = !decided && !end_of_text.contains(&token);
                     if open && generated.len() < *max_new_tokens {
                         node = chunk.forest.extend(node, token);
                     }

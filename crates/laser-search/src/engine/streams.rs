@@ -16,7 +16,8 @@ pub struct Streams {
 impl Streams {
     /// Streams before layer 0, of no node yet.
     pub fn new(model: &Model, nodes: usize) -> Result<Self> {
-        let residual = Rows::new(nodes, model.config().hidden_size, model.device()).map_err(laser_model::Error::from)?;
+        let residual =
+            Rows::new(nodes, model.config().hidden_size, model.device()).map_err(laser_model::Error::from)?;
         Ok(Self { boundary: 0, residual, caches: Vec::new() })
     }
 
@@ -57,7 +58,15 @@ impl Streams {
         Ok(self.residual.gather(nodes).map_err(laser_model::Error::from)?)
     }
 
-    fn run(&mut self, model: &Model, forest: &Forest, from: usize, to: usize, nodes: &[NodeId], x: Tensor) -> Result<Tensor> {
+    fn run(
+        &mut self,
+        model: &Model,
+        forest: &Forest,
+        from: usize,
+        to: usize,
+        nodes: &[NodeId],
+        x: Tensor,
+    ) -> Result<Tensor> {
         if from == to {
             return Ok(x);
         }

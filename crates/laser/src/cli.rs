@@ -1,0 +1,246 @@
+//! What can be typed.
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use laser_checkpoint::{InterventionSpec, Layers, MatrixKind};
+use laser_linalg::Rho;
+use laser_model::DeviceKind;
+use std::path::PathBuf;
+
+/// Find, judge and apply rank reductions that improve a trained transformer.
+#[derive(Debug, Parser)]
+#[command(
+    name = "laser",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = true,
+    arg_required_else_help = false,
+    subcommand_required = true
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub global: Global,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Score a model on a task, as it is or edited
+    Eval(EvalOptions),
+    /// Find the reduction that helps most on a task, and judge it on unseen examples
+    Search(SearchOptions),
+    /// Write an edited model as a Hugging Face folder
+    Apply(ApplyOptions),
+    /// Search, judge and apply on a small model and task that are part of this program
+    Demo(DemoOptions),
+    /// List the built-in tasks
+    Tasks,
+}
+
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Print one JSON document on standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Show no progress and no notes on standard error
+    #[arg(long, global = true)]
+    pub quiet: bool,
+    /// Threads to compute with [default: one a core]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
+}
+
+impl Global {
+    pub fn start_threads(&self) -> anyhow::Result<()> {
+        if let Some(threads) = self.threads {
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(threads.into())
+                .build_global()
+                .context("the threads cannot be started")?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct ModelOptions {
+    /// A Hugging Face folder (config.json, *.safetensors, tokenizer.json) or a .gguf file
+    pub model: PathBuf,
+    /// Where to compute: cpu, cuda or metal
+    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    pub device: DeviceKind,
+}
+
+#[derive(Debug, Args)]
+pub struct TaskOptions {
+    /// A built-in task (see `laser tasks`), a .jsonl file or a .yaml file
+    #[arg(long, value_name = "TASK")]
+    pub task: String,
+    /// Use a random sample of at most N examples (groups of paraphrases stay whole)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+    /// Seed of the sample, the split and the bootstrap
+    #[arg(long, default_value_t = 0, value_name = "S")]
+    pub seed: u64,
+    /// Take the first 20 % of the examples as the validation split, not a random 20 %
+    #[arg(long)]
+    pub split_first: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct EvalOptions {
+    #[command(flatten)]
+    pub model: ModelOptions,
+    #[command(flatten)]
+    pub task: TaskOptions,
+    /// Edit the model first, as LAYER.MATRIX:EDIT, for example 27.fc_in:0.01 (repeatable)
+    #[arg(long, value_name = "SPEC", allow_hyphen_values = true)]
+    pub reduce: Vec<InterventionSpec>,
+    /// Which examples to score
+    #[arg(long, default_value = "all", value_enum)]
+    pub split: SplitChoice,
+    /// Write one JSON line an example to FILE
+    #[arg(long, value_name = "FILE")]
+    pub examples: Option<PathBuf>,
+    /// Replace FILE if it exists
+    #[arg(long, requires = "examples")]
+    pub force: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SplitChoice {
+    Validation,
+    Test,
+    All,
+}
+
+#[derive(Debug, Args)]
+pub struct SearchOptions {
+    #[command(flatten)]
+    pub model: ModelOptions,
+    #[command(flatten)]
+    pub task: TaskOptions,
+    /// The RUN folder: made if it is not there, resumed if it holds this very search
+    #[arg(long, value_name = "RUN")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub space: SpaceOptions,
+}
+
+#[derive(Debug, Args)]
+pub struct SpaceOptions {
+    /// How candidates are chosen: exhaustive
+    #[arg(long, default_value = "exhaustive", value_enum)]
+    pub strategy: Strategy,
+    /// Matrices to try: q_proj, k_proj, v_proj, out_proj, fc_in, fc_up, fc_out, or attn, mlp, all
+    #[arg(long, default_value = "mlp", value_delimiter = ',', value_name = "LIST")]
+    pub matrices: Vec<MatrixGroup>,
+    /// Layers to try, such as 20-29 or 0,5,-1 [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "LIST", allow_hyphen_values = true)]
+    pub layers: Vec<Layers>,
+    /// Kept fractions of the rank to try
+    #[arg(long, default_value = "0.9,0.8,0.6,0.2,0.1,0.05,0.01", value_delimiter = ',', value_name = "LIST", allow_hyphen_values = true, value_parser = parse_rho)]
+    pub rho: Vec<Rho>,
+    /// Memory for kept activations
+    #[arg(long, default_value = "4GB", value_name = "SIZE")]
+    pub memory: Bytes,
+}
+
+impl SpaceOptions {
+    pub const DEFAULT_MEMORY: Bytes = Bytes(4_000_000_000);
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Strategy {
+    /// Every layer, matrix and rho
+    Exhaustive,
+}
+
+#[derive(Debug, Args)]
+pub struct ApplyOptions {
+    #[command(flatten)]
+    pub model: ModelOptions,
+    /// What to edit, as LAYER.MATRIX:EDIT (repeatable)
+    #[arg(long, value_name = "SPEC", required_unless_present = "recipe", allow_hyphen_values = true)]
+    pub reduce: Vec<InterventionSpec>,
+    /// Edit as a search found best: RUN/best.json
+    #[arg(long, value_name = "FILE", conflicts_with = "reduce")]
+    pub recipe: Option<PathBuf>,
+    /// The folder to write
+    #[arg(long, value_name = "PATH")]
+    pub out: PathBuf,
+    /// Replace PATH if it exists
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DemoOptions {
+    /// The folder for the model, the RUN folder and the edited model
+    #[arg(long, value_name = "PATH", default_value = "laser-demo")]
+    pub out: PathBuf,
+}
+
+fn parse_rho(text: &str) -> Result<Rho, String> {
+    let number: f64 = text.parse().map_err(|_| format!("`{text}` is no number: rho is a fraction from 0 to 1"))?;
+    Rho::new(number).map_err(|error| error.to_string())
+}
+
+/// One or more matrix kinds.
+#[derive(Debug, Clone)]
+pub struct MatrixGroup(pub Vec<MatrixKind>);
+
+impl std::str::FromStr for MatrixGroup {
+    type Err = laser_checkpoint::CheckpointError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        MatrixKind::group(text).map(Self)
+    }
+}
+
+/// A number of bytes: `500MB`, `4GB`, `1.5GiB`.
+#[derive(Debug, Clone, Copy)]
+pub struct Bytes(pub usize);
+
+impl std::str::FromStr for Bytes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+        let unit = match text[digits..].trim().to_ascii_lowercase().as_str() {
+            "" | "b" => 1.0,
+            "kb" => 1e3,
+            "mb" => 1e6,
+            "gb" => 1e9,
+            "kib" => 1024.0,
+            "mib" => 1024.0 * 1024.0,
+            "gib" => 1024.0 * 1024.0 * 1024.0,
+            _ => return Err(format!("`{text}` is no size: write 500MB or 4GB")),
+        };
+        match text[..digits].parse::<f64>() {
+            Ok(number) if number > 0.0 && number * unit < 1e15 => Ok(Self((number * unit) as usize)),
+            _ => Err(format!("`{text}` is no size: write 500MB or 4GB")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!("4GB".parse::<Bytes>().unwrap().0, 4_000_000_000);
+        assert_eq!("1.5 MiB".parse::<Bytes>().unwrap().0, 1_572_864);
+        for wrong in ["", "GB", "-1GB", "4XB", "0", "1.2.3GB"] {
+            assert!(wrong.parse::<Bytes>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! `laser apply`: the edited model, as a Hugging Face folder.
+
+use crate::cli::{ApplyOptions, Global};
+use crate::{output, subject};
+use anyhow::Context;
+use laser_checkpoint::{Checkpoint, WriteOptions, write_huggingface};
+use laser_model::Tokenizer;
+use laser_search::{Candidate, Recipe};
+use serde_json::json;
+use std::fs;
+use std::path::Path;
+
+pub fn run(options: &ApplyOptions, global: &Global) -> anyhow::Result<()> {
+    let checkpoint = Checkpoint::open(&options.model.model)?;
+    let candidate = match &options.recipe {
+        Some(path) => read_recipe(path, &checkpoint)?,
+        None => subject::candidate(&options.reduce, checkpoint.config().layers)?,
+    };
+    write(&checkpoint, &candidate, &options.out, options.force)?;
+    if global.json {
+        return output::print_json(&json!({"out": options.out, "interventions": candidate}));
+    }
+    output::print(&format!("{candidate} of {} written to {}\n", options.model.model.display(), options.out.display()))
+}
+
+/// Writes `checkpoint` under `candidate` to the folder `out`.
+pub fn write(checkpoint: &Checkpoint, candidate: &Candidate, out: &Path, force: bool) -> anyhow::Result<()> {
+    let tokenizer = Tokenizer::open(&checkpoint.tokenizer_source()?)?;
+    let options = WriteOptions { force, extra: tokenizer.huggingface_files().to_vec(), ..WriteOptions::default() };
+    write_huggingface(checkpoint, candidate.interventions(), out, &options)?;
+    Ok(())
+}
+
+fn read_recipe(path: &Path, checkpoint: &Checkpoint) -> anyhow::Result<Candidate> {
+    let text = fs::read_to_string(path).with_context(|| format!("{}: the recipe cannot be read", path.display()))?;
+    let recipe: Recipe = serde_json::from_str(&text)
+        .with_context(|| format!("{}: this is no recipe: give the best.json of a RUN folder", path.display()))?;
+    let interventions = recipe.interventions.interventions();
+    for intervention in interventions {
+        intervention.check_layer(checkpoint.config().layers)?;
+    }
+    Ok(Candidate::new(interventions.iter().copied())?)
+}

@@ -1,0 +1,7 @@
+//! One file a subcommand.
+
+pub mod apply;
+pub mod demo;
+pub mod eval;
+pub mod search;
+pub mod tasks;

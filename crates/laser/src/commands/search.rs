@@ -1,0 +1,108 @@
+//! `laser search`: the best reduction for a model and a task.
+
+use crate::cli::{Global, ModelOptions, SearchOptions, SpaceOptions, Strategy, TaskOptions};
+use crate::output;
+use crate::progress::Bar;
+use crate::subject::{self, Loaded};
+use laser_report::{sweep_table, verdict_table};
+use laser_search::{
+    Candidate, Entry, ModelDescription, Plan, RunDescription, RunFolder, SearchDescription, SplitName, Subject,
+    TaskDescription, Verdict, exhaustive, search,
+};
+use laser_tasks::Task;
+use serde_json::json;
+use std::path::Path;
+
+pub fn run(options: &SearchOptions, global: &Global) -> anyhow::Result<()> {
+    let progress = Bar::new(global.quiet);
+    let finished = find(&options.model, &options.task, &options.space, &options.out, &progress)?;
+    if global.json {
+        return output::print_json(
+            &json!({"run": options.out, "best": finished.verdict.best, "verdict": finished.verdict}),
+        );
+    }
+    output::print(&finished.text)?;
+    let reduce = options.model.model.display();
+    progress.note(&format!(
+        "\nWrite the edited model with: laser apply {reduce} --recipe {} --out PATH",
+        options.out.join("best.json").display()
+    ));
+    Ok(())
+}
+
+/// A finished search.
+pub struct Finished {
+    pub verdict: Verdict,
+    /// The tables that a person reads.
+    pub text: String,
+}
+
+/// Runs or resumes the search in the RUN folder `out`.
+pub fn find(
+    model: &ModelOptions,
+    task_options: &TaskOptions,
+    space: &SpaceOptions,
+    out: &Path,
+    progress: &Bar,
+) -> anyhow::Result<Finished> {
+    let task = subject::open_task(task_options)?;
+    let split = subject::split(&task, task_options)?;
+    let loaded = Loaded::open(model, progress)?;
+    let layers = layers(space, loaded.model.config().layers)?;
+    let mut matrices: Vec<_> = space.matrices.iter().flat_map(|group| group.0.iter().copied()).collect();
+    matrices.sort();
+    matrices.dedup();
+    let candidates = match space.strategy {
+        Strategy::Exhaustive => exhaustive(&layers, &matrices, &space.rho)?,
+    };
+    let description = RunDescription {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        model: ModelDescription { path: model.model.display().to_string(), files: loaded.checkpoint.fingerprint()? },
+        task: describe(&task, task_options),
+        search: SearchDescription {
+            strategy: "exhaustive".to_owned(),
+            matrices,
+            layers,
+            rho: space.rho.iter().map(|rho| rho.get()).collect(),
+            limit: task_options.limit.map(|limit| limit as usize),
+            seed: task_options.seed,
+            split_first: task_options.split_first,
+            device: model.device.name().to_owned(),
+        },
+    };
+    let run = RunFolder::open(out, &description)?;
+    let subject = Subject { checkpoint: &loaded.checkpoint, model: &loaded.model, tokenizer: &loaded.tokenizer };
+    let plan = Plan { candidates: &candidates, split: &split, seed: task_options.seed, memory: space.memory.0 };
+    let verdict = search(&subject, &task, &plan, &run, progress)?;
+    let text = text(&run, &candidates, &verdict)?;
+    Ok(Finished { verdict, text })
+}
+
+fn describe(task: &Task, options: &TaskOptions) -> TaskDescription {
+    TaskDescription { spec: options.task.clone(), digest: task.digest.clone(), examples: task.examples.len() }
+}
+
+fn layers(space: &SpaceOptions, count: usize) -> anyhow::Result<Vec<usize>> {
+    if space.layers.is_empty() {
+        return Ok((0..count).collect());
+    }
+    let mut layers = Vec::new();
+    for range in &space.layers {
+        layers.extend(range.resolve(count)?);
+    }
+    layers.sort_unstable();
+    layers.dedup();
+    Ok(layers)
+}
+
+fn text(run: &RunFolder, candidates: &[Candidate], verdict: &Verdict) -> anyhow::Result<String> {
+    let journal = run.journal()?;
+    let entries: Vec<&Entry> =
+        candidates.iter().filter_map(|candidate| journal.get(SplitName::Validation, candidate)).collect();
+    Ok(format!(
+        "Accuracy on validation, % (base {:.1}, best marked *)\n\n{}\n{}",
+        100.0 * verdict.base.validation.score.accuracy,
+        sweep_table(&entries, &verdict.best),
+        verdict_table(verdict)
+    ))
+}

@@ -1,0 +1,45 @@
+//! The `laser` binary.
+
+mod cli;
+mod commands;
+mod output;
+mod progress;
+mod subject;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() => {
+            eprintln!("{}", output::usage_line(&error));
+            return ExitCode::from(2);
+        }
+        Err(help) => {
+            // Help and version: printing them fails only on a broken pipe.
+            let _ = help.print();
+            return ExitCode::SUCCESS;
+        }
+    };
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}", output::error_line(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: &Cli) -> anyhow::Result<()> {
+    cli.global.start_threads()?;
+    match &cli.command {
+        Command::Eval(options) => commands::eval::run(options, &cli.global),
+        Command::Search(options) => commands::search::run(options, &cli.global),
+        Command::Apply(options) => commands::apply::run(options, &cli.global),
+        Command::Demo(options) => commands::demo::run(options, &cli.global),
+        Command::Tasks => commands::tasks::run(&cli.global),
+    }
+}

@@ -1,0 +1,46 @@
+//! What goes to standard output, and how errors are worded.
+
+use serde::Serialize;
+use std::io::{self, Write};
+
+/// Prints one JSON document.
+pub fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    let mut text = serde_json::to_string_pretty(value)?;
+    text.push('\n');
+    print(&text)
+}
+
+/// Prints text as it is.
+pub fn print(text: &str) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()?;
+    Ok(())
+}
+
+/// Whether the reader of standard output went away.
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+/// The whole chain of an error on one line.
+pub fn error_line(error: &anyhow::Error) -> String {
+    one_line(&format!("error: {error:#}"))
+}
+
+/// A usage error on one line: what was wrong, without clap's paragraphs of usage.
+pub fn usage_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let what: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("Usage:"))
+        .filter(|line| !line.is_empty())
+        .collect();
+    let what: Vec<&str> = what.into_iter().filter(|line| !line.starts_with("For more information")).collect();
+    one_line(&format!("{}: see `laser --help`", what.join(" ")))
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,49 @@
+//! Progress on standard error.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use laser_search::Progress;
+use std::cell::RefCell;
+
+/// A bar with a rate and an ETA when standard error is a terminal, nothing otherwise.
+pub struct Bar {
+    quiet: bool,
+    bar: RefCell<ProgressBar>,
+}
+
+impl Bar {
+    pub fn new(quiet: bool) -> Self {
+        Self { quiet, bar: RefCell::new(ProgressBar::hidden()) }
+    }
+
+    /// A line for the user that is not a result.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            self.bar.borrow().suspend(|| eprintln!("{text}"));
+        }
+    }
+}
+
+impl Progress for Bar {
+    fn start(&self, what: &str, total: usize, done: usize) {
+        if self.quiet {
+            return;
+        }
+        let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr());
+        let template = "{msg:>12} {wide_bar} {human_pos}/{human_len}, {per_sec}, ETA {eta}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.set_message(what.to_owned());
+        bar.set_position(done as u64);
+        bar.reset_eta();
+        *self.bar.borrow_mut() = bar;
+    }
+
+    fn advance(&self, steps: usize) {
+        self.bar.borrow().inc(steps as u64);
+    }
+
+    fn finish(&self) {
+        self.bar.borrow().finish_and_clear();
+    }
+}

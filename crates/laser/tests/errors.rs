@@ -1,0 +1,250 @@
+//! Bad input: one line that says what and what to do, exit 1 or 2, nothing half-written.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use support::{Session, fixture, task};
+
+/// Runs eval and search on a model that must be refused, and gives the message.
+fn refused(session: &Session, model: &Path, expected: &[&str]) {
+    session.write("task.jsonl", task(20));
+    let before = session.list();
+    for command in ["eval", "search --out run"] {
+        let (name, rest) = command.split_once(' ').unwrap_or((command, ""));
+        let (_, message) = session.fails(&format!("{name} {} --task task.jsonl {rest} --quiet", model.display()));
+        for part in expected {
+            assert!(message.contains(part), "{part:?} is not in: {message}");
+        }
+    }
+    let (_, message) = session.fails(&format!("apply {} --reduce 0.fc_in:0.5 --out edited", model.display()));
+    assert!(message.starts_with("error: "));
+    assert_eq!(session.list(), before, "something was left behind");
+}
+
+fn header_length(bytes: &[u8]) -> usize {
+    u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize
+}
+
+/// Replaces `from` by `to`, of one length, in a safetensors header.
+fn in_header(model: &Path, from: &str, to: &str) {
+    assert_eq!(from.len(), to.len());
+    let path = model.join("model.safetensors");
+    let mut bytes = fs::read(&path).unwrap();
+    let header = String::from_utf8(bytes[8..8 + header_length(&bytes)].to_vec()).unwrap();
+    assert!(header.contains(from), "{header}");
+    let changed = header.replacen(from, to, 1);
+    bytes[8..8 + changed.len()].copy_from_slice(changed.as_bytes());
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn truncated_safetensors() {
+    for keep in [0, 4, 100, 10_000, 400_000] {
+        let session = Session::new();
+        let model = session.copy_of("llama", "model");
+        let path = model.join("model.safetensors");
+        let bytes = fs::read(&path).unwrap();
+        fs::write(&path, &bytes[..keep.min(bytes.len() - 1)]).unwrap();
+        refused(&session, &model, &["model.safetensors"]);
+    }
+}
+
+#[test]
+fn bit_flipped_safetensors() {
+    let session = Session::new();
+    let model = session.copy_of("llama", "model");
+    let path = model.join("model.safetensors");
+    let mut bytes = fs::read(&path).unwrap();
+    // The high exponent bits of the first value: 0x7f800000 and above is no finite number.
+    let first = 8 + header_length(&bytes);
+    bytes[first + 3] |= 0x7f;
+    bytes[first + 2] |= 0x80;
+    fs::write(&path, bytes).unwrap();
+    refused(&session, &model, &["finite"]);
+}
+
+#[test]
+fn a_header_that_claims_two_to_the_sixtieth() {
+    let session = Session::new();
+    let model = session.copy_of("llama", "model");
+    let path = model.join("model.safetensors");
+    let header =
+        r#"{"model.embed_tokens.weight":{"dtype":"F32","shape":[1073741824,1073741824],"data_offsets":[0,16]}}"#;
+    let bytes = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &[0; 16]].concat();
+    fs::write(&path, bytes).unwrap();
+    refused(&session, &model, &["model.safetensors"]);
+    fs::write(&path, (1u64 << 60).to_le_bytes()).unwrap();
+    refused(&session, &model, &["model.safetensors"]);
+}
+
+#[test]
+fn a_missing_tensor() {
+    let session = Session::new();
+    let model = session.copy_of("llama", "model");
+    in_header(&model, "model.layers.1.mlp.up_proj.weight", "model.layers.1.mlp.xx_proj.weight");
+    refused(&session, &model, &["model.layers.1.mlp.up_proj.weight"]);
+}
+
+#[test]
+fn a_shape_that_contradicts_the_configuration() {
+    let session = Session::new();
+    let model = session.copy_of("llama", "model");
+    let config = fs::read_to_string(model.join("config.json")).unwrap();
+    fs::write(model.join("config.json"), config.replace("\"intermediate_size\": 96", "\"intermediate_size\": 97"))
+        .unwrap();
+    refused(&session, &model, &["96", "97"]);
+}
+
+#[test]
+fn damaged_gguf() {
+    let session = Session::new();
+    for (name, bytes) in [
+        ("empty.gguf", Vec::new()),
+        ("magic.gguf", b"GGUX\x03\0\0\0".to_vec()),
+        ("short.gguf", b"GGUF\x03\0\0\0\x01\0".to_vec()),
+        ("claims.gguf", [&b"GGUF\x03\0\0\0"[..], &(1u64 << 60).to_le_bytes(), &(1u64 << 60).to_le_bytes()].concat()),
+    ] {
+        let path = session.write(name, bytes);
+        refused(&session, &path, &[name]);
+    }
+}
+
+#[test]
+fn not_a_model() {
+    let session = Session::new();
+    refused(&session, &session.path("nowhere"), &["nowhere"]);
+    fs::create_dir(session.path("folder")).unwrap();
+    refused(&session, &session.path("folder"), &["config.json"]);
+}
+
+#[test]
+fn interventions_that_make_no_sense() {
+    let session = Session::new();
+    session.write("task.jsonl", task(20));
+    let model = fixture("llama").display().to_string();
+    for (spec, expected) in [
+        ("99.fc_in:0.5", "0 to 2"),
+        ("0.fc_inn:0.5", "fc_out"),
+        ("0.fc_in:1.5", "1.5"),
+        ("0.fc_in:NaN", "NaN"),
+        ("0.fc_in", "LAYER.MATRIX:EDIT"),
+        ("0.fc_in:rank=49", "48"),
+        ("2-1.fc_in:0.5", "last"),
+    ] {
+        for command in ["eval --task task.jsonl", "apply --out edited"] {
+            let (name, rest) = command.split_once(' ').unwrap();
+            let (_, message) = session.fails(&format!("{name} {model} {rest} --quiet --reduce {spec}"));
+            assert!(message.contains(expected), "{spec}: {expected:?} is not in: {message}");
+        }
+    }
+    let (_, message) =
+        session.fails(&format!("eval {model} --task task.jsonl --reduce 0.fc_in:0.5 --reduce 0.mlp:0.2 --quiet"));
+    assert!(message.contains("0.fc_in"), "{message}");
+    for (option, expected) in [
+        ("--rho 1.5", "1.5"),
+        ("--rho NaN", "NaN"),
+        ("--rho x", "x"),
+        ("--layers 99", "0 to 2"),
+        ("--matrices fc_inn", "fc_out"),
+        ("--memory 4XB", "4GB"),
+    ] {
+        let (_, message) = session.fails(&format!("search {model} --task task.jsonl --out run --quiet {option}"));
+        assert!(message.contains(expected), "{option}: {expected:?} is not in: {message}");
+    }
+    assert_eq!(session.list(), ["task.jsonl"]);
+}
+
+#[test]
+fn tasks_that_cannot_be_used() {
+    let session = Session::new();
+    let model = fixture("llama").display().to_string();
+    let long = format!("{{\"prompt\":\"{}\",\"answer\":\"x\"}}\n", "Berlin is the capital. ".repeat(80));
+    for (content, expected) in [
+        (String::new(), "task.jsonl"),
+        ("{\"prompt\":\"a b\",\"answer\":\"c\"}\n{\"prompt\":\"a\n".to_owned(), ":2"),
+        ("{\"prompt\":\"a b\",\"answer\":\"c\"}\n{\"prompt\":\"a\",\"answer\":\"  \"}\n".to_owned(), ":2"),
+        ("{\"prompt\":\"a b\"}\n".to_owned(), ":1"),
+        (long + &task(10), "context"),
+    ] {
+        session.write("task.jsonl", &content);
+        for command in ["eval --task task.jsonl", "search --out run --task task.jsonl"] {
+            let (name, rest) = command.split_once(' ').unwrap();
+            let (_, message) = session.fails(&format!("{name} {model} {rest} --quiet"));
+            assert!(message.contains(expected), "{expected:?} is not in: {message}");
+        }
+    }
+    let (_, message) = session.fails(&format!("eval {model} --task nothing --quiet"));
+    assert!(message.contains("facts"), "{message}");
+}
+
+#[test]
+fn places_that_cannot_be_written() {
+    let session = Session::new();
+    session.write("task.jsonl", task(20));
+    session.write("file", "a user's");
+    fs::create_dir(session.path("folder")).unwrap();
+    session.write("folder/file", "a user's");
+    let model = fixture("llama").display().to_string();
+    let tiny = "--layers 2 --matrices fc_in --rho 0.1";
+    for command in [
+        format!("search {model} --task task.jsonl {tiny} --out file"),
+        format!("search {model} --task task.jsonl {tiny} --out file/run"),
+        format!("search {model} --task task.jsonl {tiny} --out /proc/run"),
+        format!("apply {model} --reduce 0.fc_in:0.5 --out file"),
+        format!("apply {model} --reduce 0.fc_in:0.5 --out folder"),
+        format!("apply {model} --reduce 0.fc_in:0.5 --out folder --force"),
+        format!("apply {model} --reduce 0.fc_in:0.5 --out /proc/edited"),
+        format!("apply {model} --reduce 0.fc_in:0.5 --out {model} --force"),
+        format!("eval {model} --task task.jsonl --examples file"),
+        format!("eval {model} --task task.jsonl --examples /proc/rows.jsonl"),
+        "demo --out file".to_owned(),
+    ] {
+        session.fails(&format!("{command} --quiet"));
+    }
+    assert_eq!(session.list(), ["file", "folder", "task.jsonl"]);
+    assert_eq!((session.read("file").as_str(), session.read("folder/file").as_str()), ("a user's", "a user's"));
+}
+
+/// A full disk, by the shell's limit on the size of a file.
+#[cfg(unix)]
+#[test]
+fn a_full_disk() {
+    let session = Session::new();
+    session.write("task.jsonl", task(20));
+    let model = fixture("llama").display().to_string();
+    let laser = assert_cmd::cargo::cargo_bin!("laser").display().to_string();
+    for (kib, command) in [
+        (64, format!("apply {model} --reduce 0.fc_in:0.5 --out edited")),
+        (0, format!("search {model} --task task.jsonl --out run")),
+        (0, format!("eval {model} --task task.jsonl --examples rows.jsonl")),
+    ] {
+        let script = format!("trap '' XFSZ; ulimit -f {kib}; exec {laser} {command} --quiet");
+        let output =
+            std::process::Command::new("bash").current_dir(session.path(".")).args(["-c", &script]).output().unwrap();
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), message.lines().count()), (Some(1), 1), "{command}: {message}");
+        assert!(message.starts_with("error: "), "{message}");
+        assert!(!session.path("edited").exists() && !session.path("rows.jsonl").exists(), "{command} left a part");
+    }
+    assert!(!session.path("run/best.json").exists());
+}
+
+#[test]
+fn usage_errors_are_one_line_and_exit_with_2() {
+    let session = Session::new();
+    for (arguments, expected) in [
+        ("", "subcommand"),
+        ("evil", "evil"),
+        ("eval", "MODEL"),
+        ("eval model", "--task"),
+        ("eval model --task t --device tpu", "tpu"),
+        ("apply model --out x", "--reduce"),
+        ("search model --task t --out x --strategy magic", "magic"),
+        ("demo --threads 0", "0"),
+    ] {
+        let (code, message) = session.fails(arguments);
+        assert_eq!(code, 2, "{message}");
+        assert!(message.contains(expected), "{arguments:?}: {expected:?} is not in: {message}");
+    }
+}
