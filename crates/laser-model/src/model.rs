@@ -7,7 +7,7 @@ use crate::kernels::{Context, Reading, linear, readout};
 use crate::rotary::Rotary;
 use crate::{Error, Result};
 use candle_core::{Device, Tensor};
-use laser_checkpoint::{Checkpoint, Config, MatrixKind};
+use laser_checkpoint::{Checkpoint, CheckpointError, Config, MatrixKind};
 use laser_linalg::Matrix;
 use std::ops::Range;
 
@@ -68,13 +68,14 @@ impl Model {
 
     /// A copy that has `matrix` in place of matrix `kind` of layer `layer`.
     pub fn replace(&self, layer: usize, kind: MatrixKind, matrix: &Matrix) -> Result<Self> {
-        let expected = self.blocks[layer].shape(kind);
-        let found = (matrix.rows(), matrix.cols());
+        let count = self.blocks.len();
+        let block = self.blocks.get(layer).ok_or(CheckpointError::LayerOutOfRange { layer: layer as i64, count })?;
+        let (expected, found) = (block.shape(kind), (matrix.rows(), matrix.cols()));
         if expected != found {
             return Err(Error::Replacement { layer, matrix: kind, expected, found });
         }
         let mut model = self.clone();
-        model.blocks[layer] = self.blocks[layer].replace(kind, matrix)?;
+        model.blocks[layer] = block.replace(kind, matrix)?;
         Ok(model)
     }
 

@@ -39,9 +39,15 @@ impl Tokenizer {
         self.encode(text, true)
     }
 
-    /// The ids of a text that follows another: no special tokens.
-    pub fn encode_continuation(&self, text: &str) -> Result<Vec<u32>> {
-        self.encode(text, false)
+    /// The ids of `text` where it follows `prompt`, without special tokens: what the two together have beyond the prompt
+    /// alone, so that a tokenizer that starts every text with a blank does not put one in between. Where the two together
+    /// split otherwise than the prompt does, `text` is encoded on its own.
+    pub fn encode_continuation(&self, prompt: &str, text: &str) -> Result<Vec<u32>> {
+        let (before, whole) = (self.encode(prompt, false)?, self.encode(&format!("{prompt}{text}"), false)?);
+        match whole.strip_prefix(&before[..]) {
+            Some(rest) if !rest.is_empty() => Ok(rest.to_vec()),
+            _ => self.encode(text, false),
+        }
     }
 
     /// The text of `ids`, special tokens left out.
@@ -132,14 +138,19 @@ fn json_of(vocabulary: &GgufVocabulary) -> Result<Value> {
         "normalizer": normalizer, "pre_tokenizer": pre_tokenizer, "post_processor": post_processor,
         "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
         "model": {"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
-                  "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": false,
+                  "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": is_llama_3(vocabulary),
                   "vocab": vocab, "merges": merges},
     }))
 }
 
+/// Llama 3's tokenizer takes a word that is a token as it is, whatever its merges say.
+fn is_llama_3(vocabulary: &GgufVocabulary) -> bool {
+    matches!(vocabulary.pre.as_deref(), Some("llama-bpe" | "llama3" | "llama-v3"))
+}
+
 /// Whether a text starts with the BOS token. Where the file does not say, llama.cpp's rule: only Llama 3's vocabulary does.
 fn adds_bos(vocabulary: &GgufVocabulary) -> bool {
-    vocabulary.add_bos.unwrap_or(vocabulary.pre.as_deref() == Some("llama-bpe"))
+    vocabulary.add_bos.unwrap_or(is_llama_3(vocabulary))
 }
 
 /// Normaliser and pre-tokenizer that `tokenizer.ggml.pre` stands for.
@@ -234,7 +245,23 @@ mod tests {
         with_bos.add_bos = Some(true);
         let tokenizer = Tokenizer::open(&TokenizerSource::Gguf(with_bos)).unwrap();
         assert_eq!(tokenizer.encode_prompt("ab").unwrap(), [0, 4]);
-        assert_eq!(tokenizer.encode_continuation(" ab").unwrap(), [5]);
+        assert_eq!(tokenizer.encode_continuation("ab", " ab").unwrap(), [5]);
+    }
+
+    #[test]
+    fn no_second_blank_comes_before_an_answer() {
+        // Llama 2's kind: every text gets a blank in front.
+        let json = json!({
+            "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "post_processor": null,
+            "normalizer": {"type": "Sequence", "normalizers": [
+                {"type": "Prepend", "prepend": "▁"}, {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]},
+            "pre_tokenizer": null, "decoder": null,
+            "model": {"type": "BPE", "vocab": {"▁": 0, "a": 1, "▁a": 2, "b": 3, "▁b": 4}, "merges": [["▁", "a"], ["▁", "b"]]},
+        });
+        let inner = parse(json.to_string().as_bytes()).unwrap();
+        let tokenizer = Tokenizer { inner, files: Vec::new() };
+        assert_eq!(tokenizer.encode_prompt("b a").unwrap(), [4, 2]);
+        assert_eq!(tokenizer.encode_continuation("b", " a").unwrap(), [2]);
     }
 
     #[test]

@@ -9,8 +9,22 @@ use std::fmt;
 
 /// A set of interventions on different matrices, in canonical order; the empty set is the unedited model.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "Vec<Intervention>", into = "Vec<Intervention>")]
 pub struct Candidate(Vec<Intervention>);
+
+impl TryFrom<Vec<Intervention>> for Candidate {
+    type Error = crate::Error;
+
+    fn try_from(interventions: Vec<Intervention>) -> Result<Self> {
+        Self::new(interventions)
+    }
+}
+
+impl From<Candidate> for Vec<Intervention> {
+    fn from(candidate: Candidate) -> Self {
+        candidate.0
+    }
+}
 
 impl Candidate {
     /// The unedited model.

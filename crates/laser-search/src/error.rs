@@ -47,7 +47,7 @@ pub enum Error {
     },
     /// The model computes infinities or NaNs.
     #[error(
-        "example {id}: the model gives a log-probability that is not a finite number: the edited weights overflow, leave this candidate out"
+        "example {id}: the model gives a log-probability that is not a finite number: check the weights, or leave the edited matrix out with --layers or --matrices"
     )]
     NotFinite {
         /// The example.

@@ -109,6 +109,11 @@ impl Journal {
         self.index.get(&(split, candidate.to_string())).map(|&i| &self.entries[i])
     }
 
+    /// Where the journal is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// All entries, in the order in which they were finished.
     pub fn entries(&self) -> &[Entry] {
         &self.entries

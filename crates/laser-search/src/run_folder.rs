@@ -1,12 +1,12 @@
 //! A RUN folder: what was asked, what has been scored, what came out.
 
+use crate::files::write_whole;
 use crate::journal::Journal;
 use crate::{Error, Result};
 use laser_checkpoint::{FileHash, MatrixKind};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fs::{self, File};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// `run.json`: everything that the outcome of a search depends on.
@@ -86,13 +86,19 @@ impl RunFolder {
         }
         fs::create_dir_all(path).map_err(io)?;
         let lock_path = path.join("lock");
-        let lock = File::create(&lock_path).map_err(|source| Error::Io { path: lock_path, source })?;
+        let lock = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&lock_path)
+            .map_err(|source| Error::Io { path: lock_path, source })?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => return Err(Error::Busy { path: path.to_owned() }),
             Err(fs::TryLockError::Error(source)) => return Err(io(source)),
         }
         let folder = Self { path: path.to_owned(), _lock: lock };
+        folder.remove_unfinished().map_err(io)?;
         match fs::read(&run_json) {
             Ok(bytes) => {
                 let found: RunDescription = serde_json::from_slice(&bytes).map_err(|error| Error::Malformed {
@@ -112,6 +118,17 @@ impl RunFolder {
         Ok(folder)
     }
 
+    /// Removes what a killed search was about to rename.
+    fn remove_unfinished(&self) -> std::io::Result<()> {
+        for entry in fs::read_dir(&self.path)? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with(".tmp") {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
     /// Where the folder is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -125,13 +142,10 @@ impl RunFolder {
     /// Writes `value` to the file `name`: whole, or not at all.
     pub fn write_json(&self, name: &str, value: &impl Serialize) -> Result<()> {
         let path = self.path.join(name);
-        let io = |source| Error::Io { path: path.clone(), source };
-        let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| io(error.into()))?;
+        let mut bytes =
+            serde_json::to_vec_pretty(value).map_err(|error| Error::Io { path: path.clone(), source: error.into() })?;
         bytes.push(b'\n');
-        let mut file = tempfile::NamedTempFile::new_in(&self.path).map_err(io)?;
-        file.write_all(&bytes).and_then(|()| file.as_file().sync_all()).map_err(io)?;
-        file.persist(&path).map_err(|error| io(error.error))?;
-        Ok(())
+        write_whole(&path, &bytes)
     }
 }
 

@@ -1,13 +1,13 @@
 //! The main job: score candidates on validation, choose one, judge it on test.
 
 use crate::candidate::{Candidate, Editor};
-use crate::engine::{Detail, Evaluator};
+use crate::engine::{Detail, Evaluator, encode};
 use crate::journal::{Entry, Journal, SplitName};
 use crate::progress::Progress;
 use crate::run_folder::RunFolder;
 use crate::verdict::{self, Verdict};
 use crate::{Error, Result};
-use laser_checkpoint::Checkpoint;
+use laser_checkpoint::{Checkpoint, FileHash};
 use laser_model::{Model, Tokenizer};
 use laser_tasks::{Example, Outcome, Split, Task};
 
@@ -31,6 +31,17 @@ pub struct Plan<'a> {
     pub seed: u64,
     /// Bytes for kept streams.
     pub memory: usize,
+    /// The model's files, for the recipe.
+    pub model_files: &'a [FileHash],
+}
+
+/// Refuses a task that the model cannot take, before anything is computed or written.
+pub fn check(model: &Model, tokenizer: &Tokenizer, task: &Task) -> Result<()> {
+    let config = model.config();
+    for example in &task.examples {
+        encode(tokenizer, example, config.vocab_size, config.context_length)?;
+    }
+    Ok(())
 }
 
 /// Runs or resumes a search, and writes `best.json` and `verdict.json`.
@@ -70,7 +81,7 @@ pub fn search(
         why: "its entries are not over this search's test examples".into(),
         advice: "remove the lines with \"split\":\"test\", they are then scored again",
     })?;
-    run.write_json("best.json", &Recipe { interventions: best })?;
+    run.write_json("best.json", &Recipe { interventions: best, model: plan.model_files.to_vec() })?;
     run.write_json("verdict.json", &verdict)?;
     Ok(verdict)
 }
@@ -81,6 +92,8 @@ pub fn search(
 pub struct Recipe {
     /// The interventions.
     pub interventions: Candidate,
+    /// The files of the model that they were found for.
+    pub model: Vec<FileHash>,
 }
 
 /// Scores the candidates that the journal does not have yet.
@@ -132,5 +145,9 @@ fn score(
 }
 
 fn entry<'j>(journal: &'j Journal, split: SplitName, candidate: &Candidate) -> Result<&'j Entry> {
-    journal.get(split, candidate).ok_or(Error::NoCandidates { why: "the journal lost a candidate" })
+    journal.get(split, candidate).ok_or_else(|| Error::Malformed {
+        path: journal.path().to_owned(),
+        why: format!("{candidate} was scored and is not there"),
+        advice: "start the search again",
+    })
 }

@@ -16,10 +16,11 @@ pub fn exhaustive(layers: &[usize], matrices: &[MatrixKind], rhos: &[Rho]) -> Re
     if let Some((_, why)) = empty.into_iter().find(|(empty, _)| *empty) {
         return Err(Error::NoCandidates { why });
     }
-    let mut candidates = Vec::with_capacity(layers.len() * matrices.len() * rhos.len());
+    let different: Vec<Rho> = (0..rhos.len()).filter(|&i| !rhos[..i].contains(&rhos[i])).map(|i| rhos[i]).collect();
+    let mut candidates = Vec::with_capacity(layers.len() * matrices.len() * different.len());
     for &layer in layers {
         for &matrix in matrices {
-            for &rho in rhos {
+            for &rho in &different {
                 candidates.push(Candidate::new([Intervention { layer, matrix, edit: Edit::Rho(rho) }])?);
             }
         }

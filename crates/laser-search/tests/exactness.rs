@@ -72,7 +72,7 @@ fn plain(model: &Model, tokenizer: &Tokenizer, example: &Example) -> Response {
     let logits = |tokens: &[u32]| model.logits(tokens).unwrap().to_vec2::<f32>().unwrap();
     let argmax = |row: &[f32]| (0..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best }) as u32;
     let score = |text: &str| {
-        let answer = tokenizer.encode_continuation(&example.continuation(text)).unwrap();
+        let answer = tokenizer.encode_continuation(&example.prompt, &example.continuation(text)).unwrap();
         let rows = logits(&[&prompt[..], &answer[..]].concat());
         let rows = &rows[prompt.len() - 1..];
         let logprob = |(row, &token): (&Vec<f32>, &u32)| {

@@ -1,4 +1,4 @@
-//! The project's only source of randomness: the same numbers on every machine and in every version.
+//! The program's only source of randomness: the same numbers on every machine and in every version.
 
 /// SplitMix64 (Steele, Lea, Flood, 2014; constants of Vigna's reference program). Not for secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -83,7 +83,7 @@ pub struct TaskOptions {
     /// Seed of the sample, the split and the bootstrap
     #[arg(long, default_value_t = 0, value_name = "S")]
     pub seed: u64,
-    /// Take the first 20 % of the examples as the validation split, not a random 20 %
+    /// Take the first 20 % of the examples as the validation split, not a random 20 %; groups may be cut
     #[arg(long)]
     pub split_first: bool,
 }
@@ -143,7 +143,7 @@ pub struct SpaceOptions {
     #[arg(long, default_value = "0.9,0.8,0.6,0.2,0.1,0.05,0.01", value_delimiter = ',', value_name = "LIST", allow_hyphen_values = true, value_parser = parse_rho)]
     pub rho: Vec<Rho>,
     /// Memory for kept activations
-    #[arg(long, default_value = "4GB", value_name = "SIZE")]
+    #[arg(long, default_value_t = Self::DEFAULT_MEMORY, value_name = "SIZE")]
     pub memory: Bytes,
 }
 
@@ -157,10 +157,17 @@ pub enum Strategy {
     Exhaustive,
 }
 
+impl Strategy {
+    /// As it is typed.
+    pub fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct ApplyOptions {
-    #[command(flatten)]
-    pub model: ModelOptions,
+    /// A Hugging Face folder (config.json, *.safetensors, tokenizer.json) or a .gguf file
+    pub model: PathBuf,
     /// What to edit, as LAYER.MATRIX:EDIT (repeatable)
     #[arg(long, value_name = "SPEC", required_unless_present = "recipe", allow_hyphen_values = true)]
     pub reduce: Vec<InterventionSpec>,
@@ -202,6 +209,16 @@ impl std::str::FromStr for MatrixGroup {
 /// A number of bytes: `500MB`, `4GB`, `1.5GiB`.
 #[derive(Debug, Clone, Copy)]
 pub struct Bytes(pub usize);
+
+impl std::fmt::Display for Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            bytes if bytes.is_multiple_of(1_000_000_000) => write!(f, "{}GB", bytes / 1_000_000_000),
+            bytes if bytes.is_multiple_of(1_000_000) => write!(f, "{}MB", bytes / 1_000_000),
+            bytes => write!(f, "{bytes}B"),
+        }
+    }
+}
 
 impl std::str::FromStr for Bytes {
     type Err = String;

@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
-            eprintln!("{}", output::usage_line(&error));
+            output::complain(&output::usage_line(&error));
             return ExitCode::from(2);
         }
         Err(help) => {
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{}", output::error_line(&error));
+            output::complain(&output::error_line(&error));
             ExitCode::FAILURE
         }
     }

@@ -18,10 +18,18 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Prints a line on standard error; if nobody reads it, so be it.
+pub fn complain(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
 /// Whether the reader of standard output went away.
 pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
+
+/// The subcommands, each with a help of its own.
+const COMMANDS: [&str; 5] = ["eval", "search", "apply", "demo", "tasks"];
 
 /// The whole chain of an error on one line.
 pub fn error_line(error: &anyhow::Error) -> String {
@@ -38,7 +46,9 @@ pub fn usage_line(error: &clap::Error) -> String {
         .filter(|line| !line.is_empty())
         .collect();
     let what: Vec<&str> = what.into_iter().filter(|line| !line.starts_with("For more information")).collect();
-    one_line(&format!("{}: see `laser --help`", what.join(" ")))
+    let command = std::env::args().nth(1).filter(|name| !name.starts_with('-') && COMMANDS.contains(&name.as_str()));
+    let help = command.map_or("laser --help".to_owned(), |name| format!("laser {name} --help"));
+    one_line(&format!("{}: see `{help}`", what.join(" ")))
 }
 
 fn one_line(text: &str) -> String {

@@ -1,5 +1,6 @@
 //! Progress on standard error.
 
+use crate::output;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use laser_search::Progress;
 use std::cell::RefCell;
@@ -18,7 +19,7 @@ impl Bar {
     /// A line for the user that is not a result.
     pub fn note(&self, text: &str) {
         if !self.quiet {
-            self.bar.borrow().suspend(|| eprintln!("{text}"));
+            self.bar.borrow().suspend(|| output::complain(text));
         }
     }
 }

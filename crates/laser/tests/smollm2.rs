@@ -3,10 +3,10 @@
 //! The model is fetched by `scripts/smollm2.sh`; without it these tests are skipped, unless `LASER_REQUIRE_MODEL` is
 //! set, which the continuous integration does.
 
-use laser::checkpoint::{Checkpoint, InterventionSpec};
+use laser::checkpoint::{Checkpoint, Intervention, InterventionSpec, WriteOptions, write_huggingface};
 use laser::model::{Device, Model, Tokenizer};
 use laser::search::{Candidate, Detail, Editor, Evaluator, Response};
-use laser::tasks::{Example, Target};
+use laser::tasks::{Example, Target, Task};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -93,7 +93,8 @@ fn agrees_with_transformers_on_real_questions() {
         .collect();
     for (example, golden) in examples.iter().zip(&golden.examples) {
         assert_eq!(subject.tokenizer.encode_prompt(&example.prompt).unwrap(), golden.prompt_ids, "{}", example.prompt);
-        let answer = subject.tokenizer.encode_continuation(&example.continuation(example.answer())).unwrap();
+        let answer =
+            subject.tokenizer.encode_continuation(&example.prompt, &example.continuation(example.answer())).unwrap();
         assert_eq!(answer, golden.answer_ids, "{}", example.answer());
     }
     for run in &golden.runs {
@@ -123,4 +124,66 @@ fn agrees_with_transformers_on_real_questions() {
         let expected = (run.generation_accuracy * n as f64).round() as usize;
         assert!(right.abs_diff(expected) <= 1, "{name}: {right} right, expected {expected}");
     }
+}
+
+fn facts(n: usize) -> Vec<Example> {
+    Task::open("facts").unwrap().limit(n, 0).unwrap().examples
+}
+
+#[test]
+fn the_folder_that_apply_writes_is_the_edited_model() {
+    let Some(path) = model_path() else { return };
+    let subject = Subject::open(&path);
+    let specs = ["28.fc_up:0.2".parse::<InterventionSpec>().unwrap()];
+    let examples = facts(30);
+    let expected = subject.evaluate(&examples, &specs);
+
+    let place = tempfile::tempdir().unwrap();
+    let out = place.path().join("edited");
+    let edits: Vec<Intervention> = specs[0].expand(subject.model.config().layers).unwrap();
+    let extra = subject.tokenizer.huggingface_files().to_vec();
+    write_huggingface(&subject.checkpoint, &edits, &out, &WriteOptions { extra, ..WriteOptions::default() }).unwrap();
+    let written = Subject::open(&out);
+    let found = written.evaluate(&examples, &[]);
+
+    let mut same = 0;
+    for ((example, expected), found) in examples.iter().zip(&expected).zip(&found) {
+        let ids = |subject: &Subject| subject.tokenizer.encode_prompt(&example.prompt).unwrap();
+        assert_eq!(ids(&subject), ids(&written));
+        // The folder holds f16: three digits.
+        let difference = found.outcome.log_loss() - expected.outcome.log_loss();
+        assert!(difference.abs() < 2e-2, "{}: {difference}", example.prompt);
+        same += usize::from(found.generated == expected.generated);
+    }
+    assert!(same + 1 >= examples.len(), "only {same} of {} generations are the same", examples.len());
+}
+
+#[test]
+fn a_search_of_layer_28_finds_what_is_known_to_be_there() {
+    let Some(path) = model_path() else { return };
+    let golden = repository().join("tests/fixtures/smollm2/smollm2-qa_wikidata.json");
+    let golden: Golden = serde_json::from_slice(&std::fs::read(golden).unwrap()).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let rows: String = golden
+        .examples
+        .iter()
+        .map(|example| format!("{}\n", serde_json::json!({"q": example.prompt, "a": example.answer})))
+        .collect();
+    std::fs::write(place.path().join("rows.jsonl"), rows).unwrap();
+    let yaml = "task: qa\ndataset_path: json\ndataset_kwargs: {data_files: rows.jsonl}\noutput_type: loglikelihood\n\
+                doc_to_text: \"{{q}}\"\ndoc_to_target: \"{{a}}\"\n";
+    std::fs::write(place.path().join("qa.yaml"), yaml).unwrap();
+    let arguments = "--task qa.yaml --layers 27-28 --matrices fc_up,fc_out --rho 0.2,0.05 --out run --quiet";
+    let output = assert_cmd::cargo::cargo_bin_cmd!("laser")
+        .current_dir(place.path())
+        .arg("search")
+        .arg(path.canonicalize().unwrap())
+        .args(arguments.split_whitespace())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let verdict: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(place.path().join("run/verdict.json")).unwrap()).unwrap();
+    assert_eq!(verdict["best"][0]["layer"], 28, "{verdict}");
+    assert!(verdict["test"]["accuracy_gain"].as_f64().unwrap() > 0.0, "{verdict}");
 }

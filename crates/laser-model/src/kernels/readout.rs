@@ -16,6 +16,9 @@ pub struct Reading {
 /// Reads each row of `logits [rows, vocabulary]`; `wanted[i]` are the tokens whose log-probability row `i` gives.
 pub fn readout(logits: &Tensor, wanted: &[&[u32]]) -> Result<Vec<Reading>> {
     let (_, vocabulary) = logits.dims2()?;
+    if let Some(token) = wanted.iter().copied().flatten().find(|&&token| token as usize >= vocabulary) {
+        candle_core::bail!("readout: token {token} is outside the vocabulary of {vocabulary}");
+    }
     if logits.device().is_cpu() {
         let (storage, layout) = logits.storage_and_layout();
         let Storage::Cpu(CpuStorage::F32(_)) = &*storage else { candle_core::bail!("readout: the logits are not f32") };

@@ -24,7 +24,7 @@ pub fn encode(tokenizer: &Tokenizer, example: &Example, vocabulary: usize, conte
     };
     let mut continuations = Vec::with_capacity(texts.len());
     for text in texts {
-        continuations.push(tokenizer.encode_continuation(&example.continuation(text))?);
+        continuations.push(tokenizer.encode_continuation(&example.prompt, &example.continuation(text))?);
     }
     if prompt.is_empty() || continuations.iter().any(Vec::is_empty) {
         return Err(Error::NoTokens { id: example.id.clone() });
@@ -37,7 +37,7 @@ pub fn encode(tokenizer: &Tokenizer, example: &Example, vocabulary: usize, conte
         Target::Choose { .. } | Target::LogLikelihood { .. } => 0,
     };
     let longest = continuations.iter().map(Vec::len).max().unwrap_or(0).max(new_tokens);
-    if prompt.len() + longest > context_length {
+    if longest > context_length.saturating_sub(prompt.len()) {
         return Err(Error::TooLong { id: example.id.clone(), prompt: prompt.len(), rest: longest, context_length });
     }
     Ok(Encoded { prompt, continuations, answer })

@@ -40,6 +40,8 @@ pub struct Evaluator<'a> {
     examples: Vec<&'a Example>,
     encoded: Vec<Encoded>,
     chunks: Vec<Range<usize>>,
+    /// How many nodes the budget holds.
+    nodes: usize,
     resident: Option<(usize, Chunk, Streams)>,
 }
 
@@ -53,7 +55,7 @@ impl<'a> Evaluator<'a> {
         let nodes = (memory / (kept * size_of::<f32>())).max(1);
         let chunks =
             cut(encoded.iter().zip(&examples).map(|(encoded, example)| expected_nodes(encoded, example)), nodes);
-        Ok(Self { model, tokenizer, examples, encoded, chunks, resident: None })
+        Ok(Self { model, tokenizer, examples, encoded, chunks, nodes, resident: None })
     }
 
     /// How many chunks the examples take: with one, candidates can be finished one by one at no extra cost.
@@ -92,10 +94,11 @@ impl<'a> Evaluator<'a> {
         Ok(responses)
     }
 
-    /// The layout and streams of a chunk at a boundary, from what is resident if that is below or at it.
+    /// The layout and streams of a chunk at a boundary, from what is resident if that is below or at it. What has outgrown
+    /// the budget, by generations that differ much between candidates, is made anew without them.
     fn at(&mut self, chunk: usize, boundary: usize) -> Result<(Chunk, Streams)> {
         let (laid_out, streams) = match self.resident.take() {
-            Some((resident, laid_out, streams)) if resident == chunk => {
+            Some((resident, laid_out, streams)) if resident == chunk && laid_out.forest.len() <= self.nodes => {
                 (laid_out, Some(streams).filter(|streams| streams.boundary() <= boundary))
             }
             _ => (Chunk::new(&self.encoded[self.chunks[chunk].clone()]), None),
@@ -224,21 +227,21 @@ fn highest(values: &[f64]) -> usize {
 fn expected_nodes(encoded: &Encoded, example: &Example) -> usize {
     const GENERATIONS: usize = 3;
     let generated = match &example.target {
-        Target::Generate { max_new_tokens, .. } => GENERATIONS * max_new_tokens,
+        Target::Generate { max_new_tokens, .. } => max_new_tokens.saturating_mul(GENERATIONS),
         Target::Choose { .. } | Target::LogLikelihood { .. } => 0,
     };
-    encoded.prompt.len() + encoded.continuations.iter().map(Vec::len).sum::<usize>() + generated
+    generated.saturating_add(encoded.prompt.len() + encoded.continuations.iter().map(Vec::len).sum::<usize>())
 }
 
 /// Cuts items of the given sizes into runs of at most `limit`; an item larger than that is a run of its own.
 fn cut(sizes: impl Iterator<Item = usize>, limit: usize) -> Vec<Range<usize>> {
     let (mut runs, mut start, mut total, mut end) = (Vec::new(), 0, 0, 0);
     for (i, size) in sizes.enumerate() {
-        if i > start && total + size > limit {
+        if i > start && size > limit.saturating_sub(total) {
             runs.push(start..i);
             (start, total) = (i, 0);
         }
-        total += size;
+        total = total.saturating_add(size);
         end = i + 1;
     }
     if end > start {

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 
 pub fn run(options: &ApplyOptions, global: &Global) -> anyhow::Result<()> {
-    let checkpoint = Checkpoint::open(&options.model.model)?;
+    let checkpoint = Checkpoint::open(&options.model)?;
     let candidate = match &options.recipe {
         Some(path) => read_recipe(path, &checkpoint)?,
         None => subject::candidate(&options.reduce, checkpoint.config().layers)?,
@@ -20,7 +20,7 @@ pub fn run(options: &ApplyOptions, global: &Global) -> anyhow::Result<()> {
     if global.json {
         return output::print_json(&json!({"out": options.out, "interventions": candidate}));
     }
-    output::print(&format!("{candidate} of {} written to {}\n", options.model.model.display(), options.out.display()))
+    output::print(&format!("{candidate} of {} written to {}\n", options.model.display(), options.out.display()))
 }
 
 /// Writes `checkpoint` under `candidate` to the folder `out`.
@@ -35,9 +35,13 @@ fn read_recipe(path: &Path, checkpoint: &Checkpoint) -> anyhow::Result<Candidate
     let text = fs::read_to_string(path).with_context(|| format!("{}: the recipe cannot be read", path.display()))?;
     let recipe: Recipe = serde_json::from_str(&text)
         .with_context(|| format!("{}: this is no recipe: give the best.json of a RUN folder", path.display()))?;
-    let interventions = recipe.interventions.interventions();
-    for intervention in interventions {
+    anyhow::ensure!(
+        recipe.model == checkpoint.fingerprint()?,
+        "{}: the recipe was found for other model files: give its interventions with --reduce to apply them all the same",
+        path.display()
+    );
+    for intervention in recipe.interventions.interventions() {
         intervention.check_layer(checkpoint.config().layers)?;
     }
-    Ok(Candidate::new(interventions.iter().copied())?)
+    Ok(recipe.interventions)
 }

@@ -8,9 +8,9 @@ use anyhow::Context;
 use laser_checkpoint::{Checkpoint, MatrixKind};
 use laser_linalg::Rho;
 use laser_model::DeviceKind;
+use laser_search::write_whole;
 use serde_json::json;
 use std::fs;
-use std::io::Write;
 use std::path::Path;
 
 /// A model trained on noisy in-context recall (Chen, Bruna, Bietti, arXiv 2406.03068) and its task; both are made by
@@ -89,9 +89,7 @@ fn unpack(files: &[(&str, &[u8])], folder: &Path) -> anyhow::Result<()> {
             Ok(_) => anyhow::bail!("{}: holds something else: choose another --out", path.display()),
             Err(_) => {}
         }
-        let mut file = tempfile::NamedTempFile::new_in(folder).with_context(cannot)?;
-        file.write_all(bytes).with_context(cannot)?;
-        file.persist(&path).with_context(cannot)?;
+        write_whole(&path, bytes)?;
     }
     Ok(())
 }

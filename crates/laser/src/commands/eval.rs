@@ -3,17 +3,14 @@
 use crate::cli::{EvalOptions, Global};
 use crate::progress::Bar;
 use crate::{output, subject};
-use anyhow::Context;
-use laser_search::{Detail, Editor, Evaluator, Progress, Response, statistics};
+use laser_search::{Detail, Editor, Evaluator, Progress, Response, statistics, write_whole};
 use laser_tasks::{Example, Outcome, Score};
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::fs;
-use std::io::Write;
 use std::path::Path;
 
-/// Bytes for kept activations; an evaluation goes through each example once, so more would bring nothing.
-const MEMORY: usize = 1 << 31;
+/// Bytes for kept activations. Each example is seen once, so this only sets how often progress shows.
+const MEMORY: usize = 1 << 28;
 
 #[derive(Serialize)]
 struct Evaluation {
@@ -105,14 +102,5 @@ fn write_examples(
         serde_json::to_writer(&mut lines, &line)?;
         lines.push(b'\n');
     }
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || -> std::io::Result<()> {
-        fs::create_dir_all(parent)?;
-        let mut file = tempfile::NamedTempFile::new_in(parent)?;
-        file.write_all(&lines)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().with_context(|| format!("{}: the examples cannot be written", path.display()))
+    Ok(write_whole(path, &lines)?)
 }

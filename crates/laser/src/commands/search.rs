@@ -6,8 +6,8 @@ use crate::progress::Bar;
 use crate::subject::{self, Loaded};
 use laser_report::{sweep_table, verdict_table};
 use laser_search::{
-    Candidate, Entry, ModelDescription, Plan, RunDescription, RunFolder, SearchDescription, SplitName, Subject,
-    TaskDescription, Verdict, exhaustive, search,
+    Candidate, Entry, ModelDescription, Plan, RunDescription, RunFolder, Scores, SearchDescription, SplitName, Subject,
+    TaskDescription, Verdict, check, exhaustive, search,
 };
 use laser_tasks::Task;
 use serde_json::json;
@@ -22,6 +22,10 @@ pub fn run(options: &SearchOptions, global: &Global) -> anyhow::Result<()> {
         );
     }
     output::print(&finished.text)?;
+    let validation = |scores: &Scores| scores.validation.score.accuracy;
+    if validation(&finished.verdict.edited) <= validation(&finished.verdict.base) {
+        return Ok(());
+    }
     let reduce = options.model.model.display();
     progress.note(&format!(
         "\nWrite the edited model with: laser apply {reduce} --recipe {} --out PATH",
@@ -55,12 +59,13 @@ pub fn find(
     let candidates = match space.strategy {
         Strategy::Exhaustive => exhaustive(&layers, &matrices, &space.rho)?,
     };
+    check(&loaded.model, &loaded.tokenizer, &task)?;
     let description = RunDescription {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         model: ModelDescription { path: model.model.display().to_string(), files: loaded.checkpoint.fingerprint()? },
         task: describe(&task, task_options),
         search: SearchDescription {
-            strategy: "exhaustive".to_owned(),
+            strategy: space.strategy.name(),
             matrices,
             layers,
             rho: space.rho.iter().map(|rho| rho.get()).collect(),
@@ -72,7 +77,13 @@ pub fn find(
     };
     let run = RunFolder::open(out, &description)?;
     let subject = Subject { checkpoint: &loaded.checkpoint, model: &loaded.model, tokenizer: &loaded.tokenizer };
-    let plan = Plan { candidates: &candidates, split: &split, seed: task_options.seed, memory: space.memory.0 };
+    let plan = Plan {
+        candidates: &candidates,
+        split: &split,
+        seed: task_options.seed,
+        memory: space.memory.0,
+        model_files: &description.model.files,
+    };
     let verdict = search(&subject, &task, &plan, &run, progress)?;
     let text = text(&run, &candidates, &verdict)?;
     Ok(Finished { verdict, text })
