@@ -30,6 +30,8 @@ folder.mkdir(parents=True, exist_ok=True)
 with open(sys.argv[1], encoding="utf-8") as rows, open(folder / "qa_wikidata.jsonl", "w", encoding="utf-8") as out:
     for number, line in enumerate(rows):
         row = json.loads(line)
+        if not isinstance(row, dict) or "input" not in row or "targets" not in row:
+            sys.exit(f"{sys.argv[1]}:{number + 1}: no `input` and `targets`: give one example of task.json a line")
         if len(row["targets"]) == 1:
             example = {"id": str(number), "prompt": row["input"], "answer": row["targets"][0]}
             out.write(json.dumps(example, ensure_ascii=False) + "\n")

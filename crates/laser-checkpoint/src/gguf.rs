@@ -74,7 +74,9 @@ impl Gguf {
         let map = mapped::map(path)?;
         let mut cursor = Cursor { path, bytes: &map, at: 0 };
         if cursor.take(4, "the magic number")? != b"GGUF" {
-            return Err(cursor.damaged("it does not start with the letters GGUF".to_owned()));
+            let why = "it does not start with the letters GGUF: give a folder in Hugging Face layout or a .gguf file"
+                .to_owned();
+            return Err(CheckpointError::NotACheckpoint { path: path.to_owned(), why });
         }
         let version = cursor.u32("the version")?;
         if (1..=3).contains(&version.swap_bytes()) {

@@ -39,7 +39,7 @@ impl Staging {
                     return Err(refused("there is something that is not a folder: choose another place".to_owned()));
                 }
                 if !force {
-                    return Err(refused("it exists: choose another place, or force its replacement".to_owned()));
+                    return Err(refused("it exists: choose another --out, or add --force".to_owned()));
                 }
                 check_replaceable(&place, source).map_err(refused)?;
                 true

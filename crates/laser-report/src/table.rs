@@ -1,6 +1,6 @@
 //! Tables for a terminal.
 
-use laser_search::{Candidate, Entry, Interval, ScoreWithInterval, Verdict};
+use laser_search::{Candidate, Conclusion, Entry, Interval, ScoreWithInterval, Verdict};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -72,9 +72,11 @@ pub fn verdict_table(verdict: &Verdict) -> String {
         p_value(test.mcnemar_p),
         verdict.candidates,
     );
-    if verdict.edited.validation.score.accuracy <= verdict.base.validation.score.accuracy {
-        text.push_str("No candidate is more accurate than the base on validation.\n");
-    }
+    text.push_str(match test.conclusion() {
+        Conclusion::Better => "The gain holds on unseen examples.\n",
+        Conclusion::NoDifference => "No difference in accuracy is shown on unseen examples.\n",
+        Conclusion::Worse => "On unseen examples the edit is worse: do not apply it.\n",
+    });
     text
 }
 

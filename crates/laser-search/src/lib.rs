@@ -25,4 +25,4 @@ pub use run_folder::{ModelDescription, RunDescription, RunFolder, SearchDescript
 pub use search::{Plan, Recipe, Subject, check, search};
 pub use statistics::Interval;
 pub use strategy::exhaustive;
-pub use verdict::{Comparison, ScoreWithInterval, Scores, Verdict};
+pub use verdict::{Comparison, Conclusion, ScoreWithInterval, Scores, Verdict};

@@ -39,7 +39,7 @@ pub struct ScoreWithInterval {
     /// Examples, accuracy, log-loss.
     #[serde(flatten)]
     pub score: Score,
-    /// 95 % Wilson interval of the accuracy, as if examples were independent.
+    /// 95 % Wilson interval of the accuracy, which takes the examples as independent: paraphrases of one fact are not.
     pub accuracy_interval: Interval,
 }
 
@@ -58,8 +58,32 @@ pub struct Comparison {
     pub gained: usize,
     /// Examples that only the base gets right.
     pub lost: usize,
-    /// McNemar's exact two-sided p-value of gained against lost.
+    /// McNemar's exact two-sided p-value of gained against lost, which takes the examples as independent: see
+    /// [`Self::accuracy_gain_interval`] where they come in groups.
     pub mcnemar_p: f64,
+}
+
+/// What the accuracies on the same untouched examples say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Conclusion {
+    /// The interval of the gain is above 0.
+    Better,
+    /// It holds 0.
+    NoDifference,
+    /// It is below 0.
+    Worse,
+}
+
+impl Comparison {
+    /// Where the 95 % bootstrap interval of the accuracy gain lies.
+    pub fn conclusion(&self) -> Conclusion {
+        let Interval { low, high } = self.accuracy_gain_interval;
+        match (low > 0.0, high < 0.0) {
+            (true, _) => Conclusion::Better,
+            (_, true) => Conclusion::Worse,
+            _ => Conclusion::NoDifference,
+        }
+    }
 }
 
 /// The best entry: the most right answers, of those the lowest log-loss, of those the first.
@@ -151,5 +175,12 @@ mod tests {
         assert!((verdict.test.mcnemar_p - 0.625).abs() < 1e-12);
         assert_eq!(verdict.test.log_loss_change_interval, Interval { low: -0.5, high: -0.5 });
         assert_eq!(verdict.candidates, 7);
+        assert_eq!(verdict.test.conclusion(), Conclusion::NoDifference);
+        let (none, all) = (entry(&[0; 40], 2.0), entry(&[1; 40], 2.0));
+        let groups: Vec<String> = (0..40).map(|i| i.to_string()).collect();
+        let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
+        let conclusion = |base, edited| judge([base, base], [edited, edited], 1, &groups, 0).unwrap().test.conclusion();
+        assert_eq!(conclusion(&none, &all), Conclusion::Better);
+        assert_eq!(conclusion(&all, &none), Conclusion::Worse);
     }
 }

@@ -68,7 +68,7 @@ pub enum TaskError {
     },
     /// Too few examples for a validation and a test part.
     #[error(
-        "{}: cannot be split into validation and test: it has {found} of the at least 2 {unit} needed: add some",
+        "{}: cannot be split into validation and test: it has {found} of the at least 2 {unit} needed: add some, or raise --limit",
         plain(task)
     )]
     TooSmallToSplit {

@@ -47,12 +47,12 @@ fn what_is_too_small_is_refused() {
     );
     assert_eq!(
         Split::shuffled(&one_group, 0.2, 0).unwrap_err().to_string(),
-        "t: cannot be split into validation and test: it has 1 of the at least 2 groups of examples needed: add some"
+        "t: cannot be split into validation and test: it has 1 of the at least 2 groups of examples needed: add some, or raise --limit"
     );
     assert_eq!(Split::first(&one_group, 0.2).unwrap().validation, [0]);
     assert_eq!(
         Split::first(&task(&[0]), 0.2).unwrap_err().to_string(),
-        "t: cannot be split into validation and test: it has 1 of the at least 2 examples needed: add some"
+        "t: cannot be split into validation and test: it has 1 of the at least 2 examples needed: add some, or raise --limit"
     );
     for fraction in [0.0, 1.0, -0.5, f64::NAN, f64::INFINITY] {
         let error = Split::first(&one_group, fraction).unwrap_err().to_string();

@@ -1,7 +1,7 @@
 //! What can be typed.
 
 use anyhow::Context;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use laser_checkpoint::{InterventionSpec, Layers, MatrixKind};
 use laser_linalg::Rho;
 use laser_model::DeviceKind;
@@ -137,7 +137,7 @@ pub struct SpaceOptions {
     #[arg(long, default_value = "mlp", value_delimiter = ',', value_name = "LIST")]
     pub matrices: Vec<MatrixGroup>,
     /// Layers to try, such as 20-29 or 0,5,-1 [default: all]
-    #[arg(long, value_delimiter = ',', value_name = "LIST", allow_hyphen_values = true)]
+    #[arg(long, value_delimiter = ',', value_name = "LIST", allow_hyphen_values = true, value_parser = parse_layers)]
     pub layers: Vec<Layers>,
     /// Kept fractions of the rank to try
     #[arg(long, default_value = "0.9,0.8,0.6,0.2,0.1,0.05,0.01", value_delimiter = ',', value_name = "LIST", allow_hyphen_values = true, value_parser = parse_rho)]
@@ -165,14 +165,15 @@ impl Strategy {
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("edit").required(true).args(["reduce", "recipe"]))]
 pub struct ApplyOptions {
     /// A Hugging Face folder (config.json, *.safetensors, tokenizer.json) or a .gguf file
     pub model: PathBuf,
     /// What to edit, as LAYER.MATRIX:EDIT (repeatable)
-    #[arg(long, value_name = "SPEC", required_unless_present = "recipe", allow_hyphen_values = true)]
+    #[arg(long, value_name = "SPEC", allow_hyphen_values = true)]
     pub reduce: Vec<InterventionSpec>,
-    /// Edit as a search found best: RUN/best.json
-    #[arg(long, value_name = "FILE", conflicts_with = "reduce")]
+    /// Edit as a search found best: its RUN folder, or RUN/best.json
+    #[arg(long, value_name = "FILE")]
     pub recipe: Option<PathBuf>,
     /// The folder to write
     #[arg(long, value_name = "PATH")]
@@ -187,6 +188,10 @@ pub struct DemoOptions {
     /// The folder for the model, the RUN folder and the edited model
     #[arg(long, value_name = "PATH", default_value = "laser-demo")]
     pub out: PathBuf,
+}
+
+fn parse_layers(text: &str) -> Result<Layers, String> {
+    text.parse().map_err(|_| format!("`{text}` is no layer: write 7, 20-29, or -1 for the last"))
 }
 
 fn parse_rho(text: &str) -> Result<Rho, String> {

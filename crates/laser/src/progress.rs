@@ -29,6 +29,9 @@ impl Progress for Bar {
         if self.quiet {
             return;
         }
+        if done > 0 {
+            self.note(&format!("{what}: {done} of {total} evaluations were done before"));
+        }
         let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr());
         let template = "{msg:>12} {wide_bar} {human_pos}/{human_len}, {per_sec}, ETA {eta}";
         if let Ok(style) = ProgressStyle::with_template(template) {

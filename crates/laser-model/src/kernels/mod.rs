@@ -1,7 +1,7 @@
 //! The operations that a block spends its time in.
 //!
 //! On the CPU each is a kernel of our own (or faer's matrix product); on other devices it is composed of candle's
-//! operations. Every kernel computes a row of its output from that row's inputs alone, in an order that depends
+//! operations. Every CPU kernel computes a row of its output from that row's inputs alone, in an order that depends
 //! neither on the number of rows beside it nor on the number of threads. Batched, cached and one-by-one evaluation
 //! therefore give the same bits.
 

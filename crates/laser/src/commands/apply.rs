@@ -32,6 +32,8 @@ pub fn write(checkpoint: &Checkpoint, candidate: &Candidate, out: &Path, force: 
 }
 
 fn read_recipe(path: &Path, checkpoint: &Checkpoint) -> anyhow::Result<Candidate> {
+    let best = path.join("best.json");
+    let path = if path.is_dir() { best.as_path() } else { path };
     let text = fs::read_to_string(path).with_context(|| format!("{}: the recipe cannot be read", path.display()))?;
     let recipe: Recipe = serde_json::from_str(&text)
         .with_context(|| format!("{}: this is no recipe: give the best.json of a RUN folder", path.display()))?;

@@ -6,8 +6,8 @@ use crate::progress::Bar;
 use crate::subject::{self, Loaded};
 use laser_report::{sweep_table, verdict_table};
 use laser_search::{
-    Candidate, Entry, ModelDescription, Plan, RunDescription, RunFolder, Scores, SearchDescription, SplitName, Subject,
-    TaskDescription, Verdict, check, exhaustive, search,
+    Candidate, Conclusion, Entry, ModelDescription, Plan, RunDescription, RunFolder, SearchDescription, SplitName,
+    Subject, TaskDescription, Verdict, check, exhaustive, search,
 };
 use laser_tasks::Task;
 use serde_json::json;
@@ -22,8 +22,7 @@ pub fn run(options: &SearchOptions, global: &Global) -> anyhow::Result<()> {
         );
     }
     output::print(&finished.text)?;
-    let validation = |scores: &Scores| scores.validation.score.accuracy;
-    if validation(&finished.verdict.edited) <= validation(&finished.verdict.base) {
+    if finished.verdict.test.conclusion() != Conclusion::Better {
         return Ok(());
     }
     let reduce = options.model.model.display();
@@ -33,6 +32,9 @@ pub fn run(options: &SearchOptions, global: &Global) -> anyhow::Result<()> {
     ));
     Ok(())
 }
+
+/// With fewer validation examples than this, one right answer more is several points.
+const FEW: usize = 50;
 
 /// A finished search.
 pub struct Finished {
@@ -60,6 +62,12 @@ pub fn find(
         Strategy::Exhaustive => exhaustive(&layers, &matrices, &space.rho)?,
     };
     check(&loaded.model, &loaded.tokenizer, &task)?;
+    if split.validation.len() < FEW {
+        let n = split.validation.len();
+        progress.note(&format!(
+            "the best of many candidates on {n} validation examples is often chance: use more examples"
+        ));
+    }
     let description = RunDescription {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         model: ModelDescription { path: model.model.display().to_string(), files: loaded.checkpoint.fingerprint()? },
