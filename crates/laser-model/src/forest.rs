@@ -15,6 +15,7 @@ pub struct Forest {
     tokens: Vec<u32>,
     parents: Vec<Option<NodeId>>,
     positions: Vec<u32>,
+    roots: HashMap<u32, NodeId>,
     children: HashMap<(NodeId, u32), NodeId>,
 }
 
@@ -34,9 +35,12 @@ impl Forest {
         self.tokens.is_empty()
     }
 
-    /// Starts a new tree. Equal prompts of different examples are different trees.
+    /// The tree that starts with `token`, made if it is not there yet.
     pub fn root(&mut self, token: u32) -> NodeId {
-        self.insert(None, token)
+        match self.roots.get(&token) {
+            Some(&node) => node,
+            None => self.insert(None, token),
+        }
     }
 
     /// The child of `parent` that carries `token`, made if it is not there yet.
@@ -91,9 +95,10 @@ impl Forest {
         self.tokens.push(token);
         self.parents.push(parent);
         self.positions.push(parent.map_or(0, |parent| self.position(parent) + 1));
-        if let Some(parent) = parent {
-            self.children.insert((parent, token), node);
-        }
+        match parent {
+            Some(parent) => self.children.insert((parent, token), node),
+            None => self.roots.insert(token, node),
+        };
         node
     }
 }
@@ -112,6 +117,7 @@ mod tests {
         assert_eq!(forest.len(), 5);
         assert_eq!(forest.path(second[2]), [prompt, first[0], first[1], second[2]]);
         assert_eq!((forest.position(second[2]), forest.token(second[2])), (3, 9));
-        assert_ne!(forest.root(7), prompt);
+        assert_eq!(forest.root(7), prompt);
+        assert_ne!(forest.root(8), prompt);
     }
 }

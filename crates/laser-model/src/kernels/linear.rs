@@ -18,6 +18,13 @@ pub fn linear(x: &Tensor, transposed: &Tensor) -> Result<Tensor> {
     if x.device().is_cpu() { x.apply_op2_no_bwd(transposed, &Linear) } else { x.matmul(transposed) }
 }
 
+/// faer sums over this many inputs at a time, and adds the sums up.
+const DEPTH: usize = 512;
+
+/// Products of at most this many multiplications are taken by faer's kernels for tiny matrices, which sum over all inputs
+/// at once.
+const TINY: usize = 16 * 16 * 16;
+
 struct Linear;
 
 impl CustomOp2 for Linear {
@@ -45,12 +52,14 @@ impl CustomOp2 for Linear {
 
 /// Row-major `x [rows, inputs]` times row-major `w [inputs, outputs]`.
 ///
-/// faer sums over `inputs` in an order that depends neither on the number of rows nor on the number of outputs, except
-/// for a single row, which takes its matrix-vector path: that row is therefore computed twice over, as two rows.
+/// faer sums over `inputs` in an order that depends neither on the number of rows nor on the number of outputs, but for
+/// two shortcuts: a single row is a matrix-vector product, and a tiny product is not cut along `inputs`. Rows too few
+/// are therefore filled up with repetitions.
 fn product(x: &[f32], w: &[f32], rows: usize, inputs: usize, outputs: usize) -> Vec<f32> {
-    if rows == 1 {
-        let mut y = product(&[x, x].concat(), w, 2, inputs, outputs);
-        y.truncate(outputs);
+    let least = if inputs > DEPTH { TINY / (inputs * outputs.max(1)) + 1 } else { 1 }.max(2);
+    if (1..least).contains(&rows) {
+        let mut y = product(&x.repeat(least.div_ceil(rows)), w, least.next_multiple_of(rows), inputs, outputs);
+        y.truncate(rows * outputs);
         return y;
     }
     let mut y = vec![0.0; rows * outputs];
@@ -119,6 +128,18 @@ mod tests {
                     let exact: f64 = (0..inputs).map(|k| f64::from(x[i * inputs + k]) * f64::from(w[k * outputs + j])).sum();
                     prop_assert!((f64::from(y[i * outputs + j]) - exact).abs() <= 1e-5 * (inputs as f64).sqrt());
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn tiny_products_sum_in_the_order_of_large_ones() {
+        for outputs in 1..5 {
+            let (rows, inputs) = (300, 514);
+            let (x, w) = (values(rows * inputs, 1), values(outputs * inputs, 2));
+            let all = product(&x, &w, rows, inputs, outputs);
+            for few in 1..9 {
+                assert_eq!(product(&x[..few * inputs], &w, few, inputs, outputs), all[..few * outputs]);
             }
         }
     }

@@ -2,8 +2,9 @@
 
 use super::encode::Encoded;
 use laser_model::{Forest, NodeId, Reading};
+use std::collections::HashMap;
 
-/// The trees of some examples: each prompt once, below it every continuation.
+/// The trees of some examples: each prompt, below it every continuation, and what examples have in common once.
 #[derive(Debug)]
 pub struct Chunk {
     /// Grows as candidates generate.
@@ -38,25 +39,21 @@ impl Chunk {
     /// Lays out examples.
     pub fn new(examples: &[Encoded]) -> Self {
         let (mut forest, mut scored, mut wanted) = (Forest::new(), Vec::new(), Vec::<Vec<u32>>::new());
+        let mut row_of = HashMap::new();
         let mut trees = Vec::with_capacity(examples.len());
         for example in examples {
             let root = forest.root(example.prompt[0]);
             let prompt_end = forest.extend_path(root, &example.prompt[1..]).pop().unwrap_or(root);
-            let first_row = scored.len();
             let mut continuations = Vec::with_capacity(example.continuations.len());
             for tokens in &example.continuations {
                 let mut node = prompt_end;
                 let mut places = Vec::with_capacity(tokens.len());
                 for &token in tokens {
-                    // Continuations of one example share their first nodes; other examples' nodes are never shared.
-                    let row = match scored[first_row..].iter().position(|&other| other == node) {
-                        Some(offset) => first_row + offset,
-                        None => {
-                            scored.push(node);
-                            wanted.push(Vec::new());
-                            scored.len() - 1
-                        }
-                    };
+                    let row = *row_of.entry(node).or_insert_with(|| {
+                        scored.push(node);
+                        wanted.push(Vec::new());
+                        scored.len() - 1
+                    });
                     let slot = match wanted[row].iter().position(|&other| other == token) {
                         Some(slot) => slot,
                         None => {
@@ -91,16 +88,28 @@ impl Place {
 mod tests {
     use super::*;
 
+    fn example(prompt: &[u32], continuations: &[&[u32]]) -> Encoded {
+        let continuations = continuations.iter().map(|tokens| tokens.to_vec()).collect();
+        Encoded { prompt: prompt.to_vec(), continuations, answer: 0 }
+    }
+
     #[test]
     fn continuations_share_their_prefix() {
-        let example =
-            Encoded { prompt: vec![5, 6], continuations: vec![vec![1, 2, 3], vec![1, 4], vec![9]], answer: 0 };
-        let chunk = Chunk::new(&[example.clone(), example]);
+        let chunk = Chunk::new(&[example(&[5, 6], &[&[1, 2, 3], &[1, 4], &[9]])]);
         // Two prompt tokens, then 1 2 3, 4 and 9.
-        assert_eq!(chunk.given, 2 * 7);
+        assert_eq!(chunk.given, 7);
         // The prompt's end predicts 1 and 9, node 1 predicts 2 and 4, node 2 predicts 3.
-        assert_eq!(chunk.wanted[..3], [vec![1, 9], vec![2, 4], vec![3]]);
-        assert_eq!(chunk.scored.len(), 6);
-        assert_eq!(chunk.trees[1].prompt_end, 8);
+        assert_eq!(chunk.wanted, [vec![1, 9], vec![2, 4], vec![3]]);
+        assert_eq!(chunk.scored.len(), 3);
+    }
+
+    #[test]
+    fn examples_share_their_instruction() {
+        let chunk =
+            Chunk::new(&[example(&[5, 6, 7], &[&[1]]), example(&[5, 6, 8], &[&[1]]), example(&[5, 6], &[&[7], &[2]])]);
+        // 5 6, then 7 1, 8 1 and 2: the second choice of the last example is the only one that is not there yet.
+        assert_eq!(chunk.given, 7);
+        assert_eq!(chunk.wanted, [vec![1], vec![1], vec![7, 2]]);
+        assert_eq!(chunk.trees.iter().map(|tree| tree.prompt_end).collect::<Vec<_>>(), [2, 4, 1]);
     }
 }
