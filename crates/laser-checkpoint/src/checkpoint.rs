@@ -6,10 +6,11 @@ use laser_linalg::Matrix;
 use serde_json::Value;
 
 use crate::{
-    Architecture, CheckpointError, Config, FileHash, GgufVocabulary, MatrixKind, Precision, Result,
+    Architecture, CheckpointError, Config, FileHash, GgufVocabulary, MatrixId, Precision, Result,
     files::{read_json, read_json_if_there},
     gguf::Gguf,
-    role::{Naming, Role, from_interleaved},
+    placement::{Naming, Placement},
+    role::{Role, Slot},
     safetensors_files::SafetensorsFiles,
 };
 
@@ -56,38 +57,53 @@ struct Stored<'a> {
 }
 
 impl Checkpoint {
-    /// Opens the folder or the `.gguf` file at `path`.
+    /// Opens the folder or the `.gguf` file at `path`, whose family is the one that it names itself.
     pub fn open(path: &Path) -> Result<Self> {
+        Self::open_as(path, None)
+    }
+
+    /// Opens what is at `path` by a table of the caller's own.
+    pub fn open_as(path: &Path, architecture: Option<Architecture>) -> Result<Self> {
         let metadata = std::fs::metadata(path).map_err(|cause| CheckpointError::Io {
             action: "open",
             path: path.to_owned(),
             cause,
         })?;
-        let checkpoint = if metadata.is_dir() { Self::open_folder(path)? } else { Self::open_gguf(path)? };
+        let checkpoint = if metadata.is_dir() {
+            Self::open_folder(path, architecture)?
+        } else {
+            Self::open_gguf(path, architecture)?
+        };
         checkpoint.check_tensors()?;
         Ok(checkpoint)
     }
 
-    fn open_folder(path: &Path) -> Result<Self> {
+    fn open_folder(path: &Path, architecture: Option<Architecture>) -> Result<Self> {
         let config_path = path.join("config.json");
         if !config_path.is_file() {
             let why = "it has no config.json: give a folder in Hugging Face layout or a .gguf file".to_owned();
             return Err(CheckpointError::NotACheckpoint { path: path.to_owned(), why });
         }
         let json = read_json(&config_path)?;
-        let model_type = json.get("model_type").and_then(Value::as_str).ok_or_else(|| CheckpointError::Config {
-            path: config_path.clone(),
-            key: "model_type".to_owned(),
-            why: "it is missing".to_owned(),
-        })?;
-        let architecture = Architecture::of_model_type(model_type, &config_path)?;
+        let architecture = match architecture {
+            Some(own) => own,
+            None => {
+                let missing = || CheckpointError::Config {
+                    path: config_path.clone(),
+                    key: "model_type".to_owned(),
+                    why: "it is missing".to_owned(),
+                };
+                let model_type = json.get("model_type").and_then(Value::as_str).ok_or_else(missing)?;
+                Architecture::of_model_type(model_type, &config_path)?
+            }
+        };
         let generation = read_json_if_there(&path.join("generation_config.json"))?;
         let config = Config::from_json(&architecture, &json, generation.as_ref(), &config_path)?;
         let weights = Weights::HuggingFace(SafetensorsFiles::open(path)?);
         Ok(Self { path: path.to_owned(), architecture, config, weights })
     }
 
-    fn open_gguf(path: &Path) -> Result<Self> {
+    fn open_gguf(path: &Path, architecture: Option<Architecture>) -> Result<Self> {
         if path.extension().is_some_and(|extension| extension == "safetensors" || extension == "json") {
             let why = "it is one file of a folder: give the folder".to_owned();
             return Err(CheckpointError::NotACheckpoint { path: path.to_owned(), why });
@@ -97,22 +113,31 @@ impl Checkpoint {
             path: path.to_owned(),
             why: "general.architecture is missing".to_owned(),
         })?;
-        let architecture = Architecture::of_gguf(arch, path)?;
+        let architecture = match architecture {
+            Some(own) => own,
+            None => Architecture::of_gguf(arch, path, |key| {
+                gguf.metadata(key).and_then(|value| value.to_json().as_u64()).is_some_and(|count| count > 0)
+            })?,
+        };
         let config = Config::from_gguf(&architecture, &gguf, arch)?;
         Ok(Self { path: path.to_owned(), architecture, config, weights: Weights::Gguf(gguf) })
     }
 
     fn check_tensors(&self) -> Result<()> {
-        for role in Role::all(&self.config) {
-            let name = self.name(role);
-            let stored = self.stored(&name)?;
-            let expected = role.shape(&self.config);
-            if stored.shape != expected {
-                let (path, found) = (stored.path.to_owned(), stored.shape.to_vec());
-                return Err(CheckpointError::WrongShape { tensor: name, path, expected, found });
+        for role in Role::all(&self.architecture, &self.config) {
+            let place = self.place(role)?;
+            let stored = self.stored(&place.tensor)?;
+            if stored.shape != place.shape {
+                return Err(CheckpointError::WrongShape {
+                    tensor: place.tensor,
+                    path: stored.path.to_owned(),
+                    expected: place.shape,
+                    found: stored.shape.to_vec(),
+                });
             }
             if let Err(found) = stored.precision {
-                return Err(CheckpointError::UnknownTensorType { tensor: name, path: stored.path.to_owned(), found });
+                let path = stored.path.to_owned();
+                return Err(CheckpointError::UnknownTensorType { tensor: place.tensor, path, found });
             }
         }
         Ok(())
@@ -133,44 +158,45 @@ impl Checkpoint {
         &self.architecture
     }
 
-    /// Token embeddings, `[vocab_size, hidden_size]`.
-    pub fn embedding(&self) -> Result<Matrix> {
-        self.read_matrix(Role::Embedding)
+    /// The embedding, learned positions, token types, a masked model's dense head transformation or the head, as
+    /// `[rows, cols]`; `None` where the model has no such tensor. A head that is the embedding is no tensor of its own.
+    pub fn table(&self, slot: Slot) -> Result<Option<Matrix>> {
+        let there = !slot.is_in_layer() && self.config.has_weight(&self.architecture, slot);
+        there.then(|| self.read_matrix(Role::of(slot))).transpose()
     }
 
-    /// The head, `[vocab_size, hidden_size]`; `None` where it is the embedding.
-    pub fn head(&self) -> Result<Option<Matrix>> {
-        (!self.config.tied_head).then(|| self.read_matrix(Role::Head)).transpose()
+    /// A norm's weight, with what the family adds to it; `None` where the model has none. `layer` is 0 for the norms that
+    /// are in no layer.
+    pub fn norm(&self, slot: Slot, layer: usize) -> Result<Option<Vec<f32>>> {
+        let there = slot.is_norm() && self.config.has_weight(&self.architecture, slot);
+        there.then(|| self.read(Role::in_layer(slot, layer))).transpose()
     }
 
-    /// Weight of the normalisation before the head, `[hidden_size]`.
-    pub fn final_norm(&self) -> Result<Vec<f32>> {
-        self.read(Role::FinalNorm)
+    /// The bias that goes with a slot's weight, where it has one.
+    pub fn bias(&self, slot: Slot, layer: usize, expert: Option<usize>) -> Result<Option<Vec<f32>>> {
+        let role = Role { expert: expert.unwrap_or(0), ..Role::in_layer(slot, layer) };
+        self.config.has_bias(slot).then(|| self.read(role.bias())).transpose()
     }
 
-    /// Weight of the normalisation before a layer's attention, `[hidden_size]`.
-    pub fn attention_norm(&self, layer: usize) -> Result<Vec<f32>> {
-        self.read(Role::AttentionNorm(layer))
+    /// A mixture's router, `[experts, hidden]`.
+    pub fn router(&self, layer: usize) -> Result<Matrix> {
+        self.read_matrix(Role::in_layer(Slot::Router, layer))
     }
 
-    /// Weight of the normalisation before a layer's MLP, `[hidden_size]`.
-    pub fn mlp_norm(&self, layer: usize) -> Result<Vec<f32>> {
-        self.read(Role::MlpNorm(layer))
-    }
-
-    /// A weight matrix, `[outputs, inputs]`, its rows in Hugging Face's order.
-    pub fn matrix(&self, layer: usize, kind: MatrixKind) -> Result<Matrix> {
-        self.read_matrix(Role::Matrix(layer, kind))
-    }
-
-    /// A matrix's bias, `[outputs]`, where the family has one.
-    pub fn bias(&self, layer: usize, kind: MatrixKind) -> Result<Option<Vec<f32>>> {
-        self.config.has_bias(kind).then(|| self.read(Role::Bias(layer, kind))).transpose()
+    /// A weight matrix, `[outputs, inputs]`, its rows in Hugging Face's order. In a mixture `matrix` names the expert.
+    pub fn matrix(&self, layer: usize, matrix: impl Into<MatrixId>) -> Result<Matrix> {
+        let matrix = matrix.into();
+        matrix.check(&self.config)?;
+        self.read_matrix(Role::of_matrix(layer, matrix))
     }
 
     /// How a matrix is stored.
-    pub fn precision(&self, layer: usize, kind: MatrixKind) -> Result<Precision> {
-        self.stored_precision(Role::Matrix(layer, kind))
+    pub fn precision(&self, layer: usize, matrix: impl Into<MatrixId>) -> Result<Precision> {
+        let matrix = matrix.into();
+        matrix.check(&self.config)?;
+        let role = Role::of_matrix(layer, matrix);
+        self.check_layer(role)?;
+        self.stored_precision(role)
     }
 
     /// Where the tokenizer is. A folder's tokenizer.json goes before anything else.
@@ -204,13 +230,38 @@ impl Checkpoint {
         paths.iter().map(|path| FileHash::of(path)).collect()
     }
 
-    /// The tensor's name in this checkpoint's own format.
-    fn name(&self, role: Role) -> String {
-        let naming = match self.weights {
+    fn naming(&self) -> Naming {
+        match self.weights {
             Weights::HuggingFace(_) => Naming::HuggingFace,
             Weights::Gguf(_) => Naming::Gguf,
-        };
-        role.name(&self.architecture, naming)
+        }
+    }
+
+    /// Where a tensor lies in this checkpoint's own format.
+    pub(crate) fn place(&self, role: Role) -> Result<Placement> {
+        let place = Placement::of(&self.architecture, &self.config, role, self.naming());
+        let mut place = place.ok_or_else(|| CheckpointError::MissingTensor {
+            tensor: format!("for {}", role.slot),
+            path: self.path.clone(),
+        })?;
+        if let Weights::HuggingFace(files) = &self.weights {
+            let found = self.names(&place.tensor).into_iter().find(|name| files.tensor(name).is_some());
+            place.tensor = found.unwrap_or(place.tensor);
+        }
+        Ok(place)
+    }
+
+    /// A tensor's name, and what some files have instead.
+    fn names(&self, name: &str) -> Vec<String> {
+        let Architecture { synonyms, optional_prefix: prefix, .. } = &self.architecture;
+        let other = synonyms.iter().find_map(|(end, other)| Some(format!("{}{other}", name.strip_suffix(end)?)));
+        let mut names: Vec<String> = [Some(name.to_owned()), other].into_iter().flatten().collect();
+        if !prefix.is_empty() {
+            let short: Vec<String> =
+                names.iter().filter_map(|name| name.strip_prefix(prefix)).map(str::to_owned).collect();
+            names.extend(short);
+        }
+        names
     }
 
     fn stored(&self, name: &str) -> Result<Stored<'_>> {
@@ -238,11 +289,10 @@ impl Checkpoint {
     }
 
     pub(crate) fn stored_precision(&self, role: Role) -> Result<Precision> {
-        self.check_layer(role)?;
-        let name = self.name(role);
-        let stored = self.stored(&name)?;
+        let place = self.place(role)?;
+        let stored = self.stored(&place.tensor)?;
         stored.precision.map_err(|found| CheckpointError::UnknownTensorType {
-            tensor: name,
+            tensor: place.tensor,
             path: stored.path.to_owned(),
             found,
         })
@@ -250,28 +300,37 @@ impl Checkpoint {
 
     /// The tensor's values as float32, row-major, rows in Hugging Face's order.
     pub(crate) fn read(&self, role: Role) -> Result<Vec<f32>> {
+        self.check_layer(role)?;
         let precision = self.stored_precision(role)?;
-        let name = self.name(role);
-        let stored = self.stored(&name)?;
-        let values = precision.decode(stored.bytes);
+        let place = self.place(role)?;
+        let stored = self.stored(&place.tensor)?;
+        // The bytes of the rows that are needed; rows are never cut within a block of a quantised type.
+        let row_bytes = stored.bytes.len().checked_div(place.stored_rows()).unwrap_or(0);
+        let range = place.rows.start * row_bytes..place.rows.end * row_bytes;
+        let bytes = if place.transposed { stored.bytes } else { &stored.bytes[range] };
+        let values = precision.decode(bytes);
         if let Some(index) = values.iter().position(|value| !value.is_finite()) {
-            return Err(CheckpointError::NotFinite { tensor: name, path: stored.path.to_owned(), index });
+            let first = if place.transposed { 0 } else { place.rows.start * place.cols() };
+            return Err(CheckpointError::NotFinite {
+                tensor: place.tensor,
+                path: stored.path.to_owned(),
+                index: first + index,
+            });
         }
-        match (&self.weights, role.interleaved_heads(&self.architecture, &self.config)) {
-            (Weights::Gguf(_), Some(heads)) => {
-                let width = stored.shape.get(1).copied().unwrap_or(1);
-                Ok(from_interleaved(&values, heads, width))
-            }
-            _ => Ok(values),
+        let mut values = place.extract(values);
+        let offset = self.architecture.block.norm_offset;
+        if offset != 0.0 && role.slot.is_norm() && !role.is_bias && self.naming() == Naming::HuggingFace {
+            values.iter_mut().for_each(|value| *value += offset);
         }
+        Ok(values)
     }
 
     pub(crate) fn read_matrix(&self, role: Role) -> Result<Matrix> {
         let values = self.read(role)?;
-        let shape = role.shape(&self.config);
+        let shape = role.shape(&self.architecture, &self.config);
         let (found, expected) = (vec![values.len()], shape.clone());
         Matrix::new(shape[0], shape[1], values).map_err(|_| CheckpointError::WrongShape {
-            tensor: self.name(role),
+            tensor: role.slot.to_string(),
             path: self.path.clone(),
             expected,
             found,
@@ -279,14 +338,10 @@ impl Checkpoint {
     }
 
     fn check_layer(&self, role: Role) -> Result<()> {
-        match role {
-            Role::AttentionNorm(layer) | Role::MlpNorm(layer) | Role::Matrix(layer, _) | Role::Bias(layer, _)
-                if layer >= self.config.layers =>
-            {
-                let layer = i64::try_from(layer).unwrap_or(i64::MAX);
-                Err(CheckpointError::LayerOutOfRange { layer, count: self.config.layers })
-            }
-            _ => Ok(()),
+        if role.layer < self.config.layers {
+            return Ok(());
         }
+        let layer = i64::try_from(role.layer).unwrap_or(i64::MAX);
+        Err(CheckpointError::LayerOutOfRange { layer, count: self.config.layers })
     }
 }

@@ -6,9 +6,11 @@ use serde_json::Value;
 
 use crate::{
     Architecture, CheckpointError, MatrixKind, Result,
-    architecture::{Bias, DefaultValue, Derived, Key},
+    architecture::{Activation, Bias, DefaultValue, Derived, Key, Norm, Residual},
     gguf::Gguf,
-    role::{Naming, Role},
+    placement::{Naming, Placement},
+    role::{Role, Slot},
+    rope::{RopeScaling, RotaryConfig},
 };
 
 /// The largest width, vocabulary or product of head count and head width that is believed: products of two fit any size.
@@ -24,7 +26,7 @@ pub struct Config {
     pub vocab_size: usize,
     /// Width of the residual stream.
     pub hidden_size: usize,
-    /// Width of the MLP's inner layer.
+    /// Width of the MLP's inner layer, or of each expert's.
     pub intermediate_size: usize,
     /// Number of layers.
     pub layers: usize,
@@ -32,37 +34,83 @@ pub struct Config {
     pub heads: usize,
     /// Key/value heads; divides `heads`.
     pub kv_heads: usize,
-    /// Components of a head; even.
+    /// Components of a head.
     pub head_dim: usize,
-    /// Epsilon of the normalisations.
+    /// The kind of all norms.
+    pub norm: Norm,
+    /// Epsilon of the norms.
     pub norm_eps: f64,
-    /// Base of the rotary frequencies: component pair i turns by position * theta^(-2i / head_dim).
-    pub rope_theta: f64,
+    /// The MLP's activation.
+    pub activation: Activation,
+    /// Where a block's norms stand.
+    pub residual: Residual,
+    /// Whether every token sees all others, and what is predicted stands at mask tokens.
+    pub masked: bool,
+    /// The matrices that a layer has. With `fc_up` the MLP is gated: fc_out(activation(fc_in x) * fc_up x).
+    pub matrices: Vec<MatrixKind>,
+    /// The experts, in a mixture of them.
+    pub experts: Option<Experts>,
+    /// Rotary positions.
+    pub rotary: Option<RotaryConfig>,
+    /// Rotary positions of the layers with a window, where they are others.
+    pub local_rotary: Option<RotaryConfig>,
+    /// Rows of the learned positions; 0 where there are none.
+    pub position_rows: usize,
+    /// The row of position 0.
+    pub position_offset: usize,
+    /// Rows of the token-type embedding; 0 where there is none.
+    pub token_types: usize,
+    /// What the embedding is multiplied by.
+    pub embedding_scale: Option<f64>,
+    /// What queries times keys are multiplied by.
+    pub attention_scale: f64,
+    /// Scores s become cap * tanh(s / cap).
+    pub attention_softcap: Option<f64>,
+    /// Logits likewise.
+    pub final_softcap: Option<f64>,
+    /// For each layer, how many tokens a token may attend to, itself included; `None` is all before it.
+    pub windows: Vec<Option<usize>>,
     /// The longest input, in tokens.
     pub context_length: usize,
     /// Whether the head is the embedding.
     pub tied_head: bool,
-    /// Where set, the layers from `first_sliding_layer` on let a token attend to this many tokens, itself included.
-    pub sliding_window: Option<usize>,
-    /// The first layer with a sliding window; 0 where there is no window.
-    pub first_sliding_layer: usize,
     /// The token that starts a text, where there is one.
     pub bos_token_id: Option<u32>,
     /// The tokens that end a generation.
     pub eos_token_ids: Vec<u32>,
-    /// The kinds that have a bias.
-    pub biases: Vec<MatrixKind>,
+    /// What the model has of norms, positions and the like.
+    pub slots: Vec<Slot>,
+    /// What has a bias.
+    pub biases: Vec<Slot>,
+}
+
+/// A mixture of experts (Shazeer et al., arXiv 1701.06538), as Mixtral has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Experts {
+    /// How many there are.
+    pub count: usize,
+    /// How many a token goes through.
+    pub per_token: usize,
+    /// Whether the chosen ones' weights are scaled to a sum of one.
+    pub normalised: bool,
 }
 
 impl Config {
-    /// How many tokens a token of `layer` may attend to, itself included; `None` is all before it.
-    pub fn window(&self, layer: usize) -> Option<usize> {
-        self.sliding_window.filter(|_| layer >= self.first_sliding_layer)
+    /// Whether the model has this; a norm without weights counts.
+    pub fn has(&self, slot: Slot) -> bool {
+        self.slots.contains(&slot)
     }
 
-    /// Whether matrices of this kind have a bias.
-    pub fn has_bias(&self, kind: MatrixKind) -> bool {
-        self.biases.contains(&kind)
+    /// Whether this has a bias.
+    pub fn has_bias(&self, slot: Slot) -> bool {
+        self.biases.contains(&slot)
+    }
+
+    /// Whether this has a tensor of its own.
+    pub(crate) fn has_weight(&self, architecture: &Architecture, slot: Slot) -> bool {
+        self.has(slot)
+            && !(slot == Slot::Head && self.tied_head)
+            && (architecture.block.norm_weights || !slot.is_norm())
     }
 
     /// From config.json's content; `path` is for messages. `generation` is generation_config.json's content, whose end tokens go first.
@@ -76,17 +124,16 @@ impl Config {
         reader.check_requirements(architecture)?;
         let mut config = reader.read(architecture)?;
         config.tied_head = reader.flag(&architecture.config.tied_head)?.unwrap_or(false);
-        for kind in MatrixKind::ALL {
-            let has = match &architecture.matrix(kind).bias {
+        for slot in config.slots.clone() {
+            let has = match reader.bias(architecture, slot) {
                 Bias::Never => false,
                 Bias::Always => true,
-                Bias::Config(key) => {
-                    let key =
-                        Key { json: vec![key.clone()], default: Some(DefaultValue::Bool(false)), ..Key::default() };
-                    reader.flag(&key)?.unwrap_or(false)
+                Bias::Config(bias) => {
+                    let default = Some(DefaultValue::Bool(bias.default));
+                    reader.flag(&Key { json: vec![bias.key], default, ..Key::default() })?.unwrap_or(false)
                 }
             };
-            config.biases.extend(has.then_some(kind));
+            config.biases.extend(has.then_some(slot));
         }
         if let Some(value) =
             generation.and_then(|generation| generation.get("eos_token_id")).filter(|value| !value.is_null())
@@ -97,7 +144,7 @@ impl Config {
                 why: format!("expected a token id or a list of them, found {value}"),
             })?;
         }
-        config.check_layer_types(json, path)?;
+        reader.take_layer_types(json, &mut config)?;
         config.checked(path)
     }
 
@@ -107,52 +154,44 @@ impl Config {
         let reader = Reader { path, source: Source::Gguf(gguf, arch) };
         reader.check_requirements(architecture)?;
         for refused in &architecture.refused_tensors {
-            if gguf.tensor(&refused.gguf).is_some() {
-                return Err(reader.unsupported(&refused.gguf, "there", &refused.why));
+            if gguf.tensor(refused.0).is_some() {
+                return Err(reader.unsupported(refused.0, "there", refused.1));
             }
         }
         let mut config = reader.read(architecture)?;
-        config.tied_head = gguf.tensor(&architecture.tensors.head.gguf).is_none();
-        for kind in MatrixKind::ALL {
-            let has = match architecture.matrix(kind).bias {
+        if let (Some(rotary), Some(name)) = (&config.rotary, &architecture.gguf_rope_factors)
+            && let Some(tensor) = gguf.tensor(name)
+        {
+            let factors = tensor.precision.decode(gguf.bytes(tensor));
+            let why = "its factors are not Llama 3's: use the model's Hugging Face folder";
+            let scaled = rotary.with_factors(&factors).ok_or_else(|| reader.unsupported(name, "there", why))?;
+            config.rotary = Some(scaled);
+        }
+        let place = |config: &Self, role| Placement::of(architecture, config, role, Naming::Gguf);
+        let is_there = |config: &Self, role| place(config, role).is_some_and(|at| gguf.tensor(&at.tensor).is_some());
+        config.tied_head = !is_there(&config, Role::of(Slot::Head));
+        for slot in config.slots.clone() {
+            let has = match reader.bias(architecture, slot) {
                 Bias::Never => false,
                 Bias::Always => true,
-                Bias::Config(_) => gguf.tensor(&Role::Bias(0, kind).name(architecture, Naming::Gguf)).is_some(),
+                Bias::Config(_) => is_there(&config, Role::of(slot).bias()),
             };
-            config.biases.extend(has.then_some(kind));
+            config.biases.extend(has.then_some(slot));
         }
-        // One key of config.json speaks for several kinds: a mixture could not be written.
-        for kind in MatrixKind::ALL {
-            let same_key = |other: &MatrixKind| architecture.matrix(*other).bias == architecture.matrix(kind).bias;
-            if let Some(other) = MatrixKind::ALL
-                .iter()
-                .find(|other| same_key(other) && config.has_bias(**other) != config.has_bias(kind))
+        // One key of config.json speaks for several: a mixture could not be written.
+        for &slot in &config.slots {
+            let same_key = |other: &Slot| {
+                let bias = reader.bias(architecture, slot);
+                matches!(bias, Bias::Config(_)) && reader.bias(architecture, *other) == bias
+            };
+            if let Some(other) =
+                config.slots.iter().find(|other| same_key(other) && config.has_bias(**other) != config.has_bias(slot))
             {
-                return Err(reader.unsupported(
-                    "biases",
-                    &format!("there for one of {kind} and {other} only"),
-                    "the family has both or none",
-                ));
+                let found = format!("there for one of {slot} and {other} only");
+                return Err(reader.unsupported("biases", &found, "the family has both or none"));
             }
         }
         config.checked(path)
-    }
-
-    /// Newer configurations also list each layer's attention: it must be what the window's keys say.
-    fn check_layer_types(&self, json: &Value, path: &Path) -> Result<()> {
-        let Some(types) = json.get("layer_types").and_then(Value::as_array) else { return Ok(()) };
-        for (layer, found) in types.iter().enumerate() {
-            let expected = if self.window(layer).is_some() { "sliding_attention" } else { "full_attention" };
-            if found != expected {
-                return Err(CheckpointError::Unsupported {
-                    path: path.to_owned(),
-                    key: format!("layer_types[{layer}]"),
-                    found: found.to_string(),
-                    why: format!("the other keys imply {expected}"),
-                });
-            }
-        }
-        Ok(())
     }
 
     fn checked(self, path: &Path) -> Result<Self> {
@@ -168,7 +207,10 @@ impl Config {
             ("head width", self.head_dim, LARGEST_SIZE),
             ("heads times head width", self.heads.saturating_mul(self.head_dim), LARGEST_SIZE),
             ("context length", self.context_length, LARGEST_CONTEXT),
-            ("sliding window", self.sliding_window.unwrap_or(1), LARGEST_CONTEXT),
+            ("sliding window", self.windows.iter().flatten().copied().min().unwrap_or(1), LARGEST_CONTEXT),
+            ("learned positions", self.position_rows.max(1), LARGEST_CONTEXT),
+            ("token types", self.token_types.max(1), LARGEST_SIZE),
+            ("number of experts", self.experts.map_or(1, |experts| experts.count), LARGEST_SIZE),
         ];
         for (what, size, largest) in sizes {
             if size == 0 || size > largest {
@@ -179,14 +221,31 @@ impl Config {
             let why = format!("{} query heads cannot share {} of them evenly", self.heads, self.kv_heads);
             return wrong("number of key/value heads", why);
         }
-        if !self.head_dim.is_multiple_of(2) {
-            return wrong("head width", format!("it is {}, but rotary positions need an even one", self.head_dim));
+        for rotary in self.rotary.iter().chain(&self.local_rotary) {
+            let dim = rotary.dim;
+            if dim == 0 || dim % 2 == 1 || dim > self.head_dim {
+                let why = format!("it is {dim}, but must be even and from 2 to the head width, {}", self.head_dim);
+                return wrong("rotary dimensions", why);
+            }
+            if !(rotary.theta.is_finite() && rotary.theta > 0.0) {
+                return wrong("rope theta", format!("it is {}, but must be a number above 0", rotary.theta));
+            }
+        }
+        if let Some(experts) = self.experts.filter(|experts| !(1..=experts.count).contains(&experts.per_token)) {
+            let why = format!("it is {}, but must be from 1 to their number, {}", experts.per_token, experts.count);
+            return wrong("experts per token", why);
+        }
+        for (what, number) in [
+            ("attention scale", Some(self.attention_scale)),
+            ("attention soft cap", self.attention_softcap),
+            ("final soft cap", self.final_softcap),
+        ] {
+            if let Some(number) = number.filter(|number| !(number.is_finite() && *number > 0.0)) {
+                return wrong(what, format!("it is {number}, but must be a number above 0"));
+            }
         }
         if !(self.norm_eps.is_finite() && self.norm_eps >= 0.0) {
             return wrong("norm epsilon", format!("it is {}, but must be a number from 0", self.norm_eps));
-        }
-        if !(self.rope_theta.is_finite() && self.rope_theta > 0.0) {
-            return wrong("rope theta", format!("it is {}, but must be a number above 0", self.rope_theta));
         }
         Ok(self)
     }
@@ -207,44 +266,167 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// All that both formats share; `tied_head` and `biases` are left for the caller.
     fn read(&self, architecture: &Architecture) -> Result<Config> {
-        let keys = &architecture.config;
+        let (keys, block) = (&architecture.config, &architecture.block);
         let hidden_size = self.size(&keys.hidden_size, &[])?;
         let heads = self.size(&keys.heads, &[])?;
+        let layers = self.size(&keys.layers, &[])?;
         let per_head = hidden_size.checked_div(heads).unwrap_or(0);
         let head_dim = self.size(&keys.head_dim, &[(Derived::HiddenSizePerHead, per_head)])?;
-        let rotary_dim = self.size(&keys.rotary_dim, &[(Derived::HeadDim, head_dim)])?;
-        if rotary_dim != head_dim {
-            let why = format!("a head has {head_dim} components, and positions on a part of them are not computed");
-            return Err(self.unsupported(&self.name(&keys.rotary_dim), &rotary_dim.to_string(), &why));
+        let context = self.size(&keys.context_length, &[])?;
+        let mut slots: Vec<Slot> = Slot::all().filter(|&slot| architecture.entry(slot).is_some()).collect();
+        let experts = match self.optional_size(&keys.experts, &[])? {
+            Some(count) => Some(Experts {
+                count,
+                per_token: self.size(&keys.experts_per_token, &[])?,
+                normalised: self.flag(&keys.normalised_experts)?.unwrap_or(true),
+            }),
+            None => None,
+        };
+        let parallel = self.flag(&keys.parallel)?.unwrap_or(false);
+        let residual = if parallel { Residual::Parallel } else { block.residual };
+        if parallel && block.parallel_shares_norm {
+            slots.retain(|&slot| slot != Slot::MlpNorm);
         }
-        self.check_rope_scaling(&keys.rope_scaling)?;
-        let sliding = self.flag(&keys.sliding_window_used)?.unwrap_or(true);
-        let sliding_window = self.optional_size(&keys.sliding_window, &[])?.filter(|_| sliding);
-        let first_sliding_layer =
-            self.optional_size(&keys.first_sliding_layer, &[])?.filter(|_| sliding_window.is_some());
+        let rotary = self.rotary(architecture, head_dim, context)?;
+        let local_theta = self.optional_float(&keys.local_rope_theta)?;
+        let local_rotary = match (&rotary, local_theta) {
+            (Some(rotary), Some(theta)) => Some(RotaryConfig { theta, scaling: RopeScaling::None, ..rotary.clone() }),
+            _ => None,
+        };
+        let has_positions = slots.contains(&Slot::Positions);
+        let padding = self.optional_size(&keys.padding, &[])?.map_or(0, |padding| padding.saturating_add(1));
+        let offset = if has_positions { block.position_offset.saturating_add(padding) } else { 0 };
+        let (position_rows, context_length) = match (has_positions, block.context_counts_offset) {
+            (false, _) => (0, context),
+            (true, false) => (context.saturating_add(offset), context),
+            (true, true) => (context, context.saturating_sub(offset)),
+        };
+        let token_types = if slots.contains(&Slot::TokenTypes) { self.size(&keys.token_types, &[])? } else { 0 };
+        let scalar = self.optional_float(&keys.attention_scalar)?.unwrap_or(head_dim as f64);
         Ok(Config {
             vocab_size: match &self.source {
                 Source::Gguf(gguf, _) if self.find(&keys.vocab_size).is_none() => {
-                    gguf.tensor(&architecture.tensors.embedding.gguf).map_or(0, |tensor| tensor.shape[0])
+                    let name = architecture.entry(Slot::Embedding).and_then(|entry| entry.gguf.as_deref());
+                    name.and_then(|name| gguf.tensor(name)).map_or(0, |tensor| tensor.shape[0])
                 }
                 _ => self.size(&keys.vocab_size, &[])?,
             },
             hidden_size,
-            intermediate_size: self.size(&keys.intermediate_size, &[])?,
-            layers: self.size(&keys.layers, &[])?,
+            intermediate_size: self
+                .size(&keys.intermediate_size, &[(Derived::FourHiddenSizes, hidden_size.saturating_mul(4))])?,
+            layers,
             heads,
             kv_heads: self.size(&keys.kv_heads, &[(Derived::Heads, heads)])?,
             head_dim,
-            norm_eps: self.float(&keys.norm_eps)?,
-            rope_theta: self.float(&keys.rope_theta)?,
-            context_length: self.size(&keys.context_length, &[])?,
+            norm: block.norm,
+            norm_eps: self
+                .optional_float(&keys.norm_eps)?
+                .ok_or_else(|| self.wrong(&keys.norm_eps, "it is missing"))?,
+            activation: self.activation(&keys.activation)?,
+            residual,
+            masked: block.masked,
+            matrices: architecture.matrices.keys().copied().collect(),
+            experts,
+            rotary,
+            local_rotary,
+            position_rows,
+            position_offset: offset,
+            token_types,
+            embedding_scale: block.scaled_embedding.then(|| (hidden_size as f64).sqrt()),
+            attention_scale: 1.0 / scalar.sqrt(),
+            attention_softcap: self.optional_float(&keys.attention_softcap)?,
+            final_softcap: self.optional_float(&keys.final_softcap)?,
+            windows: self.windows(architecture, layers)?,
+            context_length,
             tied_head: false,
-            sliding_window,
-            first_sliding_layer: first_sliding_layer.unwrap_or(0),
             bos_token_id: self.tokens(&keys.bos)?.first().copied(),
             eos_token_ids: self.tokens(&keys.eos)?,
+            slots,
             biases: Vec::new(),
         })
+    }
+
+    /// Whether a slot has a bias: a norm of kind `layer` has one unless its entry says otherwise.
+    fn bias(&self, architecture: &Architecture, slot: Slot) -> Bias {
+        let block = &architecture.block;
+        if slot.is_norm() && !matches!(slot, Slot::QueryNorm | Slot::KeyNorm) {
+            return if block.norm == Norm::Layer && block.norm_weights { Bias::Always } else { Bias::Never };
+        }
+        architecture.entry(slot).map_or(Bias::Never, |entry| entry.bias.clone())
+    }
+
+    fn activation(&self, key: &Key) -> Result<Activation> {
+        let value = self.value(key, &[]).ok_or_else(|| self.wrong(key, "it is missing"))?;
+        value.as_str().and_then(Activation::named).ok_or_else(|| {
+            let why = format!("the activations that are computed are {}", Activation::names());
+            self.unsupported(&self.name(key), &shortened(&value), &why)
+        })
+    }
+
+    fn rotary(&self, architecture: &Architecture, head_dim: usize, context: usize) -> Result<Option<RotaryConfig>> {
+        let keys = &architecture.config;
+        let Some(style) = architecture.block.rotary.style() else { return Ok(None) };
+        let fraction = self.optional_float(&keys.rotary_fraction)?.filter(|_| matches!(self.source, Source::Json(_)));
+        let dim = match fraction {
+            // As transformers rounds it.
+            Some(fraction) => (head_dim as f64 * fraction) as usize,
+            None => self.optional_size(&keys.rotary_dim, &[(Derived::HeadDim, head_dim)])?.unwrap_or(head_dim),
+        };
+        let theta = self.optional_float(&keys.rope_theta)?.unwrap_or(10000.0);
+        let scaling = self.rope_scaling(&keys.rope_scaling, context)?;
+        Ok(Some(RotaryConfig { style, dim, theta, scaling }))
+    }
+
+    fn rope_scaling(&self, key: &Key, context: usize) -> Result<RopeScaling> {
+        let Some((name, value)) = self.find(key) else { return Ok(RopeScaling::None) };
+        let scaling = match &self.source {
+            Source::Json(_) => RopeScaling::from_json(&value, context),
+            Source::Gguf(gguf, arch) => {
+                let number = |name: &str| gguf.metadata(&format!("{arch}.rope.scaling.{name}"))?.to_json().as_f64();
+                let kind = value.as_str().unwrap_or_default();
+                RopeScaling::from_gguf(kind, number("factor"), number("original_context_length"), context)
+            }
+        };
+        scaling.map_err(|why| self.unsupported(&name, &shortened(&value), &why))
+    }
+
+    fn windows(&self, architecture: &Architecture, layers: usize) -> Result<Vec<Option<usize>>> {
+        let keys = &architecture.config;
+        let used = self.flag(&keys.sliding_window_used)?.unwrap_or(true);
+        let window = self.optional_size(&keys.sliding_window, &[])?.filter(|_| used);
+        let first = self.optional_size(&keys.first_sliding_layer, &[])?.unwrap_or(0);
+        let pattern = self.optional_size(&keys.sliding_pattern, &[])?;
+        let slides = |layer: usize| layer >= first && pattern.is_none_or(|n| !(layer + 1).is_multiple_of(n.max(1)));
+        // Checked against its largest value only later.
+        let layers = layers.min(LARGEST_LAYERS);
+        Ok((0..layers).map(|layer| window.filter(|_| slides(layer))).collect())
+    }
+
+    /// Newer configurations list each layer's attention, which then decides.
+    fn take_layer_types(&self, json: &Value, config: &mut Config) -> Result<()> {
+        let Some(types) = json.get("layer_types").and_then(Value::as_array) else { return Ok(()) };
+        let key = |layer: usize| Key { json: vec![format!("layer_types[{layer}]")], ..Key::default() };
+        if types.len() != config.layers {
+            let why = format!("it has {} entries for {} layers", types.len(), config.layers);
+            return Err(self.wrong(&Key { json: vec!["layer_types".to_owned()], ..Key::default() }, &why));
+        }
+        let window = json.get("sliding_window").and_then(Value::as_u64).and_then(|window| usize::try_from(window).ok());
+        for (layer, found) in types.iter().enumerate() {
+            let window_of_layer = match found.as_str() {
+                Some("full_attention") => None,
+                Some("sliding_attention") => {
+                    Some(window.ok_or_else(|| self.wrong(&key(layer), "it slides, but sliding_window is missing"))?)
+                }
+                _ => {
+                    let why = "known are full_attention and sliding_attention";
+                    return Err(self.unsupported(&key(layer).json[0], &found.to_string(), why));
+                }
+            };
+            if let Some(slot) = config.windows.get_mut(layer) {
+                *slot = window_of_layer;
+            }
+        }
+        Ok(())
     }
 
     fn check_requirements(&self, architecture: &Architecture) -> Result<()> {
@@ -256,7 +438,7 @@ impl Reader<'_> {
                 return Err(self.unsupported("architectures", &classes[0].to_string(), &why));
             }
         }
-        for requirement in &architecture.require {
+        for requirement in architecture.require.values() {
             let key = Key {
                 json: requirement.json.clone().into_iter().collect(),
                 gguf: requirement.gguf.clone().into_iter().collect(),
@@ -272,19 +454,6 @@ impl Reader<'_> {
             }
         }
         Ok(())
-    }
-
-    fn check_rope_scaling(&self, key: &Key) -> Result<()> {
-        let Some((name, value)) = self.find(key) else { return Ok(()) };
-        let kind = match &value {
-            Value::Object(object) => object.get("rope_type").or_else(|| object.get("type")).unwrap_or(&value),
-            other => other,
-        };
-        match kind {
-            Value::Null => Ok(()),
-            Value::String(kind) if kind == "default" || kind == "none" => Ok(()),
-            _ => Err(self.unsupported(&name, &shortened(kind), "scaled rotary positions are not computed")),
-        }
     }
 
     /// The first of the keys that has a value, else the first that is null.
@@ -306,14 +475,15 @@ impl Reader<'_> {
     fn value(&self, key: &Key, known: &[(Derived, usize)]) -> Option<Value> {
         let found = self.find(key).map(|(_, value)| value);
         let default = match (&found, &self.source) {
-            (None, Source::Json(_)) => key.absent.or(key.default),
-            _ => key.default,
+            (None, Source::Json(_)) => key.absent.as_ref().or(key.default.as_ref()),
+            _ => key.default.as_ref(),
         };
         found.filter(|value| !value.is_null()).or_else(|| match default? {
-            DefaultValue::Bool(value) => Some(value.into()),
-            DefaultValue::Integer(value) => Some(value.into()),
-            DefaultValue::Float(value) => Some(value.into()),
-            DefaultValue::Derived(other) => known.iter().find(|(name, _)| *name == other).map(|&(_, size)| size.into()),
+            DefaultValue::Bool(value) => Some((*value).into()),
+            DefaultValue::Integer(value) => Some((*value).into()),
+            DefaultValue::Float(value) => Some((*value).into()),
+            DefaultValue::Text(value) => Some(value.as_str().into()),
+            DefaultValue::Derived(other) => known.iter().find(|(name, _)| name == other).map(|&(_, size)| size.into()),
         })
     }
 
@@ -328,9 +498,10 @@ impl Reader<'_> {
         self.optional_size(key, known)?.ok_or_else(|| self.wrong(key, "it is missing"))
     }
 
-    fn float(&self, key: &Key) -> Result<f64> {
-        let value = self.value(key, &[]).ok_or_else(|| self.wrong(key, "it is missing"))?;
-        value.as_f64().ok_or_else(|| self.wrong(key, &format!("expected a number, found {}", shortened(&value))))
+    fn optional_float(&self, key: &Key) -> Result<Option<f64>> {
+        let Some(value) = self.value(key, &[]) else { return Ok(None) };
+        let number = value.as_f64();
+        number.map(Some).ok_or_else(|| self.wrong(key, &format!("expected a number, found {}", shortened(&value))))
     }
 
     fn flag(&self, key: &Key) -> Result<Option<bool>> {

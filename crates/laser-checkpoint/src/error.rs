@@ -2,7 +2,10 @@
 
 use std::{fmt, io, path::PathBuf};
 
-use crate::{Precision, matrix_kind::MatrixKind};
+use crate::{
+    Precision,
+    matrix_kind::{MatrixId, MatrixKind},
+};
 
 /// A result of this crate.
 pub type Result<T> = std::result::Result<T, CheckpointError>;
@@ -58,7 +61,7 @@ pub enum CheckpointError {
         why: String,
     },
     /// No table for this `model_type` or `general.architecture`.
-    #[error("{path}: unknown {key} {found:?}: the known ones are {}", .known.join(", "))]
+    #[error("{path}: unknown {key} {found:?}: the known ones are {}; `--architecture FILE` takes a table of your own", .known.join(", "))]
     UnknownArchitecture {
         /// The file that says so.
         path: PathBuf,
@@ -163,13 +166,21 @@ pub enum CheckpointError {
         /// The name.
         found: String,
     },
+    /// The model has no such matrix.
+    #[error("the model has no matrix {matrix}: {why}")]
+    NoSuchMatrix {
+        /// The matrix.
+        matrix: MatrixId,
+        /// What there is.
+        why: String,
+    },
     /// Two edits of one matrix.
     #[error("{layer}.{matrix} is edited twice: give one reduction for each matrix")]
     EditedTwice {
         /// The layer.
         layer: usize,
         /// The matrix.
-        matrix: MatrixKind,
+        matrix: MatrixId,
     },
     /// An edit does not fit its matrix.
     #[error("cannot apply {intervention}: {why}")]

@@ -5,8 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     Architecture, Config,
-    architecture::{Activation, Bias, Key},
-    matrix_kind::MatrixKind,
+    architecture::{Bias, Key, Residual},
 };
 
 /// What transformers needs to open the model, under the keys of the architecture's table.
@@ -31,14 +30,34 @@ pub(crate) fn huggingface_config(
     set(&keys.kv_heads, config.kv_heads.into());
     set(&keys.head_dim, config.head_dim.into());
     set(&keys.norm_eps, config.norm_eps.into());
-    set(&keys.rope_theta, config.rope_theta.into());
-    set(&keys.rope_scaling, Value::Null);
-    set(&keys.context_length, config.context_length.into());
+    set(&keys.activation, config.activation.name().into());
+    if let Some(rotary) = &config.rotary {
+        set(&keys.rope_theta, rotary.theta.into());
+        set(&keys.rope_scaling, rotary.scaling.to_json());
+        set(&keys.rotary_dim, rotary.dim.into());
+        set(&keys.rotary_fraction, (rotary.dim as f64 / config.head_dim as f64).into());
+    }
+    if let Some(local) = &config.local_rotary {
+        set(&keys.local_rope_theta, local.theta.into());
+    }
+    let counted = if architecture.block.context_counts_offset { config.position_offset } else { 0 };
+    set(&keys.context_length, (config.context_length + counted).into());
     set(&keys.tied_head, config.tied_head.into());
-    set(&keys.sliding_window, config.sliding_window.into());
-    set(&keys.sliding_window_used, config.sliding_window.is_some().into());
-    let first_sliding_layer = config.sliding_window.map_or(config.layers, |_| config.first_sliding_layer);
-    set(&keys.first_sliding_layer, first_sliding_layer.into());
+    set(&keys.token_types, config.token_types.into());
+    let window = config.windows.iter().flatten().next();
+    set(&keys.sliding_window, window.copied().into());
+    set(&keys.sliding_window_used, window.is_some().into());
+    let first = config.windows.iter().position(Option::is_some).unwrap_or(config.layers);
+    set(&keys.first_sliding_layer, first.into());
+    set(&keys.attention_scalar, config.attention_scale.powi(-2).round().into());
+    set(&keys.attention_softcap, config.attention_softcap.into());
+    set(&keys.final_softcap, config.final_softcap.into());
+    set(&keys.parallel, (config.residual == Residual::Parallel).into());
+    if let Some(experts) = config.experts {
+        set(&keys.experts, experts.count.into());
+        set(&keys.experts_per_token, experts.per_token.into());
+        set(&keys.normalised_experts, experts.normalised.into());
+    }
     set(&keys.bos, config.bos_token_id.into());
     let eos = match config.eos_token_ids.as_slice() {
         [] => Value::Null,
@@ -46,14 +65,16 @@ pub(crate) fn huggingface_config(
         several => several.into(),
     };
     set(&keys.eos, eos);
-    for kind in MatrixKind::ALL {
-        if let Bias::Config(key) = &architecture.matrix(kind).bias {
-            json.insert(key.clone(), config.has_bias(kind).into());
+    for slot in &config.slots {
+        if let Some(Bias::Config(bias)) = architecture.entry(*slot).map(|entry| &entry.bias) {
+            json.insert(bias.key.clone(), config.has_bias(*slot).into());
         }
     }
-    let activation = match architecture.activation {
-        Activation::Silu => "silu",
-    };
+    // Families whose windows follow a pattern have it listed, as newer configurations do.
+    if keys.sliding_pattern != Key::default() {
+        let kind = |window: &Option<usize>| if window.is_some() { "sliding_attention" } else { "full_attention" };
+        json.insert("layer_types".to_owned(), config.windows.iter().map(kind).collect());
+    }
     let dtype = match dtype {
         Dtype::F32 => "float32",
         Dtype::BF16 => "bfloat16",
@@ -61,7 +82,6 @@ pub(crate) fn huggingface_config(
     };
     json.insert("architectures".to_owned(), json!(architecture.classes.iter().take(1).collect::<Vec<_>>()));
     json.insert("model_type".to_owned(), architecture.model_type.as_str().into());
-    json.insert("hidden_act".to_owned(), activation.into());
     json.insert("torch_dtype".to_owned(), dtype.into());
     json.insert("pad_token_id".to_owned(), pad.into());
     json.insert("use_cache".to_owned(), true.into());

@@ -1,15 +1,15 @@
 //! Edits of one matrix: their text form, their JSON form, and what they do.
 //!
-//! Text: `LAYER.MATRIX:EDIT`, where LAYER is `27`, `20-27`, `-1` (from the end) or `*`, MATRIX a kind or a group (`attn`, `mlp`,
-//! `all`), EDIT a kept fraction `0.01` or one of `rank=41`, `tail=0.01`, `zero`, `prune=0.9`, `blocks=4,0.05`.
+//! Text: `LAYER.MATRIX:EDIT`, where LAYER is `27`, `20-27`, `-1` (from the end) or `*`, MATRIX a kind, one expert's as in
+//! `fc_in[3]`, or a group (`attn`, `mlp`, `all`), EDIT a kept fraction `0.01` or one of `rank=41`, `tail=0.01`, `zero`, `prune=0.9`, `blocks=4,0.05`.
 //! JSON: `{"layer":27,"matrix":"fc_in","rho":0.01}`; the other edits name their key.
 
-use std::{cell::OnceCell, collections::HashSet, fmt, num::NonZeroUsize, str::FromStr};
+use std::{cell::OnceCell, fmt, num::NonZeroUsize, str::FromStr};
 
 use laser_linalg::{Matrix, Rho, Svd, magnitude_prune, rank_for, truncate_row_blocks};
 use serde::{Deserialize, Serialize};
 
-use crate::{CheckpointError, MatrixKind, Result};
+use crate::{CheckpointError, Config, MatrixId, Result};
 
 /// What is done to a matrix.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -103,7 +103,7 @@ pub struct Intervention {
     /// The layer, from 0.
     pub layer: usize,
     /// The matrix.
-    pub matrix: MatrixKind,
+    pub matrix: MatrixId,
     /// What is done to it.
     pub edit: Edit,
 }
@@ -150,23 +150,26 @@ impl Intervention {
     /// A list in canonical order (by layer, then matrix), in which no matrix comes twice.
     pub fn combine(list: impl IntoIterator<Item = Self>) -> Result<Vec<Self>> {
         let mut list: Vec<Self> = list.into_iter().collect();
-        let mut seen = HashSet::new();
-        for &Self { layer, matrix, .. } in &list {
-            if !seen.insert((layer, matrix)) {
-                return Err(CheckpointError::EditedTwice { layer, matrix });
+        list.sort_by_key(|intervention| (intervention.layer, intervention.matrix));
+        // All experts' matrices come before a single one's: what overlaps it does so with the first of its kind.
+        let of_kind = |a: &Self, b: &Self| (a.layer, a.matrix.kind) == (b.layer, b.matrix.kind);
+        for run in list.chunk_by(of_kind) {
+            let overlaps =
+                |pair: &[Self]| pair[0].matrix.overlaps(pair[1].matrix) || run[0].matrix.overlaps(pair[1].matrix);
+            if let Some(pair) = run.windows(2).find(|pair| overlaps(pair)) {
+                return Err(CheckpointError::EditedTwice { layer: pair[1].layer, matrix: pair[1].matrix });
             }
         }
-        list.sort_by_key(|intervention| (intervention.layer, intervention.matrix));
         Ok(list)
     }
 
-    /// Refuses a layer that a model of `layers` layers lacks.
-    pub fn check_layer(&self, layers: usize) -> Result<()> {
-        if self.layer < layers {
-            return Ok(());
+    /// Refuses a layer or a matrix that the model lacks.
+    pub fn check(&self, config: &Config) -> Result<()> {
+        if self.layer < config.layers {
+            return self.matrix.check(config);
         }
         let layer = i64::try_from(self.layer).unwrap_or(i64::MAX);
-        Err(CheckpointError::LayerOutOfRange { layer, count: layers })
+        Err(CheckpointError::LayerOutOfRange { layer, count: config.layers })
     }
 }
 
@@ -200,7 +203,7 @@ impl fmt::Display for Intervention {
 #[serde(deny_unknown_fields)]
 struct Json {
     layer: usize,
-    matrix: MatrixKind,
+    matrix: MatrixId,
     #[serde(skip_serializing_if = "Option::is_none")]
     rank: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -258,27 +261,34 @@ pub struct InterventionSpec {
     /// Which layers.
     pub layers: Layers,
     /// Which matrices.
-    pub matrices: Vec<MatrixKind>,
+    pub matrices: Vec<MatrixId>,
+    /// Whether a group was named, of which a model need not have every matrix.
+    pub is_group: bool,
     /// What is done to each.
     pub edit: Edit,
 }
 
 impl InterventionSpec {
-    /// The interventions that this stands for in a model of `layers` layers.
-    pub fn expand(&self, layers: usize) -> Result<Vec<Intervention>> {
-        let layers = self.layers.resolve(layers)?;
-        let one = |layer| {
-            let edit = self.edit;
-            self.matrices.iter().map(move |&matrix| Intervention { layer, matrix, edit })
-        };
-        Ok(layers.flat_map(one).collect())
+    /// The interventions that this stands for in a model.
+    pub fn expand(&self, config: &Config) -> Result<Vec<Intervention>> {
+        let mut matrices = Vec::with_capacity(self.matrices.len());
+        for matrix in &self.matrices {
+            match matrix.check(config) {
+                Ok(()) => matrices.push(*matrix),
+                Err(error) if !self.is_group => return Err(error),
+                Err(_) => {}
+            }
+        }
+        let edit = self.edit;
+        let one = |layer| matrices.iter().map(move |&matrix| Intervention { layer, matrix, edit });
+        Ok(self.layers.resolve(config.layers)?.flat_map(one).collect())
     }
 
     /// The interventions of several, in canonical order; no matrix may be edited twice.
-    pub fn expand_all(specs: &[Self], layers: usize) -> Result<Vec<Intervention>> {
+    pub fn expand_all(specs: &[Self], config: &Config) -> Result<Vec<Intervention>> {
         let mut list = Vec::new();
         for spec in specs {
-            list.extend(spec.expand(layers)?);
+            list.extend(spec.expand(config)?);
         }
         Intervention::combine(list)
     }
@@ -300,7 +310,8 @@ impl FromStr for InterventionSpec {
             CheckpointError::Intervention { why, .. } => wrong(why),
             other => other,
         })?;
-        Ok(Self { layers, matrices: MatrixKind::group(matrices)?, edit })
+        let (matrices, is_group) = MatrixId::group(matrices)?;
+        Ok(Self { layers, matrices, is_group, edit })
     }
 }
 

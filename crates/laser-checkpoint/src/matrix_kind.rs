@@ -56,26 +56,16 @@ impl MatrixKind {
         Self::ALL.map(Self::name).join(", ")
     }
 
-    /// The kinds that a name stands for: a kind's own name, or `attn`, `mlp`, `all`.
-    pub fn group(name: &str) -> Result<Vec<Self>> {
-        match name {
-            "attn" => Ok(Self::ATTN.to_vec()),
-            "mlp" => Ok(Self::MLP.to_vec()),
-            "all" => Ok(Self::ALL.to_vec()),
-            _ => Ok(vec![name.parse()?]),
-        }
-    }
-
-    /// Shape of this matrix, `(outputs, inputs)`: rows are output features.
-    pub fn shape(self, config: &Config) -> (usize, usize) {
+    /// Shape of this matrix, `[outputs, inputs]`: rows are output features.
+    pub fn shape(self, config: &Config) -> [usize; 2] {
         let queries = config.heads * config.head_dim;
         let keys = config.kv_heads * config.head_dim;
         match self {
-            QProj => (queries, config.hidden_size),
-            KProj | VProj => (keys, config.hidden_size),
-            OutProj => (config.hidden_size, queries),
-            FcIn | FcUp => (config.intermediate_size, config.hidden_size),
-            FcOut => (config.hidden_size, config.intermediate_size),
+            QProj => [queries, config.hidden_size],
+            KProj | VProj => [keys, config.hidden_size],
+            OutProj => [config.hidden_size, queries],
+            FcIn | FcUp => [config.intermediate_size, config.hidden_size],
+            FcOut => [config.hidden_size, config.intermediate_size],
         }
     }
 }
@@ -92,5 +82,91 @@ impl FromStr for MatrixKind {
     fn from_str(text: &str) -> Result<Self> {
         let known = Self::ALL.into_iter().find(|kind| kind.name() == text);
         known.ok_or_else(|| CheckpointError::UnknownMatrix { found: text.to_owned() })
+    }
+}
+
+/// A matrix of a layer: a kind and, in a mixture of experts, whose. Text form `fc_in` (all experts' at once) or `fc_in[3]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct MatrixId {
+    /// The kind.
+    pub kind: MatrixKind,
+    /// The expert, from 0; `None` for all of them, and where there are none.
+    pub expert: Option<usize>,
+}
+
+impl MatrixId {
+    /// The matrices that a name stands for: one's own, or `attn`, `mlp`, `all`; and whether it is a group's.
+    pub fn group(name: &str) -> Result<(Vec<Self>, bool)> {
+        let kinds: &[MatrixKind] = match name {
+            "attn" => &MatrixKind::ATTN,
+            "mlp" => &MatrixKind::MLP,
+            "all" => &MatrixKind::ALL,
+            _ => return Ok((vec![name.parse()?], false)),
+        };
+        Ok((kinds.iter().map(|&kind| kind.into()).collect(), true))
+    }
+
+    /// Whether the two have a matrix in common.
+    pub fn overlaps(self, other: Self) -> bool {
+        self.kind == other.kind && (self.expert.is_none() || other.expert.is_none() || self.expert == other.expert)
+    }
+
+    /// Refuses a matrix that the model lacks.
+    pub fn check(self, config: &Config) -> Result<()> {
+        let missing = |why: String| Err(CheckpointError::NoSuchMatrix { matrix: self, why });
+        if !config.matrices.contains(&self.kind) {
+            let known: Vec<&str> = config.matrices.iter().map(|kind| kind.name()).collect();
+            return missing(format!("this model's are {}", known.join(", ")));
+        }
+        let experts = config.experts.filter(|_| MatrixKind::MLP.contains(&self.kind)).map(|experts| experts.count);
+        match (self.expert, experts) {
+            (Some(_), None) => missing(format!("{} has no experts: leave out the brackets", self.kind)),
+            (Some(expert), Some(count)) if expert >= count => missing(format!("the experts are 0 to {}", count - 1)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl From<MatrixKind> for MatrixId {
+    fn from(kind: MatrixKind) -> Self {
+        Self { kind, expert: None }
+    }
+}
+
+impl fmt::Display for MatrixId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.expert {
+            Some(expert) => f.pad(&format!("{}[{expert}]", self.kind)),
+            None => f.pad(self.kind.name()),
+        }
+    }
+}
+
+impl FromStr for MatrixId {
+    type Err = CheckpointError;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let Some((kind, rest)) = text.split_once('[') else {
+            return Ok(text.parse::<MatrixKind>()?.into());
+        };
+        let expert = rest.strip_suffix(']').filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+        let expert = expert.and_then(|digits| digits.parse().ok());
+        let unknown = || CheckpointError::UnknownMatrix { found: text.to_owned() };
+        Ok(Self { kind: kind.parse()?, expert: Some(expert.ok_or_else(unknown)?) })
+    }
+}
+
+impl TryFrom<String> for MatrixId {
+    type Error = CheckpointError;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<MatrixId> for String {
+    fn from(matrix: MatrixId) -> Self {
+        matrix.to_string()
     }
 }

@@ -1,11 +1,6 @@
 //! Writing an edited model as a Hugging Face folder, one tensor in memory at a time.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashMap},
-    fs, io,
-    path::Path,
-};
+use std::{borrow::Cow, collections::HashMap, fs, io, path::Path};
 
 use laser_linalg::Matrix;
 use safetensors::{Dtype, tensor::TensorInfo};
@@ -13,9 +8,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Checkpoint, CheckpointError, Intervention, Precision, Result,
+    Checkpoint, CheckpointError, Intervention, MatrixId, Precision, Result,
     checkpoint::Weights,
-    role::{Naming, Role},
+    placement::{Naming, Placement},
+    role::{Role, Slot},
     safetensors_files::{INDEX, SINGLE},
     staging::{RECORD, Staging},
 };
@@ -66,10 +62,17 @@ struct Planned {
 }
 
 enum Content {
-    /// As it is in the source's own file; a tensor of the model is checked to be readable first.
-    Copy(Option<Role>),
-    /// Read, edited where there is an edit, and rounded to this type.
-    Made(Role, Option<Intervention>, Precision),
+    /// As it is in the source's own file; what the model reads of it is checked to be readable first.
+    Copy(Vec<Role>),
+    /// Put together from what the model reads, edited where there are edits, and rounded to this type.
+    Made(Vec<Part>, Precision),
+}
+
+/// A tensor of the model, its place in the tensor to be written, and what is done to it.
+struct Part {
+    role: Role,
+    place: Placement,
+    edit: Option<Intervention>,
 }
 
 /// Writes the checkpoint with `edits` applied to a new folder at `out`, and gives what each edit did.
@@ -84,7 +87,7 @@ pub fn write_huggingface(
 ) -> Result<Vec<EditRecord>> {
     let edits = Intervention::combine(edits.iter().copied())?;
     for edit in &edits {
-        edit.check_layer(checkpoint.config().layers)?;
+        edit.check(checkpoint.config())?;
     }
     check_names(&options.extra, out)?;
     let staging = Staging::begin(out, checkpoint.path(), options.force)?;
@@ -132,42 +135,63 @@ fn is_weights(name: &str) -> bool {
 
 fn plan(checkpoint: &Checkpoint, edits: &[Intervention]) -> Result<Vec<Planned>> {
     let (architecture, config) = (checkpoint.architecture(), checkpoint.config());
-    let name = |role: Role| role.name(architecture, Naming::HuggingFace);
-    let made = |role: Role, edit, precision: Precision| {
-        let shape = role.shape(config);
-        let dtype = precision.to_safetensors();
-        let bytes = shape.iter().product::<usize>() * dtype.bitsize() / 8;
-        Planned { name: name(role), dtype, shape, bytes, content: Content::Made(role, edit, precision) }
+    let edit_of = |role: Role| {
+        let Slot::Matrix(kind) = role.slot else { return None };
+        let own = MatrixId { kind, expert: Some(role.expert) };
+        let edits = || edits.iter().filter(|edit| !role.is_bias && edit.layer == role.layer);
+        edits().find(|edit| edit.matrix.overlaps(own)).map(|edit| {
+            let matrix = if role.slot.is_expert(config) { own } else { edit.matrix };
+            Intervention { matrix, ..*edit }
+        })
     };
-    let by_role: HashMap<_, _> = edits.iter().map(|edit| ((edit.layer, edit.matrix), *edit)).collect();
-    let edit_of = |role| match role {
-        Role::Matrix(layer, kind) => by_role.get(&(layer, kind)).copied(),
-        _ => None,
+    let roles = Role::all(architecture, config);
+    // The parts of each tensor to be written, in the order in which the model reads them.
+    let mut tensors: Vec<(String, Vec<Part>)> = Vec::new();
+    let mut numbers: HashMap<String, usize> = HashMap::new();
+    for role in roles {
+        let place = match &checkpoint.weights {
+            Weights::HuggingFace(_) => Some(checkpoint.place(role)?),
+            Weights::Gguf(_) => Placement::of(architecture, config, role, Naming::HuggingFace),
+        };
+        let Some(place) = place else { continue };
+        let number = *numbers.entry(place.tensor.clone()).or_insert_with(|| {
+            tensors.push((place.tensor.clone(), Vec::new()));
+            tensors.len() - 1
+        });
+        tensors[number].1.push(Part { role, place, edit: edit_of(role) });
+    }
+    let made = |name: &str, parts: Vec<Part>, precision: Precision| {
+        let dtype = precision.to_safetensors();
+        let shape = parts.first().map(|part| part.place.shape.clone()).unwrap_or_default();
+        let bytes = shape.iter().product::<usize>() * dtype.bitsize() / 8;
+        Planned { name: name.to_owned(), dtype, shape, bytes, content: Content::Made(parts, precision) }
+    };
+    let stored = |parts: &[Part]| match parts {
+        [first, ..] => checkpoint.stored_precision(first.role),
+        [] => Ok(Precision::F32),
     };
     match &checkpoint.weights {
         Weights::HuggingFace(files) => {
-            let mut planned: BTreeMap<String, Planned> = BTreeMap::new();
-            let roles: HashMap<String, Role> = Role::all(config).into_iter().map(|role| (name(role), role)).collect();
-            for (name, tensor) in files.tensors() {
+            let mut by_name: HashMap<String, Vec<Part>> = tensors.into_iter().collect();
+            let plan_one = |(name, tensor): (&String, &crate::safetensors_files::Tensor)| {
+                let parts = by_name.remove(name).unwrap_or_default();
+                if parts.iter().any(|part| part.edit.is_some()) {
+                    let precision = stored(&parts)?;
+                    return Ok(made(name, parts, precision));
+                }
                 let (dtype, shape, bytes) = (tensor.dtype, tensor.shape.clone(), files.bytes(tensor).len());
-                let content = Content::Copy(roles.get(name).copied());
-                planned.insert(name.clone(), Planned { name: name.clone(), dtype, shape, bytes, content });
-            }
-            for edit in edits {
-                let role = Role::Matrix(edit.layer, edit.matrix);
-                planned.insert(name(role), made(role, Some(*edit), checkpoint.stored_precision(role)?));
-            }
-            Ok(planned.into_values().collect())
+                let content = Content::Copy(parts.iter().map(|part| part.role).collect());
+                Ok(Planned { name: name.clone(), dtype, shape, bytes, content })
+            };
+            files.tensors().map(plan_one).collect()
         }
         Weights::Gguf(gguf) => {
             let quantised = gguf.tensors().iter().any(|tensor| tensor.precision.is_quantised());
-            let roles = Role::all(config).into_iter();
-            roles
-                .map(|role| {
-                    let precision = if quantised { Precision::F16 } else { checkpoint.stored_precision(role)? };
-                    Ok(made(role, edit_of(role), precision))
-                })
-                .collect()
+            let plan_one = |(name, parts): (String, Vec<Part>)| {
+                let precision = if quantised { Precision::F16 } else { stored(&parts)? };
+                Ok(made(&name, parts, precision))
+            };
+            tensors.into_iter().map(plan_one).collect()
         }
     }
 }
@@ -240,40 +264,49 @@ fn header(tensors: &[Planned]) -> Vec<u8> {
 }
 
 fn content<'a>(checkpoint: &'a Checkpoint, tensor: &Planned, records: &mut Vec<EditRecord>) -> Result<Cow<'a, [u8]>> {
-    let (role, edit, precision) = match (&tensor.content, &checkpoint.weights) {
-        (Content::Made(role, edit, precision), _) => (*role, edit, *precision),
-        (Content::Copy(role), Weights::HuggingFace(files)) => {
-            if let Some(role) = role {
+    let (parts, precision) = match (&tensor.content, &checkpoint.weights) {
+        (Content::Made(parts, precision), _) => (parts, *precision),
+        (Content::Copy(roles), weights) => {
+            for role in roles {
                 checkpoint.read(*role)?;
             }
-            let found = files.tensor(&tensor.name).map(|found| files.bytes(found));
+            let found = match weights {
+                Weights::HuggingFace(files) => files.tensor(&tensor.name).map(|found| files.bytes(found)),
+                Weights::Gguf(_) => None,
+            };
             let missing =
                 || CheckpointError::MissingTensor { tensor: tensor.name.clone(), path: checkpoint.path().to_owned() };
             return found.map(Cow::Borrowed).ok_or_else(missing);
         }
-        (Content::Copy(_), Weights::Gguf(_)) => {
-            return Err(CheckpointError::MissingTensor {
-                tensor: tensor.name.clone(),
-                path: checkpoint.path().to_owned(),
-            });
-        }
     };
-    let values = match edit {
-        None => checkpoint.read(role)?,
-        Some(edit) => {
-            let matrix = checkpoint.read_matrix(role)?;
-            let edited = edit.apply(&matrix)?;
-            records.push(EditRecord {
-                intervention: *edit,
-                shape: [matrix.rows(), matrix.cols()],
-                kept_rank: edit.edit.rank(matrix.rows(), matrix.cols()),
-                relative_error: relative_error(&matrix, &edited),
-            });
-            edited.into_data()
+    let mut whole = vec![0.0; tensor.shape.iter().product()];
+    for part in parts {
+        let mut values = match &part.edit {
+            None => checkpoint.read(part.role)?,
+            Some(edit) => {
+                let matrix = checkpoint.read_matrix(part.role)?;
+                let edited = edit.apply(&matrix)?;
+                records.push(EditRecord {
+                    intervention: *edit,
+                    shape: [matrix.rows(), matrix.cols()],
+                    kept_rank: edit.edit.rank(matrix.rows(), matrix.cols()),
+                    relative_error: relative_error(&matrix, &edited),
+                });
+                edited.into_data()
+            }
+        };
+        let offset = checkpoint.architecture().block.norm_offset;
+        if part.role.slot.is_norm() && !part.role.is_bias {
+            values.iter_mut().for_each(|value| *value -= offset);
         }
+        part.place.insert(&values, &mut whole);
+    }
+    let whole = match parts.first() {
+        Some(first) => first.place.as_stored(whole),
+        None => whole,
     };
     let overflow = |(index, value)| CheckpointError::Overflow { tensor: tensor.name.clone(), precision, index, value };
-    precision.encode(&values).map(Cow::Owned).map_err(overflow)
+    precision.encode(&whole).map(Cow::Owned).map_err(overflow)
 }
 
 /// ||edited - matrix||_F / ||matrix||_F; 0 where both are zero.

@@ -9,7 +9,8 @@ use std::{
     path::Path,
 };
 
-use common::{copy_of, error_of, fixture, gguf_of, open_and_read, save};
+use common::gguf::gguf_of;
+use common::{copy_of, error_of, fixture, open_and_read, save};
 use laser_checkpoint::{Checkpoint, GgufValue, GgufWriter};
 
 fn overwrite(path: &Path, at: usize, bytes: &[u8]) {

@@ -3,13 +3,21 @@
 
 use std::num::NonZeroUsize;
 
-use laser_checkpoint::{Edit, Intervention, InterventionSpec, MatrixKind};
+use laser_checkpoint::{Checkpoint, Config, Edit, Intervention, InterventionSpec, MatrixKind};
 use laser_linalg::{Matrix, Rho, Svd};
 use proptest::prelude::*;
 
+/// A llama of this many layers.
+fn config(layers: usize) -> Config {
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/llama");
+    let mut config = Checkpoint::open(fixture.as_ref()).unwrap().config().clone();
+    config.layers = layers;
+    config
+}
+
 fn expand(text: &str, layers: usize) -> Result<Vec<String>, String> {
     let spec: InterventionSpec = text.parse().map_err(|error: laser_checkpoint::CheckpointError| error.to_string())?;
-    let list = spec.expand(layers).map_err(|error| error.to_string())?;
+    let list = spec.expand(&config(layers)).map_err(|error| error.to_string())?;
     Ok(list.iter().map(Intervention::to_string).collect())
 }
 
@@ -28,9 +36,9 @@ fn edits() -> impl Strategy<Value = Edit> {
 proptest! {
     #[test]
     fn both_forms_come_back(layer in 0..1_000_usize, matrix in 0..7_usize, edit in edits()) {
-        let intervention = Intervention { layer, matrix: MatrixKind::ALL[matrix], edit };
+        let intervention = Intervention { layer, matrix: MatrixKind::ALL[matrix].into(), edit };
         let spec: InterventionSpec = intervention.to_string().parse().unwrap();
-        prop_assert_eq!(spec.expand(1_000).unwrap(), vec![intervention]);
+        prop_assert_eq!(spec.expand(&config(1_000)).unwrap(), vec![intervention]);
         let json = serde_json::to_string(&intervention).unwrap();
         prop_assert_eq!(serde_json::from_str::<Intervention>(&json).unwrap(), intervention);
     }
@@ -118,9 +126,10 @@ fn bad_texts_say_what_is_wrong() {
 #[test]
 fn a_matrix_is_edited_once_and_lists_are_in_order() {
     let specs = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<InterventionSpec>>();
-    let error = InterventionSpec::expand_all(&specs(&["1.mlp:0.1", "*.fc_up:0.2"]), 3).unwrap_err().to_string();
+    let error =
+        InterventionSpec::expand_all(&specs(&["1.mlp:0.1", "*.fc_up:0.2"]), &config(3)).unwrap_err().to_string();
     assert_eq!(error, "1.fc_up is edited twice: give one reduction for each matrix");
-    let list = InterventionSpec::expand_all(&specs(&["2.fc_in:0.1", "0.attn:0.2"]), 3).unwrap();
+    let list = InterventionSpec::expand_all(&specs(&["2.fc_in:0.1", "0.attn:0.2"]), &config(3)).unwrap();
     assert_eq!(list[0].to_string(), "0.q_proj:0.2");
     assert_eq!(list[4].to_string(), "2.fc_in:0.1");
 }
@@ -129,7 +138,7 @@ fn a_matrix_is_edited_once_and_lists_are_in_order() {
 fn edits_do_what_they_say() {
     let matrix = Matrix::new(4, 3, vec![4.0, 1.0, 0.5, -2.0, 3.0, 1.0, 0.25, 0.0, 2.0, 1.0, 1.0, -1.0]).unwrap();
     let apply = |text: &str| {
-        let list = text.parse::<InterventionSpec>().unwrap().expand(1).unwrap();
+        let list = text.parse::<InterventionSpec>().unwrap().expand(&config(1)).unwrap();
         list[0].apply(&matrix).map_err(|error| error.to_string())
     };
     let svd = Svd::of(&matrix).unwrap();
@@ -148,4 +157,45 @@ fn edits_do_what_they_say() {
         "cannot apply 0.fc_in:rank=4: the matrix is 4 x 3: its rank is at most 3"
     );
     assert!(apply("0.fc_in:blocks=5,0.1").unwrap_err().contains("4 rows"));
+}
+
+#[test]
+fn a_mixture_is_edited_expert_by_expert_or_as_a_whole() {
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/mixtral");
+    let config = Checkpoint::open(fixture.as_ref()).unwrap().config().clone();
+    let expand = |texts: &[&str]| {
+        let specs: Vec<InterventionSpec> = texts.iter().map(|text| text.parse().unwrap()).collect();
+        InterventionSpec::expand_all(&specs, &config).map_err(|error| error.to_string())
+    };
+    let list = expand(&["1.fc_in[3]:0.1", "1.fc_in[0]:0.2", "1.fc_out:0.5"]).unwrap();
+    assert_eq!(
+        list.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["1.fc_in[0]:0.2", "1.fc_in[3]:0.1", "1.fc_out:0.5"]
+    );
+    let json = serde_json::to_string(&list[1]).unwrap();
+    assert_eq!(json, r#"{"layer":1,"matrix":"fc_in[3]","rho":0.1}"#);
+    assert_eq!(serde_json::from_str::<Intervention>(&json).unwrap(), list[1]);
+    let cases = [
+        (&["1.fc_in[3]:0.1", "1.fc_in[3]:0.2"][..], "1.fc_in[3] is edited twice"),
+        (&["1.fc_in:0.1", "1.fc_in[0]:0.2", "1.fc_in[3]:0.2"], "is edited twice"),
+        (&["1.fc_in[4]:0.1"], "the experts are 0 to 3"),
+        (&["1.q_proj[0]:0.1"], "q_proj has no experts"),
+    ];
+    for (texts, expected) in cases {
+        let error = expand(texts).unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
+    for wrong in ["1.fc_in[:0.1", "1.fc_in[]:0.1", "1.fc_in[-1]:0.1", "1.fc_in[x]:0.1", "1.mlp[0]:0.1"] {
+        assert!(wrong.parse::<InterventionSpec>().is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_matrix_that_a_model_lacks_is_refused_by_name_and_left_out_of_a_group() {
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/gpt2");
+    let config = Checkpoint::open(fixture.as_ref()).unwrap().config().clone();
+    let expand = |text: &str| text.parse::<InterventionSpec>().unwrap().expand(&config);
+    assert_eq!(expand("0.mlp:0.1").unwrap().len(), 2);
+    let error = expand("0.fc_up:0.1").unwrap_err().to_string();
+    assert!(error.contains("no matrix fc_up: this model's are q_proj"), "{error}");
 }

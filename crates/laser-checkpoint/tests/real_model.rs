@@ -5,7 +5,7 @@
 use std::{io::Write, path::Path};
 
 use laser_checkpoint::{
-    Checkpoint, Edit, Intervention, MatrixKind, Precision, TokenizerSource, WriteOptions, write_huggingface,
+    Checkpoint, Edit, Intervention, MatrixKind, Precision, Slot, TokenizerSource, WriteOptions, write_huggingface,
 };
 use laser_linalg::Rho;
 
@@ -24,7 +24,10 @@ fn smollm2_is_read_and_written() {
     let config = checkpoint.config();
     assert_eq!((config.layers, config.heads, config.kv_heads, config.head_dim), (30, 9, 3, 64));
     assert_eq!((config.vocab_size, config.hidden_size, config.intermediate_size), (49152, 576, 1536));
-    assert_eq!((config.norm_eps, config.rope_theta, config.context_length), (1e-5, 100_000.0, 8192));
+    assert_eq!(
+        (config.norm_eps, config.rotary.as_ref().unwrap().theta, config.context_length),
+        (1e-5, 100_000.0, 8192)
+    );
     assert!(config.tied_head && config.eos_token_ids == [2]);
     assert_eq!(checkpoint.precision(0, MatrixKind::FcIn).unwrap(), Precision::Q4_1);
     let TokenizerSource::Gguf(vocabulary) = checkpoint.tokenizer_source().unwrap() else { panic!("no vocabulary") };
@@ -34,14 +37,14 @@ fn smollm2_is_read_and_written() {
     assert_eq!(queries.data()[65 * 576..][..3], [0.166_625_98, -0.282_165_53, 0.116_760_254]);
     assert_eq!(queries.data()[575 * 576 + 575], 0.306_640_62);
     assert!((queries.frobenius_norm() - 128.406_322_749_693_57).abs() < 1e-6);
-    let embedding = checkpoint.embedding().unwrap();
+    let embedding = checkpoint.table(Slot::Embedding).unwrap().unwrap();
     assert_eq!(embedding.data()[260 * 576..][..3], [-0.150_634_77, 0.014_122_009, -0.070_610_05]);
     assert!((embedding.frobenius_norm() - 721.398_444_306_300_3).abs() < 1e-6);
 
     let place = tempfile::tempdir().unwrap();
     let out = place.path().join("out");
     let edit = Edit::Rho(Rho::new(0.2).unwrap());
-    let edits = [Intervention { layer: 28, matrix: MatrixKind::FcUp, edit }];
+    let edits = [Intervention { layer: 28, matrix: MatrixKind::FcUp.into(), edit }];
     let records = write_huggingface(&checkpoint, &edits, &out, &WriteOptions::default()).unwrap();
     assert_eq!((records[0].shape, records[0].kept_rank), ([1536, 576], Some(115)));
     let written = Checkpoint::open(&out).unwrap();

@@ -5,7 +5,8 @@ mod common;
 
 use std::{fs, path::Path};
 
-use common::{FAMILIES, assert_same, copy_of, fixture, gguf_of, save, set_config};
+use common::gguf::gguf_of;
+use common::{assert_same, copy_of, fixture, fixtures, for_gguf, save, set_config};
 use laser_checkpoint::{
     Checkpoint, GgufWriter, Intervention, InterventionSpec, MatrixKind, Precision, WriteOptions, write_huggingface,
 };
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 
 fn edits(texts: &[&str]) -> Vec<Intervention> {
     let specs: Vec<InterventionSpec> = texts.iter().map(|text| text.parse().unwrap()).collect();
-    InterventionSpec::expand_all(&specs, 3).unwrap()
+    InterventionSpec::expand_all(&specs, Checkpoint::open(&fixture("llama")).unwrap().config()).unwrap()
 }
 
 fn json_of(path: &Path) -> Value {
@@ -31,7 +32,7 @@ fn names(folder: &Path) -> Vec<String> {
 
 #[test]
 fn nothing_edited_is_nothing_changed() {
-    for family in FAMILIES {
+    for family in &fixtures() {
         let place = tempfile::tempdir().unwrap();
         let out = place.path().join("out");
         let source = Checkpoint::open(&fixture(family)).unwrap();
@@ -60,7 +61,7 @@ fn edits_are_written_and_recorded() {
     for layer in 0..3 {
         for kind in MatrixKind::ALL {
             let before = source.matrix(layer, kind).unwrap();
-            let edit = edits.iter().find(|edit| (edit.layer, edit.matrix) == (layer, kind));
+            let edit = edits.iter().find(|edit| (edit.layer, edit.matrix) == (layer, kind.into()));
             let expected = edit.map_or(before.clone(), |edit| edit.apply(&before).unwrap());
             assert_eq!(written.matrix(layer, kind).unwrap(), expected);
         }
@@ -82,6 +83,39 @@ fn edits_are_written_and_recorded() {
         (&json!(1.0), &json!(0))
     );
     assert_eq!(record["interventions"][0]["kept_rank"], Value::Null);
+}
+
+/// Matrices on their own, parts of fused ones, transposed ones and experts': what is edited is, and nothing else.
+#[test]
+fn every_family_is_edited_where_it_is_asked_to() {
+    for family in fixtures() {
+        let place = tempfile::tempdir().unwrap();
+        let out = place.path().join("out");
+        let source = Checkpoint::open(&fixture(&family)).unwrap();
+        let config = source.config();
+        let specs = ["1.q_proj:0.25", "1.v_proj:0.5", "2.k_proj:rank=3", "0.out_proj:0.3", "0.mlp:0.2"];
+        let specs: Vec<InterventionSpec> = specs.iter().map(|text| text.parse().unwrap()).collect();
+        let edits = InterventionSpec::expand_all(&specs, config).unwrap();
+        let records = write_huggingface(&source, &edits, &out, &WriteOptions::default()).unwrap();
+        let experts = config.experts.map_or(1, |experts| experts.count);
+        assert_eq!(records.len(), 4 + experts * (config.matrices.len() - 4), "{family}");
+        let written = Checkpoint::open(&out).unwrap();
+        let (before, after) = (common::contents(&source).unwrap(), common::contents(&written).unwrap());
+        for ((name, before), (_, after)) in before.iter().zip(&after) {
+            let edit = edits.iter().find(|edit| {
+                let (layer, kind) = (edit.layer, edit.matrix.kind);
+                name.starts_with(&format!("{layer}.{kind} ")) && !name.ends_with("bias")
+            });
+            let Some(edit) = edit else {
+                assert_eq!(before, after, "{family} {name}");
+                continue;
+            };
+            let [rows, cols] = edit.matrix.kind.shape(config);
+            let matrix = laser_linalg::Matrix::new(rows, cols, before.clone()).unwrap();
+            assert_eq!(edit.apply(&matrix).unwrap().data(), after, "{family} {name}");
+            assert_ne!(before, after);
+        }
+    }
 }
 
 #[test]
@@ -158,29 +192,32 @@ fn sixteen_bit_sources_stay_so() {
 
 #[test]
 fn a_gguf_becomes_a_folder() {
-    for family in ["llama", "qwen2"] {
+    for family in fixtures() {
         let place = tempfile::tempdir().unwrap();
         let out = place.path().join("out");
-        let original = Checkpoint::open(&fixture(family)).unwrap();
+        let source = for_gguf(&family);
+        let original = Checkpoint::open(source.path()).unwrap();
+        if original.architecture().gguf_architectures.is_empty() {
+            continue;
+        }
         let gguf = Checkpoint::open(&save(&gguf_of(&original), place.path())).unwrap();
         let options =
             WriteOptions { extra: vec![("tokenizer.json".into(), b"{}".to_vec())], ..WriteOptions::default() };
         write_huggingface(&gguf, &[], &out, &options).unwrap();
         let written = Checkpoint::open(&out).unwrap();
-        assert_same(&original, &written, 0.0);
-        assert_eq!(written.config(), gguf.config());
-        let (before, after) = (json_of(&fixture(family).join("config.json")), json_of(&out.join("config.json")));
-        for key in [
-            "architectures",
-            "model_type",
-            "hidden_act",
-            "rms_norm_eps",
-            "rope_theta",
-            "torch_dtype",
-            "tie_word_embeddings",
-            "eos_token_id",
-            "num_key_value_heads",
-        ] {
+        assert_same(&original, &written, 1e-6);
+        assert_eq!(written.config(), gguf.config(), "{family}");
+        let (before, after) = (json_of(&source.path().join("config.json")), json_of(&out.join("config.json")));
+        for (key, value) in before.as_object().unwrap() {
+            let told = after.get(key).filter(|after| !after.is_null() && !value.is_null());
+            let same = match (told.and_then(Value::as_f64), value.as_f64()) {
+                // Through float32.
+                (Some(a), Some(b)) => (a - b).abs() <= 1e-6 * b.abs(),
+                _ => told.is_none_or(|after| after == value || key == "rope_scaling" || after == "gelu_pytorch_tanh"),
+            };
+            assert!(same || key == "pad_token_id", "{family}: {key} is {value}, written {told:?}");
+        }
+        for key in ["architectures", "model_type", "eos_token_id"] {
             assert_eq!(before[key], after[key], "{key}");
         }
         assert_eq!(names(&out), ["config.json", "laser.json", "model.safetensors", "tokenizer.json"]);

@@ -3,38 +3,48 @@
 use crate::Result;
 use crate::kernels::Context;
 use crate::model::Model;
-use candle_core::Tensor;
+use crate::rotary::Rotation;
 use std::sync::Arc;
 
 /// Positions and attention contexts of the rows that go through the blocks together.
 #[derive(Debug)]
 pub struct Batch {
-    cos: Tensor,
-    sin: Tensor,
+    /// Where the model has rotary positions.
+    rotation: Option<Rotation>,
+    /// For the layers with a window, where theirs are others.
+    local_rotation: Option<Rotation>,
     context: Arc<Context>,
-    /// For the layers that have a sliding window.
-    nearest: Arc<Context>,
+    /// What rows see in layers with a window, for each size of it.
+    nearest: Vec<(usize, Arc<Context>)>,
 }
 
 impl Batch {
-    /// Row `i` stands at `positions[i]` and attends to the cache rows of query `i` of `context`. In layers with a sliding
-    /// window only the nearest of them count.
+    /// Row `i` stands at `positions[i]` and attends to the cache rows of query `i` of `context`. In layers with a window
+    /// only the nearest of them count.
     pub fn new(model: &Model, positions: &[u32], context: Context) -> Result<Self> {
-        let (cos, sin) = model.rotary().tables(positions, model.device())?;
-        let context = Arc::new(context);
-        let nearest = match model.config().sliding_window {
-            Some(window) => Arc::new(context.nearest(window)),
-            None => context.clone(),
+        let rotation = |rotary: Option<&crate::rotary::Rotary>| {
+            rotary.map(|rotary| rotary.at(positions, model.device())).transpose()
         };
-        Ok(Self { cos, sin, context, nearest })
+        let mut windows: Vec<usize> = model.config().windows.iter().flatten().copied().collect();
+        windows.sort_unstable();
+        windows.dedup();
+        let nearest = windows.into_iter().map(|window| (window, Arc::new(context.nearest(window)))).collect();
+        Ok(Self {
+            rotation: rotation(model.rotary())?,
+            local_rotation: rotation(model.local_rotary())?,
+            context: Arc::new(context),
+            nearest,
+        })
     }
 
-    pub(crate) fn rotation(&self) -> (&Tensor, &Tensor) {
-        (&self.cos, &self.sin)
+    /// The rows' rotary positions in a layer with or without a window.
+    pub(crate) fn rotation(&self, window: Option<usize>) -> Option<&Rotation> {
+        self.local_rotation.as_ref().filter(|_| window.is_some()).or(self.rotation.as_ref())
     }
 
-    /// What the rows see in a layer with or without a sliding window.
-    pub(crate) fn context(&self, windowed: bool) -> &Arc<Context> {
-        if windowed { &self.nearest } else { &self.context }
+    /// What the rows see in a layer with or without a window.
+    pub(crate) fn context(&self, window: Option<usize>) -> &Arc<Context> {
+        let nearest = self.nearest.iter().find(|(size, _)| Some(*size) == window);
+        nearest.map_or(&self.context, |(_, context)| context)
     }
 }

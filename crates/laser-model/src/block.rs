@@ -1,113 +1,157 @@
-//! One transformer block: attention and a gated MLP, each behind an RMS norm and added to the residual stream.
+//! One transformer block: attention and an MLP, with their norms, added to the residual stream.
 
-use crate::Result;
 use crate::batch::Batch;
 use crate::cache::KeyValueCache;
-use crate::kernels::{add, attention, linear, swiglu};
-use crate::rotary::Rotary;
+use crate::kernels::{Orientation, Scores, add, attention};
+use crate::layers::{Linear, Mlp, NormLayer, normed};
+use crate::mixture::Mixture;
+use crate::{Error, Result};
 use candle_core::{Device, Tensor};
-use laser_checkpoint::{Checkpoint, MatrixKind};
+use laser_checkpoint::{Checkpoint, MatrixId, MatrixKind, Residual, Slot};
 use laser_linalg::Matrix;
-
-/// A weight matrix, transposed to `[inputs, outputs]`, and its optional bias `[outputs]`.
-#[derive(Debug, Clone)]
-pub(crate) struct Linear {
-    transposed: Tensor,
-    bias: Option<Tensor>,
-}
-
-impl Linear {
-    fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        let y = linear(x, &self.transposed)?;
-        match &self.bias {
-            Some(bias) => y.broadcast_add(bias),
-            None => Ok(y),
-        }
-    }
-}
 
 /// The weights of one layer. Cloning shares them.
 #[derive(Debug, Clone)]
 pub struct Block {
-    attention_norm: Tensor,
-    mlp_norm: Tensor,
-    norm_eps: f32,
+    residual: Residual,
     head_dim: usize,
-    /// Whether attention reaches only as far as the model's sliding window.
-    windowed: bool,
-    /// Indexed by `MatrixKind as usize`.
-    matrices: [Linear; MatrixKind::ALL.len()],
+    /// How many tokens a token attends to, where it is not all.
+    window: Option<usize>,
+    scores: Scores,
+    attention_norm: Option<NormLayer>,
+    query_norm: Option<NormLayer>,
+    key_norm: Option<NormLayer>,
+    attention_output_norm: Option<NormLayer>,
+    mlp_norm: Option<NormLayer>,
+    mlp_output_norm: Option<NormLayer>,
+    q_proj: Linear,
+    k_proj: Linear,
+    v_proj: Linear,
+    out_proj: Linear,
+    mlp: FeedForward,
+}
+
+#[derive(Debug, Clone)]
+enum FeedForward {
+    Dense(Mlp),
+    Mixture(Mixture),
 }
 
 impl Block {
     /// Reads layer `layer` from a checkpoint.
-    pub fn load(checkpoint: &Checkpoint, layer: usize, device: &Device) -> Result<Self> {
+    pub(crate) fn load(
+        checkpoint: &Checkpoint,
+        layer: usize,
+        orientation: Orientation,
+        device: &Device,
+    ) -> Result<Self> {
         let config = checkpoint.config();
-        let read = |kind| -> Result<Linear> {
-            let transposed = tensor(checkpoint.matrix(layer, kind)?.transpose(), device)?;
-            let bias = checkpoint.bias(layer, kind)?.map(|bias| vector(bias, device)).transpose()?;
-            Ok(Linear { transposed, bias })
+        let read = |matrix: MatrixId| -> Result<Linear> {
+            let bias = checkpoint.bias(Slot::Matrix(matrix.kind), layer, matrix.expert)?;
+            Linear::new(checkpoint.matrix(layer, matrix)?, bias, orientation, device)
         };
-        let [q, k, v, out, fc_in, fc_up, fc_out] = MatrixKind::ALL;
+        let norm = |slot| NormLayer::load(checkpoint, slot, layer, device);
+        let mlp = match config.experts {
+            None => FeedForward::Dense(Mlp::load(config, read, None)?),
+            Some(experts) => FeedForward::Mixture(Mixture {
+                router: Linear::new(checkpoint.router(layer)?, None, orientation, device)?,
+                experts: (0..experts.count)
+                    .map(|expert| Mlp::load(config, read, Some(expert)))
+                    .collect::<Result<_>>()?,
+                config: experts,
+            }),
+        };
         Ok(Self {
-            attention_norm: vector(checkpoint.attention_norm(layer)?, device)?,
-            mlp_norm: vector(checkpoint.mlp_norm(layer)?, device)?,
-            norm_eps: config.norm_eps as f32,
+            residual: config.residual,
             head_dim: config.head_dim,
-            windowed: config.window(layer).is_some(),
-            matrices: [read(q)?, read(k)?, read(v)?, read(out)?, read(fc_in)?, read(fc_up)?, read(fc_out)?],
+            window: config.windows.get(layer).copied().flatten(),
+            scores: Scores {
+                scale: config.attention_scale as f32,
+                softcap: config.attention_softcap.map(|cap| cap as f32),
+            },
+            attention_norm: norm(Slot::AttentionNorm)?,
+            query_norm: norm(Slot::QueryNorm)?,
+            key_norm: norm(Slot::KeyNorm)?,
+            attention_output_norm: norm(Slot::AttentionOutputNorm)?,
+            mlp_norm: norm(Slot::MlpNorm)?,
+            mlp_output_norm: norm(Slot::MlpOutputNorm)?,
+            q_proj: read(MatrixKind::QProj.into())?,
+            k_proj: read(MatrixKind::KProj.into())?,
+            v_proj: read(MatrixKind::VProj.into())?,
+            out_proj: read(MatrixKind::OutProj.into())?,
+            mlp,
         })
     }
 
     /// The block's output for `x [rows, hidden]`, one row for each query of `batch`. The rows' keys and values are
     /// added to `cache` first; the batch's contexts are row numbers of that cache.
     pub fn forward(&self, x: &Tensor, batch: &Batch, cache: &mut KeyValueCache) -> Result<Tensor> {
-        let normed = self.norm(x, &self.attention_norm)?;
-        let q = self.apply(MatrixKind::QProj, &normed)?;
-        let k = self.apply(MatrixKind::KProj, &normed)?;
-        let v = self.apply(MatrixKind::VProj, &normed)?;
-        let (cos, sin) = batch.rotation();
-        let q = Rotary::rotate(&q, cos, sin)?;
-        cache.append(&Rotary::rotate(&k, cos, sin)?, &v)?;
+        match self.residual {
+            Residual::Pre => {
+                let attended = self.attend(&normed(&self.attention_norm, x)?, batch, cache)?;
+                let x = add(x, &normed(&self.attention_output_norm, &attended)?)?;
+                let fed = self.feed(&normed(&self.mlp_norm, &x)?)?;
+                Ok(add(&x, &normed(&self.mlp_output_norm, &fed)?)?)
+            }
+            Residual::Post => {
+                let attended = self.attend(x, batch, cache)?;
+                let x = normed(&self.attention_norm, &add(x, &attended)?)?;
+                let fed = self.feed(&x)?;
+                Ok(normed(&self.mlp_norm, &add(&x, &fed)?)?)
+            }
+            Residual::Parallel => {
+                let input = normed(&self.attention_norm, x)?;
+                let attended = self.attend(&input, batch, cache)?;
+                let fed = match &self.mlp_norm {
+                    Some(norm) => self.feed(&norm.forward(x)?)?,
+                    None => self.feed(&input)?,
+                };
+                Ok(add(&add(x, &attended)?, &fed)?)
+            }
+        }
+    }
+
+    fn attend(&self, x: &Tensor, batch: &Batch, cache: &mut KeyValueCache) -> Result<Tensor> {
+        let prepare = |x: Tensor, norm: &Option<NormLayer>| -> Result<Tensor> {
+            let x = match norm {
+                Some(norm) => norm.forward_in_pieces(&x)?,
+                None => x,
+            };
+            match batch.rotation(self.window) {
+                Some(rotation) => Ok(rotation.turn(&x, self.head_dim)?),
+                None => Ok(x),
+            }
+        };
+        let q = prepare(self.q_proj.forward(x)?, &self.query_norm)?;
+        let k = prepare(self.k_proj.forward(x)?, &self.key_norm)?;
+        cache.append(&k, &self.v_proj.forward(x)?)?;
         let (keys, values) = cache.tensors();
-        let mixed = attention(&q, keys, values, batch.context(self.windowed), self.head_dim)?;
-        let x = add(x, &self.apply(MatrixKind::OutProj, &mixed)?)?;
-
-        let normed = self.norm(&x, &self.mlp_norm)?;
-        let gated = swiglu(&self.apply(MatrixKind::FcIn, &normed)?, &self.apply(MatrixKind::FcUp, &normed)?)?;
-        Ok(add(&x, &self.apply(MatrixKind::FcOut, &gated)?)?)
+        let mixed = attention(&q, keys, values, batch.context(self.window), self.head_dim, self.scores)?;
+        Ok(self.out_proj.forward(&mixed)?)
     }
 
-    /// The same block with one matrix replaced.
-    pub(crate) fn replace(&self, kind: MatrixKind, matrix: &Matrix) -> Result<Self> {
-        let old = &self.matrices[kind as usize];
-        let transposed = tensor(matrix.transpose(), old.transposed.device())?;
-        let mut block = self.clone();
-        block.matrices[kind as usize] = Linear { transposed, bias: old.bias.clone() };
-        Ok(block)
+    fn feed(&self, x: &Tensor) -> Result<Tensor> {
+        match &self.mlp {
+            FeedForward::Dense(mlp) => Ok(mlp.forward(x)?),
+            FeedForward::Mixture(mixture) => mixture.forward(x),
+        }
     }
 
-    /// Outputs and inputs of a matrix.
-    pub(crate) fn shape(&self, kind: MatrixKind) -> (usize, usize) {
-        let (inputs, outputs) = self.matrices[kind as usize].transposed.dims2().unwrap_or_default();
-        (outputs, inputs)
+    /// Puts `matrix`, `[outputs, inputs]`, in place of one of the block's.
+    pub(crate) fn replace(&mut self, id: MatrixId, matrix: &Matrix) -> Result<()> {
+        let old = self.matrix(id).ok_or_else(|| Error::Model { why: format!("it has no {id}") })?;
+        *old = old.with(matrix)?;
+        Ok(())
     }
 
-    fn apply(&self, kind: MatrixKind, x: &Tensor) -> candle_core::Result<Tensor> {
-        self.matrices[kind as usize].forward(x)
+    fn matrix(&mut self, id: MatrixId) -> Option<&mut Linear> {
+        match (id.kind, &mut self.mlp) {
+            (MatrixKind::QProj, _) => Some(&mut self.q_proj),
+            (MatrixKind::KProj, _) => Some(&mut self.k_proj),
+            (MatrixKind::VProj, _) => Some(&mut self.v_proj),
+            (MatrixKind::OutProj, _) => Some(&mut self.out_proj),
+            (kind, FeedForward::Dense(mlp)) => mlp.matrix(kind),
+            (kind, FeedForward::Mixture(mixture)) => mixture.experts.get_mut(id.expert?)?.matrix(kind),
+        }
     }
-
-    fn norm(&self, x: &Tensor, weight: &Tensor) -> candle_core::Result<Tensor> {
-        candle_nn::ops::rms_norm(x, weight, self.norm_eps)
-    }
-}
-
-pub(crate) fn tensor(matrix: Matrix, device: &Device) -> candle_core::Result<Tensor> {
-    let shape = (matrix.rows(), matrix.cols());
-    Tensor::from_vec(matrix.into_data(), shape, device)
-}
-
-pub(crate) fn vector(values: Vec<f32>, device: &Device) -> candle_core::Result<Tensor> {
-    let n = values.len();
-    Tensor::from_vec(values, n, device)
 }

@@ -1,4 +1,4 @@
-use laser_checkpoint::MatrixKind;
+use laser_checkpoint::MatrixId;
 
 /// Why a model could not be loaded or run.
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +10,12 @@ pub enum Error {
     /// A tensor operation failed, for example because the device is out of memory.
     #[error("{0}")]
     Tensor(#[from] candle_core::Error),
+    /// The model lacks a part.
+    #[error("the model cannot be run: {why}")]
+    Model {
+        /// What is missing.
+        why: String,
+    },
     /// The requested device is not in this build or this machine.
     #[error("device `{device}` cannot be used: {why}: choose --device cpu, or build with --features {device}")]
     Device {
@@ -32,7 +38,7 @@ pub enum Error {
         /// Layer, counted from 0.
         layer: usize,
         /// Matrix kind.
-        matrix: MatrixKind,
+        matrix: MatrixId,
         /// Rows and columns of the model's matrix.
         expected: (usize, usize),
         /// Rows and columns that were given.

@@ -1,88 +1,126 @@
-//! A causal transformer: embedding, blocks, final norm and head.
+//! A transformer: embedding, blocks and head.
 
 use crate::batch::Batch;
-use crate::block::{self, Block};
+use crate::block::Block;
 use crate::cache::KeyValueCache;
-use crate::kernels::{Context, Reading, linear, readout};
+use crate::embedding::Embedding;
+use crate::head::Head;
+use crate::kernels::{Context, Orientation, Reading, readout};
 use crate::rotary::Rotary;
 use crate::{Error, Result};
 use candle_core::{Device, Tensor};
-use laser_checkpoint::{Checkpoint, CheckpointError, Config, MatrixKind};
+use laser_checkpoint::{Checkpoint, CheckpointError, Config, MatrixId, MatrixKind};
 use laser_linalg::Matrix;
+use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Rows whose logits are held at a time.
 const HEAD_ROWS: usize = 256;
 
-/// A model in memory, f32 on its device. Cloning shares the weights, so that an edited copy costs one matrix.
+/// A model, f32 on its device. Cloning shares the weights, so that an edited copy costs one matrix.
+///
+/// Layers whose weights would take more memory than is allowed stay on disk, and are read each time they are run.
 #[derive(Debug, Clone)]
 pub struct Model {
-    config: Config,
+    shared: Arc<Shared>,
+    layers: Vec<Layer>,
+}
+
+/// What no edit changes.
+#[derive(Debug)]
+struct Shared {
+    checkpoint: Arc<Checkpoint>,
     device: Device,
-    rotary: Rotary,
-    embedding: Tensor,
-    blocks: Vec<Block>,
-    final_norm: Tensor,
-    /// Transposed, `[hidden, vocabulary]`.
-    head: Tensor,
+    rotary: Option<Rotary>,
+    local_rotary: Option<Rotary>,
+    embedding: Embedding,
+    head: Head,
+}
+
+#[derive(Debug, Clone)]
+enum Layer {
+    /// In memory.
+    Resident(Arc<Block>),
+    /// On disk, but for these matrices.
+    OnDisk(Vec<(MatrixId, Arc<Matrix>)>),
 }
 
 impl Model {
-    /// Reads a checkpoint, one tensor at a time; `progress` is called after each layer with the layers done.
-    pub fn load(checkpoint: &Checkpoint, device: &Device, mut progress: impl FnMut(usize)) -> Result<Self> {
-        let config = checkpoint.config().clone();
-        let mut blocks = Vec::with_capacity(config.layers);
+    /// Reads a checkpoint, one tensor at a time. Where its layers would take more than `memory` bytes in f32, they stay on
+    /// disk. `progress` is called after each layer with the layers done.
+    pub fn load(
+        checkpoint: &Arc<Checkpoint>,
+        device: &Device,
+        memory: usize,
+        mut progress: impl FnMut(usize),
+    ) -> Result<Self> {
+        let config = checkpoint.config();
+        let on_disk = device.is_cpu() && layer_bytes(config).saturating_mul(config.layers) > memory;
+        let mut layers = Vec::with_capacity(config.layers);
         for layer in 0..config.layers {
-            blocks.push(Block::load(checkpoint, layer, device)?);
+            layers.push(if on_disk {
+                Layer::OnDisk(Vec::new())
+            } else {
+                Layer::Resident(Arc::new(Block::load(checkpoint, layer, Orientation::Transposed, device)?))
+            });
             progress(layer + 1);
         }
-        let embedding = checkpoint.embedding()?;
-        let head = match checkpoint.head()? {
-            Some(head) => head.transpose(),
-            None => embedding.transpose(),
-        };
-        Ok(Self {
-            rotary: Rotary::new(config.head_dim, config.rope_theta),
-            final_norm: block::vector(checkpoint.final_norm()?, device)?,
+        let embedding = Embedding::load(checkpoint, device)?;
+        let shared = Shared {
+            rotary: config.rotary.as_ref().map(Rotary::new),
+            local_rotary: config.local_rotary.as_ref().map(Rotary::new),
+            head: Head::load(checkpoint, &embedding, device)?,
+            embedding,
             device: device.clone(),
-            config,
-            embedding: block::tensor(embedding, device)?,
-            blocks,
-            head: block::tensor(head, device)?,
-        })
+            checkpoint: checkpoint.clone(),
+        };
+        Ok(Self { shared: Arc::new(shared), layers })
     }
 
     /// The model's hyper-parameters.
     pub fn config(&self) -> &Config {
-        &self.config
+        self.shared.checkpoint.config()
     }
 
-    /// Where the weights are.
+    /// Where the model is computed.
     pub fn device(&self) -> &Device {
-        &self.device
+        &self.shared.device
     }
 
-    pub(crate) fn rotary(&self) -> &Rotary {
-        &self.rotary
+    pub(crate) fn rotary(&self) -> Option<&Rotary> {
+        self.shared.rotary.as_ref()
     }
 
-    /// A copy that has `matrix` in place of matrix `kind` of layer `layer`.
-    pub fn replace(&self, layer: usize, kind: MatrixKind, matrix: &Matrix) -> Result<Self> {
-        let count = self.blocks.len();
-        let block = self.blocks.get(layer).ok_or(CheckpointError::LayerOutOfRange { layer: layer as i64, count })?;
-        let (expected, found) = (block.shape(kind), (matrix.rows(), matrix.cols()));
-        if expected != found {
-            return Err(Error::Replacement { layer, matrix: kind, expected, found });
-        }
+    pub(crate) fn local_rotary(&self) -> Option<&Rotary> {
+        self.shared.local_rotary.as_ref()
+    }
+
+    /// A copy that has `matrix` in place of a matrix of layer `layer`; in a mixture, of one expert.
+    pub fn replace(&self, layer: usize, id: MatrixId, matrix: Matrix) -> Result<Self> {
+        id.check(self.config())?;
+        let count = self.layers.len();
         let mut model = self.clone();
-        model.blocks[layer] = block.replace(kind, matrix)?;
+        let out_of_range = CheckpointError::LayerOutOfRange { layer: layer as i64, count };
+        let slot = model.layers.get_mut(layer).ok_or(out_of_range)?;
+        let [rows, cols] = id.kind.shape(self.config());
+        let (expected, found) = ((rows, cols), (matrix.rows(), matrix.cols()));
+        if expected != found {
+            return Err(Error::Replacement { layer, matrix: id, expected, found });
+        }
+        match slot {
+            Layer::Resident(block) => Arc::make_mut(block).replace(id, &matrix)?,
+            Layer::OnDisk(replaced) => {
+                replaced.retain(|(other, _)| *other != id);
+                replaced.push((id, Arc::new(matrix)));
+            }
+        }
         Ok(model)
     }
 
-    /// The residual stream before layer 0, `[tokens, hidden]`.
-    pub fn embed(&self, tokens: &[u32]) -> Result<Tensor> {
-        let ids = Tensor::from_slice(tokens, tokens.len(), &self.device)?;
-        Ok(self.embedding.index_select(&ids, 0)?)
+    /// The residual stream before layer 0, `[tokens, hidden]`, of tokens that stand at `positions`.
+    pub fn embed(&self, tokens: &[u32], positions: &[u32]) -> Result<Tensor> {
+        self.shared.embedding.forward(tokens, positions)
     }
 
     /// Runs the blocks `layers` over the residual stream `x [rows, hidden]`; `caches` holds one cache a layer of the
@@ -90,44 +128,65 @@ impl Model {
     pub fn run(&self, layers: Range<usize>, x: Tensor, batch: &Batch, caches: &mut [KeyValueCache]) -> Result<Tensor> {
         debug_assert_eq!(layers.len(), caches.len());
         let mut x = x;
-        for (block, cache) in self.blocks[layers].iter().zip(caches) {
-            x = block.forward(&x, batch, cache)?;
+        for (layer, cache) in layers.zip(caches) {
+            x = self.block(layer)?.forward(&x, batch, cache)?;
         }
         Ok(x)
     }
 
-    /// Empty caches for the blocks `layers`, each with room for `rows` rows.
-    pub fn caches(&self, layers: Range<usize>, rows: usize) -> Result<Vec<KeyValueCache>> {
-        let width = self.config.kv_heads * self.config.head_dim;
-        Ok(layers.map(|_| KeyValueCache::new(rows, width, &self.device)).collect::<Result<_, _>>()?)
+    fn block(&self, layer: usize) -> Result<Cow<'_, Block>> {
+        match &self.layers[layer] {
+            Layer::Resident(block) => Ok(Cow::Borrowed(block)),
+            Layer::OnDisk(replaced) => {
+                let mut block = Block::load(&self.shared.checkpoint, layer, Orientation::Plain, &self.shared.device)?;
+                for (id, matrix) in replaced {
+                    block.replace(*id, matrix)?;
+                }
+                Ok(Cow::Owned(block))
+            }
+        }
     }
 
-    /// What the positions with final residual `x [rows, hidden]` predict; `wanted[i]` are the tokens whose
-    /// log-probability is wanted of row `i`. The logits of a few rows at a time are held.
+    /// Empty caches for the blocks `layers`, each with room for `rows` rows.
+    pub fn caches(&self, layers: Range<usize>, rows: usize) -> Result<Vec<KeyValueCache>> {
+        let config = self.config();
+        let width = config.kv_heads * config.head_dim;
+        Ok(layers.map(|_| KeyValueCache::new(rows, width, self.device())).collect::<Result<_, _>>()?)
+    }
+
+    /// What the positions with final residual `x [rows, hidden]` predict: the next token, or in a masked model their own.
+    /// `wanted[i]` are the tokens whose log-probability is wanted of row `i`. The logits of a few rows at a time are held.
     pub fn predict(&self, x: &Tensor, wanted: &[&[u32]]) -> Result<Vec<Reading>> {
         let mut readings = Vec::with_capacity(wanted.len());
         for (i, wanted) in wanted.chunks(HEAD_ROWS).enumerate() {
             let rows = x.narrow(0, i * HEAD_ROWS, wanted.len())?;
-            readings.extend(readout(&self.logits_of(&rows)?, wanted)?);
+            readings.extend(readout(&self.shared.head.forward(&rows)?, wanted)?);
         }
         Ok(readings)
     }
 
     /// Logits `[tokens, vocabulary]` of one sequence, by the plainest road: every token through every layer.
     pub fn logits(&self, tokens: &[u32]) -> Result<Tensor> {
-        let positions: Vec<u32> = (0..tokens.len() as u32).collect();
+        let last = tokens.len() as u32;
+        let positions: Vec<u32> = (0..last).collect();
         let mut context = Context::default();
         for &position in &positions {
-            context.push(0..=position);
+            context.push(0..if self.config().masked { last } else { position + 1 });
         }
         let batch = Batch::new(self, &positions, context)?;
-        let layers = 0..self.config.layers;
-        let x = self.run(layers.clone(), self.embed(tokens)?, &batch, &mut self.caches(layers, tokens.len())?)?;
-        self.logits_of(&x)
+        let layers = 0..self.config().layers;
+        let x = self.embed(tokens, &positions)?;
+        let x = self.run(layers.clone(), x, &batch, &mut self.caches(layers, tokens.len())?)?;
+        self.shared.head.forward(&x)
     }
+}
 
-    fn logits_of(&self, x: &Tensor) -> Result<Tensor> {
-        let normed = candle_nn::ops::rms_norm(x, &self.final_norm, self.config.norm_eps as f32)?;
-        Ok(linear(&normed, &self.head)?)
-    }
+/// Bytes of a layer's matrices in f32.
+fn layer_bytes(config: &Config) -> usize {
+    let elements = |kind: &MatrixKind| {
+        let [rows, cols] = kind.shape(config);
+        let experts = config.experts.filter(|_| MatrixKind::MLP.contains(kind)).map_or(1, |experts| experts.count);
+        (rows * cols).saturating_mul(experts)
+    };
+    config.matrices.iter().map(elements).fold(0, usize::saturating_add).saturating_mul(size_of::<f32>())
 }

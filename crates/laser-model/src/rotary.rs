@@ -1,46 +1,69 @@
-//! Rotary position embedding, half-split as in Llama: element `i` turns with element `i + head_dim / 2` by the angle
-//! `position * theta^(-2i / head_dim)`. Su et al., arXiv 2104.09864.
+//! Rotary position embedding (Su et al., arXiv 2104.09864): pair i of a head's first `dim` elements turns by the angle
+//! `position * theta^(-2i / dim)`, scaled as the configuration asks.
 
 use candle_core::{Device, Result, Tensor};
+use laser_checkpoint::{RotaryConfig, RotaryStyle};
 
 /// The angles' speed for each pair of elements of a head.
 #[derive(Debug, Clone)]
 pub struct Rotary {
+    style: RotaryStyle,
     inverse_frequencies: Vec<f32>,
+    amplitude: f32,
+}
+
+/// Cosines and sines of some rows, each `[rows, 1, dim / 2]`.
+#[derive(Debug)]
+pub struct Rotation {
+    style: RotaryStyle,
+    cos: Tensor,
+    sin: Tensor,
 }
 
 impl Rotary {
-    /// For heads of `head_dim` elements and base `theta`.
-    pub fn new(head_dim: usize, theta: f64) -> Self {
-        // In f32 throughout, as the models were trained.
-        let theta = theta as f32;
-        let inverse_frequencies =
-            (0..head_dim / 2).map(|i| 1.0 / theta.powf((2 * i) as f32 / head_dim as f32)).collect();
-        Self { inverse_frequencies }
+    /// What the configuration asks for.
+    pub fn new(config: &RotaryConfig) -> Self {
+        Self { style: config.style, inverse_frequencies: config.inverse_frequencies(), amplitude: config.amplitude() }
     }
 
-    /// Cosines and sines, each `[positions, 1, head_dim / 2]`.
-    pub fn tables(&self, positions: &[u32], device: &Device) -> Result<(Tensor, Tensor)> {
+    /// The rotation of rows that stand at `positions`.
+    pub fn at(&self, positions: &[u32], device: &Device) -> Result<Rotation> {
         let half = self.inverse_frequencies.len();
         let (mut cos, mut sin) =
             (Vec::with_capacity(positions.len() * half), Vec::with_capacity(positions.len() * half));
         for &position in positions {
             for &speed in &self.inverse_frequencies {
                 let (s, c) = (position as f32 * speed).sin_cos();
-                cos.push(c);
-                sin.push(s);
+                cos.push(c * self.amplitude);
+                sin.push(s * self.amplitude);
             }
         }
         let shape = (positions.len(), 1, half);
-        Ok((Tensor::from_vec(cos, shape, device)?, Tensor::from_vec(sin, shape, device)?))
+        let (cos, sin) = (Tensor::from_vec(cos, shape, device)?, Tensor::from_vec(sin, shape, device)?);
+        Ok(Rotation { style: self.style, cos, sin })
     }
+}
 
+impl Rotation {
     /// Turns the heads of `x [rows, heads * head_dim]`.
-    pub fn rotate(x: &Tensor, cos: &Tensor, sin: &Tensor) -> Result<Tensor> {
+    pub fn turn(&self, x: &Tensor, head_dim: usize) -> Result<Tensor> {
         let (rows, width) = x.dims2()?;
-        let head_dim = 2 * cos.dim(2)?;
-        // Each row is a batch of its own: candle's threads share the batch out.
-        let heads = x.reshape((rows, 1, width / head_dim, head_dim))?;
-        candle_nn::rotary_emb::rope_thd(&heads, cos, sin)?.reshape((rows, width))
+        let (heads, dim) = (width / head_dim, 2 * self.cos.dim(2)?);
+        let x = x.reshape((rows, heads, head_dim))?;
+        let turning = x.narrow(2, 0, dim)?.contiguous()?;
+        let turned = match self.style {
+            // Each row is a batch of its own: candle's threads share the batch out.
+            RotaryStyle::Half => {
+                candle_nn::rotary_emb::rope_thd(&turning.reshape((rows, 1, heads, dim))?, &self.cos, &self.sin)?
+            }
+            RotaryStyle::Interleaved => {
+                candle_nn::rotary_emb::rope_i(&turning.reshape((rows, heads, 1, dim))?, &self.cos, &self.sin)?
+            }
+        };
+        let turned = turned.reshape((rows, heads, dim))?;
+        if dim == head_dim {
+            return turned.reshape((rows, width));
+        }
+        Tensor::cat(&[turned, x.narrow(2, dim, head_dim - dim)?], 2)?.reshape((rows, width))
     }
 }

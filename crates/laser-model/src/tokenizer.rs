@@ -50,6 +50,16 @@ impl Tokenizer {
         }
     }
 
+    /// The mask token.
+    pub fn mask_token(&self) -> Option<u32> {
+        ["[MASK]", "<mask>"].iter().find_map(|token| self.inner.token_to_id(token))
+    }
+
+    /// Prompt ids split where appended text goes.
+    pub fn encode_masked(&self, prompt: &str) -> Result<(Vec<u32>, Vec<u32>)> {
+        Ok((self.encode(prompt, true)?, Vec::new()))
+    }
+
     /// The text of `ids`, special tokens left out.
     pub fn decode(&self, ids: &[u32]) -> Result<String> {
         self.inner.decode(ids, true).map_err(|error| malformed(error.to_string()))

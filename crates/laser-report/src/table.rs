@@ -119,7 +119,7 @@ mod tests {
     fn the_sweep_table_marks_the_best() {
         let entry = |layer, rho, right: usize| {
             let edit = Edit::Rho(Rho::new(rho).unwrap());
-            let candidate = Candidate::new([Intervention { layer, matrix: MatrixKind::FcIn, edit }]).unwrap();
+            let candidate = Candidate::new([Intervention { layer, matrix: MatrixKind::FcIn.into(), edit }]).unwrap();
             let outcomes: Vec<Outcome> =
                 (0..4).map(|i| Outcome { correct: i < right, answer_logprob: -1.0, answer_tokens: 1 }).collect();
             Entry::new(SplitName::Validation, &candidate, &outcomes)

@@ -1,7 +1,7 @@
 //! What is scored: a set of interventions.
 
 use crate::Result;
-use laser_checkpoint::{Checkpoint, EditableMatrix, Intervention, MatrixKind};
+use laser_checkpoint::{Checkpoint, EditableMatrix, Intervention, MatrixId, MatrixKind};
 use laser_model::Model;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -67,7 +67,7 @@ pub struct Editor<'a> {
     checkpoint: &'a Checkpoint,
     model: &'a Model,
     /// Matrices of the candidate edited last; the others are let go to bound the memory.
-    matrices: HashMap<(usize, MatrixKind), EditableMatrix>,
+    matrices: HashMap<(usize, MatrixId), EditableMatrix>,
 }
 
 impl<'a> Editor<'a> {
@@ -82,15 +82,27 @@ impl<'a> Editor<'a> {
         self.matrices.retain(|&(layer, _), _| layers(layer));
         let mut model = self.model.clone();
         for intervention in candidate.interventions() {
-            let &Intervention { layer, matrix: kind, .. } = intervention;
-            let matrix = match self.matrices.entry((layer, kind)) {
-                std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-                std::collections::hash_map::Entry::Vacant(entry) => {
-                    entry.insert(EditableMatrix::new(self.checkpoint.matrix(layer, kind)?))
-                }
-            };
-            model = model.replace(layer, kind, &matrix.edit(intervention)?)?;
+            let layer = intervention.layer;
+            for matrix in self.matrices_of(intervention.matrix) {
+                let editable = match self.matrices.entry((layer, matrix)) {
+                    std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
+                    std::collections::hash_map::Entry::Vacant(entry) => {
+                        entry.insert(EditableMatrix::new(self.checkpoint.matrix(layer, matrix)?))
+                    }
+                };
+                model = model.replace(layer, matrix, editable.edit(intervention)?)?;
+            }
         }
         Ok(model)
+    }
+
+    /// A mixture's experts' own matrices, where all of them are meant.
+    fn matrices_of(&self, matrix: MatrixId) -> Vec<MatrixId> {
+        match (matrix, self.model.config().experts) {
+            (MatrixId { kind, expert: None }, Some(experts)) if MatrixKind::MLP.contains(&kind) => {
+                (0..experts.count).map(|expert| MatrixId { kind, expert: Some(expert) }).collect()
+            }
+            _ => vec![matrix],
+        }
     }
 }

@@ -4,6 +4,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// A masked model without a mask token.
+    #[error("the model predicts mask tokens, and its tokenizer has none: add \"mask_token\" to tokenizer_config.json")]
+    NoMaskToken,
     /// Reading weights or editing them failed.
     #[error(transparent)]
     Checkpoint(#[from] laser_checkpoint::CheckpointError),

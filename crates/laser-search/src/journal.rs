@@ -130,8 +130,10 @@ mod tests {
     use super::*;
 
     fn entry(text: &str, correct: &[bool]) -> Entry {
-        let candidate =
-            Candidate::new(text.parse::<laser_checkpoint::InterventionSpec>().unwrap().expand(9).unwrap()).unwrap();
+        let spec: laser_checkpoint::InterventionSpec = text.parse().unwrap();
+        let layer = *spec.layers.resolve(9).unwrap().start();
+        let intervention = laser_checkpoint::Intervention { layer, matrix: spec.matrices[0], edit: spec.edit };
+        let candidate = Candidate::new([intervention]).unwrap();
         let outcomes: Vec<Outcome> =
             correct.iter().map(|&correct| Outcome { correct, answer_logprob: -1.0 / 3.0, answer_tokens: 2 }).collect();
         Entry::new(SplitName::Validation, &candidate, &outcomes)

@@ -16,7 +16,7 @@ mod strategy;
 mod verdict;
 
 pub use candidate::{Candidate, Editor};
-pub use engine::{Detail, Encoded, Evaluator, Response, encode};
+pub use engine::{Detail, Encoded, Evaluator, Masks, Response, encode};
 pub use error::{Error, Result};
 pub use files::write_whole;
 pub use journal::{Entry, Journal, SplitName};

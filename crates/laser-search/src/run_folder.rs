@@ -3,7 +3,7 @@
 use crate::files::write_whole;
 use crate::journal::Journal;
 use crate::{Error, Result};
-use laser_checkpoint::{FileHash, MatrixKind};
+use laser_checkpoint::{FileHash, MatrixId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fs::{self, File};
@@ -48,7 +48,7 @@ pub struct SearchDescription {
     /// How candidates are chosen for scoring.
     pub strategy: String,
     /// The matrix kinds that are tried.
-    pub matrices: Vec<MatrixKind>,
+    pub matrices: Vec<MatrixId>,
     /// The layers that are tried.
     pub layers: Vec<usize>,
     /// The kept fractions that are tried.

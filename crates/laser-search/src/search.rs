@@ -37,9 +37,8 @@ pub struct Plan<'a> {
 
 /// Refuses a task that the model cannot take, before anything is computed or written.
 pub fn check(model: &Model, tokenizer: &Tokenizer, task: &Task) -> Result<()> {
-    let config = model.config();
     for example in &task.examples {
-        encode(tokenizer, example, config.vocab_size, config.context_length)?;
+        encode(tokenizer, example, model.config())?;
     }
     Ok(())
 }

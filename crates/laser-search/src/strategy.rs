@@ -2,12 +2,12 @@
 
 use crate::candidate::Candidate;
 use crate::{Error, Result};
-use laser_checkpoint::{Edit, Intervention, MatrixKind};
+use laser_checkpoint::{Edit, Intervention, MatrixId};
 use laser_linalg::Rho;
 
 /// The paper's table 5: every layer, matrix and kept fraction, one at a time; ordered by layer, then matrix, then as
 /// the fractions were given.
-pub fn exhaustive(layers: &[usize], matrices: &[MatrixKind], rhos: &[Rho]) -> Result<Vec<Candidate>> {
+pub fn exhaustive(layers: &[usize], matrices: &[MatrixId], rhos: &[Rho]) -> Result<Vec<Candidate>> {
     let empty = [
         (layers.is_empty(), "no layer was chosen"),
         (matrices.is_empty(), "no matrix was chosen"),

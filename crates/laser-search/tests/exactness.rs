@@ -2,10 +2,11 @@
 
 mod support;
 
+use laser_checkpoint::{Config, MatrixKind};
 use laser_model::{Model, Tokenizer};
-use laser_search::{Candidate, Detail, Editor, Evaluator, Response};
+use laser_search::{Candidate, Detail, Editor, Encoded, Evaluator, Masks, Response, encode};
 use laser_tasks::{Example, SplitMix64, Target, generation_is_correct};
-use support::{Fixture, candidate, open};
+use support::{Fixture, candidate, families, folder, open, open_at};
 
 const PLENTY: usize = 1 << 30;
 
@@ -21,6 +22,14 @@ const CANDIDATES: [&str; 9] = [
     "0.k_proj:0.3 2.fc_in:tail=0.2",
     "1.fc_up:prune=0.5 1.fc_in:blocks=4,0.3",
 ];
+
+/// Those of the candidates that a model has the matrices for; in a mixture also one expert's.
+fn candidates(config: &Config) -> Vec<Candidate> {
+    let has_fc_up = config.matrices.contains(&MatrixKind::FcUp);
+    let own = if config.experts.is_some() { &["1.fc_in[2]:0.2", "0.fc_out[0]:zero 0.fc_out[1]:zero"][..] } else { &[] };
+    let texts = CANDIDATES.iter().filter(|text| has_fc_up || !text.contains("fc_up")).chain(own);
+    texts.map(|text| candidate(text, config)).collect()
+}
 
 /// Examples of all three kinds, of very different lengths.
 fn examples() -> Vec<Example> {
@@ -66,11 +75,52 @@ fn evaluate(
         .collect()
 }
 
+fn argmax(row: &[f32]) -> u32 {
+    (0..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best }) as u32
+}
+
+/// The same for a masked model: the prompt and as many masks as a continuation has tokens, or as are generated.
+fn plain_masked(model: &Model, tokenizer: &Tokenizer, example: &Example, encoded: &Encoded, masks: &Masks) -> Response {
+    let at_masks = |count: usize| {
+        let input = [&encoded.prompt[..], &vec![masks.token; count], &masks.after].concat();
+        let rows = model.logits(&input).unwrap().to_vec2::<f32>().unwrap();
+        rows[encoded.prompt.len()..][..count].to_vec()
+    };
+    let logprob = |(row, &token): (&Vec<f32>, &u32)| {
+        f64::from(row[token as usize]) - row.iter().map(|&x| f64::from(x).exp()).sum::<f64>().ln()
+    };
+    let of = |tokens: &Vec<u32>| at_masks(tokens.len()).iter().zip(tokens).map(logprob).sum::<f64>();
+    let sums: Vec<f64> = encoded.continuations.iter().map(of).collect();
+    let answer = &encoded.continuations[encoded.answer];
+    let (mut generated, mut choice_logprobs) = (None, None);
+    let correct = match &example.target {
+        Target::LogLikelihood { .. } => {
+            at_masks(answer.len()).iter().zip(answer).all(|(row, &token)| argmax(row) == token)
+        }
+        Target::Choose { correct, .. } => {
+            let best = (0..sums.len()).fold(0, |best, i| if sums[i] > sums[best] { i } else { best });
+            choice_logprobs = Some(sums.clone());
+            best == *correct
+        }
+        Target::Generate { answers, max_new_tokens } => {
+            let ids: Vec<u32> = at_masks(*max_new_tokens).iter().map(|row| argmax(row)).collect();
+            let text = tokenizer.decode(&ids).unwrap();
+            generated = Some(ids);
+            generation_is_correct(answers, &text)
+        }
+    };
+    let (answer_logprob, answer_tokens) = (sums[encoded.answer], answer.len());
+    Response { outcome: laser_tasks::Outcome { correct, answer_logprob, answer_tokens }, generated, choice_logprobs }
+}
+
 /// The definition: every token of every sequence through every layer of the edited model, one sequence at a time.
 fn plain(model: &Model, tokenizer: &Tokenizer, example: &Example) -> Response {
-    let prompt = tokenizer.encode_prompt(&example.prompt).unwrap();
+    let encoded = encode(tokenizer, example, model.config()).unwrap();
+    if let Some(masks) = &encoded.masks {
+        return plain_masked(model, tokenizer, example, &encoded, masks);
+    }
+    let prompt = encoded.prompt;
     let logits = |tokens: &[u32]| model.logits(tokens).unwrap().to_vec2::<f32>().unwrap();
-    let argmax = |row: &[f32]| (0..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best }) as u32;
     let score = |text: &str| {
         let answer = tokenizer.encode_continuation(&example.prompt, &example.continuation(text)).unwrap();
         let rows = logits(&[&prompt[..], &answer[..]].concat());
@@ -112,12 +162,11 @@ fn plain(model: &Model, tokenizer: &Tokenizer, example: &Example) -> Response {
 
 #[test]
 fn the_sweep_gives_what_a_plain_forward_of_the_edited_model_gives() {
-    for name in ["llama", "mistral", "qwen2"] {
-        let (fixture, examples) = (open(name), examples());
-        let layers = fixture.model.config().layers;
-        let candidates: Vec<Candidate> = CANDIDATES.iter().map(|text| candidate(text, layers)).collect();
+    let (mut right, mut early, mut all) = (0, 0, 0);
+    for name in families() {
+        let (fixture, examples) = (open(&name), examples());
+        let candidates = candidates(fixture.model.config());
         let found = evaluate(&fixture, &examples, &candidates, PLENTY, Detail::Full);
-        let (mut right, mut early) = (0, 0);
         for (candidate, found) in candidates.iter().zip(&found) {
             let edited = Editor::new(&fixture.checkpoint, &fixture.model).edit(candidate).unwrap();
             for (example, found) in examples.iter().zip(found) {
@@ -135,16 +184,21 @@ fn the_sweep_gives_what_a_plain_forward_of_the_edited_model_gives() {
                 early += usize::from(found.outcome.correct && found.generated.is_some());
             }
         }
-        let all = candidates.len() * examples.len();
-        assert!(right > 0 && right < all && early > 0, "{name}: the examples tell nothing ({right} of {all} right)");
+        all += candidates.len() * examples.len();
     }
+    assert!(right > 0 && right < all && early > 0, "the examples tell nothing ({right} of {all} right)");
 }
 
 #[test]
 fn not_a_bit_depends_on_what_is_evaluated_together() {
-    let (fixture, examples) = (open("llama"), examples());
-    let layers = fixture.model.config().layers;
-    let candidates: Vec<Candidate> = CANDIDATES.iter().map(|text| candidate(text, layers)).collect();
+    for name in ["llama", "gpt_neox", "gemma3_text", "mixtral", "roberta"] {
+        not_a_bit_depends(name);
+    }
+}
+
+fn not_a_bit_depends(name: &str) {
+    let (fixture, examples) = (open(name), examples());
+    let candidates = candidates(fixture.model.config());
     let together = evaluate(&fixture, &examples, &candidates, PLENTY, Detail::Outcome);
 
     // A budget that holds about two examples at a time, and one that holds none.
@@ -169,6 +223,9 @@ fn not_a_bit_depends_on_what_is_evaluated_together() {
             assert_eq!(alone[0][0], together[i], "{candidate}, example {i}");
         }
     }
+    // With the weights left on disk.
+    let on_disk = open_at(&folder(name), 0);
+    assert_eq!(together, evaluate(&on_disk, &examples, &candidates, PLENTY, Detail::Outcome), "{name} on disk");
     for threads in [1, 3] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let found = pool.install(|| evaluate(&fixture, &examples, &candidates, PLENTY, Detail::Outcome));
@@ -179,8 +236,7 @@ fn not_a_bit_depends_on_what_is_evaluated_together() {
 #[test]
 fn stopping_early_changes_no_outcome() {
     let (fixture, examples) = (open("qwen2"), examples());
-    let layers = fixture.model.config().layers;
-    let candidates: Vec<Candidate> = CANDIDATES.iter().map(|text| candidate(text, layers)).collect();
+    let candidates = candidates(fixture.model.config());
     let full = evaluate(&fixture, &examples, &candidates, PLENTY, Detail::Full);
     let short = evaluate(&fixture, &examples, &candidates, PLENTY, Detail::Outcome);
     for (full, short) in full.iter().flatten().zip(short.iter().flatten()) {

@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
-use laser_checkpoint::{InterventionSpec, Layers, MatrixKind};
+use laser_checkpoint::{CheckpointError, Config, InterventionSpec, Layers, MatrixId};
 use laser_linalg::Rho;
 use laser_model::DeviceKind;
 use std::path::PathBuf;
@@ -70,6 +70,9 @@ pub struct ModelOptions {
     /// Where to compute: cpu, cuda or metal
     #[arg(long, default_value = "cpu", value_name = "DEVICE")]
     pub device: DeviceKind,
+    /// A table of the model's family, where it is none of those that are built in
+    #[arg(long, value_name = "FILE")]
+    pub architecture: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -133,7 +136,8 @@ pub struct SpaceOptions {
     /// How candidates are chosen: exhaustive
     #[arg(long, default_value = "exhaustive", value_enum)]
     pub strategy: Strategy,
-    /// Matrices to try: q_proj, k_proj, v_proj, out_proj, fc_in, fc_up, fc_out, or attn, mlp, all
+    /// Matrices to try: q_proj, k_proj, v_proj, out_proj, fc_in, fc_up, fc_out, one expert's as in
+    /// fc_in[3], or attn, mlp, all
     #[arg(long, default_value = "mlp", value_delimiter = ',', value_name = "LIST")]
     pub matrices: Vec<MatrixGroup>,
     /// Layers to try, such as 20-29 or 0,5,-1 [default: all]
@@ -169,6 +173,9 @@ impl Strategy {
 pub struct ApplyOptions {
     /// A Hugging Face folder (config.json, *.safetensors, tokenizer.json) or a .gguf file
     pub model: PathBuf,
+    /// A table of the model's family, where it is none of those that are built in
+    #[arg(long, value_name = "FILE")]
+    pub architecture: Option<PathBuf>,
     /// What to edit, as LAYER.MATRIX:EDIT (repeatable)
     #[arg(long, value_name = "SPEC", allow_hyphen_values = true)]
     pub reduce: Vec<InterventionSpec>,
@@ -199,15 +206,38 @@ fn parse_rho(text: &str) -> Result<Rho, String> {
     Rho::new(number).map_err(|error| error.to_string())
 }
 
-/// One or more matrix kinds.
+/// One matrix of a layer, or a group of them.
 #[derive(Debug, Clone)]
-pub struct MatrixGroup(pub Vec<MatrixKind>);
+pub struct MatrixGroup {
+    matrices: Vec<MatrixId>,
+    is_group: bool,
+}
+
+impl MatrixGroup {
+    /// The matrices of these groups, in the order of a layer's forward pass. Of a group a model need not have all.
+    pub fn resolve(groups: &[Self], config: &Config) -> Result<Vec<MatrixId>, CheckpointError> {
+        let mut matrices = Vec::new();
+        for Self { matrices: wanted, is_group } in groups {
+            for matrix in wanted {
+                match matrix.check(config) {
+                    Ok(()) => matrices.push(*matrix),
+                    Err(error) if !is_group => return Err(error),
+                    Err(_) => {}
+                }
+            }
+        }
+        matrices.sort();
+        matrices.dedup();
+        Ok(matrices)
+    }
+}
 
 impl std::str::FromStr for MatrixGroup {
-    type Err = laser_checkpoint::CheckpointError;
+    type Err = CheckpointError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        MatrixKind::group(text).map(Self)
+        let (matrices, is_group) = MatrixId::group(text)?;
+        Ok(Self { matrices, is_group })
     }
 }
 

@@ -2,28 +2,39 @@
 
 use crate::cli::{ModelOptions, SplitChoice, TaskOptions};
 use crate::progress::Bar;
-use laser_checkpoint::{Checkpoint, InterventionSpec};
+use laser_checkpoint::{Architecture, Checkpoint, Config, InterventionSpec};
 use laser_model::{Model, Tokenizer};
 use laser_search::{Candidate, Progress};
 use laser_tasks::{Split, Task};
+use std::path::Path;
+use std::sync::Arc;
 
 /// The share of the examples that candidates are chosen on.
 pub const VALIDATION_FRACTION: f64 = 0.2;
 
+/// Weights that would take more bytes than this in f32 stay on disk, and are read when their layer is computed.
+const WEIGHTS_IN_MEMORY: usize = 8_000_000_000;
+
+/// Opens a checkpoint, by a table of the user's own where one is given.
+pub fn open_checkpoint(path: &Path, table: Option<&Path>) -> anyhow::Result<Checkpoint> {
+    let architecture = table.map(Architecture::open).transpose()?;
+    Ok(Checkpoint::open_as(path, architecture)?)
+}
+
 /// A model, loaded.
 pub struct Loaded {
-    pub checkpoint: Checkpoint,
+    pub checkpoint: Arc<Checkpoint>,
     pub model: Model,
     pub tokenizer: Tokenizer,
 }
 
 impl Loaded {
     pub fn open(options: &ModelOptions, progress: &Bar) -> anyhow::Result<Self> {
-        let checkpoint = Checkpoint::open(&options.model)?;
+        let checkpoint = Arc::new(open_checkpoint(&options.model, options.architecture.as_deref())?);
         let tokenizer = Tokenizer::open(&checkpoint.tokenizer_source()?)?;
         let device = options.device.open()?;
         progress.start("loading", checkpoint.config().layers, 0);
-        let model = Model::load(&checkpoint, &device, |_| progress.advance(1))?;
+        let model = Model::load(&checkpoint, &device, WEIGHTS_IN_MEMORY, |_| progress.advance(1))?;
         progress.finish();
         Ok(Self { checkpoint, model, tokenizer })
     }
@@ -56,7 +67,7 @@ pub fn chosen(task: &Task, options: &TaskOptions, choice: SplitChoice) -> anyhow
     })
 }
 
-/// The interventions that `--reduce` options stand for in a model of `layers` layers.
-pub fn candidate(specs: &[InterventionSpec], layers: usize) -> anyhow::Result<Candidate> {
-    Ok(Candidate::new(InterventionSpec::expand_all(specs, layers)?)?)
+/// The interventions that `--reduce` options stand for in a model.
+pub fn candidate(specs: &[InterventionSpec], config: &Config) -> anyhow::Result<Candidate> {
+    Ok(Candidate::new(InterventionSpec::expand_all(specs, config)?)?)
 }

@@ -10,6 +10,7 @@ use laser::tasks::{Example, Target, Task};
 use serde::Deserialize;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 #[derive(Deserialize)]
 struct Golden {
@@ -56,22 +57,23 @@ fn model_path() -> Option<PathBuf> {
 }
 
 struct Subject {
-    checkpoint: Checkpoint,
+    checkpoint: Arc<Checkpoint>,
     model: Model,
     tokenizer: Tokenizer,
 }
 
 impl Subject {
     fn open(path: &Path) -> Self {
-        let checkpoint = Checkpoint::open(path).unwrap();
-        let model = Model::load(&checkpoint, &Device::Cpu, |_| {}).unwrap();
+        let checkpoint = Arc::new(Checkpoint::open(path).unwrap());
+        let model = Model::load(&checkpoint, &Device::Cpu, usize::MAX, |_| {}).unwrap();
         let tokenizer = Tokenizer::open(&checkpoint.tokenizer_source().unwrap()).unwrap();
         Self { checkpoint, model, tokenizer }
     }
 
     fn evaluate(&self, examples: &[Example], interventions: &[InterventionSpec]) -> Vec<Response> {
         let layers = self.model.config().layers;
-        let candidate = Candidate::new(InterventionSpec::expand_all(interventions, layers).unwrap()).unwrap();
+        let candidate =
+            Candidate::new(InterventionSpec::expand_all(interventions, self.model.config()).unwrap()).unwrap();
         let edited = Editor::new(&self.checkpoint, &self.model).edit(&candidate).unwrap();
         let mut evaluator = Evaluator::new(&self.model, &self.tokenizer, examples.iter().collect(), 2 << 30).unwrap();
         evaluator.evaluate(&edited, candidate.boundary(layers), Detail::Full).unwrap()
@@ -142,7 +144,7 @@ fn the_folder_that_apply_writes_is_the_edited_model() {
 
     let place = tempfile::tempdir().unwrap();
     let out = place.path().join("edited");
-    let edits: Vec<Intervention> = specs[0].expand(subject.model.config().layers).unwrap();
+    let edits: Vec<Intervention> = specs[0].expand(subject.model.config()).unwrap();
     let extra = subject.tokenizer.huggingface_files().to_vec();
     write_huggingface(&subject.checkpoint, &edits, &out, &WriteOptions { extra, ..WriteOptions::default() }).unwrap();
     let written = Subject::open(&out);

@@ -62,20 +62,48 @@ impl Context {
     }
 }
 
-/// softmax(q kᵀ / √head_dim) v for each query head; `heads / kv_heads` neighbouring query heads share a key/value head.
+/// How a query's scores are made of its products with the keys.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scores {
+    /// What products are multiplied by, usually 1 / √head_dim.
+    pub scale: f32,
+    /// Then a score s becomes cap * tanh(s / cap).
+    pub softcap: Option<f32>,
+}
+
+impl Scores {
+    #[inline(always)]
+    fn of(self, product: f32) -> f32 {
+        let score = product * self.scale;
+        match self.softcap {
+            Some(cap) => cap * vector::tanh(score / cap),
+            None => score,
+        }
+    }
+}
+
+/// softmax(scores(q kᵀ)) v for each query head; `heads / kv_heads` neighbouring query heads share a key/value head.
 ///
 /// `q` is `[queries, heads * head_dim]`, `k` and `v` are `[cache rows, kv_heads * head_dim]`; the result has `q`'s shape.
-pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, context: &Arc<Context>, head_dim: usize) -> Result<Tensor> {
+pub fn attention(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    context: &Arc<Context>,
+    head_dim: usize,
+    scores: Scores,
+) -> Result<Tensor> {
     if q.device().is_cpu() {
-        q.apply_op3_no_bwd(k, v, &Attention { context: context.clone(), head_dim })
+        q.apply_op3_no_bwd(k, v, &Attention { context: context.clone(), head_dim, scores })
     } else {
-        composed(q, k, v, context, head_dim)
+        composed(q, k, v, context, head_dim, scores)
     }
 }
 
 struct Attention {
     context: Arc<Context>,
     head_dim: usize,
+    scores: Scores,
 }
 
 impl CustomOp3 for Attention {
@@ -107,7 +135,7 @@ impl CustomOp3 for Attention {
             |scores, (query, (out, q))| {
                 vector::dispatch(
                     #[inline(always)]
-                    || attend(q, k, v, self.context.of(query), kv_width, self.head_dim, scores, out),
+                    || attend(q, k, v, self.context.of(query), kv_width, self.head_dim, self.scores, scores, out),
                 );
             },
         );
@@ -125,10 +153,10 @@ fn attend(
     rows: &[u32],
     kv_width: usize,
     head_dim: usize,
+    score_of: Scores,
     scores: &mut Vec<f32>,
     out: &mut [f32],
 ) {
-    let scale = 1.0 / (head_dim as f32).sqrt();
     let group = q.len() / kv_width;
     scores.clear();
     scores.resize(group * rows.len(), 0.0);
@@ -138,7 +166,7 @@ fn attend(
         for (i, &row) in rows.iter().enumerate() {
             let key = &k[kv(k, row)][..head_dim];
             for (member, query) in q[heads.clone()].chunks_exact(head_dim).enumerate() {
-                scores[member * rows.len() + i] = vector::dot(query, key) * scale;
+                scores[member * rows.len() + i] = score_of.of(vector::dot(query, key));
             }
         }
         for (scores, out) in
@@ -159,7 +187,8 @@ fn attend(
 
 /// The same by candle's operations, for devices that we have no kernel for: contexts are gathered and padded to the
 /// longest, a bounded number of queries at a time.
-fn composed(q: &Tensor, k: &Tensor, v: &Tensor, context: &Context, head_dim: usize) -> Result<Tensor> {
+fn composed(q: &Tensor, k: &Tensor, v: &Tensor, context: &Context, head_dim: usize, scores: Scores) -> Result<Tensor> {
+    let Scores { scale, softcap } = scores;
     /// Gathered key elements that are held at a time.
     const GATHERED: usize = 1 << 26;
     let (queries, q_width) = q.dims2()?;
@@ -182,7 +211,11 @@ fn composed(q: &Tensor, k: &Tensor, v: &Tensor, context: &Context, head_dim: usi
             cache.index_select(&rows, 0)?.reshape((n, longest, kv_heads, head_dim))?.transpose(1, 2)?.contiguous()
         };
         let q = q.narrow(0, start, n)?.reshape((n, kv_heads, group, head_dim))?.contiguous()?;
-        let scores = (q.matmul(&gather(k)?.transpose(2, 3)?.contiguous()?)? / (head_dim as f64).sqrt())?;
+        let scores = (q.matmul(&gather(k)?.transpose(2, 3)?.contiguous()?)? * f64::from(scale))?;
+        let scores = match softcap {
+            Some(cap) => ((scores / f64::from(cap))?.tanh()? * f64::from(cap))?,
+            None => scores,
+        };
         let scores = scores.broadcast_add(&mask)?;
         let weights = scores.broadcast_sub(&scores.max_keepdim(D::Minus1)?)?.exp()?;
         let weights = weights.broadcast_div(&weights.sum_keepdim(D::Minus1)?)?;
@@ -198,7 +231,10 @@ mod tests {
 
     #[test]
     fn kernel_and_composed_operations_agree() {
-        for (heads, kv_heads, head_dim) in [(4, 2, 12), (9, 3, 64), (2, 2, 32), (3, 1, 6)] {
+        for (heads, kv_heads, head_dim, softcap) in
+            [(4, 2, 12, None), (9, 3, 64, None), (2, 2, 32, Some(2.0)), (3, 1, 6, Some(0.5))]
+        {
+            let scores = Scores { scale: 1.0 / (head_dim as f32).sqrt(), softcap };
             let device = Device::Cpu;
             let q = Tensor::randn(0f32, 1.0, (5, heads * head_dim), &device).unwrap();
             let k = Tensor::randn(0f32, 1.0, (11, kv_heads * head_dim), &device).unwrap();
@@ -207,14 +243,14 @@ mod tests {
             for rows in [&[0u32][..], &[0, 1, 2], &[3, 7, 10, 4], &[5], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]] {
                 context.push(rows.iter().copied());
             }
-            let expected = composed(&q, &k, &v, &context, head_dim).unwrap();
-            let found = attention(&q, &k, &v, &Arc::new(context.clone()), head_dim).unwrap();
+            let expected = composed(&q, &k, &v, &context, head_dim, scores).unwrap();
+            let found = attention(&q, &k, &v, &Arc::new(context.clone()), head_dim, scores).unwrap();
             let difference =
                 (found.clone() - expected).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
             assert!(difference < 1e-5, "{difference}");
 
-            let part =
-                attention(&q.narrow(0, 2, 2).unwrap(), &k, &v, &Arc::new(context.slice(2..4)), head_dim).unwrap();
+            let part = attention(&q.narrow(0, 2, 2).unwrap(), &k, &v, &Arc::new(context.slice(2..4)), head_dim, scores)
+                .unwrap();
             assert_eq!(part.to_vec2::<f32>().unwrap(), found.narrow(0, 2, 2).unwrap().to_vec2::<f32>().unwrap());
         }
     }
@@ -224,6 +260,7 @@ mod tests {
         let t = |rows| Tensor::zeros((rows, 4), candle_core::DType::F32, &Device::Cpu).unwrap();
         let mut context = Context::default();
         context.push([0, 3]);
-        assert!(attention(&t(1), &t(3), &t(3), &Arc::new(context), 4).is_err());
+        let scores = Scores { scale: 0.5, softcap: None };
+        assert!(attention(&t(1), &t(3), &t(3), &Arc::new(context), 4, scores).is_err());
     }
 }

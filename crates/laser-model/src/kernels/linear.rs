@@ -1,7 +1,8 @@
 //! `y = x Wᵀ`, the product that nearly all of the time is spent in.
 //!
-//! The weights are kept transposed, `Wᵀ [inputs, outputs]`: faer packs that form without a stride, which for few rows
-//! (decoding) makes the product up to half as fast again.
+//! Weights that stay in memory are kept transposed, `Wᵀ [inputs, outputs]`: faer packs that form without a stride, which for
+//! few rows (decoding) makes the product up to half as fast again. Weights that are read for one use are left as they are
+//! on disk. The bits of the result are the same.
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 use faer::linalg::matmul::matmul;
@@ -13,9 +14,22 @@ const PARALLEL_FLOPS: usize = 4_000_000;
 /// Parts of a product start at multiples of this, the widest micro-kernel's height, so that none is a sliver.
 const ALIGNMENT: usize = 96;
 
-/// `x Wᵀ` for `x` of shape `[rows, inputs]` and `transposed`, which is Wᵀ, of shape `[inputs, outputs]`, both contiguous.
-pub fn linear(x: &Tensor, transposed: &Tensor) -> Result<Tensor> {
-    if x.device().is_cpu() { x.apply_op2_no_bwd(transposed, &Linear) } else { x.matmul(transposed) }
+/// How a weight matrix lies in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Orientation {
+    /// `[outputs, inputs]`, as on disk.
+    Plain,
+    /// `[inputs, outputs]`.
+    Transposed,
+}
+
+/// `x Wᵀ` for `x` of shape `[rows, inputs]` and a weight matrix W of shape `[outputs, inputs]`, both contiguous.
+pub fn linear(x: &Tensor, weight: &Tensor, orientation: Orientation) -> Result<Tensor> {
+    match (x.device().is_cpu(), orientation) {
+        (true, _) => x.apply_op2_no_bwd(weight, &Linear { orientation }),
+        (false, Orientation::Transposed) => x.matmul(weight),
+        (false, Orientation::Plain) => x.matmul(&weight.t()?),
+    }
 }
 
 /// faer sums over this many inputs at a time, and adds the sums up.
@@ -25,7 +39,9 @@ const DEPTH: usize = 512;
 /// at once.
 const TINY: usize = 16 * 16 * 16;
 
-struct Linear;
+struct Linear {
+    orientation: Orientation,
+}
 
 impl CustomOp2 for Linear {
     fn name(&self) -> &'static str {
@@ -40,25 +56,34 @@ impl CustomOp2 for Linear {
         w_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let (rows, inputs) = x_layout.shape().dims2()?;
-        let (weight_inputs, outputs) = w_layout.shape().dims2()?;
+        let (first, second) = w_layout.shape().dims2()?;
+        let (weight_inputs, outputs) = match self.orientation {
+            Orientation::Plain => (second, first),
+            Orientation::Transposed => (first, second),
+        };
         if inputs != weight_inputs {
             candle_core::bail!("linear: x has {inputs} columns, the weight {weight_inputs}");
         }
         let x = super::contiguous("linear", x, x_layout)?;
         let w = super::contiguous("linear", w, w_layout)?;
-        Ok((CpuStorage::F32(product(x, w, rows, inputs, outputs)), Shape::from((rows, outputs))))
+        let w = match self.orientation {
+            Orientation::Plain => MatRef::from_column_major_slice(w, inputs, outputs),
+            Orientation::Transposed => MatRef::from_row_major_slice(w, inputs, outputs),
+        };
+        Ok((CpuStorage::F32(product(x, w, rows)), Shape::from((rows, outputs))))
     }
 }
 
-/// Row-major `x [rows, inputs]` times row-major `w [inputs, outputs]`.
+/// Row-major `x [rows, inputs]` times `w [inputs, outputs]`, row-major.
 ///
 /// faer sums over `inputs` in an order that depends neither on the number of rows nor on the number of outputs, but for
 /// two shortcuts: a single row is a matrix-vector product, and a tiny product is not cut along `inputs`. Rows too few
 /// are therefore filled up with repetitions.
-fn product(x: &[f32], w: &[f32], rows: usize, inputs: usize, outputs: usize) -> Vec<f32> {
+fn product(x: &[f32], w: MatRef<f32>, rows: usize) -> Vec<f32> {
+    let (inputs, outputs) = (w.nrows(), w.ncols());
     let least = if inputs > DEPTH { TINY / (inputs * outputs.max(1)) + 1 } else { 1 }.max(2);
     if (1..least).contains(&rows) {
-        let mut y = product(&x.repeat(least.div_ceil(rows)), w, least.next_multiple_of(rows), inputs, outputs);
+        let mut y = product(&x.repeat(least.div_ceil(rows)), w, least.next_multiple_of(rows));
         y.truncate(rows * outputs);
         return y;
     }
@@ -66,7 +91,7 @@ fn product(x: &[f32], w: &[f32], rows: usize, inputs: usize, outputs: usize) -> 
     multiply(
         MatMut::from_row_major_slice_mut(&mut y, rows, outputs),
         MatRef::from_row_major_slice(x, rows, inputs),
-        MatRef::from_row_major_slice(w, inputs, outputs),
+        w,
         rayon::current_num_threads(),
     );
     y
@@ -105,6 +130,10 @@ mod tests {
             .collect()
     }
 
+    fn product(x: &[f32], w: &[f32], rows: usize, inputs: usize, outputs: usize) -> Vec<f32> {
+        super::product(x, MatRef::from_row_major_slice(w, inputs, outputs), rows)
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -117,6 +146,17 @@ mod tests {
                 let alone = product(&x[row * inputs..][..inputs], &w, 1, inputs, outputs);
                 prop_assert_eq!(&alone[..], &all[row * outputs..][..outputs]);
             }
+        }
+
+        #[test]
+        fn the_orientation_does_not_change_a_bit(rows in 1usize..200, inputs in 1usize..700, outputs in 1usize..300, seed: u64) {
+            let (x, w) = (values(rows * inputs, seed), values(outputs * inputs, !seed));
+            let mut transposed = vec![0.0; w.len()];
+            for (i, value) in w.iter().enumerate() {
+                transposed[i % outputs * inputs + i / outputs] = *value;
+            }
+            let plain = MatRef::from_column_major_slice(&transposed, inputs, outputs);
+            prop_assert_eq!(product(&x, &w, rows, inputs, outputs), super::product(&x, plain, rows));
         }
 
         #[test]

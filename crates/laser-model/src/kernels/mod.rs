@@ -8,12 +8,14 @@
 mod attention;
 mod elementwise;
 mod linear;
+mod norm;
 mod readout;
 mod vector;
 
-pub use attention::{Context, attention};
-pub use elementwise::{add, swiglu};
-pub use linear::linear;
+pub use attention::{Context, Scores, attention};
+pub use elementwise::{activate, add, gated};
+pub use linear::{Orientation, linear};
+pub use norm::norm;
 pub use readout::{Reading, readout};
 
 use candle_core::{CpuStorage, Error, Layout, Result};

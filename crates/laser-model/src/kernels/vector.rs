@@ -30,6 +30,19 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     sum
 }
 
+/// Σ aᵢ.
+#[inline(always)]
+pub fn sum(a: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; LANES];
+    let (blocks, rest) = a.as_chunks::<LANES>();
+    for block in blocks {
+        for lane in 0..LANES {
+            lanes[lane] += block[lane];
+        }
+    }
+    rest.iter().fold(fold(lanes), |sum, a| sum + a)
+}
+
 /// y += a x.
 #[inline(always)]
 pub fn axpy(a: f32, x: &[f32], y: &mut [f32]) {
@@ -104,6 +117,12 @@ pub fn exp(x: f32) -> f32 {
     p * two_to_n
 }
 
+/// tanh x by [`exp`]: 1 - 2 / (e^2x + 1).
+#[inline(always)]
+pub fn tanh(x: f32) -> f32 {
+    1.0 - 2.0 / (exp(2.0 * x) + 1.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,6 +147,7 @@ mod tests {
             let b: Vec<f32> = (0..n).map(|i| ((i * 53 % 97) as f32 - 48.0) / 25.0).collect();
             let exact: f64 = a.iter().zip(&b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
             assert!((f64::from(dot(&a, &b)) - exact).abs() < 1e-3);
+            assert!((f64::from(sum(&a)) - a.iter().map(|a| f64::from(*a)).sum::<f64>()).abs() < 1e-3);
             let largest = a.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             assert_eq!(max(&a), largest);
             if n > 0 {

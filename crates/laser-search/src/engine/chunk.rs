@@ -1,6 +1,6 @@
 //! Examples that are evaluated together, laid out as a forest.
 
-use super::encode::Encoded;
+use super::encode::{Encoded, Masks};
 use laser_model::{Forest, NodeId, Reading};
 use std::collections::HashMap;
 
@@ -26,6 +26,8 @@ pub struct Tree {
     pub prompt_end: NodeId,
     /// For each continuation, where each of its tokens is predicted.
     pub continuations: Vec<Vec<Place>>,
+    /// In a masked model, the rows of the mask tokens that are filled in.
+    pub filled: Vec<usize>,
 }
 
 /// Where a token is predicted: entry `slot` of what is wanted at the scored node number `row`.
@@ -38,37 +40,81 @@ pub struct Place {
 impl Chunk {
     /// Lays out examples.
     pub fn new(examples: &[Encoded]) -> Self {
-        let (mut forest, mut scored, mut wanted) = (Forest::new(), Vec::new(), Vec::<Vec<u32>>::new());
-        let mut row_of = HashMap::new();
-        let mut trees = Vec::with_capacity(examples.len());
-        for example in examples {
-            let root = forest.root(example.prompt[0]);
-            let prompt_end = forest.extend_path(root, &example.prompt[1..]).pop().unwrap_or(root);
-            let mut continuations = Vec::with_capacity(example.continuations.len());
-            for tokens in &example.continuations {
-                let mut node = prompt_end;
-                let mut places = Vec::with_capacity(tokens.len());
-                for &token in tokens {
-                    let row = *row_of.entry(node).or_insert_with(|| {
-                        scored.push(node);
-                        wanted.push(Vec::new());
-                        scored.len() - 1
-                    });
-                    let slot = match wanted[row].iter().position(|&other| other == token) {
-                        Some(slot) => slot,
-                        None => {
-                            wanted[row].push(token);
-                            wanted[row].len() - 1
-                        }
-                    };
-                    places.push(Place { row, slot });
-                    node = forest.extend(node, token);
-                }
-                continuations.push(places);
-            }
-            trees.push(Tree { prompt_end, continuations });
-        }
+        let mut layout = Layout::default();
+        let trees = examples
+            .iter()
+            .map(|example| match &example.masks {
+                None => layout.tree(example),
+                Some(masks) => layout.masked(example, masks),
+            })
+            .collect();
+        let Layout { forest, scored, wanted, .. } = layout;
         Self { given: forest.len(), forest, scored, wanted, trees }
+    }
+}
+
+/// A chunk in the making.
+#[derive(Default)]
+struct Layout {
+    forest: Forest,
+    scored: Vec<NodeId>,
+    wanted: Vec<Vec<u32>>,
+    row_of: HashMap<NodeId, usize>,
+}
+
+impl Layout {
+    /// Each token is predicted by the one before it; prompts and continuations share what they have in common.
+    fn tree(&mut self, example: &Encoded) -> Tree {
+        let root = self.forest.root(example.prompt[0]);
+        let prompt_end = self.forest.extend_path(root, &example.prompt[1..]).pop().unwrap_or(root);
+        let mut continuations = Vec::with_capacity(example.continuations.len());
+        for tokens in &example.continuations {
+            let mut node = prompt_end;
+            let mut places = Vec::with_capacity(tokens.len());
+            for &token in tokens {
+                places.push(self.place(node, token));
+                node = self.forest.extend(node, token);
+            }
+            continuations.push(places);
+        }
+        Tree { prompt_end, continuations, filled: Vec::new() }
+    }
+
+    /// Each token is predicted by the mask token in its place.
+    fn masked(&mut self, example: &Encoded, masks: &Masks) -> Tree {
+        let mut input = |count: usize| {
+            let blank = vec![masks.token; count];
+            let nodes = self.forest.whole(&[&example.prompt[..], &blank, &masks.after].concat());
+            let first = nodes.start + example.prompt.len() as NodeId;
+            first..first + count as NodeId
+        };
+        let inputs: Vec<_> = example.continuations.iter().map(|tokens| input(tokens.len())).collect();
+        let generated = input(masks.generated);
+        let place = |(nodes, tokens): (std::ops::Range<NodeId>, &Vec<u32>)| {
+            nodes.zip(tokens).map(|(node, &token)| self.place(node, token)).collect()
+        };
+        let continuations = inputs.into_iter().zip(&example.continuations).map(place).collect();
+        let prompt_end = generated.start;
+        Tree { prompt_end, continuations, filled: generated.map(|node| self.row(node)).collect() }
+    }
+
+    /// Where `token` is predicted by `node`.
+    fn place(&mut self, node: NodeId, token: u32) -> Place {
+        let row = self.row(node);
+        let wanted = &mut self.wanted[row];
+        let slot = wanted.iter().position(|&other| other == token).unwrap_or_else(|| {
+            wanted.push(token);
+            wanted.len() - 1
+        });
+        Place { row, slot }
+    }
+
+    fn row(&mut self, node: NodeId) -> usize {
+        *self.row_of.entry(node).or_insert_with(|| {
+            self.scored.push(node);
+            self.wanted.push(Vec::new());
+            self.scored.len() - 1
+        })
     }
 }
 
@@ -90,7 +136,7 @@ mod tests {
 
     fn example(prompt: &[u32], continuations: &[&[u32]]) -> Encoded {
         let continuations = continuations.iter().map(|tokens| tokens.to_vec()).collect();
-        Encoded { prompt: prompt.to_vec(), continuations, answer: 0 }
+        Encoded { prompt: prompt.to_vec(), continuations, answer: 0, masks: None }
     }
 
     #[test]
@@ -111,5 +157,16 @@ mod tests {
         assert_eq!(chunk.given, 7);
         assert_eq!(chunk.wanted, [vec![1], vec![1], vec![7, 2]]);
         assert_eq!(chunk.trees.iter().map(|tree| tree.prompt_end).collect::<Vec<_>>(), [2, 4, 1]);
+    }
+
+    #[test]
+    fn masks_stand_where_a_continuation_would() {
+        let masks = Some(Masks { token: 9, after: vec![3], generated: 2 });
+        let chunk = Chunk::new(&[Encoded { masks, ..example(&[1, 5], &[&[7], &[7, 8, 7]]) }]);
+        let tokens: Vec<u32> = (0..chunk.given as NodeId).map(|node| chunk.forest.token(node)).collect();
+        assert_eq!(tokens, [1, 5, 9, 3, 1, 5, 9, 9, 9, 3, 1, 5, 9, 9, 3]);
+        assert_eq!(chunk.scored, [2, 6, 7, 8, 12, 13]);
+        assert_eq!(chunk.wanted, [vec![7], vec![7], vec![8], vec![7], vec![], vec![]]);
+        assert_eq!(chunk.trees[0].filled, [4, 5]);
     }
 }

@@ -1,6 +1,7 @@
 //! Examples as token ids.
 
 use crate::{Error, Result};
+use laser_checkpoint::Config;
 use laser_model::Tokenizer;
 use laser_tasks::{Example, Target};
 
@@ -13,11 +14,35 @@ pub struct Encoded {
     pub continuations: Vec<Vec<u32>>,
     /// Which continuation log-loss is measured on.
     pub answer: usize,
+    /// In a masked model, how its inputs are made.
+    pub masks: Option<Masks>,
+}
+
+/// The inputs of a masked model: the prompt, then as many mask tokens as a continuation has, then what ends a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Masks {
+    /// The mask token.
+    pub token: u32,
+    /// The special tokens behind the text.
+    pub after: Vec<u32>,
+    /// How many mask tokens are filled in where the example is scored by generation, all at once; else 0.
+    pub generated: usize,
 }
 
 /// The ids of `example`, checked against the model's vocabulary and context length.
-pub fn encode(tokenizer: &Tokenizer, example: &Example, vocabulary: usize, context_length: usize) -> Result<Encoded> {
-    let prompt = tokenizer.encode_prompt(&example.prompt)?;
+pub fn encode(tokenizer: &Tokenizer, example: &Example, config: &Config) -> Result<Encoded> {
+    let (vocabulary, context_length) = (config.vocab_size, config.context_length);
+    let new_tokens = match &example.target {
+        Target::Generate { max_new_tokens, .. } => *max_new_tokens,
+        Target::Choose { .. } | Target::LogLikelihood { .. } => 0,
+    };
+    let (prompt, masks) = if config.masked {
+        let token = tokenizer.mask_token().ok_or(Error::NoMaskToken)?;
+        let (before, after) = tokenizer.encode_masked(&example.prompt)?;
+        (before, Some(Masks { token, after, generated: new_tokens }))
+    } else {
+        (tokenizer.encode_prompt(&example.prompt)?, None)
+    };
     let (texts, answer) = match &example.target {
         Target::Choose { choices, correct } => (choices.iter().map(String::as_str).collect(), *correct),
         Target::Generate { .. } | Target::LogLikelihood { .. } => (vec![example.answer()], 0),
@@ -29,16 +54,15 @@ pub fn encode(tokenizer: &Tokenizer, example: &Example, vocabulary: usize, conte
     if prompt.is_empty() || continuations.iter().any(Vec::is_empty) {
         return Err(Error::NoTokens { id: example.id.clone() });
     }
-    if let Some(&token) = prompt.iter().chain(continuations.iter().flatten()).find(|&&t| t as usize >= vocabulary) {
+    let behind = masks.as_ref().map(|masks| masks.after.as_slice()).unwrap_or_default();
+    let mask = masks.as_ref().map(|masks| &masks.token);
+    let mut all = prompt.iter().chain(continuations.iter().flatten()).chain(behind).chain(mask);
+    if let Some(&token) = all.find(|&&token| token as usize >= vocabulary) {
         return Err(Error::TokenOutsideVocabulary { id: example.id.clone(), token, vocabulary });
     }
-    let new_tokens = match &example.target {
-        Target::Generate { max_new_tokens, .. } => *max_new_tokens,
-        Target::Choose { .. } | Target::LogLikelihood { .. } => 0,
-    };
     let longest = continuations.iter().map(Vec::len).max().unwrap_or(0).max(new_tokens);
-    if longest > context_length.saturating_sub(prompt.len()) {
+    if longest > context_length.saturating_sub(prompt.len() + behind.len()) {
         return Err(Error::TooLong { id: example.id.clone(), prompt: prompt.len(), rest: longest, context_length });
     }
-    Ok(Encoded { prompt, continuations, answer })
+    Ok(Encoded { prompt, continuations, answer, masks })
 }

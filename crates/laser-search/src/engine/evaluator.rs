@@ -49,7 +49,7 @@ impl<'a> Evaluator<'a> {
     /// Encodes `examples` for `model`; `memory` is the number of bytes that kept streams may take.
     pub fn new(model: &'a Model, tokenizer: &'a Tokenizer, examples: Vec<&'a Example>, memory: usize) -> Result<Self> {
         let config = model.config();
-        let encode = |example: &&Example| super::encode(tokenizer, example, config.vocab_size, config.context_length);
+        let encode = |example: &&Example| super::encode(tokenizer, example, config);
         let encoded = examples.iter().map(encode).collect::<Result<Vec<_>>>()?;
         let kept = 2 * config.layers * config.kv_heads * config.head_dim + 3 * config.hidden_size;
         let nodes = (memory / (kept * size_of::<f32>())).max(1);
@@ -130,7 +130,11 @@ impl<'a> Evaluator<'a> {
         for (offset, tree) in chunk.trees.iter().enumerate() {
             responses.push(self.score(first + offset, tree, chunk, &readings)?);
         }
-        self.generate(first, chunk, streams, &mut pass, detail, &mut responses)?;
+        if self.model.config().masked {
+            self.fill(first, chunk, &readings, &mut responses)?;
+        } else {
+            self.generate(first, chunk, streams, &mut pass, detail, &mut responses)?;
+        }
         Ok(responses)
     }
 
@@ -156,6 +160,17 @@ impl<'a> Evaluator<'a> {
             generated: None,
             choice_logprobs: matches!(example.target, Target::Choose { .. }).then_some(sums),
         })
+    }
+
+    /// A masked model's generation: the most likely token at each of a fixed number of mask tokens, all at once.
+    fn fill(&self, first: usize, chunk: &Chunk, readings: &[Reading], responses: &mut [Response]) -> Result<()> {
+        for (offset, (tree, response)) in chunk.trees.iter().zip(responses).enumerate() {
+            let Target::Generate { answers, .. } = &self.examples[first + offset].target else { continue };
+            let filled: Vec<u32> = tree.filled.iter().map(|&row| readings[row].argmax).collect();
+            response.outcome.correct = generation_is_correct(answers, &self.tokenizer.decode(&filled)?);
+            response.generated = Some(filled);
+        }
+        Ok(())
     }
 
     /// Greedy generation of the examples that are scored by it, all together, one token of each at a time. Where the
@@ -230,7 +245,13 @@ fn expected_nodes(encoded: &Encoded, example: &Example) -> usize {
         Target::Generate { max_new_tokens, .. } => max_new_tokens.saturating_mul(GENERATIONS),
         Target::Choose { .. } | Target::LogLikelihood { .. } => 0,
     };
-    generated.saturating_add(encoded.prompt.len() + encoded.continuations.iter().map(Vec::len).sum::<usize>())
+    let continued = encoded.continuations.iter().map(Vec::len).sum::<usize>();
+    // A masked model takes the prompt anew with each continuation, and for what is generated.
+    let prompts = match &encoded.masks {
+        Some(masks) => (encoded.continuations.len() + 1) * (encoded.prompt.len() + masks.after.len()),
+        None => encoded.prompt.len(),
+    };
+    generated.saturating_add(prompts + continued)
 }
 
 /// Cuts items of the given sizes into runs of at most `limit`; an item larger than that is a run of its own.

@@ -12,7 +12,7 @@ mod evaluator;
 mod pass;
 mod streams;
 
-pub use encode::{Encoded, encode};
+pub use encode::{Encoded, Masks, encode};
 pub use evaluator::{Detail, Evaluator, Response};
 
 /// Rows that go through the blocks together: enough for products near the machine's peak, few enough that a block's

@@ -1,6 +1,5 @@
 //! One candidate over one chunk: from its lowest edited layer on.
 
-use super::TILE_ROWS;
 use super::streams::{self, Streams};
 use crate::Result;
 use laser_model::{Forest, KeyValueCache, Model, NodeId, Reading, Rows};
@@ -32,12 +31,12 @@ impl<'a> Pass<'a> {
         })
     }
 
-    /// Takes `nodes` through the edited layers, unless it was done before. Every node's ancestors must have been
-    /// visited, or come before it in `nodes`.
+    /// Takes `nodes` through the edited layers, unless it was done before. What a node sees must have been visited,
+    /// or come before it in `nodes`; whole sequences come whole.
     pub fn visit(&mut self, streams: &Streams, forest: &Forest, nodes: &[NodeId]) -> Result<()> {
         let new: Vec<NodeId> = nodes.iter().copied().filter(|node| !self.rows.contains_key(node)).collect();
         let layers = streams.boundary()..self.model.config().layers;
-        for tile in new.chunks(TILE_ROWS) {
+        for tile in streams::cut(forest, &new) {
             for &node in tile {
                 self.rows.insert(node, self.rows.len() as u32);
             }

@@ -28,9 +28,10 @@ impl Streams {
 
     /// Takes in the nodes that the forest has gained.
     pub fn cover(&mut self, model: &Model, forest: &Forest) -> Result<()> {
-        for nodes in tiles(self.residual.len(), forest.len()) {
+        for nodes in tiles(forest, self.residual.len()) {
             let tokens: Vec<u32> = nodes.iter().map(|&node| forest.token(node)).collect();
-            let x = self.run(model, forest, 0, self.boundary, &nodes, model.embed(&tokens)?)?;
+            let positions: Vec<u32> = nodes.iter().map(|&node| forest.position(node)).collect();
+            let x = self.run(model, forest, 0, self.boundary, &nodes, model.embed(&tokens, &positions)?)?;
             self.residual.append(&x).map_err(laser_model::Error::from)?;
         }
         Ok(())
@@ -43,7 +44,7 @@ impl Streams {
         }
         self.caches.extend(model.caches(self.boundary..to, self.residual.len())?);
         let mut residual = Streams::new(model, self.residual.len())?.residual;
-        for nodes in tiles(0, self.residual.len()) {
+        for nodes in tiles(forest, 0) {
             let x = self.residual.range(nodes[0] as usize, nodes.len()).map_err(laser_model::Error::from)?;
             let x = self.run(model, forest, self.boundary, to, &nodes, x)?;
             residual.append(&x).map_err(laser_model::Error::from)?;
@@ -75,17 +76,33 @@ impl Streams {
     }
 }
 
-/// The nodes `from..to` in tiles.
-pub fn tiles(from: usize, to: usize) -> impl Iterator<Item = Vec<NodeId>> {
-    (from..to).step_by(TILE_ROWS).map(move |start| (start as NodeId..(start + TILE_ROWS).min(to) as NodeId).collect())
+/// The nodes from `from` on, in tiles.
+fn tiles(forest: &Forest, from: usize) -> Vec<Vec<NodeId>> {
+    let nodes: Vec<NodeId> = (from as NodeId..forest.len() as NodeId).collect();
+    cut(forest, &nodes).into_iter().map(<[NodeId]>::to_vec).collect()
 }
 
-/// The batch of `nodes`, each of which sees itself and its ancestors; `row` gives a node's row in the caches.
+/// `nodes` in tiles of about [`TILE_ROWS`], whole sequences uncut.
+pub fn cut<'n>(forest: &Forest, nodes: &'n [NodeId]) -> Vec<&'n [NodeId]> {
+    let (mut tiles, mut rest) = (Vec::new(), nodes);
+    while !rest.is_empty() {
+        let mut end = TILE_ROWS.min(rest.len());
+        while end < rest.len() && forest.continues(rest[end]) {
+            end += 1;
+        }
+        let (tile, behind) = rest.split_at(end);
+        tiles.push(tile);
+        rest = behind;
+    }
+    tiles
+}
+
+/// The batch of `nodes`, with what each of them sees; `row` gives a node's row in the caches.
 pub fn batch(model: &Model, forest: &Forest, nodes: &[NodeId], row: impl Fn(NodeId) -> u32) -> Result<Batch> {
     let positions: Vec<u32> = nodes.iter().map(|&node| forest.position(node)).collect();
     let mut context = Context::default();
     for &node in nodes {
-        context.push(forest.path(node).into_iter().map(&row));
+        context.push(forest.visible(node).into_iter().map(&row));
     }
     Ok(Batch::new(model, &positions, context)?)
 }

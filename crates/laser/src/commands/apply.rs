@@ -11,10 +11,10 @@ use std::fs;
 use std::path::Path;
 
 pub fn run(options: &ApplyOptions, global: &Global) -> anyhow::Result<()> {
-    let checkpoint = Checkpoint::open(&options.model)?;
+    let checkpoint = subject::open_checkpoint(&options.model, options.architecture.as_deref())?;
     let candidate = match &options.recipe {
         Some(path) => read_recipe(path, &checkpoint)?,
-        None => subject::candidate(&options.reduce, checkpoint.config().layers)?,
+        None => subject::candidate(&options.reduce, checkpoint.config())?,
     };
     write(&checkpoint, &candidate, &options.out, options.force)?;
     if global.json {
@@ -43,7 +43,7 @@ fn read_recipe(path: &Path, checkpoint: &Checkpoint) -> anyhow::Result<Candidate
         path.display()
     );
     for intervention in recipe.interventions.interventions() {
-        intervention.check_layer(checkpoint.config().layers)?;
+        intervention.check(checkpoint.config())?;
     }
     Ok(recipe.interventions)
 }

@@ -1,11 +1,11 @@
 //! `laser demo`: search, verdict and apply on a model and a task that are part of the program.
 
-use crate::cli::{DemoOptions, Global, MatrixGroup, ModelOptions, SpaceOptions, Strategy, TaskOptions};
+use crate::cli::{DemoOptions, Global, ModelOptions, SpaceOptions, Strategy, TaskOptions};
 use crate::commands::{apply, search};
 use crate::output;
 use crate::progress::Bar;
 use anyhow::Context;
-use laser_checkpoint::{Checkpoint, MatrixKind};
+use laser_checkpoint::Checkpoint;
 use laser_linalg::Rho;
 use laser_model::DeviceKind;
 use laser_search::write_whole;
@@ -43,11 +43,11 @@ pub fn run(options: &DemoOptions, global: &Global) -> anyhow::Result<()> {
         run.display()
     ));
 
-    let model_options = ModelOptions { model: model.clone(), device: DeviceKind::Cpu };
+    let model_options = ModelOptions { model: model.clone(), device: DeviceKind::Cpu, architecture: None };
     let task = TaskOptions { task: task.display().to_string(), limit: None, seed: 0, split_first: false };
     let space = SpaceOptions {
         strategy: Strategy::Exhaustive,
-        matrices: vec![MatrixGroup(MatrixKind::ALL.to_vec())],
+        matrices: vec!["all".parse()?],
         layers: Vec::new(),
         rho: RHOS.into_iter().map(Rho::new).collect::<Result<_, _>>()?,
         memory: SpaceOptions::DEFAULT_MEMORY,

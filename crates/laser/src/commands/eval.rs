@@ -33,7 +33,7 @@ pub fn run(options: &EvalOptions, global: &Global) -> anyhow::Result<()> {
     let examples: Vec<&Example> = indices.iter().map(|&index| &task.examples[index]).collect();
     let loaded = subject::Loaded::open(&options.model, &progress)?;
     let layers = loaded.model.config().layers;
-    let candidate = subject::candidate(&options.reduce, layers)?;
+    let candidate = subject::candidate(&options.reduce, loaded.model.config())?;
 
     let mut evaluator = Evaluator::new(&loaded.model, &loaded.tokenizer, examples.clone(), MEMORY)?;
     let edited = Editor::new(&loaded.checkpoint, &loaded.model).edit(&candidate)?;

@@ -1,6 +1,6 @@
 //! `laser search`: the best reduction for a model and a task.
 
-use crate::cli::{Global, ModelOptions, SearchOptions, SpaceOptions, Strategy, TaskOptions};
+use crate::cli::{Global, MatrixGroup, ModelOptions, SearchOptions, SpaceOptions, Strategy, TaskOptions};
 use crate::output;
 use crate::progress::Bar;
 use crate::subject::{self, Loaded};
@@ -55,9 +55,7 @@ pub fn find(
     let split = subject::split(&task, task_options)?;
     let loaded = Loaded::open(model, progress)?;
     let layers = layers(space, loaded.model.config().layers)?;
-    let mut matrices: Vec<_> = space.matrices.iter().flat_map(|group| group.0.iter().copied()).collect();
-    matrices.sort();
-    matrices.dedup();
+    let matrices = MatrixGroup::resolve(&space.matrices, loaded.model.config())?;
     let candidates = match space.strategy {
         Strategy::Exhaustive => exhaustive(&layers, &matrices, &space.rho)?,
     };

@@ -1,0 +1,215 @@
+//! Where a tensor of the model lies in a file's tensors: on its own, or as some rows of one that several share.
+
+use std::ops::Range;
+
+use crate::{
+    Architecture, Config, MatrixKind,
+    architecture::{Entry, Fused},
+    role::{Role, Slot},
+};
+
+/// How tensors are named and stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Naming {
+    HuggingFace,
+    Gguf,
+}
+
+/// A place in a stored tensor.
+///
+/// The stored tensor, transposed first where it is stored so and its outer dimensions flattened into rows, has
+/// `rows(shape)` rows; the model's tensor is made of some of them.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Placement {
+    /// The stored tensor's name.
+    pub tensor: String,
+    /// Its shape, as stored.
+    pub shape: Vec<usize>,
+    pub transposed: bool,
+    /// The stored rows, all within this range.
+    pub rows: Range<usize>,
+    /// Which of the range comes at each row of the model's tensor; `None` for all in order.
+    pub order: Option<Vec<usize>>,
+}
+
+impl Placement {
+    /// Where `role` lies; `None` where the format has no name for it.
+    pub(crate) fn of(architecture: &Architecture, config: &Config, role: Role, naming: Naming) -> Option<Self> {
+        let entry = architecture.entry(role.slot)?;
+        let name = name(entry, role, naming)?;
+        let shape = role.shape(architecture, config);
+        let (own_rows, cols) = (shape[0], shape.get(1).copied());
+        let is_gguf = naming == Naming::Gguf;
+        let fused = if is_gguf { entry.gguf_fused } else { entry.hf_fused };
+        let transposed = !is_gguf && entry.hf_transposed && !role.is_bias;
+        let stacked_experts = role.slot.is_expert(config) && !name.contains("{expert}");
+        let tensor = name.replace("{layer}", &role.layer.to_string()).replace("{expert}", &role.expert.to_string());
+
+        let with_cols = |rows: usize| [Some(rows), cols].into_iter().flatten().collect::<Vec<_>>();
+        let mut rows = 0..own_rows;
+        let mut order = None;
+        let mut shape = with_cols(own_rows);
+        if let Some(fused) = fused {
+            let sharers = sharers(architecture, config, role, naming);
+            let total: usize = sharers.iter().map(|&(_, rows)| rows).sum();
+            let before: usize = sharers.iter().take_while(|(slot, _)| *slot != role.slot).map(|&(_, rows)| rows).sum();
+            shape = with_cols(total);
+            match fused {
+                Fused::Stacked => rows = before..before + own_rows,
+                Fused::ByHead => {
+                    // Only matrices with as many heads each are stored so.
+                    let heads = config.heads.max(1);
+                    let (own, stride, before) = (own_rows / heads, total / heads, before / heads);
+                    rows = 0..total;
+                    order = Some((0..own_rows).map(|row| row / own * stride + before + row % own).collect());
+                }
+            }
+        }
+        if is_gguf && entry.gguf_interleaved {
+            let heads = if role.slot == Slot::Matrix(MatrixKind::QProj) { config.heads } else { config.kv_heads };
+            order = Some(interleaved(own_rows, heads));
+        }
+        if stacked_experts {
+            let count = config.experts.map_or(1, |experts| experts.count);
+            rows = role.expert * own_rows..(role.expert + 1) * own_rows;
+            shape.insert(0, count);
+        }
+        if transposed {
+            shape.reverse();
+        }
+        Some(Self { tensor, shape, transposed, rows, order })
+    }
+
+    /// Rows of the stored tensor, in the model's orientation.
+    pub(crate) fn stored_rows(&self) -> usize {
+        match self.shape.as_slice() {
+            [only] => *only,
+            [_, cols] if self.transposed => *cols,
+            [outer @ .., _] => outer.iter().product(),
+            [] => 0,
+        }
+    }
+
+    /// Columns of the stored tensor, in the model's orientation.
+    pub(crate) fn cols(&self) -> usize {
+        match self.shape.as_slice() {
+            [_] | [] => 1,
+            [rows, _] if self.transposed => *rows,
+            [.., cols] => *cols,
+        }
+    }
+
+    /// The values of the model's tensor, from those of the stored rows `self.rows`, or of the whole where it is transposed.
+    pub(crate) fn extract(&self, stored: Vec<f32>) -> Vec<f32> {
+        let cols = self.cols();
+        let stored = if self.transposed { transpose(&stored, cols, self.stored_rows()) } else { stored };
+        let rows = if self.transposed { &stored[self.rows.start * cols..self.rows.end * cols] } else { &stored[..] };
+        match &self.order {
+            Some(order) => order.iter().flat_map(|&row| &rows[row * cols..(row + 1) * cols]).copied().collect(),
+            None if rows.len() == stored.len() => stored,
+            None => rows.to_vec(),
+        }
+    }
+
+    /// Puts the model's tensor `values` into `whole`, the stored tensor in the model's orientation.
+    pub(crate) fn insert(&self, values: &[f32], whole: &mut [f32]) {
+        let cols = self.cols();
+        let rows = &mut whole[self.rows.start * cols..self.rows.end * cols];
+        match &self.order {
+            Some(order) => {
+                for (from, &row) in values.chunks_exact(cols).zip(order) {
+                    rows[row * cols..(row + 1) * cols].copy_from_slice(from);
+                }
+            }
+            None => rows.copy_from_slice(values),
+        }
+    }
+
+    /// `whole`, in the model's orientation, as it is stored.
+    pub(crate) fn as_stored(&self, whole: Vec<f32>) -> Vec<f32> {
+        if self.transposed { transpose(&whole, self.stored_rows(), self.cols()) } else { whole }
+    }
+}
+
+/// The matrices of `role`'s layer that lie in the same tensor, in the order of the forward pass, with their rows.
+fn sharers(architecture: &Architecture, config: &Config, role: Role, naming: Naming) -> Vec<(Slot, usize)> {
+    let own = architecture.entry(role.slot).and_then(|entry| name(entry, role, naming));
+    let kinds = MatrixKind::ALL.into_iter().map(Slot::Matrix);
+    let same = kinds
+        .filter(|&slot| architecture.entry(slot).and_then(|entry| name(entry, Role { slot, ..role }, naming)) == own);
+    same.map(|slot| (slot, Role { slot, ..role }.shape(architecture, config)[0])).collect()
+}
+
+fn name(entry: &Entry, role: Role, naming: Naming) -> Option<String> {
+    let weight = match naming {
+        Naming::HuggingFace => entry.hf.as_ref(),
+        Naming::Gguf => entry.gguf.as_ref(),
+    }?;
+    Some(match (&entry.hf_bias, role.is_bias, naming) {
+        (_, false, _) => weight.clone(),
+        (Some(bias), true, Naming::HuggingFace) => bias.clone(),
+        (_, true, _) => format!("{}.bias", weight.strip_suffix(".weight").unwrap_or(weight)),
+    })
+}
+
+/// llama.cpp's converter stores row i + s * d/2 of each head (d rows, s = 0 or 1) as row 2i + s.
+fn interleaved(rows: usize, heads: usize) -> Vec<usize> {
+    let head_dim = (rows / heads.max(1)).max(1);
+    let half = (head_dim / 2).max(1);
+    let stored = |row: usize| 2 * (row % half) + row / half;
+    (0..rows).map(|row| row / head_dim * head_dim + stored(row % head_dim)).collect()
+}
+
+/// The transpose of a row-major `rows` x `cols` matrix.
+fn transpose(values: &[f32], rows: usize, cols: usize) -> Vec<f32> {
+    let mut turned = vec![0.0; values.len()];
+    for row in 0..rows {
+        for col in 0..cols {
+            turned[col * rows + row] = values[row * cols + col];
+        }
+    }
+    turned
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn placement(shape: &[usize], transposed: bool, rows: Range<usize>, order: Option<Vec<usize>>) -> Placement {
+        Placement { tensor: "t".into(), shape: shape.to_vec(), transposed, rows, order }
+    }
+
+    #[test]
+    fn parts_are_taken_out_and_put_back() {
+        let whole: Vec<f32> = (0..24).map(|value| value as f32).collect();
+        let cases = [
+            placement(&[6, 4], false, 2..4, None),
+            placement(&[4, 6], true, 2..4, None),
+            placement(&[3, 2, 4], false, 2..4, None),
+            placement(&[6, 4], false, 0..6, Some(vec![1, 4])),
+        ];
+        for place in cases {
+            let in_model = if place.transposed { transpose(&whole, 4, 6) } else { whole.clone() };
+            let cols = place.cols();
+            let stored = if place.transposed {
+                whole.clone()
+            } else {
+                whole[place.rows.start * cols..place.rows.end * cols].to_vec()
+            };
+            let part = place.extract(stored);
+            assert_eq!(part.len(), 2 * cols, "{place:?}");
+            let mut again = in_model.clone();
+            for row in &mut again[place.rows.start * cols..place.rows.end * cols] {
+                *row = if place.order.is_some() { *row } else { -1.0 };
+            }
+            place.insert(&part, &mut again);
+            assert_eq!(place.as_stored(again), whole, "{place:?}");
+        }
+    }
+
+    #[test]
+    fn rotary_pairs_are_put_apart() {
+        // Two heads of four rows: stored pairs (0, 1), (2, 3) are rows 0, 2 and 1, 3 of the head.
+        assert_eq!(interleaved(8, 2), [0, 2, 1, 3, 4, 6, 5, 7]);
+    }
+}

@@ -1,0 +1,169 @@
+//! Checkpoints as llama.cpp's converter writes them, in float32.
+
+use super::interleave;
+use laser_checkpoint::{
+    Checkpoint, GgufValue, GgufWriter, MatrixId, MatrixKind, Norm, Residual, RopeScaling, RotaryConfig, Slot,
+};
+
+/// The metadata.
+pub fn gguf_metadata(checkpoint: &Checkpoint) -> GgufWriter {
+    let config = checkpoint.config();
+    let family = checkpoint.architecture().family.as_str();
+    let arch = checkpoint.architecture().gguf_architectures.first().map_or("llama", String::as_str);
+    let mut gguf = GgufWriter::new();
+    gguf.metadata("general.architecture", GgufValue::Text(arch.to_owned()));
+    let mut sizes = vec![
+        ("block_count", config.layers),
+        ("context_length", config.context_length),
+        ("embedding_length", config.hidden_size),
+        ("attention.head_count", config.heads),
+        ("attention.head_count_kv", config.kv_heads),
+        ("attention.key_length", config.head_dim),
+        ("vocab_size", config.vocab_size),
+        (
+            if family == "qwen3_moe" { "expert_feed_forward_length" } else { "feed_forward_length" },
+            config.intermediate_size,
+        ),
+    ];
+    if let Some(experts) = config.experts {
+        sizes.extend([("expert_count", experts.count), ("expert_used_count", experts.per_token)]);
+    }
+    if let Some(rotary) = &config.rotary {
+        sizes.push(("rope.dimension_count", rotary.dim));
+        gguf.metadata(&format!("{arch}.rope.freq_base"), GgufValue::F32(rotary.theta as f32));
+    }
+    if let Some(window) = config.windows.iter().flatten().next() {
+        sizes.push(("attention.sliding_window", *window));
+    }
+    for (key, size) in sizes {
+        gguf.metadata(&format!("{arch}.{key}"), GgufValue::U32(size.try_into().unwrap()));
+    }
+    for (key, cap) in
+        [("attn_logit_softcapping", config.attention_softcap), ("final_logit_softcapping", config.final_softcap)]
+    {
+        if let Some(cap) = cap {
+            gguf.metadata(&format!("{arch}.{key}"), GgufValue::F32(cap as f32));
+        }
+    }
+    if ["gptneox", "stablelm"].contains(&arch) {
+        let parallel = config.residual == Residual::Parallel;
+        gguf.metadata(&format!("{arch}.use_parallel_residual"), GgufValue::Bool(parallel));
+    }
+    let epsilon = match config.norm {
+        Norm::Rms => "layer_norm_rms_epsilon",
+        Norm::Layer => "layer_norm_epsilon",
+    };
+    gguf.metadata(&format!("{arch}.attention.{epsilon}"), GgufValue::F32(config.norm_eps as f32));
+    gguf.metadata("tokenizer.ggml.model", GgufValue::Text("gpt2".to_owned()));
+    gguf.metadata("tokenizer.ggml.pre", GgufValue::Text("smollm".to_owned()));
+    gguf.metadata("tokenizer.ggml.tokens", GgufValue::Texts(vec!["<s>".into(), "a".into(), "b".into(), "ab".into()]));
+    gguf.metadata("tokenizer.ggml.token_type", GgufValue::I32s(vec![3, 1, 1, 1]));
+    gguf.metadata("tokenizer.ggml.merges", GgufValue::Texts(vec!["a b".into()]));
+    gguf.metadata("tokenizer.ggml.bos_token_id", GgufValue::U32(1));
+    gguf.metadata("tokenizer.ggml.eos_token_id", GgufValue::U32(2));
+    gguf.metadata("tokenizer.ggml.add_bos_token", GgufValue::Bool(false));
+    gguf
+}
+
+/// llama.cpp's own name of a slot, without `blk.N.` and `.weight`.
+fn name_of(slot: Slot, gated: bool) -> &'static str {
+    match slot {
+        Slot::Embedding => "token_embd",
+        Slot::Positions => "position_embd",
+        Slot::FinalNorm => "output_norm",
+        Slot::Head => "output",
+        Slot::AttentionNorm => "attn_norm",
+        Slot::AttentionOutputNorm => "post_attention_norm",
+        Slot::QueryNorm => "attn_q_norm",
+        Slot::KeyNorm => "attn_k_norm",
+        Slot::MlpNorm => "ffn_norm",
+        Slot::MlpOutputNorm => "post_ffw_norm",
+        Slot::Router => "ffn_gate_inp",
+        Slot::Matrix(MatrixKind::QProj) => "attn_q",
+        Slot::Matrix(MatrixKind::KProj) => "attn_k",
+        Slot::Matrix(MatrixKind::VProj) => "attn_v",
+        Slot::Matrix(MatrixKind::OutProj) => "attn_output",
+        Slot::Matrix(MatrixKind::FcIn) if gated => "ffn_gate",
+        Slot::Matrix(MatrixKind::FcIn | MatrixKind::FcUp) => "ffn_up",
+        Slot::Matrix(MatrixKind::FcOut) => "ffn_down",
+        Slot::TokenTypes | Slot::EmbeddingNorm | Slot::HeadDense | Slot::HeadNorm => {
+            panic!("llama.cpp has no {slot} of ours")
+        }
+    }
+}
+
+/// The whole file.
+pub fn gguf_of(checkpoint: &Checkpoint) -> GgufWriter {
+    let config = checkpoint.config();
+    let family = checkpoint.architecture().family.as_str();
+    let paired = ["llama", "mistral", "mixtral", "olmo"].contains(&family);
+    let fused_qkv = ["gpt2", "gpt_neox", "phi3"].contains(&family);
+    let gated = config.matrices.contains(&MatrixKind::FcUp);
+    let mut gguf = gguf_metadata(checkpoint);
+    // (name, cols, values): what comes twice under one name is stacked.
+    let mut tensors: Vec<(String, Option<usize>, Vec<f32>)> = Vec::new();
+    let mut add =
+        |name: String, cols: Option<usize>, values: Vec<f32>| match tensors.iter_mut().find(|other| other.0 == name) {
+            Some(other) => other.2.extend(values),
+            None => tensors.push((name, cols, values)),
+        };
+    for &slot in &config.slots {
+        for layer in 0..if slot.is_in_layer() { config.layers } else { 1 } {
+            let place = if slot.is_in_layer() { format!("blk.{layer}.") } else { String::new() };
+            let mut name = name_of(slot, gated);
+            match slot {
+                Slot::Matrix(MatrixKind::QProj | MatrixKind::KProj | MatrixKind::VProj) if fused_qkv => {
+                    name = "attn_qkv"
+                }
+                Slot::Matrix(MatrixKind::FcIn) if family == "phi3" => name = "ffn_up",
+                _ => {}
+            }
+            let order = |values: Vec<f32>, cols| match slot {
+                Slot::Matrix(MatrixKind::QProj) if paired => interleave(&values, config.heads, cols),
+                Slot::Matrix(MatrixKind::KProj) if paired => interleave(&values, config.kv_heads, cols),
+                _ => values,
+            };
+            let experts = match (slot, config.experts) {
+                (Slot::Matrix(kind), Some(experts)) if MatrixKind::MLP.contains(&kind) => experts.count,
+                _ => 0,
+            };
+            if experts > 0 {
+                let Slot::Matrix(kind) = slot else { unreachable!() };
+                let [rows, cols] = kind.shape(config);
+                let all: Vec<f32> = (0..experts)
+                    .flat_map(|expert| {
+                        checkpoint.matrix(layer, MatrixId { kind, expert: Some(expert) }).unwrap().into_data()
+                    })
+                    .collect();
+                gguf.floats(&format!("{place}{name}_exps.weight"), &[experts, rows, cols], &all);
+                continue;
+            }
+            let matrix = match slot {
+                Slot::Matrix(kind) => Some(checkpoint.matrix(layer, kind).unwrap()),
+                Slot::Router => Some(checkpoint.router(layer).unwrap()),
+                slot if slot.is_norm() => None,
+                slot => checkpoint.table(slot).unwrap(),
+            };
+            if let Some(matrix) = matrix {
+                let cols = matrix.cols();
+                add(format!("{place}{name}.weight"), Some(cols), order(matrix.into_data(), cols));
+            } else if let Some(norm) = checkpoint.norm(slot, layer).unwrap() {
+                add(format!("{place}{name}.weight"), None, norm);
+            }
+            if let Some(bias) = checkpoint.bias(slot, layer, None).unwrap() {
+                add(format!("{place}{name}.bias"), None, order(bias, 1));
+            }
+        }
+    }
+    if let Some(rotary) = config.rotary.as_ref().filter(|rotary| matches!(rotary.scaling, RopeScaling::Llama3 { .. })) {
+        let plain = RotaryConfig { scaling: RopeScaling::None, ..rotary.clone() }.inverse_frequencies();
+        let factors: Vec<f32> =
+            plain.iter().zip(rotary.inverse_frequencies()).map(|(plain, scaled)| plain / scaled).collect();
+        gguf.floats("rope_freqs.weight", &[factors.len()], &factors);
+    }
+    for (name, cols, values) in tensors {
+        let rows = values.len() / cols.unwrap_or(1);
+        gguf.floats(&name, &[Some(rows), cols].into_iter().flatten().collect::<Vec<_>>(), &values);
+    }
+    gguf
+}
