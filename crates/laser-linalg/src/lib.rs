@@ -14,12 +14,14 @@
 //! ```
 
 mod ladder;
+mod marchenko_pastur;
 mod matrix;
 mod prune;
 mod rank;
 mod row_blocks;
 mod svd;
 
+pub use marchenko_pastur::MarchenkoPastur;
 pub use matrix::{Matrix, ShapeError};
 pub use prune::magnitude_prune;
 pub use rank::{Rho, RhoError, rank_for};
