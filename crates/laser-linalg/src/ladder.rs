@@ -34,7 +34,7 @@ pub(crate) enum Rung {
 pub(crate) const LADDER: [Rung; 3] = [Rung::Single, Rung::Double, Rung::Gram];
 
 /// With the longer side this many times the shorter one, a QR decomposition first is cheaper (Golub and Van Loan, section 8.6.4).
-const TALL: f64 = 11.0 / 6.0;
+pub(crate) const TALL: f64 = 11.0 / 6.0;
 
 /// The decomposition by one rung; None where it does not converge.
 pub(crate) fn climb(rung: Rung, matrix: MatRef<'_, f32>) -> Option<Svd> {
@@ -57,11 +57,11 @@ pub(crate) fn climb(rung: Rung, matrix: MatRef<'_, f32>) -> Option<Svd> {
     }
 }
 
-fn to_f64(matrix: MatRef<'_, f32>) -> Mat<f64> {
+pub(crate) fn to_f64(matrix: MatRef<'_, f32>) -> Mat<f64> {
     Mat::from_fn(matrix.nrows(), matrix.ncols(), |i, j| matrix[(i, j)].into())
 }
 
-fn to_f32(matrix: Mat<f64>) -> Mat<f32> {
+pub(crate) fn to_f32(matrix: Mat<f64>) -> Mat<f32> {
     Mat::from_fn(matrix.nrows(), matrix.ncols(), |i, j| matrix[(i, j)] as f32)
 }
 
@@ -160,30 +160,55 @@ fn qr(matrix: MatRef<'_, f64>) -> (Mat<f64>, Mat<f64>) {
     if cols == 0 {
         return (q, Mat::zeros(0, 0));
     }
-    let par = Par::Seq;
-    let block = recommended_block_size::<f64>(rows, cols);
-    let mut reflections = matrix.to_owned();
-    let mut coefficients = Mat::zeros(block, cols);
-    let mut buffer = MemBuffer::new(
-        qr_in_place_scratch::<f64>(rows, cols, block, par, Default::default())
-            .or(apply_block_householder_sequence_on_the_left_in_place_scratch::<f64>(rows, block, cols)),
-    );
-    let stack = MemStack::new(&mut buffer);
-    qr_in_place(reflections.as_mut(), coefficients.as_mut(), par, stack, Default::default());
+    let factors = QrFactors::of(matrix.to_owned());
+    let scratch =
+        apply_block_householder_sequence_on_the_left_in_place_scratch::<f64>(rows, factors.coefficients.nrows(), cols);
     apply_block_householder_sequence_on_the_left_in_place_with_conj(
-        reflections.as_ref(),
-        coefficients.as_ref(),
+        factors.reflections.as_ref(),
+        factors.coefficients.as_ref(),
         Conj::No,
         q.as_mut(),
-        par,
-        stack,
+        Par::Seq,
+        MemStack::new(&mut MemBuffer::new(scratch)),
     );
-    let r = Mat::from_fn(cols, cols, |i, j| if i <= j { reflections[(i, j)] } else { 0.0 });
-    (q, r)
+    (q, factors.r())
+}
+
+/// A QR decomposition with Q left as Householder reflections.
+pub(crate) struct QrFactors {
+    /// rows x cols: R on and above the diagonal, the reflections below it.
+    pub(crate) reflections: Mat<f64>,
+    /// block size x cols.
+    pub(crate) coefficients: Mat<f64>,
+}
+
+impl QrFactors {
+    /// For rows >= cols >= 1.
+    pub(crate) fn of(matrix: Mat<f64>) -> Self {
+        let (rows, cols) = matrix.shape();
+        let block = recommended_block_size::<f64>(rows, cols);
+        let mut reflections = matrix;
+        let mut coefficients = Mat::zeros(block, cols);
+        let scratch = qr_in_place_scratch::<f64>(rows, cols, block, Par::Seq, Default::default());
+        qr_in_place(
+            reflections.as_mut(),
+            coefficients.as_mut(),
+            Par::Seq,
+            MemStack::new(&mut MemBuffer::new(scratch)),
+            Default::default(),
+        );
+        Self { reflections, coefficients }
+    }
+
+    /// R, cols x cols.
+    pub(crate) fn r(&self) -> Mat<f64> {
+        let cols = self.reflections.ncols();
+        Mat::from_fn(cols, cols, |i, j| if i <= j { self.reflections[(i, j)] } else { 0.0 })
+    }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// Entries in [-0.5, 0.5), the same each time.
@@ -215,7 +240,7 @@ mod tests {
         Mat::from_fn(rows, cols, |i, j| product[(i, j)] + 1e-3 * noise[(i, j)])
     }
 
-    fn inputs() -> Vec<(&'static str, Mat<f32>)> {
+    pub(crate) fn inputs() -> Vec<(&'static str, Mat<f32>)> {
         vec![
             ("empty", Mat::zeros(0, 0)),
             ("no columns", Mat::zeros(4, 0)),

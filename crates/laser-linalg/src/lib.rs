@@ -12,16 +12,23 @@
 //! assert_eq!((reduced.rows(), reduced.cols()), (2, 3));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! [`Spectrum`] is for looking at a matrix before it is reduced: the singular values alone, and what they say.
 
 mod ladder;
+mod marchenko_pastur;
 mod matrix;
 mod prune;
 mod rank;
 mod row_blocks;
+mod spectrum;
 mod svd;
+mod values;
 
+pub use marchenko_pastur::MarchenkoPastur;
 pub use matrix::{Matrix, ShapeError};
 pub use prune::magnitude_prune;
 pub use rank::{Rho, RhoError, rank_for};
 pub use row_blocks::truncate_row_blocks;
+pub use spectrum::{FactoredSize, NoiseEdge, Spectrum, SpectrumError};
 pub use svd::{Svd, SvdError};

@@ -10,8 +10,8 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par};
 use thiserror::Error;
 
-use crate::Matrix;
 use crate::ladder::{LADDER, climb};
+use crate::{Matrix, values};
 
 /// Into how many parts faer cuts a large product: a constant, as the way that a sum is grouped could depend on it.
 const PARTS: Par = Par::Rayon(NonZeroUsize::new(8).unwrap());
@@ -69,24 +69,14 @@ impl SvdError {
 impl Svd {
     /// The decomposition of `matrix`, exact up to f32 rounding.
     pub fn of(matrix: &Matrix) -> Result<Self, SvdError> {
-        let (rows, cols) = (matrix.rows(), matrix.cols());
-        if let Some(at) = matrix.data().iter().position(|x| !x.is_finite()) {
-            return Err(SvdError::NonFinite { row: at / cols, col: at % cols });
-        }
-        // Squares of the entries must neither overflow nor vanish; a power of two changes no digit.
-        let exponent = largest_exponent(matrix);
-        let scaled = Mat::from_fn(rows, cols, |i, j| times_power_of_two(matrix.view()[(i, j)], -exponent));
+        let (scaled, exponent) = scaled(matrix)?;
+        let (rows, cols) = scaled.shape();
         let mut svd = LADDER
             .iter()
             .filter_map(|&rung| climb(rung, scaled.as_ref()))
             .find(|svd| svd.reproduces(scaled.as_ref()))
             .ok_or(SvdError::NoConvergence { rows, cols })?;
-        for sigma in &mut svd.sigma {
-            *sigma = times_power_of_two(*sigma, exponent);
-        }
-        if svd.sigma.iter().any(|sigma| !sigma.is_finite()) {
-            return Err(SvdError::Overflow { rows, cols });
-        }
+        svd.sigma = scaled_back(svd.sigma, exponent).ok_or(SvdError::Overflow { rows, cols })?;
         Ok(svd)
     }
 
@@ -148,22 +138,17 @@ impl Svd {
     /// O(rows * cols) that finds an answer which a rung took for converged and is not.
     pub(crate) fn reproduces(&self, matrix: MatRef<'_, f32>) -> bool {
         let (rows, cols) = (matrix.nrows(), matrix.ncols());
-        // For signs x drawn at random the mean of ||E x||^2 is ||E||_F^2.
-        let sign = |j: usize| {
-            let hash = (j as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            if hash.count_ones().is_multiple_of(2) { 1.0 } else { -1.0 }
-        };
         let mut residual = vec![0.0_f64; rows];
         let mut squares = 0.0_f64;
         for j in 0..cols {
             for (i, r) in residual.iter_mut().enumerate() {
                 let x = f64::from(matrix[(i, j)]);
-                *r += sign(j) * x;
+                *r += probe_sign(j) * x;
                 squares += x * x;
             }
         }
         for (k, &sigma) in self.sigma.iter().enumerate() {
-            let projection: f64 = (0..cols).map(|j| sign(j) * f64::from(self.v[(j, k)])).sum();
+            let projection: f64 = (0..cols).map(|j| probe_sign(j) * f64::from(self.v[(j, k)])).sum();
             let weight = f64::from(sigma) * projection;
             for (i, r) in residual.iter_mut().enumerate() {
                 *r -= weight * f64::from(self.u[(i, k)]);
@@ -172,12 +157,53 @@ impl Svd {
         let norm = squares.sqrt();
         let error = residual.iter().map(|r| r * r).sum::<f64>().sqrt();
         let sigmas = self.sigma.iter().map(|&s| f64::from(s) * f64::from(s));
-        let tolerance = 16.0 * f64::from(f32::EPSILON) * (rows.max(cols) as f64).sqrt() * norm;
+        let tolerance = tolerance(rows, cols, norm);
         // NaN fails each comparison.
         self.sigma.windows(2).all(|pair| pair[0] >= pair[1])
             && error <= tolerance
             && (sigmas.sum::<f64>().sqrt() - norm).abs() <= tolerance
     }
+}
+
+/// The singular values of `matrix` without the vectors, falling: those of [`Svd::of`] up to f32 rounding.
+pub(crate) fn singular_values(matrix: &Matrix) -> Result<Vec<f32>, SvdError> {
+    let (scaled, exponent) = scaled(matrix)?;
+    let (rows, cols) = scaled.shape();
+    match values::singular_values(scaled.as_ref()) {
+        Some(sigma) => scaled_back(sigma, exponent).ok_or(SvdError::Overflow { rows, cols }),
+        None => Ok(Svd::of(matrix)?.sigma),
+    }
+}
+
+/// The matrix divided by the power of two next to its largest entry, and the exponent: squares of the entries must neither
+/// overflow nor vanish, and a power of two changes no digit.
+fn scaled(matrix: &Matrix) -> Result<(Mat<f32>, i32), SvdError> {
+    let (rows, cols) = (matrix.rows(), matrix.cols());
+    if let Some(at) = matrix.data().iter().position(|x| !x.is_finite()) {
+        return Err(SvdError::NonFinite { row: at / cols, col: at % cols });
+    }
+    let exponent = largest_exponent(matrix);
+    let view = matrix.view();
+    Ok((Mat::from_fn(rows, cols, |i, j| times_power_of_two(view[(i, j)], -exponent)), exponent))
+}
+
+/// None where a value is above the largest f32.
+fn scaled_back(mut sigma: Vec<f32>, exponent: i32) -> Option<Vec<f32>> {
+    for sigma in &mut sigma {
+        *sigma = times_power_of_two(*sigma, exponent);
+    }
+    sigma.iter().all(|sigma| sigma.is_finite()).then_some(sigma)
+}
+
+/// Entry `j` of the vector x on which an answer is checked. For signs drawn at random the mean of ||E x||^2 is ||E||_F^2.
+pub(crate) fn probe_sign(j: usize) -> f64 {
+    let hash = (j as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    if hash.count_ones().is_multiple_of(2) { 1.0 } else { -1.0 }
+}
+
+/// How far an answer in f32 may be from a matrix of this Frobenius norm.
+pub(crate) fn tolerance(rows: usize, cols: usize, norm: f64) -> f64 {
+    16.0 * f64::from(f32::EPSILON) * (rows.max(cols) as f64).sqrt() * norm
 }
 
 /// The e with 2^e <= max |entry| < 2^(e + 1); 0 for a zero or empty matrix.
