@@ -16,6 +16,8 @@ mod intervention;
 mod mapped;
 mod matrix_kind;
 mod precision;
+#[allow(dead_code)] // until checkpoint.rs takes it in
+mod pytorch;
 mod role;
 mod safetensors_files;
 mod staging;
