@@ -6,11 +6,12 @@ use laser_linalg::Matrix;
 use serde_json::Value;
 
 use crate::{
-    Architecture, CheckpointError, Config, FileHash, GgufVocabulary, MatrixKind, Precision, Result,
+    Architecture, CheckpointError, Config, FileHash, MatrixKind, Precision, Result, TokenizerSource,
     files::{read_json, read_json_if_there},
     gguf::Gguf,
     role::{Naming, Role, from_interleaved},
     safetensors_files::SafetensorsFiles,
+    tokenizer_source,
 };
 
 /// An open checkpoint: a Hugging Face folder or a GGUF file. Opening it checks that every tensor is there, in the right shape and
@@ -28,22 +29,6 @@ pub struct Checkpoint {
 pub(crate) enum Weights {
     HuggingFace(SafetensorsFiles),
     Gguf(Gguf),
-}
-
-/// Where a checkpoint's tokenizer is.
-#[derive(Clone, Debug, PartialEq)]
-pub enum TokenizerSource {
-    /// A tokenizer.json.
-    Json {
-        /// The file.
-        path: PathBuf,
-        /// The content of tokenizer_config.json, where there is one.
-        config: Option<Value>,
-    },
-    /// A GGUF file's own vocabulary.
-    Gguf(GgufVocabulary),
-    /// None is there.
-    Missing,
 }
 
 /// A tensor as it is stored.
@@ -175,19 +160,7 @@ impl Checkpoint {
 
     /// Where the tokenizer is. A folder's tokenizer.json goes before anything else.
     pub fn tokenizer_source(&self) -> Result<TokenizerSource> {
-        match &self.weights {
-            Weights::Gguf(gguf) => {
-                Ok(GgufVocabulary::read(gguf)?.map_or(TokenizerSource::Missing, TokenizerSource::Gguf))
-            }
-            Weights::HuggingFace(_) => {
-                let path = self.path.join("tokenizer.json");
-                if !path.is_file() {
-                    return Ok(TokenizerSource::Missing);
-                }
-                let config = read_json_if_there(&self.path.join("tokenizer_config.json"))?;
-                Ok(TokenizerSource::Json { path, config })
-            }
-        }
+        tokenizer_source::find(&self.path, &self.weights)
     }
 
     /// Hashes of the files that make the model: configuration, weights, tokenizer. Reads every byte of them.
@@ -195,8 +168,9 @@ impl Checkpoint {
         let mut paths = match &self.weights {
             Weights::Gguf(_) => vec![self.path.clone()],
             Weights::HuggingFace(files) => {
-                let small = ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"];
-                let small = small.map(|name| self.path.join(name)).into_iter().filter(|path| path.is_file());
+                let small =
+                    ["config.json", "generation_config.json"].into_iter().chain(tokenizer_source::TOKENIZER_FILES);
+                let small = small.map(|name| self.path.join(name)).filter(|path| path.is_file());
                 small.chain(files.paths().into_iter().map(Path::to_owned)).collect()
             }
         };

@@ -19,10 +19,11 @@ mod precision;
 mod role;
 mod safetensors_files;
 mod staging;
+mod tokenizer_source;
 mod write;
 
 pub use architecture::{Activation, Architecture, Norm, Rotary};
-pub use checkpoint::{Checkpoint, TokenizerSource};
+pub use checkpoint::Checkpoint;
 pub use config::Config;
 pub use error::{CheckpointError, Result};
 pub use files::FileHash;
@@ -31,4 +32,5 @@ pub use gguf_write::{GgufValue, GgufWriter};
 pub use intervention::{Edit, EditableMatrix, Intervention, InterventionSpec, Layers};
 pub use matrix_kind::MatrixKind;
 pub use precision::Precision;
+pub use tokenizer_source::{TokenizerSettings, TokenizerSource, VocabularyFile};
 pub use write::{EditRecord, WriteOptions, write_huggingface};

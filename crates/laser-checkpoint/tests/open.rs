@@ -6,7 +6,7 @@ mod common;
 use std::fs;
 
 use common::{FAMILIES, copy_of, error_of, fixture, gguf_metadata, gguf_of, save, set_config};
-use laser_checkpoint::{Architecture, Checkpoint, GgufValue, MatrixKind, Precision, TokenizerSource};
+use laser_checkpoint::{Architecture, Checkpoint, GgufValue, MatrixKind, Precision, TokenizerSource, VocabularyFile};
 use serde_json::json;
 
 #[test]
@@ -45,7 +45,10 @@ fn fixtures_open() {
             assert_eq!(checkpoint.bias(2, kind).unwrap().map(|bias| bias.len()), has_bias.then_some(matrix.rows()));
             assert_eq!(checkpoint.precision(2, kind).unwrap(), Precision::F32);
         }
-        assert!(matches!(checkpoint.tokenizer_source().unwrap(), TokenizerSource::Json { config: Some(_), .. }));
+        assert!(matches!(
+            checkpoint.tokenizer_source().unwrap(),
+            TokenizerSource::Folder { vocabulary: VocabularyFile::Json(_), .. }
+        ));
     }
 }
 
