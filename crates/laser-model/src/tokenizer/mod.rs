@@ -1,8 +1,29 @@
 //! Text to token ids and back, as the checkpoint's own files say.
+//!
+//! Every kind of vocabulary is brought into the form of tokenizer.json ([`definition::Definition`]) as transformers converts it, and
+//! run by the tokenizers crate.
+
+mod byte_level;
+mod charsmap;
+mod chat;
+mod definition;
+mod gguf;
+mod pre_tokenizer;
+mod protobuf;
+mod sentence_piece;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod word_piece;
 
 use crate::{Error, Result};
-use laser_checkpoint::{GgufVocabulary, TokenizerSource};
-use serde_json::{Value, json};
+use chat::ChatTemplate;
+use definition::Definition;
+use laser_checkpoint::{GgufVocabulary, TokenizerSettings, TokenizerSource, VocabularyFile};
+use settings::{Class, Settings};
+use std::borrow::Cow;
+use std::path::Path;
+use tokenizers::PostProcessorWrapper;
 
 /// The checkpoint's tokenizer.
 #[derive(Debug, Clone)]
@@ -10,49 +31,133 @@ pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     /// What a Hugging Face folder needs to have the same tokenizer, where the source is not one itself.
     files: Vec<(String, Vec<u8>)>,
+    mask: Option<u32>,
+    /// How many special tokens stand after a text.
+    trailing: usize,
+    template: Option<ChatTemplate>,
+    /// Whether a prompt is what a user says, rendered by the template.
+    in_chat: bool,
 }
 
 impl Tokenizer {
-    /// Reads `tokenizer.json`, or builds the same from a GGUF vocabulary.
+    /// Reads the tokenizer of a folder or of a GGUF vocabulary.
     pub fn open(source: &TokenizerSource) -> Result<Self> {
         match source {
-            TokenizerSource::Json { path, .. } => {
-                let bytes = std::fs::read(path).map_err(|error| malformed(format!("{}: {error}", path.display())))?;
-                Ok(Self { inner: parse(&bytes)?, files: Vec::new() })
-            }
-            TokenizerSource::Gguf(vocabulary) => {
-                let json = json_of(vocabulary)?.to_string().into_bytes();
-                let inner = parse(&json)?;
-                let settings = format!("{:#}\n", settings_of(vocabulary)).into_bytes();
-                let files = vec![("tokenizer.json".into(), json), ("tokenizer_config.json".into(), settings)];
-                Ok(Self { inner, files })
-            }
+            TokenizerSource::Folder { vocabulary, settings } => Self::open_folder(vocabulary, settings),
+            TokenizerSource::Gguf(vocabulary) => Self::open_gguf(vocabulary),
             TokenizerSource::Missing => Err(Error::Tokenizer {
-                why: "the checkpoint has no tokenizer.json".into(),
+                why: "the checkpoint has no tokenizer.json, tokenizer.model, vocab.json with merges.txt, or vocab.txt"
+                    .into(),
                 advice: "put the model's tokenizer.json beside config.json",
             }),
         }
     }
 
-    /// The ids of a prompt, with the special tokens that the tokenizer's configuration adds.
+    fn open_folder(vocabulary: &VocabularyFile, files: &TokenizerSettings) -> Result<Self> {
+        let settings = Settings::new(files, vocabulary);
+        let inner = match vocabulary {
+            VocabularyFile::Json(path) => {
+                let mut inner = parse(&read(path)?)?;
+                set_bos_and_eos(&mut inner, &settings)?;
+                inner
+            }
+            VocabularyFile::SentencePiece(path) => build(sentence_piece::open(path, &settings)?)?,
+            VocabularyFile::ByteLevel { vocab, merges } => build(byte_level::open(vocab, merges, &settings)?)?,
+            VocabularyFile::WordPiece(path) => build(word_piece::open(path, &settings)?)?,
+        };
+        let mask = settings.token("mask_token").and_then(|token| inner.token_to_id(token));
+        let template = ChatTemplate::of_settings(files, settings.named_tokens(|token| inner.token_to_id(token)));
+        Self::new(inner, Vec::new(), mask, template)
+    }
+
+    fn open_gguf(vocabulary: &GgufVocabulary) -> Result<Self> {
+        let json = gguf::open(vocabulary)?.into_json();
+        let settings = format!("{:#}\n", gguf::settings(vocabulary)).into_bytes();
+        let mask = vocabulary.mask.filter(|&id| (id as usize) < vocabulary.tokens.len());
+        let template = vocabulary.chat_template.clone();
+        let template = template.map(|source| ChatTemplate::new(source, gguf::named_tokens(vocabulary)));
+        let inner = parse(&json)?;
+        let files = vec![("tokenizer.json".into(), json), ("tokenizer_config.json".into(), settings)];
+        Self::new(inner, files, mask, template)
+    }
+
+    fn new(
+        inner: tokenizers::Tokenizer,
+        files: Vec<(String, Vec<u8>)>,
+        mask: Option<u32>,
+        template: Option<ChatTemplate>,
+    ) -> Result<Self> {
+        let is_mask = |content: &str| ["[MASK]", "<mask>"].contains(&content);
+        let added = inner.get_added_tokens_decoder();
+        let by_name = || added.iter().filter(|(_, token)| is_mask(&token.content)).map(|(&id, _)| id).min();
+        let mask = mask.or_else(by_name);
+        let mut tokenizer = Self { inner, files, mask, trailing: 0, template, in_chat: false };
+        tokenizer.trailing = tokenizer.count_trailing()?;
+        Ok(tokenizer)
+    }
+
+    /// The special tokens after some text, which must itself give a token to tell them from those before it.
+    fn count_trailing(&self) -> Result<usize> {
+        for text in ["a", "A", "1", "."] {
+            let encoding = self.encoding(text, true)?;
+            let mask = encoding.get_special_tokens_mask();
+            if mask.contains(&0) {
+                return Ok(mask.iter().rev().take_while(|&&special| special == 1).count());
+            }
+        }
+        Ok(0)
+    }
+
+    /// The ids of a prompt, with the special tokens that the tokenizer's configuration adds. In chat they are those of the template.
     pub fn encode_prompt(&self, text: &str) -> Result<Vec<u32>> {
-        self.encode(text, true)
+        self.encode(&self.rendered(text)?, !self.in_chat)
     }
 
     /// The ids of `text` where it follows `prompt`, without special tokens: what the two together have beyond the prompt
     /// alone, so that a tokenizer that starts every text with a blank does not put one in between. Where the two together
     /// split otherwise than the prompt does, `text` is encoded on its own.
+    ///
+    /// In chat `text` follows the template's generation prompt, and loses the blank it starts with where that ends in whitespace or a
+    /// special token.
     pub fn encode_continuation(&self, prompt: &str, text: &str) -> Result<Vec<u32>> {
-        let (before, whole) = (self.encode(prompt, false)?, self.encode(&format!("{prompt}{text}"), false)?);
+        let prompt = self.rendered(prompt)?;
+        let text = if self.in_chat && self.is_closed(&prompt) { text.trim_start() } else { text };
+        let (before, whole) = (self.encode(&prompt, false)?, self.encode(&format!("{prompt}{text}"), false)?);
         match whole.strip_prefix(&before[..]) {
             Some(rest) if !rest.is_empty() => Ok(rest.to_vec()),
             _ => self.encode(text, false),
         }
     }
 
-    /// The text of `ids`, special tokens left out.
+    /// The ids of a prompt, split where text after it would go: special tokens that end every text, such as `[SEP]`, are the second
+    /// part.
+    pub fn encode_masked(&self, prompt: &str) -> Result<(Vec<u32>, Vec<u32>)> {
+        let mut before = self.encode_prompt(prompt)?;
+        let trailing = if self.in_chat { 0 } else { self.trailing };
+        let after = before.split_off(before.len().saturating_sub(trailing));
+        Ok((before, after))
+    }
+
+    /// What stands for a token that a masked model is to predict.
+    pub fn mask_token(&self) -> Option<u32> {
+        self.mask
+    }
+
+    /// The text of ids, special tokens left out.
     pub fn decode(&self, ids: &[u32]) -> Result<String> {
         self.inner.decode(ids, true).map_err(|error| malformed(error.to_string()))
+    }
+
+    /// The checkpoint's chat template for one message of a user, up to where the model answers. Dates in it are 26 July 2024.
+    pub fn chat(&self, user: &str) -> Result<String> {
+        self.template.as_ref().ok_or_else(chat::missing)?.render(user)
+    }
+
+    /// The same tokenizer for a chat: each prompt is then what a user says, rendered by the checkpoint's chat template, which brings
+    /// its own special tokens. An error where there is no template.
+    pub fn in_chat(mut self) -> Result<Self> {
+        self.in_chat = self.template.is_some();
+        if self.in_chat { Ok(self) } else { Err(chat::missing()) }
     }
 
     /// Files (name and content) that give a Hugging Face folder this tokenizer; empty when the source has them itself.
@@ -60,16 +165,33 @@ impl Tokenizer {
         &self.files
     }
 
+    /// A prompt as the model sees it: in chat, by the template.
+    pub fn rendered<'a>(&self, prompt: &'a str) -> Result<Cow<'a, str>> {
+        Ok(if self.in_chat { Cow::Owned(self.chat(prompt)?) } else { Cow::Borrowed(prompt) })
+    }
+
+    fn is_closed(&self, rendered: &str) -> bool {
+        let added = self.inner.get_added_tokens_decoder();
+        let special = added.values().filter(|token| token.special).map(|token| token.content.as_str());
+        ChatTemplate::is_closed(rendered, special)
+    }
+
     fn encode(&self, text: &str, add_special_tokens: bool) -> Result<Vec<u32>> {
-        match self.inner.encode(text, add_special_tokens) {
-            Ok(encoding) => Ok(encoding.get_ids().to_vec()),
-            Err(error) => Err(malformed(format!("{text:?} cannot be encoded: {error}"))),
-        }
+        Ok(self.encoding(text, add_special_tokens)?.get_ids().to_vec())
+    }
+
+    fn encoding(&self, text: &str, add_special_tokens: bool) -> Result<tokenizers::Encoding> {
+        let encoding = self.inner.encode(text, add_special_tokens);
+        encoding.map_err(|error| malformed(format!("{text:?} cannot be encoded: {error}")))
     }
 }
 
 fn malformed(why: String) -> Error {
     Error::Tokenizer { why, advice: "get the model's tokenizer files again" }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|error| malformed(format!("{}: {error}", path.display())))
 }
 
 fn parse(json: &[u8]) -> Result<tokenizers::Tokenizer> {
@@ -81,198 +203,24 @@ fn parse(json: &[u8]) -> Result<tokenizers::Tokenizer> {
     Ok(inner)
 }
 
-/// The llama.cpp token types that stand for added tokens.
-const CONTROL: i32 = 3;
-const USER_DEFINED: i32 = 4;
-
-/// `tokenizer.json` of a byte-level BPE vocabulary in GGUF (`tokenizer.ggml.model` = `gpt2`).
-fn json_of(vocabulary: &GgufVocabulary) -> Result<Value> {
-    if vocabulary.model != "gpt2" {
-        return Err(Error::Tokenizer {
-            why: format!("the GGUF file's tokenizer model `{}` is not read yet", vocabulary.model),
-            advice: "use a checkpoint with a byte-level BPE vocabulary (`gpt2`), or its Hugging Face folder",
-        });
+fn build(definition: Definition) -> Result<tokenizers::Tokenizer> {
+    let added = definition.added.clone();
+    let inner = parse(&definition.into_json())?;
+    match added.iter().find(|token| inner.token_to_id(&token.content) != Some(token.id)) {
+        Some(token) => Err(malformed(format!("the added token {:?} cannot have the id {}", token.content, token.id))),
+        None => Ok(inner),
     }
-    let (normalizer, pre_tokenizer) = pre_tokenizer(vocabulary.pre.as_deref().unwrap_or("default"))?;
-    let mut merges = Vec::with_capacity(vocabulary.merges.len());
-    for merge in &vocabulary.merges {
-        let (left, right) =
-            merge.split_once(' ').ok_or_else(|| malformed(format!("the GGUF merge {merge:?} is not two tokens")))?;
-        merges.push(json!([left, right]));
-    }
-    let token = |id: u32| vocabulary.tokens.get(id as usize);
-    let added: Vec<Value> = vocabulary
-        .tokens
-        .iter()
-        .zip(&vocabulary.token_types)
-        .enumerate()
-        .filter(|(_, (_, kind))| [CONTROL, USER_DEFINED].contains(kind))
-        .map(|(id, (content, &kind))| {
-            json!({"id": id, "content": content, "single_word": false, "lstrip": false, "rstrip": false,
-                   "normalized": false, "special": kind == CONTROL})
-        })
-        .collect();
-    let bos = vocabulary.bos.filter(|_| adds_bos(vocabulary)).and_then(|id| Some((id, token(id)?)));
-    let eos = vocabulary.eos.filter(|_| vocabulary.add_eos == Some(true)).and_then(|id| Some((id, token(id)?)));
-    let post_processor = if bos.is_some() || eos.is_some() {
-        let special = |(_, token): (u32, &String)| json!({"SpecialToken": {"id": token, "type_id": 0}});
-        let template = |name: &str| -> Vec<Value> {
-            let text = json!({"Sequence": {"id": name, "type_id": 0}});
-            bos.map(special).into_iter().chain([text]).chain(eos.map(special)).collect()
-        };
-        let special_tokens: serde_json::Map<String, Value> = bos
-            .into_iter()
-            .chain(eos)
-            .map(|(id, token)| (token.clone(), json!({"id": token, "ids": [id], "tokens": [token]})))
-            .collect();
-        let pair = [template("A"), template("B")].concat();
-        json!({"type": "TemplateProcessing", "single": template("A"), "pair": pair,
-               "special_tokens": special_tokens})
-    } else {
-        Value::Null
-    };
-    let vocab: serde_json::Map<String, Value> =
-        vocabulary.tokens.iter().enumerate().map(|(id, token)| (token.clone(), json!(id))).collect();
-    Ok(json!({
-        "version": "1.0", "truncation": null, "padding": null, "added_tokens": added,
-        "normalizer": normalizer, "pre_tokenizer": pre_tokenizer, "post_processor": post_processor,
-        "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
-        "model": {"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
-                  "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": is_llama_3(vocabulary),
-                  "vocab": vocab, "merges": merges},
-    }))
 }
 
-/// Llama 3's tokenizer takes a word that is a token as it is, whatever its merges say.
-fn is_llama_3(vocabulary: &GgufVocabulary) -> bool {
-    matches!(vocabulary.pre.as_deref(), Some("llama-bpe" | "llama3" | "llama-v3"))
-}
-
-/// Whether a text starts with the BOS token. Where the file does not say, llama.cpp's rule: only Llama 3's vocabulary does.
-fn adds_bos(vocabulary: &GgufVocabulary) -> bool {
-    vocabulary.add_bos.unwrap_or(is_llama_3(vocabulary))
-}
-
-/// Normaliser and pre-tokenizer that `tokenizer.ggml.pre` stands for.
-fn pre_tokenizer(name: &str) -> Result<(Value, Value)> {
-    let byte_level = |use_regex: bool| json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": use_regex});
-    let split = |regex: &str| {
-        json!({"type": "Sequence", "pretokenizers": [
-            {"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated", "invert": false}, byte_level(false)]})
-    };
-    // The regular expressions of the models' own tokenizer files; they differ in how long a run of digits may be.
-    let words = |digits: &str| {
-        format!(
-            r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|{digits}| ?[^\s\p{{L}}\p{{N}}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-        )
-    };
-    Ok(match name {
-        "gpt-2" => (Value::Null, byte_level(true)),
-        "smollm" | "starcoder" | "refact" | "command-r" => (
-            Value::Null,
-            json!({"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": true}, byte_level(true)]}),
-        ),
-        "llama-bpe" | "llama3" | "llama-v3" => (Value::Null, split(&words(r"\p{N}{1,3}"))),
-        "qwen2" => (json!({"type": "NFC"}), split(&words(r"\p{N}"))),
-        other => {
-            return Err(Error::Tokenizer {
-                why: format!(
-                    "the GGUF file's pre-tokenizer `{other}` is not known (gpt-2, smollm, starcoder, refact, command-r, llama-bpe, qwen2 are)"
-                ),
-                advice: "use the model's Hugging Face folder, which has its tokenizer.json",
-            });
-        }
-    })
-}
-
-/// `tokenizer_config.json` for transformers.
-fn settings_of(vocabulary: &GgufVocabulary) -> Value {
-    let mut settings = json!({
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        "clean_up_tokenization_spaces": false,
-        "add_bos_token": adds_bos(vocabulary),
-        "add_eos_token": vocabulary.add_eos == Some(true),
-    });
-    let tokens = [
-        ("bos_token", vocabulary.bos),
-        ("eos_token", vocabulary.eos),
-        ("unk_token", vocabulary.unk),
-        ("pad_token", vocabulary.pad),
-    ];
-    for (key, id) in tokens {
-        if let Some(token) = id.and_then(|id| vocabulary.tokens.get(id as usize)) {
-            settings[key] = json!(token);
-        }
+/// A tokenizer.json's post-processor says what goes around a text. As in transformers, `add_bos_token` and `add_eos_token` of
+/// tokenizer_config.json go before it in the Llama and Gemma classes only.
+fn set_bos_and_eos(inner: &mut tokenizers::Tokenizer, settings: &Settings<'_>) -> Result<()> {
+    let asked = ["add_bos_token", "add_eos_token"].iter().any(|key| settings.flag(key).is_some());
+    if asked && matches!(settings.class, Class::Gemma | Class::Llama) {
+        let around = settings.post_processor(|token| inner.token_to_id(token));
+        let processor: Option<PostProcessorWrapper> =
+            serde_json::from_value(around).map_err(|error| malformed(error.to_string()))?;
+        inner.with_post_processor(processor);
     }
-    if let Some(template) = &vocabulary.chat_template {
-        settings["chat_template"] = json!(template);
-    }
-    settings
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn vocabulary(pre: &str) -> GgufVocabulary {
-        let tokens = ["<s>", "a", "b", "Ġ", "ab", "Ġab", "1", "2", "</s>"];
-        GgufVocabulary {
-            model: "gpt2".into(),
-            pre: Some(pre.into()),
-            tokens: tokens.iter().map(|t| (*t).to_owned()).collect(),
-            token_types: vec![3, 1, 1, 1, 1, 1, 1, 1, 3],
-            merges: vec!["a b".into(), "Ġ ab".into()],
-            bos: Some(0),
-            eos: Some(8),
-            add_bos: Some(false),
-            ..GgufVocabulary::default()
-        }
-    }
-
-    #[test]
-    fn a_gguf_vocabulary_encodes_and_decodes() {
-        for pre in ["gpt-2", "smollm", "llama-bpe", "qwen2"] {
-            let tokenizer = Tokenizer::open(&TokenizerSource::Gguf(vocabulary(pre))).unwrap();
-            assert_eq!(tokenizer.encode_prompt("ab ab").unwrap(), [4, 5], "{pre}");
-            assert_eq!(tokenizer.decode(&[4, 5, 8]).unwrap(), "ab ab", "{pre}");
-            assert_eq!(tokenizer.huggingface_files().len(), 2);
-        }
-    }
-
-    #[test]
-    fn special_tokens_only_where_the_file_adds_them() {
-        let mut with_bos = vocabulary("gpt-2");
-        with_bos.add_bos = Some(true);
-        let tokenizer = Tokenizer::open(&TokenizerSource::Gguf(with_bos)).unwrap();
-        assert_eq!(tokenizer.encode_prompt("ab").unwrap(), [0, 4]);
-        assert_eq!(tokenizer.encode_continuation("ab", " ab").unwrap(), [5]);
-    }
-
-    #[test]
-    fn no_second_blank_comes_before_an_answer() {
-        // Llama 2's kind: every text gets a blank in front.
-        let json = json!({
-            "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "post_processor": null,
-            "normalizer": {"type": "Sequence", "normalizers": [
-                {"type": "Prepend", "prepend": "▁"}, {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]},
-            "pre_tokenizer": null, "decoder": null,
-            "model": {"type": "BPE", "vocab": {"▁": 0, "a": 1, "▁a": 2, "b": 3, "▁b": 4}, "merges": [["▁", "a"], ["▁", "b"]]},
-        });
-        let inner = parse(json.to_string().as_bytes()).unwrap();
-        let tokenizer = Tokenizer { inner, files: Vec::new() };
-        assert_eq!(tokenizer.encode_prompt("b a").unwrap(), [4, 2]);
-        assert_eq!(tokenizer.encode_continuation("b", " a").unwrap(), [2]);
-    }
-
-    #[test]
-    fn what_is_not_read_is_named() {
-        let unknown = Tokenizer::open(&TokenizerSource::Gguf(vocabulary("mystery"))).unwrap_err().to_string();
-        assert!(unknown.contains("`mystery`") && !unknown.contains('\n'), "{unknown}");
-        let mut sentencepiece = vocabulary("gpt-2");
-        sentencepiece.model = "llama".into();
-        assert!(Tokenizer::open(&TokenizerSource::Gguf(sentencepiece)).is_err());
-        let mut torn = vocabulary("gpt-2");
-        torn.merges = vec!["ab".into()];
-        assert!(Tokenizer::open(&TokenizerSource::Gguf(torn)).is_err());
-    }
+    Ok(())
 }
