@@ -86,6 +86,9 @@ pub struct TaskOptions {
     /// Take the first 20 % of the examples as the validation split, not a random 20 %; groups may be cut
     #[arg(long)]
     pub split_first: bool,
+    /// Put each prompt to the model as a user's message in its own chat template; the answer follows where the template has it begin
+    #[arg(long)]
+    pub chat: bool,
 }
 
 #[derive(Debug, Args)]

@@ -18,9 +18,11 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    pub fn open(options: &ModelOptions, progress: &Bar) -> anyhow::Result<Self> {
+    /// `chat`: prompts go through the model's chat template.
+    pub fn open(options: &ModelOptions, chat: bool, progress: &Bar) -> anyhow::Result<Self> {
         let checkpoint = Checkpoint::open(&options.model)?;
         let tokenizer = Tokenizer::open(&checkpoint.tokenizer_source()?)?;
+        let tokenizer = if chat { tokenizer.in_chat()? } else { tokenizer };
         let device = options.device.open()?;
         progress.start("loading", checkpoint.config().layers, 0);
         let model = Model::load(&checkpoint, &device, |_| progress.advance(1))?;

@@ -53,7 +53,7 @@ pub fn find(
 ) -> anyhow::Result<Finished> {
     let task = subject::open_task(task_options)?;
     let split = subject::split(&task, task_options)?;
-    let loaded = Loaded::open(model, progress)?;
+    let loaded = Loaded::open(model, task_options.chat, progress)?;
     let layers = layers(space, loaded.model.config().layers)?;
     let mut matrices: Vec<_> = space.matrices.iter().flat_map(|group| group.0.iter().copied()).collect();
     matrices.sort();
@@ -80,6 +80,7 @@ pub fn find(
             limit: task_options.limit.map(|limit| limit as usize),
             seed: task_options.seed,
             split_first: task_options.split_first,
+            chat: task_options.chat,
             device: model.device.name().to_owned(),
         },
     };
