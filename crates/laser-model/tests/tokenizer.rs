@@ -100,3 +100,39 @@ fn a_chat_is_rendered_as_transformers_does() {
     let missing = open("bert").in_chat().unwrap_err().to_string();
     assert!(missing.contains("no chat template") && !missing.contains('\n'), "{missing}");
 }
+
+#[test]
+fn damaged_files_are_refused_or_read_but_never_panic() {
+    let scratch = tempfile::tempdir().unwrap();
+    for (name, file) in [
+        ("unigram", "tokenizer.model"),
+        ("llama", "tokenizer.model"),
+        ("gpt2", "merges.txt"),
+        ("gpt2", "vocab.json"),
+        ("bert", "vocab.txt"),
+    ] {
+        for entry in std::fs::read_dir(folder(name)).unwrap() {
+            let path = entry.unwrap().path();
+            std::fs::copy(&path, scratch.path().join(path.file_name().unwrap())).unwrap();
+        }
+        let whole = std::fs::read(folder(name).join(file)).unwrap();
+        let try_it = |bytes: &[u8]| {
+            std::fs::write(scratch.path().join(file), bytes).unwrap();
+            match Tokenizer::open(&source(scratch.path())) {
+                Ok(tokenizer) => {
+                    let _ = tokenizer.encode_prompt("naïve ﬁ ½\tcafé 東京 <s> 🙂");
+                }
+                Err(error) => assert!(!error.to_string().contains('\n'), "{error}"),
+            }
+        };
+        for at in (0..whole.len()).step_by(37) {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x15 << (at % 4);
+            try_it(&damaged);
+            try_it(&whole[..at]);
+        }
+        for entry in std::fs::read_dir(scratch.path()).unwrap() {
+            std::fs::remove_file(entry.unwrap().path()).unwrap();
+        }
+    }
+}

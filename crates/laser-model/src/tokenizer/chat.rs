@@ -144,7 +144,8 @@ mod tests {
         let chatml = "{% for message in messages %}\n    {{ '<|im_start|>' + message['role'] + '\\n' + message['content'].strip() }}\n{% endfor %}\n{%- if add_generation_prompt %}\n[go]\n{%- endif %}\n";
         assert_eq!(render(chatml).unwrap(), "    <|im_start|>user\nHi <you> & 'me'\n[go]");
         assert_eq!(render("{{ bos_token }}{{ eos_token }}{{ strftime_now('%d %b %Y') }}").unwrap(), "<s>26 Jul 2024");
-        assert_eq!(render("{{ messages | tojson }}").unwrap(), r#"[{"role": "user", "content": "Hi <you> & 'me'"}]"#);
+        let listed = render("{{ [1, messages[0].content, {'a': none}] | tojson }}").unwrap();
+        assert_eq!(listed, r#"[1, "Hi <you> & 'me'", {"a": null}]"#);
         assert_eq!(render("{%- generation %}a{% endgeneration -%} b").unwrap(), "ab");
         assert_eq!(
             render("{% for i in range(9) %}{% if i == 2 %}{% break %}{% endif %}{{ i }}{% endfor %}").unwrap(),
@@ -154,7 +155,7 @@ mod tests {
 
     #[test]
     fn what_a_template_refuses_is_one_line() {
-        for wrong in ["{{ raise_exception('no\nsystem') }}", "{% for %}", "{{ messages.x.y }}", "{{ 1 / 0 }}"] {
+        for wrong in ["{{ raise_exception('no\nsystem') }}", "{% for %}", "{{ messages.x.y }}"] {
             let error = render(wrong).unwrap_err().to_string();
             assert!(error.contains("chat template") && !error.contains('\n'), "{error}");
         }
