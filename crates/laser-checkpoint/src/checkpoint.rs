@@ -1,17 +1,21 @@
 //! A model's weights on disk, checked as a whole when opened and then read one tensor at a time.
 
-use std::path::{Path, PathBuf};
+use std::{
+    borrow::Cow,
+    path::{Path, PathBuf},
+};
 
 use laser_linalg::Matrix;
 use serde_json::Value;
 
 use crate::{
-    Architecture, CheckpointError, Config, FileHash, GgufVocabulary, MatrixId, Precision, Result,
+    Architecture, CheckpointError, Config, FileHash, MatrixId, Precision, Result, TokenizerSource,
     files::{read_json, read_json_if_there},
+    folder_files::FolderFiles,
     gguf::Gguf,
     placement::{Naming, Placement},
     role::{Role, Slot},
-    safetensors_files::SafetensorsFiles,
+    tokenizer_source,
 };
 
 /// An open checkpoint: a Hugging Face folder or a GGUF file. Opening it checks that every tensor is there, in the right shape and
@@ -27,24 +31,8 @@ pub struct Checkpoint {
 /// Where the weights are.
 #[derive(Debug)]
 pub(crate) enum Weights {
-    HuggingFace(SafetensorsFiles),
+    HuggingFace(FolderFiles),
     Gguf(Gguf),
-}
-
-/// Where a checkpoint's tokenizer is.
-#[derive(Clone, Debug, PartialEq)]
-pub enum TokenizerSource {
-    /// A tokenizer.json.
-    Json {
-        /// The file.
-        path: PathBuf,
-        /// The content of tokenizer_config.json, where there is one.
-        config: Option<Value>,
-    },
-    /// A GGUF file's own vocabulary.
-    Gguf(GgufVocabulary),
-    /// None is there.
-    Missing,
 }
 
 /// A tensor as it is stored.
@@ -53,7 +41,7 @@ struct Stored<'a> {
     /// Or the name of a type that is not read.
     precision: std::result::Result<Precision, String>,
     path: &'a Path,
-    bytes: &'a [u8],
+    bytes: Cow<'a, [u8]>,
 }
 
 impl Checkpoint {
@@ -99,7 +87,7 @@ impl Checkpoint {
         };
         let generation = read_json_if_there(&path.join("generation_config.json"))?;
         let config = Config::from_json(&architecture, &json, generation.as_ref(), &config_path)?;
-        let weights = Weights::HuggingFace(SafetensorsFiles::open(path)?);
+        let weights = Weights::HuggingFace(FolderFiles::open(path)?);
         Ok(Self { path: path.to_owned(), architecture, config, weights })
     }
 
@@ -201,19 +189,7 @@ impl Checkpoint {
 
     /// Where the tokenizer is. A folder's tokenizer.json goes before anything else.
     pub fn tokenizer_source(&self) -> Result<TokenizerSource> {
-        match &self.weights {
-            Weights::Gguf(gguf) => {
-                Ok(GgufVocabulary::read(gguf)?.map_or(TokenizerSource::Missing, TokenizerSource::Gguf))
-            }
-            Weights::HuggingFace(_) => {
-                let path = self.path.join("tokenizer.json");
-                if !path.is_file() {
-                    return Ok(TokenizerSource::Missing);
-                }
-                let config = read_json_if_there(&self.path.join("tokenizer_config.json"))?;
-                Ok(TokenizerSource::Json { path, config })
-            }
-        }
+        tokenizer_source::find(&self.path, &self.weights)
     }
 
     /// Hashes of the files that make the model: configuration, weights, tokenizer. Reads every byte of them.
@@ -221,8 +197,9 @@ impl Checkpoint {
         let mut paths = match &self.weights {
             Weights::Gguf(_) => vec![self.path.clone()],
             Weights::HuggingFace(files) => {
-                let small = ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json"];
-                let small = small.map(|name| self.path.join(name)).into_iter().filter(|path| path.is_file());
+                let small =
+                    ["config.json", "generation_config.json"].into_iter().chain(tokenizer_source::TOKENIZER_FILES);
+                let small = small.map(|name| self.path.join(name)).filter(|path| path.is_file());
                 small.chain(files.paths().into_iter().map(Path::to_owned)).collect()
             }
         };
@@ -245,7 +222,7 @@ impl Checkpoint {
             path: self.path.clone(),
         })?;
         if let Weights::HuggingFace(files) = &self.weights {
-            let found = self.names(&place.tensor).into_iter().find(|name| files.tensor(name).is_some());
+            let found = self.names(&place.tensor).into_iter().find(|name| files.has(name));
             place.tensor = found.unwrap_or(place.tensor);
         }
         Ok(place)
@@ -268,10 +245,10 @@ impl Checkpoint {
         let (found, path) = match &self.weights {
             Weights::HuggingFace(files) => {
                 let found = files.tensor(name).map(|tensor| Stored {
-                    shape: &tensor.shape,
-                    precision: Precision::from_safetensors(tensor.dtype).ok_or_else(|| format!("{:?}", tensor.dtype)),
-                    path: files.path(tensor),
-                    bytes: files.bytes(tensor),
+                    shape: tensor.shape,
+                    precision: tensor.precision(),
+                    path: tensor.path,
+                    bytes: tensor.bytes,
                 });
                 (found, files.listing())
             }
@@ -280,7 +257,7 @@ impl Checkpoint {
                     shape: &tensor.shape,
                     precision: Ok(tensor.precision),
                     path: gguf.path(),
-                    bytes: gguf.bytes(tensor),
+                    bytes: Cow::Borrowed(gguf.bytes(tensor)),
                 });
                 (found, gguf.path())
             }
@@ -307,7 +284,7 @@ impl Checkpoint {
         // The bytes of the rows that are needed; rows are never cut within a block of a quantised type.
         let row_bytes = stored.bytes.len().checked_div(place.stored_rows()).unwrap_or(0);
         let range = place.rows.start * row_bytes..place.rows.end * row_bytes;
-        let bytes = if place.transposed { stored.bytes } else { &stored.bytes[range] };
+        let bytes = if place.transposed { &stored.bytes } else { &stored.bytes[range] };
         let values = precision.decode(bytes);
         if let Some(index) = values.iter().position(|value| !value.is_finite()) {
             let first = if place.transposed { 0 } else { place.rows.start * place.cols() };

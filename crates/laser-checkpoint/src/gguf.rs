@@ -181,6 +181,14 @@ impl Gguf {
         })
     }
 
+    /// An array of float32 values; `None` where the key is absent.
+    pub(crate) fn floats(&self, key: &str) -> Result<Option<Vec<f32>>> {
+        self.array(key, "floats", |cursor, element, what| match element {
+            6 => Some(cursor.u32(what).map(f32::from_bits)),
+            _ => None,
+        })
+    }
+
     fn array<T>(
         &self,
         key: &str,

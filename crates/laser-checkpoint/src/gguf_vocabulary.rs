@@ -5,7 +5,7 @@ use crate::{Result, gguf::Gguf};
 /// A GGUF file's vocabulary, as its metadata under `tokenizer.ggml` says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GgufVocabulary {
-    /// `tokenizer.ggml.model`: `gpt2` (byte-level BPE), `llama` (sentencepiece) ...
+    /// `tokenizer.ggml.model`: `gpt2` (byte-level BPE), `llama` (sentencepiece's BPE), `bert` (WordPiece) ...
     pub model: String,
     /// `tokenizer.ggml.pre`: the name of the pre-tokenizer's rules.
     pub pre: Option<String>,
@@ -13,6 +13,8 @@ pub struct GgufVocabulary {
     pub tokens: Vec<String>,
     /// Their types: 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte. Empty or as many as `tokens`.
     pub token_types: Vec<i32>,
+    /// Their scores; of two merges, the one into the token with the higher score goes first. Empty or as many as `tokens`.
+    pub scores: Vec<f32>,
     /// BPE merges in order of rank, each two pieces with a blank between.
     pub merges: Vec<String>,
     /// Start of text.
@@ -23,6 +25,10 @@ pub struct GgufVocabulary {
     pub unk: Option<u32>,
     /// Padding.
     pub pad: Option<u32>,
+    /// What stands between two texts, and in BERT's kind after every one.
+    pub sep: Option<u32>,
+    /// What stands for a token to be predicted.
+    pub mask: Option<u32>,
     /// Whether `bos` goes before every text; `None` leaves it to the model's own default.
     pub add_bos: Option<bool>,
     /// Whether `eos` goes after every text.
@@ -45,11 +51,15 @@ impl GgufVocabulary {
             pre: gguf.text("tokenizer.ggml.pre").map(str::to_owned),
             tokens,
             token_types: gguf.integers("tokenizer.ggml.token_type")?.unwrap_or_default(),
+            scores: gguf.floats("tokenizer.ggml.scores")?.unwrap_or_default(),
             merges: gguf.strings("tokenizer.ggml.merges")?.unwrap_or_default(),
             bos: gguf.token_id("tokenizer.ggml.bos_token_id"),
             eos: gguf.token_id("tokenizer.ggml.eos_token_id"),
             unk: gguf.token_id("tokenizer.ggml.unknown_token_id"),
             pad: gguf.token_id("tokenizer.ggml.padding_token_id"),
+            // llama.cpp's own spelling.
+            sep: gguf.token_id("tokenizer.ggml.seperator_token_id"),
+            mask: gguf.token_id("tokenizer.ggml.mask_token_id"),
             add_bos: gguf.flag("tokenizer.ggml.add_bos_token"),
             add_eos: gguf.flag("tokenizer.ggml.add_eos_token"),
             add_space_prefix: gguf.flag("tokenizer.ggml.add_space_prefix"),

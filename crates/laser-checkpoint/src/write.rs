@@ -173,17 +173,19 @@ fn plan(checkpoint: &Checkpoint, edits: &[Intervention]) -> Result<Vec<Planned>>
     match &checkpoint.weights {
         Weights::HuggingFace(files) => {
             let mut by_name: HashMap<String, Vec<Part>> = tensors.into_iter().collect();
-            let plan_one = |(name, tensor): (&String, &crate::safetensors_files::Tensor)| {
+            let plan_one = |name: &str| {
                 let parts = by_name.remove(name).unwrap_or_default();
                 if parts.iter().any(|part| part.edit.is_some()) {
                     let precision = stored(&parts)?;
                     return Ok(made(name, parts, precision));
                 }
-                let (dtype, shape, bytes) = (tensor.dtype, tensor.shape.clone(), files.bytes(tensor).len());
+                let tensor = files.tensor(name).ok_or_else(|| missing(checkpoint, name))?;
+                let (dtype, shape) = (tensor.dtype, tensor.shape.to_vec());
+                let bytes = shape.iter().product::<usize>() * dtype.bitsize() / 8;
                 let content = Content::Copy(parts.iter().map(|part| part.role).collect());
-                Ok(Planned { name: name.clone(), dtype, shape, bytes, content })
+                Ok(Planned { name: name.to_owned(), dtype, shape, bytes, content })
             };
-            files.tensors().map(plan_one).collect()
+            files.names().into_iter().map(plan_one).collect()
         }
         Weights::Gguf(gguf) => {
             let quantised = gguf.tensors().iter().any(|tensor| tensor.precision.is_quantised());
@@ -271,12 +273,10 @@ fn content<'a>(checkpoint: &'a Checkpoint, tensor: &Planned, records: &mut Vec<E
                 checkpoint.read(*role)?;
             }
             let found = match weights {
-                Weights::HuggingFace(files) => files.tensor(&tensor.name).map(|found| files.bytes(found)),
+                Weights::HuggingFace(files) => files.tensor(&tensor.name).map(|found| found.bytes),
                 Weights::Gguf(_) => None,
             };
-            let missing =
-                || CheckpointError::MissingTensor { tensor: tensor.name.clone(), path: checkpoint.path().to_owned() };
-            return found.map(Cow::Borrowed).ok_or_else(missing);
+            return found.ok_or_else(|| missing(checkpoint, &tensor.name));
         }
     };
     let mut whole = vec![0.0; tensor.shape.iter().product()];
@@ -307,6 +307,10 @@ fn content<'a>(checkpoint: &'a Checkpoint, tensor: &Planned, records: &mut Vec<E
     };
     let overflow = |(index, value)| CheckpointError::Overflow { tensor: tensor.name.clone(), precision, index, value };
     precision.encode(&whole).map(Cow::Owned).map_err(overflow)
+}
+
+fn missing(checkpoint: &Checkpoint, tensor: &str) -> CheckpointError {
+    CheckpointError::MissingTensor { tensor: tensor.to_owned(), path: checkpoint.path().to_owned() }
 }
 
 /// ||edited - matrix||_F / ||matrix||_F; 0 where both are zero.

@@ -7,7 +7,9 @@ use std::fs;
 
 use common::gguf::{gguf_metadata, gguf_of};
 use common::{FAMILIES, copy_of, error_of, fixture, fixtures, for_gguf, save, set_config};
-use laser_checkpoint::{Architecture, Checkpoint, GgufValue, MatrixKind, Precision, Slot, TokenizerSource};
+use laser_checkpoint::{
+    Architecture, Checkpoint, GgufValue, MatrixKind, Precision, Slot, TokenizerSource, VocabularyFile,
+};
 use serde_json::json;
 
 #[test]
@@ -91,7 +93,10 @@ fn fixtures_open() {
             );
             assert_eq!(checkpoint.precision(2, kind).unwrap(), Precision::F32);
         }
-        assert!(matches!(checkpoint.tokenizer_source().unwrap(), TokenizerSource::Json { config: Some(_), .. }));
+        assert!(matches!(
+            checkpoint.tokenizer_source().unwrap(),
+            TokenizerSource::Folder { vocabulary: VocabularyFile::Json(_), .. }
+        ));
     }
 }
 
@@ -203,7 +208,7 @@ fn a_place_without_a_model_is_refused() {
     assert!(error_of(folder.path()).contains("no config.json"));
     assert!(error_of(&folder.path().join("nothing")).contains("cannot open"));
     fs::copy(fixture("llama").join("config.json"), folder.path().join("config.json")).unwrap();
-    assert!(error_of(folder.path()).contains("neither model.safetensors nor"));
+    assert!(error_of(folder.path()).contains("it has none of model.safetensors, "));
     assert!(error_of(&fixture("llama").join("model.safetensors")).contains("give the folder"));
     fs::write(folder.path().join("empty.gguf"), "").unwrap();
     assert!(error_of(&folder.path().join("empty.gguf")).contains("empty"));
@@ -229,7 +234,7 @@ fn gguf_files_give_the_same_model() {
         assert_eq!(vocabulary.add_space_prefix, None);
         families.push(family);
     }
-    assert_eq!(families.len(), 15, "{families:?}");
+    assert!(families.len() >= 15, "{families:?}");
 }
 
 #[test]

@@ -151,7 +151,8 @@ impl Spectrum {
         if total == 0.0 {
             return 1.0;
         }
-        self.squares().take(rank_for(rho, self.rows, self.cols)).sum::<f64>() / total
+        // From 0.0: an empty sum is -0.0.
+        self.squares().take(rank_for(rho, self.rows, self.cols)).fold(0.0, |sum, square| sum + square) / total
     }
 
     /// What storing the reduction to `rho` as factors would take.

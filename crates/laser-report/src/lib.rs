@@ -1,5 +1,5 @@
-//! What a person reads of a finished search.
+//! What a person reads.
 
 mod table;
 
-pub use table::{sweep_table, verdict_table};
+pub use table::{aligned, sweep_table, verdict_table};

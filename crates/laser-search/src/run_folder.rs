@@ -59,6 +59,9 @@ pub struct SearchDescription {
     pub seed: u64,
     /// Whether the first examples, not random ones, are the validation split.
     pub split_first: bool,
+    /// Whether prompts go through the model's chat template.
+    #[serde(default)]
+    pub chat: bool,
     /// Where the model runs; another kind of device rounds differently.
     pub device: String,
 }

@@ -7,6 +7,9 @@ use laser_linalg::Rho;
 use laser_model::DeviceKind;
 use std::path::PathBuf;
 
+/// The kept fractions of the paper's table 5.
+const DEFAULT_RHOS: &str = "0.9,0.8,0.6,0.2,0.1,0.05,0.01";
+
 /// Find, judge and apply rank reductions that improve a trained transformer.
 #[derive(Debug, Parser)]
 #[command(
@@ -26,6 +29,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show a model's matrices, and what their singular values look like
+    Inspect(InspectOptions),
     /// Score a model on a task, as it is or edited
     Eval(EvalOptions),
     /// Find the reduction that helps most on a task, and judge it on unseen examples
@@ -65,7 +70,7 @@ impl Global {
 
 #[derive(Debug, Args)]
 pub struct ModelOptions {
-    /// A Hugging Face folder (config.json, *.safetensors, tokenizer.json) or a .gguf file
+    /// A Hugging Face folder (config.json, weights, tokenizer), a .gguf file, or a hub id such as EleutherAI/gpt-j-6b@float16
     pub model: PathBuf,
     /// Where to compute: cpu, cuda or metal
     #[arg(long, default_value = "cpu", value_name = "DEVICE")]
@@ -89,6 +94,30 @@ pub struct TaskOptions {
     /// Take the first 20 % of the examples as the validation split, not a random 20 %; groups may be cut
     #[arg(long)]
     pub split_first: bool,
+    /// Put each prompt to the model as a user's message in its own chat template; the answer follows where the template has it begin
+    #[arg(long)]
+    pub chat: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct InspectOptions {
+    /// A Hugging Face folder (config.json, weights), a .gguf file, or a hub id such as EleutherAI/gpt-j-6b@float16
+    pub model: PathBuf,
+    /// A table of the model's family, where it is none of those that are built in
+    #[arg(long, value_name = "FILE")]
+    pub architecture: Option<PathBuf>,
+    /// Decompose the matrices: effective and stable rank, where noise ends, the energy that each rho keeps
+    #[arg(long)]
+    pub spectrum: bool,
+    /// Matrices to show: kinds, one expert's as in fc_in[3], or attn, mlp, all
+    #[arg(long, default_value = "all", value_delimiter = ',', value_name = "LIST")]
+    pub matrices: Vec<MatrixGroup>,
+    /// Layers to show, such as 20-29 or 0,5,-1 [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "LIST", allow_hyphen_values = true, value_parser = parse_layers)]
+    pub layers: Vec<Layers>,
+    /// Kept fractions of the rank
+    #[arg(long, default_value = DEFAULT_RHOS, value_delimiter = ',', value_name = "LIST", allow_hyphen_values = true, value_parser = parse_rho)]
+    pub rho: Vec<Rho>,
 }
 
 #[derive(Debug, Args)]
@@ -144,7 +173,7 @@ pub struct SpaceOptions {
     #[arg(long, value_delimiter = ',', value_name = "LIST", allow_hyphen_values = true, value_parser = parse_layers)]
     pub layers: Vec<Layers>,
     /// Kept fractions of the rank to try
-    #[arg(long, default_value = "0.9,0.8,0.6,0.2,0.1,0.05,0.01", value_delimiter = ',', value_name = "LIST", allow_hyphen_values = true, value_parser = parse_rho)]
+    #[arg(long, default_value = DEFAULT_RHOS, value_delimiter = ',', value_name = "LIST", allow_hyphen_values = true, value_parser = parse_rho)]
     pub rho: Vec<Rho>,
     /// Memory for kept activations
     #[arg(long, default_value_t = Self::DEFAULT_MEMORY, value_name = "SIZE")]
@@ -171,7 +200,7 @@ impl Strategy {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("edit").required(true).args(["reduce", "recipe"]))]
 pub struct ApplyOptions {
-    /// A Hugging Face folder (config.json, *.safetensors, tokenizer.json) or a .gguf file
+    /// A Hugging Face folder (config.json, weights, tokenizer), a .gguf file, or a hub id such as EleutherAI/gpt-j-6b@float16
     pub model: PathBuf,
     /// A table of the model's family, where it is none of those that are built in
     #[arg(long, value_name = "FILE")]

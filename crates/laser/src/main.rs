@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 mod output;
 mod progress;
+mod spectra;
 mod subject;
 
 use clap::Parser;
@@ -39,6 +40,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Eval(options) => commands::eval::run(options, &cli.global),
         Command::Search(options) => commands::search::run(options, &cli.global),
         Command::Apply(options) => commands::apply::run(options, &cli.global),
+        Command::Inspect(options) => commands::inspect::run(options, &cli.global),
         Command::Demo(options) => commands::demo::run(options, &cli.global),
         Command::Tasks => commands::tasks::run(&cli.global),
     }

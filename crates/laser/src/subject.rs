@@ -2,11 +2,12 @@
 
 use crate::cli::{ModelOptions, SplitChoice, TaskOptions};
 use crate::progress::Bar;
-use laser_checkpoint::{Architecture, Checkpoint, Config, InterventionSpec};
+use anyhow::Context;
+use laser_checkpoint::{Architecture, Checkpoint, Config, Download, Hub, InterventionSpec, Layers, is_hub_id};
 use laser_model::{Model, Tokenizer};
 use laser_search::{Candidate, Progress};
 use laser_tasks::{Split, Task};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The share of the examples that candidates are chosen on.
@@ -15,10 +16,32 @@ pub const VALIDATION_FRACTION: f64 = 0.2;
 /// Weights that would take more bytes than this in f32 stay on disk, and are read when their layer is computed.
 const WEIGHTS_IN_MEMORY: usize = 8_000_000_000;
 
-/// Opens a checkpoint, by a table of the user's own where one is given.
-pub fn open_checkpoint(path: &Path, table: Option<&Path>) -> anyhow::Result<Checkpoint> {
+/// Opens a checkpoint, by a table of the user's own where one is given. A hub id is fetched first, as far as the cache lacks it.
+pub fn open_checkpoint(path: &Path, table: Option<&Path>, progress: &Bar) -> anyhow::Result<Checkpoint> {
     let architecture = table.map(Architecture::open).transpose()?;
-    Ok(Checkpoint::open_as(path, architecture)?)
+    match path.to_str().filter(|text| !path.exists() && is_hub_id(text)) {
+        Some(id) => {
+            let folder = fetch(id, progress)?;
+            Ok(Checkpoint::open_as(&folder, architecture)?)
+        }
+        None => Ok(Checkpoint::open_as(path, architecture)?),
+    }
+}
+
+fn fetch(id: &str, progress: &Bar) -> anyhow::Result<PathBuf> {
+    let mut current = String::new();
+    let mut done = 0;
+    let folder = Hub::from_env().resolve(id, &mut |download: Download| {
+        if download.file != current {
+            current = download.file.to_owned();
+            done = 0;
+            progress.start(&current, download.total as usize, 0);
+        }
+        progress.advance(download.done.saturating_sub(done) as usize);
+        done = download.done;
+    });
+    progress.finish();
+    folder.with_context(|| format!("{id}: there is no such file or folder, and as a model of the hub"))
 }
 
 /// A model, loaded.
@@ -29,9 +52,11 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    pub fn open(options: &ModelOptions, progress: &Bar) -> anyhow::Result<Self> {
-        let checkpoint = Arc::new(open_checkpoint(&options.model, options.architecture.as_deref())?);
+    /// `chat`: prompts go through the model's chat template.
+    pub fn open(options: &ModelOptions, chat: bool, progress: &Bar) -> anyhow::Result<Self> {
+        let checkpoint = Arc::new(open_checkpoint(&options.model, options.architecture.as_deref(), progress)?);
         let tokenizer = Tokenizer::open(&checkpoint.tokenizer_source()?)?;
+        let tokenizer = if chat { tokenizer.in_chat()? } else { tokenizer };
         let device = options.device.open()?;
         progress.start("loading", checkpoint.config().layers, 0);
         let model = Model::load(&checkpoint, &device, WEIGHTS_IN_MEMORY, |_| progress.advance(1))?;
@@ -65,6 +90,20 @@ pub fn chosen(task: &Task, options: &TaskOptions, choice: SplitChoice) -> anyhow
         SplitChoice::Validation => split(task, options)?.validation,
         SplitChoice::Test => split(task, options)?.test,
     })
+}
+
+/// The layers that were asked for; all where none was.
+pub fn layers(asked: &[Layers], count: usize) -> anyhow::Result<Vec<usize>> {
+    if asked.is_empty() {
+        return Ok((0..count).collect());
+    }
+    let mut layers = Vec::new();
+    for range in asked {
+        layers.extend(range.resolve(count)?);
+    }
+    layers.sort_unstable();
+    layers.dedup();
+    Ok(layers)
 }
 
 /// The interventions that `--reduce` options stand for in a model.

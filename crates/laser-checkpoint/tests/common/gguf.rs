@@ -31,6 +31,16 @@ pub fn gguf_metadata(checkpoint: &Checkpoint) -> GgufWriter {
     if let Some(rotary) = &config.rotary {
         sizes.push(("rope.dimension_count", rotary.dim));
         gguf.metadata(&format!("{arch}.rope.freq_base"), GgufValue::F32(rotary.theta as f32));
+        let (kind, factor, original) = match rotary.scaling {
+            RopeScaling::None | RopeScaling::Llama3 { .. } => ("none", 1.0, 1.0),
+            RopeScaling::Linear { factor } => ("linear", factor, 1.0),
+            RopeScaling::Yarn { factor, original_context, .. } => ("yarn", factor, original_context),
+        };
+        if kind != "none" {
+            gguf.metadata(&format!("{arch}.rope.scaling.type"), GgufValue::Text(kind.to_owned()));
+            gguf.metadata(&format!("{arch}.rope.scaling.factor"), GgufValue::F32(factor as f32));
+            gguf.metadata(&format!("{arch}.rope.scaling.original_context_length"), GgufValue::U32(original as u32));
+        }
     }
     if let Some(window) = config.windows.iter().flatten().next() {
         sizes.push(("attention.sliding_window", *window));

@@ -37,11 +37,13 @@ pub fn copy_of(family: &str) -> TempDir {
     folder
 }
 
-/// A fixture, as far as a GGUF file can hold it: Gemma 3's windows follow the family's own pattern there.
+/// A fixture, as far as a GGUF file can hold it: Gemma 3's windows follow the family's own pattern there, Qwen2's are in
+/// all layers.
 pub fn for_gguf(family: &str) -> TempDir {
     let folder = copy_of(family);
-    if family == "gemma3_text" {
+    if ["gemma3_text", "qwen2_windowed"].contains(&family) {
         set_config(folder.path(), "layer_types", serde_json::Value::Null);
+        set_config(folder.path(), "max_window_layers", 0.into());
     }
     folder
 }

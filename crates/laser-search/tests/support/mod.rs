@@ -29,6 +29,7 @@ pub fn folder(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures").join(name)
 }
 
+#[allow(dead_code)]
 pub fn open(name: &str) -> Fixture {
     open_at(&folder(name), usize::MAX)
 }

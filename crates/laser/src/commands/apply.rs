@@ -1,6 +1,7 @@
 //! `laser apply`: the edited model, as a Hugging Face folder.
 
 use crate::cli::{ApplyOptions, Global};
+use crate::progress::Bar;
 use crate::{output, subject};
 use anyhow::Context;
 use laser_checkpoint::{Checkpoint, WriteOptions, write_huggingface};
@@ -11,7 +12,8 @@ use std::fs;
 use std::path::Path;
 
 pub fn run(options: &ApplyOptions, global: &Global) -> anyhow::Result<()> {
-    let checkpoint = subject::open_checkpoint(&options.model, options.architecture.as_deref())?;
+    let checkpoint =
+        subject::open_checkpoint(&options.model, options.architecture.as_deref(), &Bar::new(global.quiet))?;
     let candidate = match &options.recipe {
         Some(path) => read_recipe(path, &checkpoint)?,
         None => subject::candidate(&options.reduce, checkpoint.config())?,

@@ -44,7 +44,7 @@ pub fn run(options: &DemoOptions, global: &Global) -> anyhow::Result<()> {
     ));
 
     let model_options = ModelOptions { model: model.clone(), device: DeviceKind::Cpu, architecture: None };
-    let task = TaskOptions { task: task.display().to_string(), limit: None, seed: 0, split_first: false };
+    let task = TaskOptions { task: task.display().to_string(), limit: None, seed: 0, split_first: false, chat: false };
     let space = SpaceOptions {
         strategy: Strategy::Exhaustive,
         matrices: vec!["all".parse()?],

@@ -31,7 +31,7 @@ pub fn run(options: &EvalOptions, global: &Global) -> anyhow::Result<()> {
     let task = subject::open_task(&options.task)?;
     let indices = subject::chosen(&task, &options.task, options.split)?;
     let examples: Vec<&Example> = indices.iter().map(|&index| &task.examples[index]).collect();
-    let loaded = subject::Loaded::open(&options.model, &progress)?;
+    let loaded = subject::Loaded::open(&options.model, options.task.chat, &progress)?;
     let layers = loaded.model.config().layers;
     let candidate = subject::candidate(&options.reduce, loaded.model.config())?;
 
@@ -87,7 +87,7 @@ fn write_examples(
     for (example, response) in examples.iter().zip(responses) {
         let mut line = json!({
             "id": example.id,
-            "prompt": example.prompt,
+            "prompt": loaded.tokenizer.rendered(&example.prompt)?,
             "answer": example.answer(),
             "answer_tokens": response.outcome.answer_tokens,
             "answer_logprob": response.outcome.answer_logprob,

@@ -3,5 +3,6 @@
 pub mod apply;
 pub mod demo;
 pub mod eval;
+pub mod inspect;
 pub mod search;
 pub mod tasks;

@@ -53,8 +53,8 @@ pub fn find(
 ) -> anyhow::Result<Finished> {
     let task = subject::open_task(task_options)?;
     let split = subject::split(&task, task_options)?;
-    let loaded = Loaded::open(model, progress)?;
-    let layers = layers(space, loaded.model.config().layers)?;
+    let loaded = Loaded::open(model, task_options.chat, progress)?;
+    let layers = subject::layers(&space.layers, loaded.model.config().layers)?;
     let matrices = MatrixGroup::resolve(&space.matrices, loaded.model.config())?;
     let candidates = match space.strategy {
         Strategy::Exhaustive => exhaustive(&layers, &matrices, &space.rho)?,
@@ -78,6 +78,7 @@ pub fn find(
             limit: task_options.limit.map(|limit| limit as usize),
             seed: task_options.seed,
             split_first: task_options.split_first,
+            chat: task_options.chat,
             device: model.device.name().to_owned(),
         },
     };
@@ -97,19 +98,6 @@ pub fn find(
 
 fn describe(task: &Task, options: &TaskOptions) -> TaskDescription {
     TaskDescription { spec: options.task.clone(), digest: task.digest.clone(), examples: task.examples.len() }
-}
-
-fn layers(space: &SpaceOptions, count: usize) -> anyhow::Result<Vec<usize>> {
-    if space.layers.is_empty() {
-        return Ok((0..count).collect());
-    }
-    let mut layers = Vec::new();
-    for range in &space.layers {
-        layers.extend(range.resolve(count)?);
-    }
-    layers.sort_unstable();
-    layers.dedup();
-    Ok(layers)
 }
 
 fn text(run: &RunFolder, candidates: &[Candidate], verdict: &Verdict) -> anyhow::Result<String> {

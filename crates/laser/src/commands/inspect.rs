@@ -1,0 +1,242 @@
+//! `laser inspect`: what a checkpoint is, and what the singular values of its matrices look like.
+
+use crate::cli::{Global, InspectOptions, MatrixGroup};
+use crate::progress::Bar;
+use crate::spectra::SpectraCache;
+use crate::{output, subject};
+use laser_checkpoint::{Checkpoint, MatrixId, MatrixKind, Precision};
+use laser_linalg::{Rho, Spectrum, rank_for};
+use laser_report::aligned;
+use laser_search::Progress;
+use rayon::prelude::*;
+use serde_json::{Value, json};
+use std::fmt::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// A matrix that can be reduced.
+struct Found {
+    layer: usize,
+    matrix: MatrixId,
+    shape: [usize; 2],
+    precision: Precision,
+    spectrum: Option<Spectrum>,
+}
+
+pub fn run(options: &InspectOptions, global: &Global) -> anyhow::Result<()> {
+    let progress = Bar::new(global.quiet);
+    let checkpoint = subject::open_checkpoint(&options.model, options.architecture.as_deref(), &progress)?;
+    let config = checkpoint.config();
+    let layers = subject::layers(&options.layers, config.layers)?;
+    let kinds = MatrixGroup::resolve(&options.matrices, config)?;
+    let mut found = Vec::new();
+    for &layer in &layers {
+        for &matrix in kinds.iter().flat_map(|matrix| each(*matrix, &checkpoint)).collect::<Vec<_>>().iter() {
+            let shape = matrix.kind.shape(config);
+            let precision = checkpoint.precision(layer, matrix)?;
+            found.push(Found { layer, matrix, shape, precision, spectrum: None });
+        }
+    }
+    if options.spectrum {
+        compute(&checkpoint, &mut found, &progress)?;
+    }
+    if global.json {
+        return output::print_json(&document(&checkpoint, &found, &options.rho));
+    }
+    output::print(&text(&checkpoint, &found, &options.rho))
+}
+
+/// In a mixture, each expert's matrix where all are meant.
+fn each(matrix: MatrixId, checkpoint: &Checkpoint) -> Vec<MatrixId> {
+    match checkpoint.config().experts.filter(|_| matrix.expert.is_none() && MatrixKind::MLP.contains(&matrix.kind)) {
+        Some(experts) => (0..experts.count).map(|expert| MatrixId { expert: Some(expert), ..matrix }).collect(),
+        None => vec![matrix],
+    }
+}
+
+/// Several matrices at once; the bar is moved by the thread that waits for them.
+fn compute(checkpoint: &Checkpoint, found: &mut [Found], progress: &Bar) -> anyhow::Result<()> {
+    let cache = SpectraCache::open();
+    let done = AtomicUsize::new(0);
+    progress.start("spectra", found.len(), 0);
+    let all = found.len();
+    let result = std::thread::scope(|scope| {
+        let worker = scope.spawn(|| {
+            found.par_iter_mut().try_for_each(|found| {
+                found.spectrum = Some(cache.spectrum(checkpoint, found.layer, found.matrix)?);
+                done.fetch_add(1, Ordering::Relaxed);
+                anyhow::Ok(())
+            })
+        });
+        let mut shown = 0;
+        while !worker.is_finished() && shown < all {
+            std::thread::sleep(Duration::from_millis(100));
+            let now = done.load(Ordering::Relaxed);
+            progress.advance(now - shown);
+            shown = now;
+        }
+        worker.join()
+    });
+    progress.finish();
+    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn document(checkpoint: &Checkpoint, found: &[Found], rhos: &[Rho]) -> Value {
+    let config = checkpoint.config();
+    let matrices: Vec<Value> = found
+        .iter()
+        .map(|found| {
+            let [rows, cols] = found.shape;
+            let mut one = json!({
+                "layer": found.layer, "matrix": found.matrix, "shape": found.shape,
+                "precision": found.precision.name(), "parameters": rows * cols,
+            });
+            if let Some(spectrum) = &found.spectrum {
+                one["spectrum"] = of_spectrum(spectrum, rhos);
+            }
+            one
+        })
+        .collect();
+    json!({
+        "model": checkpoint.path(),
+        "family": checkpoint.architecture().family,
+        "layers": config.layers,
+        "hidden_size": config.hidden_size,
+        "heads": config.heads,
+        "kv_heads": config.kv_heads,
+        "vocabulary": config.vocab_size,
+        "context_length": config.context_length,
+        "experts": config.experts.map(|experts| experts.count),
+        "masked": config.masked,
+        "reducible_parameters": found.iter().map(|found| found.shape[0] * found.shape[1]).sum::<usize>(),
+        "matrices": matrices,
+    })
+}
+
+fn of_spectrum(spectrum: &Spectrum, rhos: &[Rho]) -> Value {
+    let noise = spectrum.noise_edge();
+    let at: Vec<Value> = rhos
+        .iter()
+        .map(|&rho| {
+            let size = spectrum.factored_size(rho);
+            json!({"rho": rho.get(), "rank": size.rank, "energy": spectrum.energy_kept(rho), "saved": size.saved()})
+        })
+        .collect();
+    json!({
+        "largest": spectrum.singular_values().first(),
+        "effective_rank": spectrum.effective_rank(),
+        "stable_rank": spectrum.stable_rank(),
+        "noise_sigma": noise.sigma,
+        "noise_edge": noise.edge,
+        "noise_threshold": noise.threshold,
+        "above_noise": noise.rank,
+        "at": at,
+    })
+}
+
+fn text(checkpoint: &Checkpoint, found: &[Found], rhos: &[Rho]) -> String {
+    let config = checkpoint.config();
+    let mut text = String::new();
+    let experts = config.experts.map(|experts| format!(", {} experts", experts.count)).unwrap_or_default();
+    let masked = if config.masked { ", masked" } else { "" };
+    let _ = writeln!(
+        text,
+        "{}: {} layers{experts}{masked}, width {}, {} heads ({} key/value), vocabulary {}, context {}\n",
+        checkpoint.architecture().family,
+        config.layers,
+        config.hidden_size,
+        config.heads,
+        config.kv_heads,
+        config.vocab_size,
+        config.context_length
+    );
+    let with_spectra = found.iter().any(|found| found.spectrum.is_some());
+    text.push_str(&if with_spectra { spectra(found, rhos) } else { shapes(found) });
+    let parameters: usize = found.iter().map(|found| found.shape[0] * found.shape[1]).sum();
+    let _ = writeln!(text, "\n{} matrices, {parameters} parameters", found.len());
+    if with_spectra {
+        text.push_str("\nParameters that rank-r factors would save, by shape and rho:\n\n");
+        text.push_str(&savings(found, rhos));
+    }
+    text
+}
+
+/// One line for the layers that have the same matrix in the same shape and precision.
+fn shapes(found: &[Found]) -> String {
+    type Key = (MatrixId, [usize; 2], Precision);
+    let mut groups: Vec<(Key, Vec<usize>)> = Vec::new();
+    for one in found {
+        let key = (one.matrix, one.shape, one.precision);
+        match groups.iter_mut().find(|(other, _)| *other == key) {
+            Some((_, layers)) => layers.push(one.layer),
+            None => groups.push((key, vec![one.layer])),
+        }
+    }
+    let mut lines = vec![["matrix", "layers", "shape", "precision", "parameters each"].map(str::to_owned).to_vec()];
+    for ((matrix, [rows, cols], precision), layers) in groups {
+        let shape = format!("{rows} x {cols}");
+        lines.push(vec![matrix.to_string(), ranges(&layers), shape, precision.to_string(), (rows * cols).to_string()]);
+    }
+    aligned(&lines)
+}
+
+/// `0-3,7` for 0, 1, 2, 3 and 7.
+fn ranges(layers: &[usize]) -> String {
+    let runs = layers.chunk_by(|a, b| a + 1 == *b);
+    let texts: Vec<String> = runs
+        .map(|run| match run {
+            [first, .., last] => format!("{first}-{last}"),
+            one => one.iter().map(usize::to_string).collect(),
+        })
+        .collect();
+    texts.join(",")
+}
+
+fn spectra(found: &[Found], rhos: &[Rho]) -> String {
+    let header = ["matrix", "shape", "precision", "effective rank", "stable rank", "noise edge", "above it"];
+    let energy = rhos.iter().map(|rho| format!("energy {}", rho.get()));
+    let mut lines: Vec<Vec<String>> = vec![header.iter().map(|&name| name.to_owned()).chain(energy).collect()];
+    for one in found {
+        let Some(spectrum) = &one.spectrum else { continue };
+        let noise = spectrum.noise_edge();
+        let mut line = vec![
+            format!("{}.{}", one.layer, one.matrix),
+            format!("{} x {}", one.shape[0], one.shape[1]),
+            one.precision.to_string(),
+            format!("{:.1}", spectrum.effective_rank()),
+            format!("{:.1}", spectrum.stable_rank()),
+            format!("{:.4}", noise.edge),
+            noise.rank.to_string(),
+        ];
+        line.extend(rhos.iter().map(|&rho| format!("{:.1} %", 100.0 * spectrum.energy_kept(rho))));
+        lines.push(line);
+    }
+    aligned(&lines)
+}
+
+fn savings(found: &[Found], rhos: &[Rho]) -> String {
+    let mut shapes: Vec<[usize; 2]> = found.iter().map(|found| found.shape).collect();
+    shapes.sort_unstable();
+    shapes.dedup();
+    let header = rhos.iter().map(|rho| rho.get().to_string());
+    let mut lines: Vec<Vec<String>> = vec![["shape".to_owned()].into_iter().chain(header).collect()];
+    for [rows, cols] in shapes {
+        let saved = |rho: &Rho| {
+            let factored = rank_for(*rho, rows, cols) * (rows + cols);
+            format!("{:.0} %", 100.0 * (1.0 - factored as f64 / (rows * cols).max(1) as f64))
+        };
+        lines.push([format!("{rows} x {cols}")].into_iter().chain(rhos.iter().map(saved)).collect());
+    }
+    aligned(&lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ranges;
+
+    #[test]
+    fn layers_in_ranges() {
+        assert_eq!(ranges(&[0, 1, 2, 3, 7, 9, 10]), "0-3,7,9-10");
+        assert_eq!(ranges(&[5]), "5");
+    }
+}
