@@ -7,8 +7,10 @@ use crate::layers::{Linear, Mlp, NormLayer, normed};
 use crate::mixture::Mixture;
 use crate::{Error, Result};
 use candle_core::{Device, Tensor};
-use laser_checkpoint::{Checkpoint, MatrixId, MatrixKind, Residual, Slot};
+use laser_checkpoint::{Checkpoint, Config, MatrixId, MatrixKind, Residual, Slot};
 use laser_linalg::Matrix;
+use rayon::prelude::*;
+use std::collections::HashMap;
 
 /// The weights of one layer. Cloning shares them.
 #[derive(Debug, Clone)]
@@ -46,17 +48,20 @@ impl Block {
         device: &Device,
     ) -> Result<Self> {
         let config = checkpoint.config();
-        let read = |matrix: MatrixId| -> Result<Linear> {
+        let read = |matrix: &MatrixId| -> Result<(MatrixId, Linear)> {
             let bias = checkpoint.bias(Slot::Matrix(matrix.kind), layer, matrix.expert)?;
-            Linear::new(checkpoint.matrix(layer, matrix)?, bias, orientation, device)
+            Ok((*matrix, Linear::new(checkpoint.matrix(layer, *matrix)?, bias, orientation, device)?))
         };
+        let mut read: HashMap<MatrixId, Linear> = matrices(config).par_iter().map(read).collect::<Result<_>>()?;
+        let mut take =
+            |matrix: MatrixId| read.remove(&matrix).ok_or_else(|| Error::Model { why: format!("it has no {matrix}") });
         let norm = |slot| NormLayer::load(checkpoint, slot, layer, device);
         let mlp = match config.experts {
-            None => FeedForward::Dense(Mlp::load(config, read, None)?),
+            None => FeedForward::Dense(Mlp::of(config, &mut take, None)?),
             Some(experts) => FeedForward::Mixture(Mixture {
                 router: Linear::new(checkpoint.router(layer)?, None, orientation, device)?,
                 experts: (0..experts.count)
-                    .map(|expert| Mlp::load(config, read, Some(expert)))
+                    .map(|expert| Mlp::of(config, &mut take, Some(expert)))
                     .collect::<Result<_>>()?,
                 config: experts,
             }),
@@ -75,10 +80,10 @@ impl Block {
             attention_output_norm: norm(Slot::AttentionOutputNorm)?,
             mlp_norm: norm(Slot::MlpNorm)?,
             mlp_output_norm: norm(Slot::MlpOutputNorm)?,
-            q_proj: read(MatrixKind::QProj.into())?,
-            k_proj: read(MatrixKind::KProj.into())?,
-            v_proj: read(MatrixKind::VProj.into())?,
-            out_proj: read(MatrixKind::OutProj.into())?,
+            q_proj: take(MatrixKind::QProj.into())?,
+            k_proj: take(MatrixKind::KProj.into())?,
+            v_proj: take(MatrixKind::VProj.into())?,
+            out_proj: take(MatrixKind::OutProj.into())?,
             mlp,
         })
     }
@@ -154,4 +159,13 @@ impl Block {
             (kind, FeedForward::Mixture(mixture)) => mixture.experts.get_mut(id.expert?)?.matrix(kind),
         }
     }
+}
+
+/// Every matrix of a layer, expert by expert in a mixture.
+fn matrices(config: &Config) -> Vec<MatrixId> {
+    let each = |&kind: &MatrixKind| match config.experts.filter(|_| MatrixKind::MLP.contains(&kind)) {
+        Some(experts) => (0..experts.count).map(|expert| MatrixId { kind, expert: Some(expert) }).collect(),
+        None => vec![kind.into()],
+    };
+    config.matrices.iter().flat_map(each).collect()
 }

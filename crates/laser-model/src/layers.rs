@@ -106,12 +106,13 @@ pub(crate) struct Mlp {
 }
 
 impl Mlp {
-    pub(crate) fn load(
+    /// Of the matrices that `take` gives.
+    pub(crate) fn of(
         config: &Config,
-        mut read: impl FnMut(MatrixId) -> Result<Linear>,
+        take: &mut impl FnMut(MatrixId) -> Result<Linear>,
         expert: Option<usize>,
     ) -> Result<Self> {
-        let mut read = |kind| read(MatrixId { kind, expert });
+        let mut read = |kind| take(MatrixId { kind, expert });
         let gated = config.matrices.contains(&MatrixKind::FcUp);
         Ok(Self {
             activation: config.activation,
