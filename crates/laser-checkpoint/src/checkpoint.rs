@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -176,6 +177,37 @@ impl Checkpoint {
         let matrix = matrix.into();
         matrix.check(&self.config)?;
         self.read_matrix(Role::of_matrix(layer, matrix))
+    }
+
+    /// Some rows of a weight matrix, row-major: what [`matrix`](Self::matrix) has there.
+    pub fn matrix_rows(&self, layer: usize, matrix: MatrixId, rows: Range<usize>) -> Result<Vec<f32>> {
+        matrix.check(&self.config)?;
+        let role = Role::of_matrix(layer, matrix);
+        self.check_layer(role)?;
+        let place = self.place(role)?;
+        let [all, cols] = matrix.kind.shape(&self.config);
+        let rows = rows.start.min(all)..rows.end.min(all);
+        if place.transposed {
+            return Ok(self.read(role)?[rows.start * cols..rows.end * cols].to_vec());
+        }
+        let precision = self.stored_precision(role)?;
+        let stored = self.stored(&place.tensor)?;
+        let row_bytes = stored.bytes.len().checked_div(place.stored_rows()).unwrap_or(0);
+        let decode = |first: usize, count: usize| {
+            precision.decode(&stored.bytes[first * row_bytes..(first + count) * row_bytes])
+        };
+        let values = match &place.order {
+            None => decode(place.rows.start + rows.start, rows.len()),
+            Some(order) => order[rows.clone()].iter().flat_map(|row| decode(place.rows.start + row, 1)).collect(),
+        };
+        match values.iter().position(|value| !value.is_finite()) {
+            None => Ok(values),
+            Some(index) => Err(CheckpointError::NotFinite {
+                tensor: place.tensor,
+                path: stored.path.to_owned(),
+                index: rows.start * cols + index,
+            }),
+        }
     }
 
     /// How a matrix is stored.

@@ -2,8 +2,8 @@
 
 use crate::batch::Batch;
 use crate::cache::KeyValueCache;
-use crate::kernels::{Orientation, Scores, add, attention};
-use crate::layers::{Linear, Mlp, NormLayer, normed};
+use crate::kernels::{Scores, add, attention};
+use crate::layers::{Linear, Mlp, NormLayer, Place, normed};
 use crate::mixture::Mixture;
 use crate::{Error, Result};
 use candle_core::{Device, Tensor};
@@ -11,6 +11,7 @@ use laser_checkpoint::{Checkpoint, Config, MatrixId, MatrixKind, Residual, Slot}
 use laser_linalg::Matrix;
 use rayon::prelude::*;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// The weights of one layer. Cloning shares them.
 #[derive(Debug, Clone)]
@@ -41,16 +42,10 @@ enum FeedForward {
 
 impl Block {
     /// Reads layer `layer` from a checkpoint.
-    pub(crate) fn load(
-        checkpoint: &Checkpoint,
-        layer: usize,
-        orientation: Orientation,
-        device: &Device,
-    ) -> Result<Self> {
+    pub(crate) fn load(checkpoint: &Arc<Checkpoint>, layer: usize, place: Place, device: &Device) -> Result<Self> {
         let config = checkpoint.config();
         let read = |matrix: &MatrixId| -> Result<(MatrixId, Linear)> {
-            let bias = checkpoint.bias(Slot::Matrix(matrix.kind), layer, matrix.expert)?;
-            Ok((*matrix, Linear::new(checkpoint.matrix(layer, *matrix)?, bias, orientation, device)?))
+            Ok((*matrix, Linear::load(checkpoint, layer, *matrix, place, device)?))
         };
         let mut read: HashMap<MatrixId, Linear> = matrices(config).par_iter().map(read).collect::<Result<_>>()?;
         let mut take =
@@ -59,7 +54,7 @@ impl Block {
         let mlp = match config.experts {
             None => FeedForward::Dense(Mlp::of(config, &mut take, None)?),
             Some(experts) => FeedForward::Mixture(Mixture {
-                router: Linear::new(checkpoint.router(layer)?, None, orientation, device)?,
+                router: Linear::new(checkpoint.router(layer)?, None, device)?,
                 experts: (0..experts.count)
                     .map(|expert| Mlp::of(config, &mut take, Some(expert)))
                     .collect::<Result<_>>()?,
@@ -132,20 +127,20 @@ impl Block {
         cache.append(&k, &self.v_proj.forward(x)?)?;
         let (keys, values) = cache.tensors();
         let mixed = attention(&q, keys, values, batch.context(self.window), self.head_dim, self.scores)?;
-        Ok(self.out_proj.forward(&mixed)?)
+        self.out_proj.forward(&mixed)
     }
 
     fn feed(&self, x: &Tensor) -> Result<Tensor> {
         match &self.mlp {
-            FeedForward::Dense(mlp) => Ok(mlp.forward(x)?),
+            FeedForward::Dense(mlp) => mlp.forward(x),
             FeedForward::Mixture(mixture) => mixture.forward(x),
         }
     }
 
     /// Puts `matrix`, `[outputs, inputs]`, in place of one of the block's.
-    pub(crate) fn replace(&mut self, id: MatrixId, matrix: &Matrix) -> Result<()> {
+    pub(crate) fn replace(&mut self, id: MatrixId, matrix: &Matrix, device: &Device) -> Result<()> {
         let old = self.matrix(id).ok_or_else(|| Error::Model { why: format!("it has no {id}") })?;
-        *old = old.with(matrix)?;
+        *old = old.with(matrix, device)?;
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! The residual stream to logits.
 
 use crate::embedding::Embedding;
-use crate::kernels::{Orientation, activate};
+use crate::kernels::activate;
 use crate::layers::{Linear, NormLayer, normed, vector};
 use crate::{Error, Result};
 use candle_core::{Device, Tensor};
@@ -24,17 +24,17 @@ impl Head {
         let dense = match checkpoint.table(Slot::HeadDense)? {
             Some(matrix) => {
                 let bias = checkpoint.bias(Slot::HeadDense, 0, None)?;
-                Some(Linear::new(matrix, bias, Orientation::Transposed, device)?)
+                Some(Linear::new(matrix, bias, device)?)
             }
             None => None,
         };
         let bias = checkpoint.bias(Slot::Head, 0, None)?;
         let output = match checkpoint.table(Slot::Head)? {
-            Some(head) => Linear::new(head, bias, Orientation::Transposed, device)?,
+            Some(head) => Linear::new(head, bias, device)?,
             None if config.tied_head => {
                 let transposed = embedding.tokens().t()?.contiguous()?;
                 let bias = bias.map(|bias| vector(bias, device)).transpose()?;
-                Linear::of(transposed, Orientation::Transposed, bias)
+                Linear::of(transposed, bias)
             }
             None => return Err(Error::Model { why: "it has no head".to_owned() }),
         };

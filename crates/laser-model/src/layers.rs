@@ -1,53 +1,83 @@
 //! What blocks and heads are made of: products with a weight matrix, norms, and MLPs.
 
-use crate::Result;
-use crate::kernels::{self, Orientation};
+use crate::kernels;
+use crate::{Error, Result};
 use candle_core::{Device, Tensor};
 use laser_checkpoint::{Activation, Checkpoint, Config, MatrixId, MatrixKind, Norm, Slot};
 use laser_linalg::Matrix;
+use std::sync::Arc;
 
 /// A weight matrix and its optional bias `[outputs]`.
 #[derive(Debug, Clone)]
 pub(crate) struct Linear {
-    weight: Tensor,
-    orientation: Orientation,
+    weight: Weight,
     bias: Option<Tensor>,
 }
 
+#[derive(Debug, Clone)]
+enum Weight {
+    /// Transposed, `[inputs, outputs]`.
+    InMemory(Tensor),
+    /// Read in pieces each time it is used.
+    OnDisk { checkpoint: Arc<Checkpoint>, layer: usize, matrix: MatrixId },
+}
+
 impl Linear {
-    pub(crate) fn new(
-        matrix: Matrix,
-        bias: Option<Vec<f32>>,
-        orientation: Orientation,
-        device: &Device,
-    ) -> Result<Self> {
-        let matrix = match orientation {
-            Orientation::Plain => matrix,
-            Orientation::Transposed => matrix.transpose(),
-        };
+    pub(crate) fn new(matrix: Matrix, bias: Option<Vec<f32>>, device: &Device) -> Result<Self> {
         let bias = bias.map(|bias| vector(bias, device)).transpose()?;
-        Ok(Self { weight: tensor(matrix, device)?, orientation, bias })
+        Ok(Self::of(tensor(matrix.transpose(), device)?, bias))
     }
 
-    /// Of a weight tensor that lies as `orientation` says.
-    pub(crate) fn of(weight: Tensor, orientation: Orientation, bias: Option<Tensor>) -> Self {
-        Self { weight, orientation, bias }
+    /// Of a transposed weight tensor.
+    pub(crate) fn of(transposed: Tensor, bias: Option<Tensor>) -> Self {
+        Self { weight: Weight::InMemory(transposed), bias }
+    }
+
+    /// A matrix of the checkpoint, in memory or not.
+    pub(crate) fn load(
+        checkpoint: &Arc<Checkpoint>,
+        layer: usize,
+        matrix: MatrixId,
+        place: Place,
+        device: &Device,
+    ) -> Result<Self> {
+        let bias = checkpoint.bias(Slot::Matrix(matrix.kind), layer, matrix.expert)?;
+        match place {
+            Place::Memory => Self::new(checkpoint.matrix(layer, matrix)?, bias, device),
+            Place::Disk => Ok(Self {
+                weight: Weight::OnDisk { checkpoint: checkpoint.clone(), layer, matrix },
+                bias: bias.map(|bias| vector(bias, device)).transpose()?,
+            }),
+        }
     }
 
     /// The same bias with another matrix.
-    pub(crate) fn with(&self, matrix: &Matrix) -> Result<Self> {
-        let device = self.weight.device();
-        let new = Self::new(matrix.clone(), None, Orientation::Transposed, device)?;
+    pub(crate) fn with(&self, matrix: &Matrix, device: &Device) -> Result<Self> {
+        let new = Self::new(matrix.clone(), None, device)?;
         Ok(Self { bias: self.bias.clone(), ..new })
     }
 
-    pub(crate) fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
-        let y = kernels::linear(x, &self.weight, self.orientation)?;
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let y = match &self.weight {
+            Weight::InMemory(transposed) => kernels::linear(x, transposed)?,
+            Weight::OnDisk { checkpoint, layer, matrix } => {
+                let [outputs, _] = matrix.kind.shape(checkpoint.config());
+                let read = |rows| Ok::<_, Error>(checkpoint.matrix_rows(*layer, *matrix, rows)?);
+                kernels::linear_in_panels(x, outputs, read)?
+            }
+        };
         match &self.bias {
-            Some(bias) => y.broadcast_add(bias),
+            Some(bias) => Ok(y.broadcast_add(bias)?),
             None => Ok(y),
         }
     }
+}
+
+/// Where a layer's matrices are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Memory,
+    Disk,
 }
 
 /// A normalisation of rows.
@@ -122,7 +152,7 @@ impl Mlp {
         })
     }
 
-    pub(crate) fn forward(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let inner = self.fc_in.forward(x)?;
         let inner = match &self.fc_up {
             Some(fc_up) => kernels::gated(&inner, &fc_up.forward(x)?, self.activation)?,

@@ -5,13 +5,13 @@ use crate::block::Block;
 use crate::cache::KeyValueCache;
 use crate::embedding::Embedding;
 use crate::head::Head;
-use crate::kernels::{Context, Orientation, Reading, readout};
+use crate::kernels::{Context, Reading, readout};
+use crate::layers::Place;
 use crate::rotary::Rotary;
 use crate::{Error, Result};
 use candle_core::{Device, Tensor};
 use laser_checkpoint::{Checkpoint, CheckpointError, Config, MatrixId, MatrixKind};
 use laser_linalg::Matrix;
-use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -20,11 +20,12 @@ const HEAD_ROWS: usize = 256;
 
 /// A model, f32 on its device. Cloning shares the weights, so that an edited copy costs one matrix.
 ///
-/// Layers whose weights would take more memory than is allowed stay on disk, and are read each time they are run.
+/// Where the layers would take more memory than is allowed, their matrices stay on disk, and are read, some rows at a time, each
+/// time they are used.
 #[derive(Debug, Clone)]
 pub struct Model {
     shared: Arc<Shared>,
-    layers: Vec<Layer>,
+    blocks: Vec<Arc<Block>>,
 }
 
 /// What no edit changes.
@@ -38,17 +39,9 @@ struct Shared {
     head: Head,
 }
 
-#[derive(Debug, Clone)]
-enum Layer {
-    /// In memory.
-    Resident(Arc<Block>),
-    /// On disk, but for these matrices.
-    OnDisk(Vec<(MatrixId, Arc<Matrix>)>),
-}
-
 impl Model {
-    /// Reads a checkpoint, one tensor at a time. Where its layers would take more than `memory` bytes in f32, they stay on
-    /// disk. `progress` is called after each layer with the layers done.
+    /// Reads a checkpoint. Where the layers would take more than `memory` bytes in f32, their matrices stay on disk.
+    /// `progress` is called after each layer with the layers done.
     pub fn load(
         checkpoint: &Arc<Checkpoint>,
         device: &Device,
@@ -56,14 +49,11 @@ impl Model {
         mut progress: impl FnMut(usize),
     ) -> Result<Self> {
         let config = checkpoint.config();
-        let on_disk = device.is_cpu() && layer_bytes(config).saturating_mul(config.layers) > memory;
-        let mut layers = Vec::with_capacity(config.layers);
+        let fits = layer_bytes(config).saturating_mul(config.layers) <= memory;
+        let place = if fits || !device.is_cpu() { Place::Memory } else { Place::Disk };
+        let mut blocks = Vec::with_capacity(config.layers);
         for layer in 0..config.layers {
-            layers.push(if on_disk {
-                Layer::OnDisk(Vec::new())
-            } else {
-                Layer::Resident(Arc::new(Block::load(checkpoint, layer, Orientation::Transposed, device)?))
-            });
+            blocks.push(Arc::new(Block::load(checkpoint, layer, place, device)?));
             progress(layer + 1);
         }
         let embedding = Embedding::load(checkpoint, device)?;
@@ -75,7 +65,7 @@ impl Model {
             device: device.clone(),
             checkpoint: checkpoint.clone(),
         };
-        Ok(Self { shared: Arc::new(shared), layers })
+        Ok(Self { shared: Arc::new(shared), blocks })
     }
 
     /// The model's hyper-parameters.
@@ -97,24 +87,18 @@ impl Model {
     }
 
     /// A copy that has `matrix` in place of a matrix of layer `layer`; in a mixture, of one expert.
-    pub fn replace(&self, layer: usize, id: MatrixId, matrix: Matrix) -> Result<Self> {
+    pub fn replace(&self, layer: usize, id: MatrixId, matrix: &Matrix) -> Result<Self> {
         id.check(self.config())?;
-        let count = self.layers.len();
+        let count = self.blocks.len();
         let mut model = self.clone();
         let out_of_range = CheckpointError::LayerOutOfRange { layer: layer as i64, count };
-        let slot = model.layers.get_mut(layer).ok_or(out_of_range)?;
+        let block = model.blocks.get_mut(layer).ok_or(out_of_range)?;
         let [rows, cols] = id.kind.shape(self.config());
         let (expected, found) = ((rows, cols), (matrix.rows(), matrix.cols()));
         if expected != found {
             return Err(Error::Replacement { layer, matrix: id, expected, found });
         }
-        match slot {
-            Layer::Resident(block) => Arc::make_mut(block).replace(id, &matrix)?,
-            Layer::OnDisk(replaced) => {
-                replaced.retain(|(other, _)| *other != id);
-                replaced.push((id, Arc::new(matrix)));
-            }
-        }
+        Arc::make_mut(block).replace(id, matrix, self.device())?;
         Ok(model)
     }
 
@@ -128,23 +112,10 @@ impl Model {
     pub fn run(&self, layers: Range<usize>, x: Tensor, batch: &Batch, caches: &mut [KeyValueCache]) -> Result<Tensor> {
         debug_assert_eq!(layers.len(), caches.len());
         let mut x = x;
-        for (layer, cache) in layers.zip(caches) {
-            x = self.block(layer)?.forward(&x, batch, cache)?;
+        for (block, cache) in self.blocks[layers].iter().zip(caches) {
+            x = block.forward(&x, batch, cache)?;
         }
         Ok(x)
-    }
-
-    fn block(&self, layer: usize) -> Result<Cow<'_, Block>> {
-        match &self.layers[layer] {
-            Layer::Resident(block) => Ok(Cow::Borrowed(block)),
-            Layer::OnDisk(replaced) => {
-                let mut block = Block::load(&self.shared.checkpoint, layer, Orientation::Plain, &self.shared.device)?;
-                for (id, matrix) in replaced {
-                    block.replace(*id, matrix)?;
-                }
-                Ok(Cow::Owned(block))
-            }
-        }
     }
 
     /// Empty caches for the blocks `layers`, each with room for `rows` rows.

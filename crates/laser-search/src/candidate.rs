@@ -90,7 +90,7 @@ impl<'a> Editor<'a> {
                         entry.insert(EditableMatrix::new(self.checkpoint.matrix(layer, matrix)?))
                     }
                 };
-                model = model.replace(layer, matrix, editable.edit(intervention)?)?;
+                model = model.replace(layer, matrix, &editable.edit(intervention)?)?;
             }
         }
         Ok(model)

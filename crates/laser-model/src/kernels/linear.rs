@@ -1,8 +1,7 @@
 //! `y = x Wᵀ`, the product that nearly all of the time is spent in.
 //!
 //! Weights that stay in memory are kept transposed, `Wᵀ [inputs, outputs]`: faer packs that form without a stride, which for
-//! few rows (decoding) makes the product up to half as fast again. Weights that are read for one use are left as they are
-//! on disk. The bits of the result are the same.
+//! few rows (decoding) makes the product up to half as fast again.
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 use faer::linalg::matmul::matmul;
@@ -14,34 +13,19 @@ const PARALLEL_FLOPS: usize = 4_000_000;
 /// Parts of a product start at multiples of this, the widest micro-kernel's height, so that none is a sliver.
 const ALIGNMENT: usize = 96;
 
-/// How a weight matrix lies in memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Orientation {
-    /// `[outputs, inputs]`, as on disk.
-    Plain,
-    /// `[inputs, outputs]`.
-    Transposed,
-}
-
-/// `x Wᵀ` for `x` of shape `[rows, inputs]` and a weight matrix W of shape `[outputs, inputs]`, both contiguous.
-pub fn linear(x: &Tensor, weight: &Tensor, orientation: Orientation) -> Result<Tensor> {
-    match (x.device().is_cpu(), orientation) {
-        (true, _) => x.apply_op2_no_bwd(weight, &Linear { orientation }),
-        (false, Orientation::Transposed) => x.matmul(weight),
-        (false, Orientation::Plain) => x.matmul(&weight.t()?),
-    }
+/// `x Wᵀ` for `x` of shape `[rows, inputs]` and `transposed`, which is Wᵀ, of shape `[inputs, outputs]`, both contiguous.
+pub fn linear(x: &Tensor, transposed: &Tensor) -> Result<Tensor> {
+    if x.device().is_cpu() { x.apply_op2_no_bwd(transposed, &Linear) } else { x.matmul(transposed) }
 }
 
 /// faer sums over this many inputs at a time, and adds the sums up.
-const DEPTH: usize = 512;
+pub(super) const DEPTH: usize = 512;
 
 /// Products of at most this many multiplications are taken by faer's kernels for tiny matrices, which sum over all inputs
 /// at once.
-const TINY: usize = 16 * 16 * 16;
+pub(super) const TINY: usize = 16 * 16 * 16;
 
-struct Linear {
-    orientation: Orientation,
-}
+struct Linear;
 
 impl CustomOp2 for Linear {
     fn name(&self) -> &'static str {
@@ -56,20 +40,13 @@ impl CustomOp2 for Linear {
         w_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let (rows, inputs) = x_layout.shape().dims2()?;
-        let (first, second) = w_layout.shape().dims2()?;
-        let (weight_inputs, outputs) = match self.orientation {
-            Orientation::Plain => (second, first),
-            Orientation::Transposed => (first, second),
-        };
+        let (weight_inputs, outputs) = w_layout.shape().dims2()?;
         if inputs != weight_inputs {
             candle_core::bail!("linear: x has {inputs} columns, the weight {weight_inputs}");
         }
         let x = super::contiguous("linear", x, x_layout)?;
         let w = super::contiguous("linear", w, w_layout)?;
-        let w = match self.orientation {
-            Orientation::Plain => MatRef::from_column_major_slice(w, inputs, outputs),
-            Orientation::Transposed => MatRef::from_row_major_slice(w, inputs, outputs),
-        };
+        let w = MatRef::from_row_major_slice(w, inputs, outputs);
         Ok((CpuStorage::F32(product(x, w, rows)), Shape::from((rows, outputs))))
     }
 }
@@ -146,17 +123,6 @@ mod tests {
                 let alone = product(&x[row * inputs..][..inputs], &w, 1, inputs, outputs);
                 prop_assert_eq!(&alone[..], &all[row * outputs..][..outputs]);
             }
-        }
-
-        #[test]
-        fn the_orientation_does_not_change_a_bit(rows in 1usize..200, inputs in 1usize..700, outputs in 1usize..300, seed: u64) {
-            let (x, w) = (values(rows * inputs, seed), values(outputs * inputs, !seed));
-            let mut transposed = vec![0.0; w.len()];
-            for (i, value) in w.iter().enumerate() {
-                transposed[i % outputs * inputs + i / outputs] = *value;
-            }
-            let plain = MatRef::from_column_major_slice(&transposed, inputs, outputs);
-            prop_assert_eq!(product(&x, &w, rows, inputs, outputs), super::product(&x, plain, rows));
         }
 
         #[test]

@@ -9,13 +9,15 @@ mod attention;
 mod elementwise;
 mod linear;
 mod norm;
+mod panels;
 mod readout;
 mod vector;
 
 pub use attention::{Context, Scores, attention};
 pub use elementwise::{activate, add, gated};
-pub use linear::{Orientation, linear};
+pub use linear::linear;
 pub use norm::norm;
+pub use panels::linear_in_panels;
 pub use readout::{Reading, readout};
 
 use candle_core::{CpuStorage, Error, Layout, Result};

@@ -1,0 +1,80 @@
+//! `y = x Wᵀ` for a weight matrix that is not in memory: some of its rows are read at a time, each time it is used.
+
+use super::linear::{DEPTH, TINY};
+use candle_core::{Device, Tensor};
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Rows of a weight matrix that are read at a time: few enough for the processor's cache, enough for a fast product.
+const PANEL: usize = 256;
+
+/// `x Wᵀ` for `x [rows, inputs]` on the CPU and W of `outputs` rows, of which `read` gives some, row-major. The bits are those
+/// of [`linear`](super::linear()).
+pub fn linear_in_panels<E>(
+    x: &Tensor,
+    outputs: usize,
+    read: impl Fn(Range<usize>) -> Result<Vec<f32>, E> + Sync,
+) -> Result<Tensor, E>
+where
+    E: From<candle_core::Error> + Send,
+{
+    let (rows, inputs) = x.dims2()?;
+    // As in a product in memory, faer's shortcuts for few rows and tiny products are kept away from.
+    let least = if inputs > DEPTH { TINY / inputs + 1 } else { 1 }.max(2);
+    let mut x = x.flatten_all()?.to_vec1::<f32>()?;
+    let padded = if rows < least { least.next_multiple_of(rows.max(1)) } else { rows };
+    x = if rows > 0 { x.repeat(padded / rows) } else { x };
+    let x = MatRef::from_column_major_slice(&x, inputs, padded);
+
+    // The product the other way round, yᵀ = W xᵀ, so that a panel's outputs lie together.
+    let mut transposed = vec![0.0f32; outputs * padded];
+    let mut panels = Vec::with_capacity(outputs / PANEL + 1);
+    let (mut rest, mut start) = (&mut transposed[..], 0);
+    while start < outputs {
+        // The last panel takes what would be too few rows for one of their own.
+        let end = if outputs - start < 2 * PANEL { outputs } else { start + PANEL };
+        let (panel, behind) = rest.split_at_mut((end - start) * padded);
+        panels.push((start..end, panel));
+        (rest, start) = (behind, end);
+    }
+    panels.into_par_iter().try_for_each(|(range, panel)| {
+        let n = range.len();
+        let weights = read(range)?;
+        let weights = MatRef::from_row_major_slice(&weights, n, inputs);
+        let panel = MatMut::from_row_major_slice_mut(panel, n, padded);
+        matmul(panel, Accum::Replace, weights, x, 1.0, Par::Seq);
+        Ok::<(), E>(())
+    })?;
+    let mut y = vec![0.0f32; rows * outputs];
+    y.par_chunks_mut(outputs.max(1)).enumerate().for_each(|(row, y)| {
+        for (output, y) in y.iter_mut().enumerate() {
+            *y = transposed[output * padded + row];
+        }
+    });
+    Ok(Tensor::from_vec(y, (rows, outputs), &Device::Cpu)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::linear;
+
+    #[test]
+    fn panels_give_the_bits_of_the_whole() {
+        for (rows, inputs, outputs) in
+            [(1, 48, 2), (1, 700, 300), (2, 514, 3), (7, 1100, 515), (130, 96, 1024), (300, 640, 769)]
+        {
+            let x = Tensor::randn(0f32, 1.0, (rows, inputs), &Device::Cpu).unwrap();
+            let w = Tensor::randn(0f32, 1.0, (outputs, inputs), &Device::Cpu).unwrap();
+            let whole = linear(&x, &w.t().unwrap().contiguous().unwrap()).unwrap().to_vec2::<f32>().unwrap();
+            let values = w.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let read = |range: Range<usize>| {
+                Ok::<_, candle_core::Error>(values[range.start * inputs..range.end * inputs].to_vec())
+            };
+            let found = linear_in_panels(&x, outputs, read).unwrap().to_vec2::<f32>().unwrap();
+            assert_eq!(found, whole, "{rows} x {inputs} x {outputs}");
+        }
+    }
+}
