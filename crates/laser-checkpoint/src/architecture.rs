@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{CheckpointError, MatrixKind, Result, role::Slot};
+use crate::{CheckpointError, FileHash, MatrixKind, Result, role::Slot};
 
 macro_rules! tables {
     ($($name:literal),* $(,)?) => {
@@ -62,6 +62,9 @@ pub struct Architecture {
     pub(crate) config: Keys,
     pub(crate) tensors: BTreeMap<Slot, Entry>,
     pub(crate) matrices: BTreeMap<MatrixKind, Entry>,
+    /// A user's own table, as a file.
+    #[serde(skip)]
+    pub(crate) file: Option<FileHash>,
     /// The tensor of a GGUF file that says what rotary frequencies are divided by (Llama 3's scaling).
     pub(crate) gguf_rope_factors: Option<String>,
     /// A first part of Hugging Face's tensor names that some files leave out.
@@ -107,6 +110,8 @@ pub(crate) struct Block {
     /// Whether, where configuration makes the layout parallel, the MLP starts from the attention's norm.
     #[serde(default)]
     pub parallel_shares_norm: bool,
+    /// In GGUF files of models of this many layers, queries are divided by the root of hidden size / heads.
+    pub gguf_wide_attention_layers: Option<usize>,
     /// Whether the configuration's context length counts those rows.
     #[serde(default)]
     pub context_counts_offset: bool,
@@ -403,7 +408,8 @@ impl Architecture {
             path: path.to_owned(),
             cause,
         })?;
-        Self::from_toml(&path.display().to_string(), &text)
+        let table = Self::from_toml(&path.display().to_string(), &text)?;
+        Ok(Self { file: Some(FileHash::of(path)?), ..table })
     }
 
     /// Every embedded family.
@@ -482,8 +488,59 @@ impl Architecture {
                 return Err(format!("{slot} lacks its Hugging Face name `hf`"));
             }
         }
+        self.check_combinations()?;
         if self.is_mixture() && self.config.experts == Key::default() {
             return Err("a router needs config.experts".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// What a table may not combine, because it would not be computed or not be written as it says.
+impl Architecture {
+    fn check_combinations(&self) -> std::result::Result<(), String> {
+        let has = |slot| self.tensors.contains_key(&slot);
+        let biased = |slot: &Slot| self.tensors.get(slot).is_some_and(|entry| entry.bias != Bias::Never);
+        let biasless = [Slot::Embedding, Slot::Positions, Slot::TokenTypes, Slot::Router];
+        if let Some(slot) = biasless.iter().find(|slot| biased(slot)) {
+            return Err(format!("a bias of {slot} is not computed"));
+        }
+        let refused = [
+            (
+                self.block.residual != Residual::Pre && (has(Slot::AttentionOutputNorm) || has(Slot::MlpOutputNorm)),
+                "output norms are computed in the residual layout `pre` only",
+            ),
+            (has(Slot::HeadNorm) && !has(Slot::HeadDense), "head_norm needs head_dense"),
+            (has(Slot::TokenTypes) && !has(Slot::Positions), "token_types need positions"),
+            (
+                self.block.masked && self.config.sliding_window != Key::default(),
+                "windows are not computed in a masked model",
+            ),
+            (
+                !self.block.norm_weights && (has(Slot::QueryNorm) || has(Slot::KeyNorm)),
+                "query and key norms without weights are not computed",
+            ),
+        ];
+        if let Some((_, why)) = refused.iter().find(|(is_so, _)| *is_so) {
+            return Err((*why).to_owned());
+        }
+        for (kind, entry) in &self.matrices {
+            if entry.gguf_interleaved && entry.gguf_fused.is_some() {
+                return Err(format!("{kind} cannot be both interleaved and fused"));
+            }
+            let stacked = self.is_mixture()
+                && MatrixKind::MLP.contains(kind)
+                && entry.hf.as_ref().is_some_and(|name| !name.contains("{expert}"));
+            if stacked && (entry.hf_transposed || entry.hf_fused == Some(Fused::ByHead)) {
+                return Err(format!("{kind}: experts in one tensor cannot be transposed or fused by head"));
+            }
+            let twin = |other: &Entry| {
+                (other.hf == entry.hf && other.hf_fused.is_none())
+                    || (other.gguf.is_some() && other.gguf == entry.gguf && other.gguf_fused.is_none())
+            };
+            if let Some((other, _)) = self.matrices.iter().find(|(other, entry)| *other != kind && twin(entry)) {
+                return Err(format!("{kind} and {other} have one name, but are not fused"));
+            }
         }
         Ok(())
     }

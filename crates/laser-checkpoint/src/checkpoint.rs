@@ -2,6 +2,7 @@
 
 use std::{
     borrow::Cow,
+    collections::HashSet,
     ops::Range,
     path::{Path, PathBuf},
 };
@@ -10,7 +11,7 @@ use laser_linalg::Matrix;
 use serde_json::Value;
 
 use crate::{
-    Architecture, CheckpointError, Config, FileHash, MatrixId, Precision, Result, TokenizerSource,
+    Architecture, CheckpointError, Config, FileHash, MatrixId, MatrixKind, Precision, Result, TokenizerSource,
     files::{read_json, read_json_if_there},
     folder_files::FolderFiles,
     gguf::Gguf,
@@ -113,6 +114,7 @@ impl Checkpoint {
     }
 
     fn check_tensors(&self) -> Result<()> {
+        let mut known = HashSet::new();
         for role in Role::all(&self.architecture, &self.config) {
             let place = self.place(role)?;
             let stored = self.stored(&place.tensor)?;
@@ -127,6 +129,37 @@ impl Checkpoint {
             if let Err(found) = stored.precision {
                 let path = stored.path.to_owned();
                 return Err(CheckpointError::UnknownTensorType { tensor: place.tensor, path, found });
+            }
+            known.insert(place.tensor);
+        }
+        self.check_unknown(&known)
+    }
+
+    /// Refuses a tensor in a layer that the family does not have: what it does would be left out.
+    fn check_unknown(&self, known: &HashSet<String>) -> Result<()> {
+        /// Tables and masks that older files keep beside the weights.
+        const BUFFERS: [&str; 5] = ["inv_freq", "attn.bias", "attention.bias", "masked_bias", "position_ids"];
+        let (names, path) = match &self.weights {
+            Weights::HuggingFace(files) => (files.names(), files.listing()),
+            Weights::Gguf(gguf) => (gguf.tensors().iter().map(|tensor| tensor.name.as_str()).collect(), gguf.path()),
+        };
+        let query = Slot::Matrix(MatrixKind::QProj);
+        let first = self.place(Role::in_layer(query, 0))?.tensor;
+        let Some(start) = first.find(".0.").map(|dot| &first[..=dot]) else { return Ok(()) };
+        for name in names {
+            let rest = name.strip_prefix(start).and_then(|rest| rest.split_once('.'));
+            let in_layer =
+                rest.and_then(|(layer, _)| layer.parse().ok()).is_some_and(|layer: usize| layer < self.config.layers);
+            if in_layer && !known.contains(name) && !BUFFERS.iter().any(|end| name.ends_with(end)) {
+                return Err(CheckpointError::Unsupported {
+                    path: path.to_owned(),
+                    key: format!("tensor {name:?}"),
+                    found: "there".to_owned(),
+                    why: format!(
+                        "the family {} has no such tensor, and it would be left out",
+                        self.architecture.family
+                    ),
+                });
             }
         }
         Ok(())
@@ -236,7 +269,8 @@ impl Checkpoint {
             }
         };
         paths.sort();
-        paths.iter().map(|path| FileHash::of(path)).collect()
+        let files = paths.iter().map(|path| FileHash::of(path));
+        files.chain(self.architecture.file.clone().map(Ok)).collect()
     }
 
     fn naming(&self) -> Naming {
@@ -313,11 +347,15 @@ impl Checkpoint {
         let precision = self.stored_precision(role)?;
         let place = self.place(role)?;
         let stored = self.stored(&place.tensor)?;
-        // The bytes of the rows that are needed; rows are never cut within a block of a quantised type.
+        // The bytes of the rows that are needed: rows are never cut within a block of a quantised type, but a vector may be.
+        let is_vector = place.shape.len() == 1;
         let row_bytes = stored.bytes.len().checked_div(place.stored_rows()).unwrap_or(0);
         let range = place.rows.start * row_bytes..place.rows.end * row_bytes;
-        let bytes = if place.transposed { &stored.bytes } else { &stored.bytes[range] };
-        let values = precision.decode(bytes);
+        let whole = place.transposed || is_vector;
+        let mut values = precision.decode(if whole { &stored.bytes } else { &stored.bytes[range] });
+        if is_vector {
+            values = values.get(place.rows.clone()).map(<[f32]>::to_vec).unwrap_or_default();
+        }
         if let Some(index) = values.iter().position(|value| !value.is_finite()) {
             let first = if place.transposed { 0 } else { place.rows.start * place.cols() };
             return Err(CheckpointError::NotFinite {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     Architecture, CheckpointError, MatrixKind, Result,
-    architecture::{Activation, Bias, DefaultValue, Derived, Key, Norm, Residual},
+    architecture::{Activation, Bias, DefaultValue, Derived, Fused, Key, Norm, Residual},
     gguf::Gguf,
     placement::{Naming, Placement},
     role::{Role, Slot},
@@ -16,6 +16,7 @@ use crate::{
 /// The largest width, vocabulary or product of head count and head width that is believed: products of two fit any size.
 const LARGEST_SIZE: usize = 1 << 24;
 const LARGEST_LAYERS: usize = 1 << 16;
+const LARGEST_EXPERTS: usize = 1 << 18;
 const LARGEST_CONTEXT: usize = 1 << 31;
 
 /// The hyper-parameters of a model. Every size is at least 1, and products of any two sizes fit a `usize`.
@@ -144,7 +145,7 @@ impl Config {
                 why: format!("expected a token id or a list of them, found {value}"),
             })?;
         }
-        reader.take_layer_types(json, &mut config)?;
+        reader.take_layer_types(architecture, json, &mut config)?;
         config.checked(path)
     }
 
@@ -194,6 +195,23 @@ impl Config {
         config.checked(path)
     }
 
+    /// Matrices that share a tensor head by head have as many rows for each head.
+    fn check_fused(&self, architecture: &Architecture, path: &Path) -> Result<()> {
+        for kind in &self.matrices {
+            let entry = architecture.entry(Slot::Matrix(*kind));
+            let by_head = entry.is_some_and(|entry| [entry.hf_fused, entry.gguf_fused].contains(&Some(Fused::ByHead)));
+            let [rows, _] = kind.shape(self);
+            if by_head && rows != self.heads.saturating_mul(self.head_dim) {
+                return Err(CheckpointError::Config {
+                    path: path.to_owned(),
+                    key: format!("rows of {kind}"),
+                    why: format!("there are {rows}, which {} heads cannot share", self.heads),
+                });
+            }
+        }
+        Ok(())
+    }
+
     fn checked(self, path: &Path) -> Result<Self> {
         let wrong =
             |key: &str, why: String| Err(CheckpointError::Config { path: path.to_owned(), key: key.to_owned(), why });
@@ -210,7 +228,11 @@ impl Config {
             ("sliding window", self.windows.iter().flatten().copied().min().unwrap_or(1), LARGEST_CONTEXT),
             ("learned positions", self.position_rows.max(1), LARGEST_CONTEXT),
             ("token types", self.token_types.max(1), LARGEST_SIZE),
-            ("number of experts", self.experts.map_or(1, |experts| experts.count), LARGEST_SIZE),
+            (
+                "number of experts in all layers",
+                self.experts.map_or(1, |experts| experts.count).saturating_mul(self.layers),
+                LARGEST_EXPERTS,
+            ),
         ];
         for (what, size, largest) in sizes {
             if size == 0 || size > largest {
@@ -282,7 +304,13 @@ impl Reader<'_> {
             }),
             None => None,
         };
-        let parallel = self.flag(&keys.parallel)?.unwrap_or(false);
+        let parallel = match (&self.source, architecture.entry(Slot::MlpNorm).and_then(|entry| entry.gguf.as_ref())) {
+            // Converters write the key whatever the model has; whether there is a second norm tells.
+            (Source::Gguf(gguf, _), Some(name)) if block.parallel_shares_norm => {
+                gguf.tensor(&name.replace("{layer}", "0")).is_none()
+            }
+            _ => self.flag(&keys.parallel)?.unwrap_or(false),
+        };
         let residual = if parallel { Residual::Parallel } else { block.residual };
         if parallel && block.parallel_shares_norm {
             slots.retain(|&slot| slot != Slot::MlpNorm);
@@ -302,8 +330,12 @@ impl Reader<'_> {
             (true, true) => (context, context.saturating_sub(offset)),
         };
         let token_types = if slots.contains(&Slot::TokenTypes) { self.size(&keys.token_types, &[])? } else { 0 };
-        let scalar = self.optional_float(&keys.attention_scalar)?.unwrap_or(head_dim as f64);
-        Ok(Config {
+        let scalar = match (&self.source, self.find(&keys.attention_scalar)) {
+            // What GGUF files do not say of the largest models.
+            (Source::Gguf(..), None) if block.gguf_wide_attention_layers == Some(layers) => per_head as f64,
+            _ => self.optional_float(&keys.attention_scalar)?.unwrap_or(head_dim as f64),
+        };
+        let config = Config {
             vocab_size: match &self.source {
                 Source::Gguf(gguf, _) if self.find(&keys.vocab_size).is_none() => {
                     let name = architecture.entry(Slot::Embedding).and_then(|entry| entry.gguf.as_deref());
@@ -343,7 +375,9 @@ impl Reader<'_> {
             eos_token_ids: self.tokens(&keys.eos)?,
             slots,
             biases: Vec::new(),
-        })
+        };
+        config.check_fused(architecture, self.path)?;
+        config.checked(self.path)
     }
 
     /// Whether a slot has a bias: a norm of kind `layer` has one unless its entry says otherwise.
@@ -393,7 +427,7 @@ impl Reader<'_> {
     fn windows(&self, architecture: &Architecture, layers: usize) -> Result<Vec<Option<usize>>> {
         let keys = &architecture.config;
         let used = self.flag(&keys.sliding_window_used)?.unwrap_or(true);
-        let window = self.optional_size(&keys.sliding_window, &[])?.filter(|_| used);
+        let window = self.window(architecture)?.filter(|_| used);
         let first = self.optional_size(&keys.first_sliding_layer, &[])?.unwrap_or(0);
         let pattern = self.optional_size(&keys.sliding_pattern, &[])?;
         let slides = |layer: usize| layer >= first && pattern.is_none_or(|n| !(layer + 1).is_multiple_of(n.max(1)));
@@ -402,15 +436,21 @@ impl Reader<'_> {
         Ok((0..layers).map(|layer| window.filter(|_| slides(layer))).collect())
     }
 
+    /// The size of a window. In GGUF files 0 stands for none.
+    fn window(&self, architecture: &Architecture) -> Result<Option<usize>> {
+        let window = self.optional_size(&architecture.config.sliding_window, &[])?;
+        Ok(window.filter(|&window| window > 0 || matches!(self.source, Source::Json(_))))
+    }
+
     /// Newer configurations list each layer's attention, which then decides.
-    fn take_layer_types(&self, json: &Value, config: &mut Config) -> Result<()> {
+    fn take_layer_types(&self, architecture: &Architecture, json: &Value, config: &mut Config) -> Result<()> {
         let Some(types) = json.get("layer_types").and_then(Value::as_array) else { return Ok(()) };
         let key = |layer: usize| Key { json: vec![format!("layer_types[{layer}]")], ..Key::default() };
         if types.len() != config.layers {
             let why = format!("it has {} entries for {} layers", types.len(), config.layers);
             return Err(self.wrong(&Key { json: vec!["layer_types".to_owned()], ..Key::default() }, &why));
         }
-        let window = json.get("sliding_window").and_then(Value::as_u64).and_then(|window| usize::try_from(window).ok());
+        let window = self.window(architecture)?;
         for (layer, found) in types.iter().enumerate() {
             let window_of_layer = match found.as_str() {
                 Some("full_attention") => None,

@@ -18,7 +18,8 @@ pub(crate) fn huggingface_config(
     let keys = &architecture.config;
     let mut json = Map::new();
     let mut set = |key: &Key, value: Value| {
-        if let Some(name) = key.json.first() {
+        // A dotted name, that of a value within an object, is not the first one of any key that is written.
+        if let Some(name) = key.json.iter().find(|name| !name.contains('.')) {
             json.insert(name.clone(), value);
         }
     };

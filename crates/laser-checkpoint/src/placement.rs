@@ -49,11 +49,14 @@ impl Placement {
         let mut rows = 0..own_rows;
         let mut order = None;
         let mut shape = with_cols(own_rows);
+        // Rows of one expert, with those of the matrices that share its tensor.
+        let mut expert_rows = own_rows;
         if let Some(fused) = fused {
             let sharers = sharers(architecture, config, role, naming);
             let total: usize = sharers.iter().map(|&(_, rows)| rows).sum();
             let before: usize = sharers.iter().take_while(|(slot, _)| *slot != role.slot).map(|&(_, rows)| rows).sum();
             shape = with_cols(total);
+            expert_rows = total;
             match fused {
                 Fused::Stacked => rows = before..before + own_rows,
                 Fused::ByHead => {
@@ -71,7 +74,7 @@ impl Placement {
         }
         if stacked_experts {
             let count = config.experts.map_or(1, |experts| experts.count);
-            rows = role.expert * own_rows..(role.expert + 1) * own_rows;
+            rows = role.expert * expert_rows + rows.start..role.expert * expert_rows + rows.end;
             shape.insert(0, count);
         }
         if transposed {

@@ -8,7 +8,7 @@ use std::fs;
 use common::gguf::{gguf_metadata, gguf_of};
 use common::{FAMILIES, copy_of, error_of, fixture, fixtures, for_gguf, save, set_config};
 use laser_checkpoint::{
-    Architecture, Checkpoint, GgufValue, MatrixKind, Precision, Slot, TokenizerSource, VocabularyFile,
+    Architecture, Checkpoint, GgufValue, MatrixKind, Precision, Residual, Slot, TokenizerSource, VocabularyFile,
 };
 use serde_json::json;
 
@@ -35,6 +35,9 @@ fn a_table_is_like_another_but_for_what_it_says() {
         ("like = \"llama\"\n[matrices]\nfc_in = { hf = \"w1.weight\" }", "lacks {layer}"),
         ("like = \"llama\"\n[matrices]\nfc_in = { gguf = \"{layer}.w1\" }", "lacks its Hugging Face name"),
         ("like = \"llama\"\n[tensors]\nrouter = { hf = \"{layer}.gate\" }", "needs config.experts"),
+        ("like = \"llama\"\n[matrices]\nfc_up = { hf = \"model.layers.{layer}.mlp.gate_proj.weight\" }", "one name"),
+        ("like = \"bert\"\n[config]\nsliding_window = { default = 4 }", "windows are not computed"),
+        ("like = \"gemma2\"\n[block]\nresidual = \"post\"", "output norms"),
         ("like = ", "line 1"),
     ];
     for (text, expected) in cases {
@@ -267,4 +270,72 @@ fn a_gguf_that_would_be_computed_wrongly_is_refused() {
         error_of(&save(&gguf, folder.path()))
             .contains("unknown general.architecture \"bert\": the known ones are gemma, gemma2,")
     );
+}
+
+#[test]
+fn sizes_of_a_gguf_are_checked_before_anything_is_made_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    for (heads, width) in [(u32::MAX, u32::MAX), (0xff00_0002, 16), (4, u32::MAX), (4, 0)] {
+        let mut gguf = laser_checkpoint::GgufWriter::new();
+        gguf.metadata("general.architecture", GgufValue::Text("llama".into()));
+        for (key, value) in [
+            ("block_count", 3),
+            ("context_length", 128),
+            ("embedding_length", 48),
+            ("feed_forward_length", 96),
+            ("vocab_size", 400),
+            ("attention.head_count", heads),
+            ("attention.head_count_kv", heads),
+            ("attention.key_length", width),
+            ("rope.dimension_count", width),
+        ] {
+            gguf.metadata(&format!("llama.{key}"), GgufValue::U32(value));
+        }
+        gguf.floats("rope_freqs.weight", &[2], &[1.0, 2.0]);
+        assert!(error_of(&save(&gguf, folder.path())).contains("must be from 1"));
+    }
+}
+
+#[test]
+fn a_quantised_vector_is_read_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut gguf = gguf_of(&Checkpoint::open(&fixture("llama")).unwrap());
+    // Two blocks of 32 and a scale each; the configuration has 48.
+    gguf.tensor("blk.0.attn_q.bias", &[64], Precision::Q8_0, vec![0; 68]);
+    assert!(error_of(&save(&gguf, folder.path())).contains("q_proj and k_proj"));
+    for name in ["k", "v", "output"] {
+        gguf.tensor(&format!("blk.0.attn_{name}.bias"), &[64], Precision::Q8_0, vec![0; 68]);
+    }
+    assert!(error_of(&save(&gguf, folder.path())).contains("is [64]"));
+}
+
+#[test]
+fn a_tensor_that_would_be_left_out_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut gguf = gguf_of(&Checkpoint::open(&fixture("llama")).unwrap());
+    gguf.floats("blk.1.attn_q_norm.weight", &[12], &[1.0; 12]);
+    let error = error_of(&save(&gguf, folder.path()));
+    assert!(error.contains("blk.1.attn_q_norm.weight") && error.contains("would be left out"), "{error}");
+}
+
+/// Converters write `use_parallel_residual = true` for every StableLM.
+#[test]
+fn a_second_norm_tells_the_layout_of_a_stablelm_gguf() {
+    for (name, residual) in [("stablelm", Residual::Pre), ("stablelm_parallel", Residual::Parallel)] {
+        let folder = tempfile::tempdir().unwrap();
+        let source = Checkpoint::open(&fixture(name)).unwrap();
+        assert_eq!(source.config().residual, residual);
+        let gguf = Checkpoint::open(&save(&gguf_of(&source), folder.path())).unwrap();
+        assert_eq!(gguf.config().residual, residual, "{name}");
+    }
+}
+
+#[test]
+fn heads_that_cannot_share_a_tensor_are_refused() {
+    let folder = copy_of("gpt_neox");
+    let text = "like = \"gpt_neox\"\n[config]\nkv_heads = { json = [\"kv\"], default = \"heads\" }\n";
+    set_config(folder.path(), "kv", json!(2));
+    let table = Architecture::from_toml("mine.toml", text).unwrap();
+    let error = Checkpoint::open_as(folder.path(), Some(table)).unwrap_err().to_string();
+    assert!(error.contains("rows of k_proj: there are 24"), "{error}");
 }

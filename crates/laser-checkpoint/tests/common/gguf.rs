@@ -56,7 +56,7 @@ pub fn gguf_metadata(checkpoint: &Checkpoint) -> GgufWriter {
         }
     }
     if ["gptneox", "stablelm"].contains(&arch) {
-        let parallel = config.residual == Residual::Parallel;
+        let parallel = arch == "stablelm" || config.residual == Residual::Parallel;
         gguf.metadata(&format!("{arch}.use_parallel_residual"), GgufValue::Bool(parallel));
     }
     let epsilon = match config.norm {

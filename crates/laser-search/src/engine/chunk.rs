@@ -89,7 +89,7 @@ impl Layout {
             first..first + count as NodeId
         };
         let inputs: Vec<_> = example.continuations.iter().map(|tokens| input(tokens.len())).collect();
-        let generated = input(masks.generated);
+        let generated = if masks.generated > 0 { input(masks.generated) } else { 0..0 };
         let place = |(nodes, tokens): (std::ops::Range<NodeId>, &Vec<u32>)| {
             nodes.zip(tokens).map(|(node, &token)| self.place(node, token)).collect()
         };

@@ -248,7 +248,10 @@ fn expected_nodes(encoded: &Encoded, example: &Example) -> usize {
     let continued = encoded.continuations.iter().map(Vec::len).sum::<usize>();
     // A masked model takes the prompt anew with each continuation, and for what is generated.
     let prompts = match &encoded.masks {
-        Some(masks) => (encoded.continuations.len() + 1) * (encoded.prompt.len() + masks.after.len()),
+        Some(masks) => {
+            let inputs = encoded.continuations.len() + usize::from(masks.generated > 0);
+            inputs * (encoded.prompt.len() + masks.after.len())
+        }
         None => encoded.prompt.len(),
     };
     generated.saturating_add(prompts + continued)

@@ -5,11 +5,12 @@ use crate::progress::Bar;
 use crate::spectra::SpectraCache;
 use crate::{output, subject};
 use laser_checkpoint::{Checkpoint, MatrixId, MatrixKind, Precision};
-use laser_linalg::{Rho, Spectrum, rank_for};
+use laser_linalg::{Rho, Spectrum};
 use laser_report::aligned;
 use laser_search::Progress;
 use rayon::prelude::*;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -215,16 +216,12 @@ fn spectra(found: &[Found], rhos: &[Rho]) -> String {
 }
 
 fn savings(found: &[Found], rhos: &[Rho]) -> String {
-    let mut shapes: Vec<[usize; 2]> = found.iter().map(|found| found.shape).collect();
-    shapes.sort_unstable();
-    shapes.dedup();
+    let mut by_shape: BTreeMap<[usize; 2], &Spectrum> = BTreeMap::new();
+    by_shape.extend(found.iter().filter_map(|found| Some((found.shape, found.spectrum.as_ref()?))));
     let header = rhos.iter().map(|rho| rho.get().to_string());
     let mut lines: Vec<Vec<String>> = vec![["shape".to_owned()].into_iter().chain(header).collect()];
-    for [rows, cols] in shapes {
-        let saved = |rho: &Rho| {
-            let factored = rank_for(*rho, rows, cols) * (rows + cols);
-            format!("{:.0} %", 100.0 * (1.0 - factored as f64 / (rows * cols).max(1) as f64))
-        };
+    for ([rows, cols], spectrum) in by_shape {
+        let saved = |rho: &Rho| format!("{:.0} %", 100.0 * spectrum.factored_size(*rho).saved());
         lines.push([format!("{rows} x {cols}")].into_iter().chain(rhos.iter().map(saved)).collect());
     }
     aligned(&lines)
