@@ -25,7 +25,7 @@ where
     let least = if inputs > DEPTH { TINY / inputs + 1 } else { 1 }.max(2);
     let mut x = x.flatten_all()?.to_vec1::<f32>()?;
     let padded = if rows < least { least.next_multiple_of(rows.max(1)) } else { rows };
-    x = if rows > 0 { x.repeat(padded / rows) } else { x };
+    x = x.repeat(padded.checked_div(rows).unwrap_or(0));
     let x = MatRef::from_column_major_slice(&x, inputs, padded);
 
     // The product the other way round, yᵀ = W xᵀ, so that a panel's outputs lie together.
