@@ -77,6 +77,9 @@ pub fn verdict_table(verdict: &Verdict) -> String {
         Conclusion::NoDifference => "No difference in accuracy is shown on unseen examples.\n",
         Conclusion::Worse => "On unseen examples the edit is worse: do not apply it.\n",
     });
+    if loss.low > 0.0 && test.conclusion() != Conclusion::Worse {
+        text.push_str("Its log-loss on unseen examples is worse.\n");
+    }
     text
 }
 
