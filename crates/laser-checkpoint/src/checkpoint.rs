@@ -139,8 +139,8 @@ impl Checkpoint {
     fn check_unknown(&self, known: &HashSet<String>) -> Result<()> {
         /// Tables and masks that older files keep beside the weights.
         const BUFFERS: [&str; 5] = ["inv_freq", "attn.bias", "attention.bias", "masked_bias", "position_ids"];
-        let (names, path) = match &self.weights {
-            Weights::HuggingFace(files) => (files.names(), files.listing()),
+        let (names, path): (Vec<&str>, &Path) = match &self.weights {
+            Weights::HuggingFace(files) => (files.names().collect(), files.listing()),
             Weights::Gguf(gguf) => (gguf.tensors().iter().map(|tensor| tensor.name.as_str()).collect(), gguf.path()),
         };
         let query = Slot::Matrix(MatrixKind::QProj);

@@ -107,6 +107,11 @@ impl Config {
         self.biases.contains(&slot)
     }
 
+    /// The experts that have each a matrix of this kind of their own.
+    pub fn experts_of(&self, kind: MatrixKind) -> Option<Experts> {
+        self.experts.filter(|_| MatrixKind::MLP.contains(&kind))
+    }
+
     /// Whether this has a tensor of its own.
     pub(crate) fn has_weight(&self, architecture: &Architecture, slot: Slot) -> bool {
         self.has(slot)

@@ -1,20 +1,65 @@
-//! The weights of a Hugging Face folder, in whichever format it has them.
+//! The weights of a Hugging Face folder: one file, or several under an index, in whichever format it has them.
 
-use std::{borrow::Cow, path::Path};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
 
+use memmap2::Mmap;
 use safetensors::Dtype;
+use serde::Deserialize;
 
 use crate::{
     CheckpointError, Precision, Result,
-    pytorch::{self, PytorchFiles},
-    safetensors_files::{self, SafetensorsFiles},
+    files::read_json,
+    mapped,
+    pytorch::{self, Place},
+    safetensors_file,
 };
+
+/// A format's file names, and how a file of it is read.
+struct Format {
+    single: &'static str,
+    index: &'static str,
+    read: fn(&Path, &[u8]) -> Result<Vec<FoundTensor>>,
+}
+
+/// safetensors go before PyTorch's own files, as in transformers.
+const FORMATS: [Format; 2] = [
+    Format { single: safetensors_file::SINGLE, index: safetensors_file::INDEX, read: safetensors_file::read },
+    Format { single: pytorch::SINGLE, index: pytorch::INDEX, read: pytorch::read },
+];
+
+/// A tensor that a file has.
+pub(crate) struct FoundTensor {
+    pub name: String,
+    pub shape: Vec<usize>,
+    pub dtype: Dtype,
+    pub place: Place,
+}
 
 /// Every tensor of a folder.
 #[derive(Debug)]
-pub(crate) enum FolderFiles {
-    Safetensors(SafetensorsFiles),
-    PyTorch(PytorchFiles),
+pub(crate) struct FolderFiles {
+    shards: Vec<Shard>,
+    tensors: BTreeMap<String, Tensor>,
+    /// The file that lists the tensors: the index, or the only file.
+    listing: PathBuf,
+}
+
+#[derive(Debug)]
+struct Shard {
+    path: PathBuf,
+    map: Mmap,
+}
+
+#[derive(Debug)]
+struct Tensor {
+    shape: Vec<usize>,
+    dtype: Dtype,
+    shard: usize,
+    place: Place,
 }
 
 /// A tensor as it is stored.
@@ -22,87 +67,102 @@ pub(crate) struct StoredTensor<'a> {
     pub shape: &'a [usize],
     pub dtype: Dtype,
     pub path: &'a Path,
-    /// Row-major.
+    /// Row-major and little-endian: the file's own bytes, or a copy where the file has them in another order.
     pub bytes: Cow<'a, [u8]>,
 }
 
+/// What an index says; its other keys do not matter here.
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
 impl FolderFiles {
-    /// Opens the weights of `folder`; safetensors go before PyTorch's own files, as in transformers.
+    /// Opens the weights of `folder`; within a format the single file goes before an index, as in transformers.
     pub(crate) fn open(folder: &Path) -> Result<Self> {
-        let has = |names: [&str; 2]| names.iter().any(|name| folder.join(name).is_file());
-        let names = [[safetensors_files::SINGLE, safetensors_files::INDEX], [pytorch::SINGLE, pytorch::INDEX]];
-        match names.map(has) {
-            [true, _] => SafetensorsFiles::open(folder).map(Self::Safetensors),
-            [false, true] => PytorchFiles::open(folder).map(Self::PyTorch),
-            [false, false] => {
-                let why = format!("it has none of {}", names.concat().join(", "));
-                Err(CheckpointError::NotACheckpoint { path: folder.to_owned(), why })
+        for format in &FORMATS {
+            let (single, index) = (folder.join(format.single), folder.join(format.index));
+            if single.is_file() {
+                let mut files = Self::listed_in(single.clone());
+                files.add(single, format)?;
+                return Ok(files);
+            }
+            if index.is_file() {
+                return Self::open_shards(folder, index, format);
             }
         }
+        let names: Vec<&str> = FORMATS.iter().flat_map(|format| [format.single, format.index]).collect();
+        let why = format!("it has none of {}", names.join(", "));
+        Err(CheckpointError::NotACheckpoint { path: folder.to_owned(), why })
     }
 
-    /// The file that lists the tensors: the index, or the only file.
-    pub(crate) fn listing(&self) -> &Path {
-        match self {
-            Self::Safetensors(files) => files.listing(),
-            Self::PyTorch(files) => files.listing(),
+    fn listed_in(listing: PathBuf) -> Self {
+        Self { shards: Vec::new(), tensors: BTreeMap::new(), listing }
+    }
+
+    fn open_shards(folder: &Path, index: PathBuf, format: &Format) -> Result<Self> {
+        let damaged = |why| CheckpointError::Damaged { path: index.clone(), why };
+        let Index { weight_map } =
+            serde_json::from_value(read_json(&index)?).map_err(|error| damaged(error.to_string()))?;
+        let mut files = Self::listed_in(index.clone());
+        for name in weight_map.values().collect::<BTreeSet<_>>() {
+            // A name from a file may not lead out of the folder.
+            if Path::new(name).file_name() != Some(name.as_ref()) {
+                return Err(damaged(format!("{name:?} is no plain file name")));
+            }
+            let shard = folder.join(name);
+            if !shard.is_file() {
+                return Err(damaged(format!("its shard {name:?} is missing")));
+            }
+            files.add(shard, format)?;
         }
+        for (tensor, name) in &weight_map {
+            let found = files.tensors.get(tensor).map(|tensor| &files.shards[tensor.shard].path);
+            if found.is_none_or(|path| path.file_name() != Some(name.as_ref())) {
+                return Err(damaged(format!("it places tensor {tensor:?} in {name:?}, which does not have it")));
+            }
+        }
+        Ok(files)
+    }
+
+    fn add(&mut self, path: PathBuf, format: &Format) -> Result<()> {
+        let map = mapped::map(&path)?;
+        for FoundTensor { name, shape, dtype, place } in (format.read)(&path, &map)? {
+            let tensor = Tensor { shape, dtype, shard: self.shards.len(), place };
+            if self.tensors.insert(name.clone(), tensor).is_some() {
+                let why = format!("tensor {name:?} is in another shard, too");
+                return Err(CheckpointError::Damaged { path, why });
+            }
+        }
+        self.shards.push(Shard { path, map });
+        Ok(())
+    }
+
+    pub(crate) fn listing(&self) -> &Path {
+        &self.listing
     }
 
     /// Every file, the index included.
     pub(crate) fn paths(&self) -> Vec<&Path> {
-        match self {
-            Self::Safetensors(files) => files.paths(),
-            Self::PyTorch(files) => files.paths(),
-        }
+        let shards = self.shards.iter().map(|shard| shard.path.as_path());
+        shards
+            .chain((self.shards.len() != 1 || self.shards[0].path != self.listing).then_some(self.listing.as_path()))
+            .collect()
     }
 
     /// Names of the tensors, sorted.
-    pub(crate) fn names(&self) -> Vec<&str> {
-        match self {
-            Self::Safetensors(files) => files.tensors().map(|(name, _)| name.as_str()).collect(),
-            Self::PyTorch(files) => files.tensors().map(|(name, _)| name.as_str()).collect(),
-        }
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
-        match self {
-            Self::Safetensors(files) => files.tensor(name).is_some(),
-            Self::PyTorch(files) => files.tensor(name).is_some(),
-        }
+        self.tensors.contains_key(name)
     }
 
     pub(crate) fn tensor(&self, name: &str) -> Option<StoredTensor<'_>> {
-        match self {
-            Self::Safetensors(files) => files.tensor(name).map(|tensor| StoredTensor {
-                shape: &tensor.shape,
-                dtype: tensor.dtype,
-                path: files.path(tensor),
-                bytes: Cow::Borrowed(files.bytes(tensor)),
-            }),
-            Self::PyTorch(files) => files.tensor(name).map(|tensor| StoredTensor {
-                shape: &tensor.shape,
-                dtype: match tensor.precision {
-                    Ok(precision) => precision.to_safetensors(),
-                    Err(name) => of_name(name),
-                },
-                path: files.path(tensor),
-                bytes: files.bytes(tensor),
-            }),
-        }
-    }
-}
-
-/// safetensors' type of a PyTorch type that no weights have.
-fn of_name(name: &str) -> Dtype {
-    match name {
-        "F64" => Dtype::F64,
-        "I64" => Dtype::I64,
-        "I32" => Dtype::I32,
-        "I16" => Dtype::I16,
-        "I8" => Dtype::I8,
-        "BOOL" => Dtype::BOOL,
-        _ => Dtype::U8,
+        let Tensor { shape, dtype, shard, place } = self.tensors.get(name)?;
+        let Shard { path, map } = &self.shards[*shard];
+        Some(StoredTensor { shape, dtype: *dtype, path, bytes: place.bytes(shape, map) })
     }
 }
 

@@ -17,7 +17,7 @@ use hf_hub::{
     },
 };
 
-use crate::{CheckpointError, files::read_json, pytorch, safetensors_files as safetensors};
+use crate::{CheckpointError, files::read_json, pytorch, safetensors_file as safetensors};
 
 const CONFIG: &str = "config.json";
 /// Fetched where a model has them.

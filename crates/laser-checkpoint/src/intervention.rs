@@ -9,7 +9,7 @@ use std::{cell::OnceCell, fmt, num::NonZeroUsize, str::FromStr};
 use laser_linalg::{Matrix, Rho, Svd, magnitude_prune, rank_for, truncate_row_blocks};
 use serde::{Deserialize, Serialize};
 
-use crate::{CheckpointError, Config, MatrixId, Result};
+use crate::{CheckpointError, Config, MatrixGroup, MatrixId, Result};
 
 /// What is done to a matrix.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -261,9 +261,7 @@ pub struct InterventionSpec {
     /// Which layers.
     pub layers: Layers,
     /// Which matrices.
-    pub matrices: Vec<MatrixId>,
-    /// Whether a group was named, of which a model need not have every matrix.
-    pub is_group: bool,
+    pub matrices: MatrixGroup,
     /// What is done to each.
     pub edit: Edit,
 }
@@ -271,14 +269,7 @@ pub struct InterventionSpec {
 impl InterventionSpec {
     /// The interventions that this stands for in a model.
     pub fn expand(&self, config: &Config) -> Result<Vec<Intervention>> {
-        let mut matrices = Vec::with_capacity(self.matrices.len());
-        for matrix in &self.matrices {
-            match matrix.check(config) {
-                Ok(()) => matrices.push(*matrix),
-                Err(error) if !self.is_group => return Err(error),
-                Err(_) => {}
-            }
-        }
+        let matrices = self.matrices.resolve(config)?;
         let edit = self.edit;
         let one = |layer| matrices.iter().map(move |&matrix| Intervention { layer, matrix, edit });
         Ok(self.layers.resolve(config.layers)?.flat_map(one).collect())
@@ -310,8 +301,7 @@ impl FromStr for InterventionSpec {
             CheckpointError::Intervention { why, .. } => wrong(why),
             other => other,
         })?;
-        let (matrices, is_group) = MatrixId::group(matrices)?;
-        Ok(Self { layers, matrices, is_group, edit })
+        Ok(Self { layers, matrices: matrices.parse()?, edit })
     }
 }
 

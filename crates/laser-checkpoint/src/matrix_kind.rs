@@ -96,15 +96,12 @@ pub struct MatrixId {
 }
 
 impl MatrixId {
-    /// The matrices that a name stands for: one's own, or `attn`, `mlp`, `all`; and whether it is a group's.
-    pub fn group(name: &str) -> Result<(Vec<Self>, bool)> {
-        let kinds: &[MatrixKind] = match name {
-            "attn" => &MatrixKind::ATTN,
-            "mlp" => &MatrixKind::MLP,
-            "all" => &MatrixKind::ALL,
-            _ => return Ok((vec![name.parse()?], false)),
-        };
-        Ok((kinds.iter().map(|&kind| kind.into()).collect(), true))
+    /// The single matrices that this stands for: every expert's where all are meant.
+    pub fn each(self, config: &Config) -> Vec<Self> {
+        match config.experts_of(self.kind).filter(|_| self.expert.is_none()) {
+            Some(experts) => (0..experts.count).map(|expert| Self { expert: Some(expert), ..self }).collect(),
+            None => vec![self],
+        }
     }
 
     /// Whether the two have a matrix in common.
@@ -119,7 +116,7 @@ impl MatrixId {
             let known: Vec<&str> = config.matrices.iter().map(|kind| kind.name()).collect();
             return missing(format!("this model's are {}", known.join(", ")));
         }
-        let experts = config.experts.filter(|_| MatrixKind::MLP.contains(&self.kind)).map(|experts| experts.count);
+        let experts = config.experts_of(self.kind).map(|experts| experts.count);
         match (self.expert, experts) {
             (Some(_), None) => missing(format!("{} has no experts: leave out the brackets", self.kind)),
             (Some(expert), Some(count)) if expert >= count => missing(format!("the experts are 0 to {}", count - 1)),
@@ -168,5 +165,41 @@ impl TryFrom<String> for MatrixId {
 impl From<MatrixId> for String {
     fn from(matrix: MatrixId) -> Self {
         matrix.to_string()
+    }
+}
+
+/// What a user names: one matrix, or a group (`attn`, `mlp`, `all`), of which a model need not have every one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MatrixGroup {
+    matrices: Vec<MatrixId>,
+    is_group: bool,
+}
+
+impl MatrixGroup {
+    /// Those that the model has, in the order of a layer's forward pass.
+    pub fn resolve(&self, config: &Config) -> Result<Vec<MatrixId>> {
+        let mut there = Vec::with_capacity(self.matrices.len());
+        for matrix in &self.matrices {
+            match matrix.check(config) {
+                Ok(()) => there.push(*matrix),
+                Err(error) if !self.is_group => return Err(error),
+                Err(_) => {}
+            }
+        }
+        Ok(there)
+    }
+}
+
+impl FromStr for MatrixGroup {
+    type Err = CheckpointError;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let kinds: &[MatrixKind] = match text {
+            "attn" => &MatrixKind::ATTN,
+            "mlp" => &MatrixKind::MLP,
+            "all" => &MatrixKind::ALL,
+            _ => return Ok(Self { matrices: vec![text.parse()?], is_group: false }),
+        };
+        Ok(Self { matrices: kinds.iter().map(|&kind| kind.into()).collect(), is_group: true })
     }
 }

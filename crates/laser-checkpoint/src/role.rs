@@ -102,7 +102,7 @@ impl Slot {
 
     /// Whether each expert has its own.
     pub(crate) fn is_expert(self, config: &Config) -> bool {
-        config.experts.is_some() && matches!(self, Self::Matrix(kind) if MatrixKind::MLP.contains(&kind))
+        matches!(self, Self::Matrix(kind) if config.experts_of(kind).is_some())
     }
 
     /// `[rows, cols]`, or `[length]` of a norm.

@@ -12,7 +12,7 @@ use crate::{
     checkpoint::Weights,
     placement::{Naming, Placement},
     role::{Role, Slot},
-    safetensors_files::{INDEX, SINGLE},
+    safetensors_file::{INDEX, SINGLE},
     staging::{RECORD, Staging},
 };
 
@@ -185,7 +185,7 @@ fn plan(checkpoint: &Checkpoint, edits: &[Intervention]) -> Result<Vec<Planned>>
                 let content = Content::Copy(parts.iter().map(|part| part.role).collect());
                 Ok(Planned { name: name.to_owned(), dtype, shape, bytes, content })
             };
-            files.names().into_iter().map(plan_one).collect()
+            files.names().map(plan_one).collect()
         }
         Weights::Gguf(gguf) => {
             let quantised = gguf.tensors().iter().any(|tensor| tensor.precision.is_quantised());

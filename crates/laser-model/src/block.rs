@@ -7,7 +7,7 @@ use crate::layers::{Linear, Mlp, NormLayer, Place, normed};
 use crate::mixture::Mixture;
 use crate::{Error, Result};
 use candle_core::{Device, Tensor};
-use laser_checkpoint::{Checkpoint, Config, MatrixId, MatrixKind, Residual, Slot};
+use laser_checkpoint::{Checkpoint, MatrixId, MatrixKind, Residual, Slot};
 use laser_linalg::Matrix;
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -47,7 +47,9 @@ impl Block {
         let read = |matrix: &MatrixId| -> Result<(MatrixId, Linear)> {
             Ok((*matrix, Linear::load(checkpoint, layer, *matrix, place, device)?))
         };
-        let mut read: HashMap<MatrixId, Linear> = matrices(config).par_iter().map(read).collect::<Result<_>>()?;
+        let matrices: Vec<MatrixId> =
+            config.matrices.iter().flat_map(|&kind| MatrixId::from(kind).each(config)).collect();
+        let mut read: HashMap<MatrixId, Linear> = matrices.par_iter().map(read).collect::<Result<_>>()?;
         let mut take =
             |matrix: MatrixId| read.remove(&matrix).ok_or_else(|| Error::Model { why: format!("it has no {matrix}") });
         let norm = |slot| NormLayer::load(checkpoint, slot, layer, device);
@@ -154,13 +156,4 @@ impl Block {
             (kind, FeedForward::Mixture(mixture)) => mixture.experts.get_mut(id.expert?)?.matrix(kind),
         }
     }
-}
-
-/// Every matrix of a layer, expert by expert in a mixture.
-fn matrices(config: &Config) -> Vec<MatrixId> {
-    let each = |&kind: &MatrixKind| match config.experts.filter(|_| MatrixKind::MLP.contains(&kind)) {
-        Some(experts) => (0..experts.count).map(|expert| MatrixId { kind, expert: Some(expert) }).collect(),
-        None => vec![kind.into()],
-    };
-    config.matrices.iter().flat_map(each).collect()
 }

@@ -156,7 +156,7 @@ impl Model {
 fn layer_bytes(config: &Config) -> usize {
     let elements = |kind: &MatrixKind| {
         let [rows, cols] = kind.shape(config);
-        let experts = config.experts.filter(|_| MatrixKind::MLP.contains(kind)).map_or(1, |experts| experts.count);
+        let experts = config.experts_of(*kind).map_or(1, |experts| experts.count);
         (rows * cols).saturating_mul(experts)
     };
     config.matrices.iter().map(elements).fold(0, usize::saturating_add).saturating_mul(size_of::<f32>())

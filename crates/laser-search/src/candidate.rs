@@ -1,7 +1,7 @@
 //! What is scored: a set of interventions.
 
 use crate::Result;
-use laser_checkpoint::{Checkpoint, EditableMatrix, Intervention, MatrixId, MatrixKind};
+use laser_checkpoint::{Checkpoint, EditableMatrix, Intervention, MatrixId};
 use laser_model::Model;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -83,7 +83,7 @@ impl<'a> Editor<'a> {
         let mut model = self.model.clone();
         for intervention in candidate.interventions() {
             let layer = intervention.layer;
-            for matrix in self.matrices_of(intervention.matrix) {
+            for matrix in intervention.matrix.each(self.model.config()) {
                 let editable = match self.matrices.entry((layer, matrix)) {
                     std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
                     std::collections::hash_map::Entry::Vacant(entry) => {
@@ -94,15 +94,5 @@ impl<'a> Editor<'a> {
             }
         }
         Ok(model)
-    }
-
-    /// A mixture's experts' own matrices, where all of them are meant.
-    fn matrices_of(&self, matrix: MatrixId) -> Vec<MatrixId> {
-        match (matrix, self.model.config().experts) {
-            (MatrixId { kind, expert: None }, Some(experts)) if MatrixKind::MLP.contains(&kind) => {
-                (0..experts.count).map(|expert| MatrixId { kind, expert: Some(expert) }).collect()
-            }
-            _ => vec![matrix],
-        }
     }
 }

@@ -132,7 +132,8 @@ mod tests {
     fn entry(text: &str, correct: &[bool]) -> Entry {
         let spec: laser_checkpoint::InterventionSpec = text.parse().unwrap();
         let layer = *spec.layers.resolve(9).unwrap().start();
-        let intervention = laser_checkpoint::Intervention { layer, matrix: spec.matrices[0], edit: spec.edit };
+        let matrix = text[text.find('.').unwrap() + 1..text.find(':').unwrap()].parse().unwrap();
+        let intervention = laser_checkpoint::Intervention { layer, matrix, edit: spec.edit };
         let candidate = Candidate::new([intervention]).unwrap();
         let outcomes: Vec<Outcome> =
             correct.iter().map(|&correct| Outcome { correct, answer_logprob: -1.0 / 3.0, answer_tokens: 2 }).collect();

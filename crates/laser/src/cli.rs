@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
-use laser_checkpoint::{CheckpointError, Config, InterventionSpec, Layers, MatrixId};
+use laser_checkpoint::{InterventionSpec, Layers, MatrixGroup};
 use laser_linalg::Rho;
 use laser_model::DeviceKind;
 use std::path::PathBuf;
@@ -69,15 +69,21 @@ impl Global {
 }
 
 #[derive(Debug, Args)]
-pub struct ModelOptions {
+pub struct CheckpointOptions {
     /// A Hugging Face folder (config.json, weights, tokenizer), a .gguf file, or a hub id such as EleutherAI/gpt-j-6b@float16
     pub model: PathBuf,
-    /// Where to compute: cpu, cuda or metal
-    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
-    pub device: DeviceKind,
     /// A table of the model's family, where it is none of those that are built in
     #[arg(long, value_name = "FILE")]
     pub architecture: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct ModelOptions {
+    #[command(flatten)]
+    pub checkpoint: CheckpointOptions,
+    /// Where to compute: cpu, cuda or metal
+    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    pub device: DeviceKind,
 }
 
 #[derive(Debug, Args)]
@@ -101,11 +107,8 @@ pub struct TaskOptions {
 
 #[derive(Debug, Args)]
 pub struct InspectOptions {
-    /// A Hugging Face folder (config.json, weights), a .gguf file, or a hub id such as EleutherAI/gpt-j-6b@float16
-    pub model: PathBuf,
-    /// A table of the model's family, where it is none of those that are built in
-    #[arg(long, value_name = "FILE")]
-    pub architecture: Option<PathBuf>,
+    #[command(flatten)]
+    pub checkpoint: CheckpointOptions,
     /// Decompose the matrices: effective and stable rank, where noise ends, the energy that each rho keeps
     #[arg(long)]
     pub spectrum: bool,
@@ -200,11 +203,8 @@ impl Strategy {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("edit").required(true).args(["reduce", "recipe"]))]
 pub struct ApplyOptions {
-    /// A Hugging Face folder (config.json, weights, tokenizer), a .gguf file, or a hub id such as EleutherAI/gpt-j-6b@float16
-    pub model: PathBuf,
-    /// A table of the model's family, where it is none of those that are built in
-    #[arg(long, value_name = "FILE")]
-    pub architecture: Option<PathBuf>,
+    #[command(flatten)]
+    pub checkpoint: CheckpointOptions,
     /// What to edit, as LAYER.MATRIX:EDIT (repeatable)
     #[arg(long, value_name = "SPEC", allow_hyphen_values = true)]
     pub reduce: Vec<InterventionSpec>,
@@ -233,41 +233,6 @@ fn parse_layers(text: &str) -> Result<Layers, String> {
 fn parse_rho(text: &str) -> Result<Rho, String> {
     let number: f64 = text.parse().map_err(|_| format!("`{text}` is no number: rho is a fraction from 0 to 1"))?;
     Rho::new(number).map_err(|error| error.to_string())
-}
-
-/// One matrix of a layer, or a group of them.
-#[derive(Debug, Clone)]
-pub struct MatrixGroup {
-    matrices: Vec<MatrixId>,
-    is_group: bool,
-}
-
-impl MatrixGroup {
-    /// The matrices of these groups, in the order of a layer's forward pass. Of a group a model need not have all.
-    pub fn resolve(groups: &[Self], config: &Config) -> Result<Vec<MatrixId>, CheckpointError> {
-        let mut matrices = Vec::new();
-        for Self { matrices: wanted, is_group } in groups {
-            for matrix in wanted {
-                match matrix.check(config) {
-                    Ok(()) => matrices.push(*matrix),
-                    Err(error) if !is_group => return Err(error),
-                    Err(_) => {}
-                }
-            }
-        }
-        matrices.sort();
-        matrices.dedup();
-        Ok(matrices)
-    }
-}
-
-impl std::str::FromStr for MatrixGroup {
-    type Err = CheckpointError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (matrices, is_group) = MatrixId::group(text)?;
-        Ok(Self { matrices, is_group })
-    }
 }
 
 /// A number of bytes: `500MB`, `4GB`, `1.5GiB`.

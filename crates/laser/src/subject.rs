@@ -1,13 +1,15 @@
 //! Opening what a command works on.
 
-use crate::cli::{ModelOptions, SplitChoice, TaskOptions};
+use crate::cli::{CheckpointOptions, ModelOptions, SplitChoice, TaskOptions};
 use crate::progress::Bar;
 use anyhow::Context;
-use laser_checkpoint::{Architecture, Checkpoint, Config, Download, Hub, InterventionSpec, Layers, is_hub_id};
+use laser_checkpoint::{
+    Architecture, Checkpoint, Config, Download, Hub, InterventionSpec, Layers, MatrixGroup, MatrixId, is_hub_id,
+};
 use laser_model::{Model, Tokenizer};
 use laser_search::{Candidate, Progress};
 use laser_tasks::{Split, Task};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The share of the examples that candidates are chosen on.
@@ -17,8 +19,9 @@ pub const VALIDATION_FRACTION: f64 = 0.2;
 const WEIGHTS_IN_MEMORY: usize = 8_000_000_000;
 
 /// Opens a checkpoint, by a table of the user's own where one is given. A hub id is fetched first, as far as the cache lacks it.
-pub fn open_checkpoint(path: &Path, table: Option<&Path>, progress: &Bar) -> anyhow::Result<Checkpoint> {
-    let architecture = table.map(Architecture::open).transpose()?;
+pub fn open_checkpoint(options: &CheckpointOptions, progress: &Bar) -> anyhow::Result<Checkpoint> {
+    let path = &options.model;
+    let architecture = options.architecture.as_deref().map(Architecture::open).transpose()?;
     match path.to_str().filter(|text| !path.exists() && is_hub_id(text)) {
         Some(id) => {
             let folder = fetch(id, progress)?;
@@ -54,7 +57,7 @@ pub struct Loaded {
 impl Loaded {
     /// `chat`: prompts go through the model's chat template.
     pub fn open(options: &ModelOptions, chat: bool, progress: &Bar) -> anyhow::Result<Self> {
-        let checkpoint = Arc::new(open_checkpoint(&options.model, options.architecture.as_deref(), progress)?);
+        let checkpoint = Arc::new(open_checkpoint(&options.checkpoint, progress)?);
         let tokenizer = Tokenizer::open(&checkpoint.tokenizer_source()?)?;
         let tokenizer = if chat { tokenizer.in_chat()? } else { tokenizer };
         let device = options.device.open()?;
@@ -104,6 +107,17 @@ pub fn layers(asked: &[Layers], count: usize) -> anyhow::Result<Vec<usize>> {
     layers.sort_unstable();
     layers.dedup();
     Ok(layers)
+}
+
+/// The matrices that were asked for and that the model has, in the order of a layer's forward pass.
+pub fn matrices(asked: &[MatrixGroup], config: &Config) -> anyhow::Result<Vec<MatrixId>> {
+    let mut matrices = Vec::new();
+    for group in asked {
+        matrices.extend(group.resolve(config)?);
+    }
+    matrices.sort();
+    matrices.dedup();
+    Ok(matrices)
 }
 
 /// The interventions that `--reduce` options stand for in a model.

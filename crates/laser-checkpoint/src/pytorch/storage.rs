@@ -3,7 +3,7 @@
 use std::{borrow::Cow, ops::Range};
 
 use super::{Refusal, pickle::TensorView};
-use crate::Precision;
+use safetensors::Dtype;
 
 /// The element types of PyTorch's storages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,26 +48,26 @@ impl StorageType {
         }
     }
 
-    /// The precision, or the name of a type that is not read, as safetensors spells it.
-    pub(super) const fn precision(self) -> Result<Precision, &'static str> {
+    /// safetensors' name of the type.
+    pub(super) const fn dtype(self) -> Dtype {
         match self {
-            Self::F32 => Ok(Precision::F32),
-            Self::F16 => Ok(Precision::F16),
-            Self::BF16 => Ok(Precision::BF16),
-            Self::F64 => Err("F64"),
-            Self::I64 => Err("I64"),
-            Self::I32 => Err("I32"),
-            Self::I16 => Err("I16"),
-            Self::I8 => Err("I8"),
-            Self::U8 => Err("U8"),
-            Self::Bool => Err("BOOL"),
+            Self::F64 => Dtype::F64,
+            Self::F32 => Dtype::F32,
+            Self::F16 => Dtype::F16,
+            Self::BF16 => Dtype::BF16,
+            Self::I64 => Dtype::I64,
+            Self::I32 => Dtype::I32,
+            Self::I16 => Dtype::I16,
+            Self::I8 => Dtype::I8,
+            Self::U8 => Dtype::U8,
+            Self::Bool => Dtype::BOOL,
         }
     }
 }
 
 /// Where a tensor's elements are in a file, checked against the storage that holds them.
 #[derive(Debug)]
-pub(super) enum Place {
+pub(crate) enum Place {
     /// Row-major and without gaps, in bytes.
     Contiguous(Range<usize>),
     /// First byte, and the distance in bytes from one index to the next in each dimension.
@@ -124,7 +124,7 @@ impl Place {
     }
 
     /// The elements of a tensor of this `shape`, row-major.
-    pub(super) fn bytes<'a>(&self, shape: &[usize], file: &'a [u8]) -> Cow<'a, [u8]> {
+    pub(crate) fn bytes<'a>(&self, shape: &[usize], file: &'a [u8]) -> Cow<'a, [u8]> {
         match self {
             Self::Contiguous(range) => Cow::Borrowed(&file[range.clone()]),
             Self::Strided { start, strides, element } => Cow::Owned(gather(file, shape, *start, strides, *element)),

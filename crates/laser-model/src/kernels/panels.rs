@@ -24,8 +24,10 @@ where
     // As in a product in memory, faer's shortcuts for few rows and tiny products are kept away from.
     let least = if inputs > DEPTH { TINY / inputs + 1 } else { 1 }.max(2);
     let mut x = x.flatten_all()?.to_vec1::<f32>()?;
-    let padded = if rows < least { least.next_multiple_of(rows.max(1)) } else { rows };
-    x = x.repeat(padded.checked_div(rows).unwrap_or(0));
+    let padded = if (1..least).contains(&rows) { least.next_multiple_of(rows) } else { rows };
+    if padded > rows {
+        x = x.repeat(padded / rows);
+    }
     let x = MatRef::from_column_major_slice(&x, inputs, padded);
 
     // The product the other way round, yᵀ = W xᵀ, so that a panel's outputs lie together.

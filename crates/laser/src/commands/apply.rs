@@ -12,8 +12,7 @@ use std::fs;
 use std::path::Path;
 
 pub fn run(options: &ApplyOptions, global: &Global) -> anyhow::Result<()> {
-    let checkpoint =
-        subject::open_checkpoint(&options.model, options.architecture.as_deref(), &Bar::new(global.quiet))?;
+    let checkpoint = subject::open_checkpoint(&options.checkpoint, &Bar::new(global.quiet))?;
     let candidate = match &options.recipe {
         Some(path) => read_recipe(path, &checkpoint)?,
         None => subject::candidate(&options.reduce, checkpoint.config())?,
@@ -22,7 +21,11 @@ pub fn run(options: &ApplyOptions, global: &Global) -> anyhow::Result<()> {
     if global.json {
         return output::print_json(&json!({"out": options.out, "interventions": candidate}));
     }
-    output::print(&format!("{candidate} of {} written to {}\n", options.model.display(), options.out.display()))
+    output::print(&format!(
+        "{candidate} of {} written to {}\n",
+        options.checkpoint.model.display(),
+        options.out.display()
+    ))
 }
 
 /// Writes `checkpoint` under `candidate` to the folder `out`.

@@ -1,6 +1,6 @@
 //! `laser demo`: search, verdict and apply on a model and a task that are part of the program.
 
-use crate::cli::{DemoOptions, Global, ModelOptions, SpaceOptions, Strategy, TaskOptions};
+use crate::cli::{CheckpointOptions, DemoOptions, Global, ModelOptions, SpaceOptions, Strategy, TaskOptions};
 use crate::commands::{apply, search};
 use crate::output;
 use crate::progress::Bar;
@@ -43,7 +43,8 @@ pub fn run(options: &DemoOptions, global: &Global) -> anyhow::Result<()> {
         run.display()
     ));
 
-    let model_options = ModelOptions { model: model.clone(), device: DeviceKind::Cpu, architecture: None };
+    let checkpoint = CheckpointOptions { model: model.clone(), architecture: None };
+    let model_options = ModelOptions { checkpoint, device: DeviceKind::Cpu };
     let task = TaskOptions { task: task.display().to_string(), limit: None, seed: 0, split_first: false, chat: false };
     let space = SpaceOptions {
         strategy: Strategy::Exhaustive,

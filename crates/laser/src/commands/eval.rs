@@ -54,7 +54,7 @@ pub fn run(options: &EvalOptions, global: &Global) -> anyhow::Result<()> {
     let score = Score::of(&outcomes);
     let right = outcomes.iter().filter(|outcome| outcome.correct).count();
     let evaluation = Evaluation {
-        model: options.model.model.display().to_string(),
+        model: options.model.checkpoint.model.display().to_string(),
         task: task.name.clone(),
         interventions: candidate,
         score,

@@ -1,10 +1,10 @@
 //! `laser inspect`: what a checkpoint is, and what the singular values of its matrices look like.
 
-use crate::cli::{Global, InspectOptions, MatrixGroup};
+use crate::cli::{Global, InspectOptions};
 use crate::progress::Bar;
 use crate::spectra::SpectraCache;
 use crate::{output, subject};
-use laser_checkpoint::{Checkpoint, MatrixId, MatrixKind, Precision};
+use laser_checkpoint::{Checkpoint, MatrixId, Precision};
 use laser_linalg::{Rho, Spectrum};
 use laser_report::aligned;
 use laser_search::Progress;
@@ -26,13 +26,14 @@ struct Found {
 
 pub fn run(options: &InspectOptions, global: &Global) -> anyhow::Result<()> {
     let progress = Bar::new(global.quiet);
-    let checkpoint = subject::open_checkpoint(&options.model, options.architecture.as_deref(), &progress)?;
+    let checkpoint = subject::open_checkpoint(&options.checkpoint, &progress)?;
     let config = checkpoint.config();
     let layers = subject::layers(&options.layers, config.layers)?;
-    let kinds = MatrixGroup::resolve(&options.matrices, config)?;
+    let matrices = subject::matrices(&options.matrices, config)?;
+    let matrices: Vec<MatrixId> = matrices.iter().flat_map(|matrix| matrix.each(config)).collect();
     let mut found = Vec::new();
     for &layer in &layers {
-        for &matrix in kinds.iter().flat_map(|matrix| each(*matrix, &checkpoint)).collect::<Vec<_>>().iter() {
+        for &matrix in &matrices {
             let shape = matrix.kind.shape(config);
             let precision = checkpoint.precision(layer, matrix)?;
             found.push(Found { layer, matrix, shape, precision, spectrum: None });
@@ -45,14 +46,6 @@ pub fn run(options: &InspectOptions, global: &Global) -> anyhow::Result<()> {
         return output::print_json(&document(&checkpoint, &found, &options.rho));
     }
     output::print(&text(&checkpoint, &found, &options.rho))
-}
-
-/// In a mixture, each expert's matrix where all are meant.
-fn each(matrix: MatrixId, checkpoint: &Checkpoint) -> Vec<MatrixId> {
-    match checkpoint.config().experts.filter(|_| matrix.expert.is_none() && MatrixKind::MLP.contains(&matrix.kind)) {
-        Some(experts) => (0..experts.count).map(|expert| MatrixId { expert: Some(expert), ..matrix }).collect(),
-        None => vec![matrix],
-    }
 }
 
 /// Several matrices at once; the bar is moved by the thread that waits for them.

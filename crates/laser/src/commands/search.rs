@@ -1,6 +1,6 @@
 //! `laser search`: the best reduction for a model and a task.
 
-use crate::cli::{Global, MatrixGroup, ModelOptions, SearchOptions, SpaceOptions, Strategy, TaskOptions};
+use crate::cli::{Global, ModelOptions, SearchOptions, SpaceOptions, Strategy, TaskOptions};
 use crate::output;
 use crate::progress::Bar;
 use crate::subject::{self, Loaded};
@@ -25,7 +25,7 @@ pub fn run(options: &SearchOptions, global: &Global) -> anyhow::Result<()> {
     if finished.verdict.test.conclusion() != Conclusion::Better {
         return Ok(());
     }
-    let reduce = options.model.model.display();
+    let reduce = options.model.checkpoint.model.display();
     progress.note(&format!(
         "\nWrite the edited model with: laser apply {reduce} --recipe {} --out PATH",
         options.out.join("best.json").display()
@@ -55,7 +55,7 @@ pub fn find(
     let split = subject::split(&task, task_options)?;
     let loaded = Loaded::open(model, task_options.chat, progress)?;
     let layers = subject::layers(&space.layers, loaded.model.config().layers)?;
-    let matrices = MatrixGroup::resolve(&space.matrices, loaded.model.config())?;
+    let matrices = subject::matrices(&space.matrices, loaded.model.config())?;
     let candidates = match space.strategy {
         Strategy::Exhaustive => exhaustive(&layers, &matrices, &space.rho)?,
     };
@@ -68,7 +68,10 @@ pub fn find(
     }
     let description = RunDescription {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        model: ModelDescription { path: model.model.display().to_string(), files: loaded.checkpoint.fingerprint()? },
+        model: ModelDescription {
+            path: model.checkpoint.model.display().to_string(),
+            files: loaded.checkpoint.fingerprint()?,
+        },
         task: describe(&task, task_options),
         search: SearchDescription {
             strategy: space.strategy.name(),
