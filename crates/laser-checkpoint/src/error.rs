@@ -51,7 +51,7 @@ pub enum CheckpointError {
         why: String,
     },
 
-    /// A model did not come from the hub.
+    /// A model or data set did not come from the hub.
     #[error("cannot get {id:?} from the Hugging Face hub: {why}")]
     Hub {
         /// What was asked for.

@@ -34,7 +34,7 @@ pub use error::{CheckpointError, Result};
 pub use files::FileHash;
 pub use gguf_vocabulary::GgufVocabulary;
 pub use gguf_write::{GgufValue, GgufWriter};
-pub use hub::{Download, Hub, is_hub_id, resolve};
+pub use hub::{DatasetFiles, Download, Hub, is_hub_id, resolve};
 pub use intervention::{Edit, EditableMatrix, Intervention, InterventionSpec, Layers};
 pub use matrix_kind::{MatrixGroup, MatrixId, MatrixKind};
 pub use precision::Precision;

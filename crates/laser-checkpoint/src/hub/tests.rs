@@ -1,7 +1,7 @@
 //! A cache folder made by hand, and a small server in the hub's place.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
@@ -9,7 +9,10 @@ use std::{
 };
 
 use super::*;
+use crate::{pytorch, safetensors_file as safetensors};
 
+/// The revision of a data set's Parquet files, as it stands in addresses.
+const PARQUET: &str = "refs%2Fconvert%2Fparquet";
 const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
 
 #[test]
@@ -141,7 +144,7 @@ fn offline_the_cache_must_have_everything() {
     }
 }
 
-/// Answers like the hub for the model "a/b", until the test ends.
+/// Answers like the hub for the model "a/b" and the data set "a/d", until the test ends.
 struct Server {
     endpoint: String,
     requests: Arc<Mutex<Vec<String>>>,
@@ -165,7 +168,8 @@ impl Server {
     /// The files that were asked for, each once, in the order of their names.
     fn fetched(&self) -> Vec<String> {
         let requests = self.requests.lock().unwrap();
-        let files = requests.iter().filter_map(|request| Some(request.split_once("/resolve/main/")?.1.to_owned()));
+        let file = |request: &String| Some(request.split_once("/resolve/")?.1.split_once('/')?.1.to_owned());
+        let files = requests.iter().filter_map(file);
         files.collect::<BTreeSet<_>>().into_iter().collect()
     }
 }
@@ -178,12 +182,14 @@ fn answer(mut stream: TcpStream, files: &BTreeMap<String, String>, log: &Mutex<V
     log.lock().unwrap().push(path.clone());
     let (status, extra, body) = if header("authorization: bearer hf_wrong").is_some() {
         ("401 Unauthorized", String::new(), String::new())
-    } else if path == "/api/models/a/b/revision/main" {
+    } else if ["/api/models/a/b/revision/main", &format!("/api/datasets/a/d/revision/{PARQUET}")].contains(&&*path) {
         let siblings: Vec<_> = files.keys().map(|name| serde_json::json!({"rfilename": name})).collect();
         ("200 OK", String::new(), serde_json::json!({"sha": SHA, "siblings": siblings}).to_string())
-    } else if let Some((name, text)) =
-        path.strip_prefix("/a/b/resolve/main/").and_then(|name| files.get_key_value(name))
+    } else if let Some((name, text)) = ["/a/b/resolve/main/", &format!("/datasets/a/d/resolve/{PARQUET}/")]
+        .into_iter()
+        .find_map(|folder| files.get_key_value(path.strip_prefix(folder)?))
     {
+        let etag = name.replace('/', "-");
         let range = header("range: bytes=").unwrap_or("0-");
         let (start, end) = range.split_once('-').unwrap();
         let start: usize = start.parse().unwrap();
@@ -191,7 +197,7 @@ fn answer(mut stream: TcpStream, files: &BTreeMap<String, String>, log: &Mutex<V
         // A file whose name says so is shorter than it should be.
         let total = text.len() + usize::from(text == "cut short");
         let extra = format!(
-            "Content-Range: bytes {start}-{}/{total}\r\nETag: \"etag-{name}\"\r\nX-Repo-Commit: {SHA}\r\n",
+            "Content-Range: bytes {start}-{}/{total}\r\nETag: \"etag-{etag}\"\r\nX-Repo-Commit: {SHA}\r\n",
             end.saturating_sub(1)
         );
         ("206 Partial Content", extra, text[start..end].to_owned())
@@ -297,4 +303,123 @@ fn a_file_that_arrives_short_is_not_kept() {
     let model = cache.path().join("models--a--b");
     assert!(!model.join("snapshots").join(SHA).join("model.safetensors").exists());
     assert!(!model.join("blobs/etag-model.safetensors").exists());
+}
+
+fn split(config: Option<&str>, split: &str) -> DatasetFiles {
+    DatasetFiles { id: "a/d".to_owned(), config: config.map(str::to_owned), split: split.to_owned() }
+}
+
+fn dataset_error(hub: &Hub, files: &DatasetFiles) -> String {
+    let error = hub.dataset(files, &mut |_| {}).unwrap_err().to_string();
+    assert!(!error.contains('\n'), "{error}");
+    let why = error.strip_prefix(&format!("cannot get {:?} from the Hugging Face hub: ", files.id));
+    why.unwrap_or_else(|| panic!("{error}")).to_owned()
+}
+
+#[test]
+fn a_split_of_a_data_set_is_fetched_once() {
+    let server = Server::start(&[
+        (".gitattributes", "no"),
+        ("default/test/0000.parquet", "no"),
+        ("default/train/0000.parquet", "first"),
+        ("default/train/0001.parquet", "second"),
+        ("default/train/0002.parquet", "third"),
+        ("other/train/0000.parquet", "no"),
+    ]);
+    let cache = tempfile::tempdir().unwrap();
+    let online = hub(cache.path(), &server.endpoint, false);
+    let train = split(None, "train");
+    let mut seen = BTreeMap::new();
+    let paths = online.dataset(&train, &mut |download| {
+        seen.insert(download.file.to_owned(), (download.done, download.total));
+    });
+    let paths = paths.unwrap();
+    let repo = cache.path().join("datasets--a--d");
+    let folder = repo.join("snapshots").join(SHA).join("default/train");
+    assert_eq!(paths, [0, 1, 2].map(|number| folder.join(format!("000{number}.parquet"))));
+    let texts: Vec<String> = paths.iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    assert_eq!(texts, ["first", "second", "third"]);
+    assert_eq!(server.fetched(), [0, 1, 2].map(|number| format!("default/train/000{number}.parquet")));
+    assert_eq!(seen["default/train/0001.parquet"], (6, 6));
+    assert_eq!(fs::read_to_string(repo.join("refs/refs/convert/parquet")).unwrap(), SHA);
+
+    let before = server.requests.lock().unwrap().len();
+    let named = split(Some("default"), "train");
+    assert_eq!(online.dataset(&named, &mut |_| panic!("nothing is fetched")).unwrap(), paths);
+    assert_eq!(server.requests.lock().unwrap().len(), before + 1);
+    for (endpoint, offline) in [("http://127.0.0.1:1", true), ("http://127.0.0.1:1", false)] {
+        assert_eq!(hub(cache.path(), endpoint, offline).dataset(&train, &mut |_| {}).unwrap(), paths);
+    }
+    let offline = hub(cache.path(), "", true);
+    let cached = folder.parent().unwrap().parent().unwrap();
+    assert_eq!(
+        dataset_error(&offline, &split(None, "test")),
+        format!(
+            "HF_HUB_OFFLINE is set, and its cached copy {} has no split `test` in `default`, only `train`: unset it, or fetch the data set first",
+            cached.display()
+        )
+    );
+}
+
+#[test]
+fn the_only_configuration_need_not_be_named() {
+    let server = Server::start(&[("en/test/0000.parquet", "x"), ("en/partial-train/0000.parquet", "y")]);
+    let cache = tempfile::tempdir().unwrap();
+    let online = hub(cache.path(), &server.endpoint, false);
+    let paths = online.dataset(&split(None, "test"), &mut |_| {}).unwrap();
+    assert_eq!(fs::read_to_string(&paths[0]).unwrap(), "x");
+    assert_eq!(
+        dataset_error(&online, &split(None, "train")),
+        "it has only the beginning of the split `train` as Parquet: write `partial-train` to make do with that, or give a data file"
+    );
+    let paths = online.dataset(&split(None, "partial-train"), &mut |_| {}).unwrap();
+    assert_eq!(fs::read_to_string(&paths[0]).unwrap(), "y");
+}
+
+#[test]
+fn what_a_data_set_does_not_have_is_said() {
+    let server = Server::start(&[
+        ("de/test/0000.parquet", "x"),
+        ("en/test/0000.parquet", "x"),
+        ("en/train/0001.parquet", "x"),
+        ("en/../0000.parquet", "x"),
+        ("en/test/x.parquet", "x"),
+    ]);
+    let cache = tempfile::tempdir().unwrap();
+    let online = hub(cache.path(), &server.endpoint, false);
+    let of = |id: &str| DatasetFiles { id: id.to_owned(), ..split(None, "test") };
+    let empty = Server::start(&[("README.md", "x")]);
+    for (hub, files, expected) in [
+        (&online, split(None, "test"), "it has no configuration `default`, only `de`, `en`: choose one of these"),
+        (&online, split(Some("fr"), "test"), "it has no configuration `fr`, only `de`, `en`: choose one of these"),
+        (&online, split(Some("en"), "dev"), "it has no split `dev` in `en`, only `test`, `train`: choose one of these"),
+        (
+            &online,
+            split(Some("en"), "../../x"),
+            "it has no split `../../x` in `en`, only `test`, `train`: choose one of these",
+        ),
+        (&online, split(Some("en"), "train"), "it has no en/train/0000.parquet but later parts: give a data file"),
+        (&hub(cache.path(), &empty.endpoint, false), split(None, "test"), "it has no Parquet files: give a data file"),
+        (
+            &online,
+            of("a/none"),
+            "the hub has no such data set, or no Parquet files of it: check the spelling, or give a data file",
+        ),
+        (&online, of("a/b/c"), "it is no data set's id: write OWNER/NAME"),
+        (&online, of("a/b@main"), "it is no data set's id: write OWNER/NAME"),
+    ] {
+        assert_eq!(dataset_error(hub, &files), expected);
+    }
+    assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 0, "nothing is left behind");
+}
+
+#[test]
+fn half_a_split_is_not_taken_for_a_whole_one() {
+    let server = Server::start(&[("c/test/0000.parquet", "cut short"), ("c/test/0001.parquet", "x")]);
+    let cache = tempfile::tempdir().unwrap();
+    let files = split(None, "test");
+    let error = dataset_error(&hub(cache.path(), &server.endpoint, false), &files);
+    assert_eq!(error, "c/test/0000.parquet arrived with 9 of 10 bytes: run this again");
+    let error = dataset_error(&hub(cache.path(), "", true), &files);
+    assert!(error.contains("has no c/test/0000.parquet but later parts"), "{error}");
 }
