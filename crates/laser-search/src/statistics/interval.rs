@@ -1,0 +1,69 @@
+//! Intervals, and the one of a proportion.
+
+use serde::{Deserialize, Serialize};
+
+/// An interval on the real line, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+/// The 0.975 quantile of the standard normal distribution.
+const Z: f64 = 1.959_963_984_540_054;
+
+/// The 95 % score interval of a proportion (Wilson 1927), without continuity correction; [0, 1] for no examples.
+///
+/// With p = successes / n: (p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n).
+pub fn wilson(successes: usize, n: usize) -> Interval {
+    if n == 0 {
+        return Interval { low: 0.0, high: 1.0 };
+    }
+    let successes = successes.min(n);
+    let count = n as f64;
+    let p = successes as f64 / count;
+    let shrink = 1.0 + Z * Z / count;
+    let centre = (p + Z * Z / (2.0 * count)) / shrink;
+    let half = Z * (p * (1.0 - p) / count + Z * Z / (4.0 * count * count)).sqrt() / shrink;
+    Interval {
+        // At the ends the formula gives 0 and 1 but for rounding.
+        low: if successes == 0 { 0.0 } else { (centre - half).max(0.0) },
+        high: if successes == n { 1.0 } else { (centre + half).min(1.0) },
+    }
+}
+
+/// The `q` quantile of sorted, non-empty `values`: linear between the neighbours of place q (n - 1).
+pub(super) fn quantile(values: &[f64], q: f64) -> f64 {
+    let place = q * (values.len() - 1) as f64;
+    let below = place.floor() as usize;
+    let above = (below + 1).min(values.len() - 1);
+    values[below] + (place - below as f64) * (values[above] - values[below])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statistics::close;
+
+    /// scipy 1.x: `binomtest(k, n).proportion_ci(method="wilson")`.
+    #[test]
+    fn wilson_is_scipys() {
+        for (successes, n, low, high) in [
+            (0, 10, 0.0, 0.27753279986288926),
+            (10, 10, 0.7224672001371109, 1.0),
+            (27, 400, 0.04680146916375965, 0.09642666543540682),
+            (68, 400, 0.13636898220196564, 0.20990913205867007),
+            (1, 1, 0.20654931437723745, 1.0),
+            (500, 1000, 0.4690696003681042, 0.5309303996318958),
+            (123_456, 1_000_000, 0.12281269653142284, 0.12410219641400437),
+        ] {
+            let interval = wilson(successes, n);
+            close(interval.low, low, 1e-12);
+            close(interval.high, high, 1e-12);
+        }
+        assert_eq!(wilson(0, 0), Interval { low: 0.0, high: 1.0 });
+        assert_eq!(wilson(5, 3), wilson(3, 3));
+    }
+}
