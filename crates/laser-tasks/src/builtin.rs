@@ -1,36 +1,78 @@
-//! The tasks inside the program: the same YAML and JSONL that users write, read by the same code.
+//! The tasks inside the program: the same YAML that users write, read by the same code.
 
 use std::io;
+use std::path::Path;
 
-use crate::{Source, Task, TaskError, yaml};
+use crate::card::Card;
+use crate::{OpenOptions, Source, Task, TaskError, yaml};
 
-struct Builtin {
+/// A task file that is part of the program, and its data where that is, too.
+pub(crate) struct Builtin {
     name: &'static str,
     yaml: &'static str,
-    data_file: &'static str,
-    data: &'static str,
+    data: Option<(&'static str, &'static str)>,
 }
 
-const BUILTINS: &[Builtin] = &[Builtin {
+macro_rules! builtins {
+    ($($name:literal),* $(,)?) => {
+        &[$(Builtin { name: $name, yaml: include_str!(concat!("../tasks/", $name, ".yaml")), data: None }),*]
+    };
+}
+
+const FACTS: Builtin = Builtin {
     name: "facts",
     yaml: include_str!("../tasks/facts.yaml"),
-    data_file: "facts.jsonl",
-    data: include_str!("../tasks/facts.jsonl"),
-}];
+    data: Some(("facts.jsonl", include_str!("../tasks/facts.jsonl"))),
+};
+
+/// Those of the paper, and those of its published code that the paper leaves out.
+const PAPER: &[Builtin] = builtins![
+    "counterfact",
+    "hotpotqa",
+    "fever",
+    "bios_gender",
+    "bios_profession",
+    "truthfulqa",
+    "epistemic_reasoning",
+    "qa_wikidata",
+    "causal_judgment",
+    "web_of_lies",
+];
+
+fn all() -> impl Iterator<Item = &'static Builtin> {
+    std::iter::once(&FACTS).chain(PAPER)
+}
 
 pub(crate) fn names() -> Vec<&'static str> {
-    BUILTINS.iter().map(|builtin| builtin.name).collect()
+    all().map(|builtin| builtin.name).collect()
 }
 
 /// The built-in task of that name, if there is one.
-pub(crate) fn open(name: &str) -> Option<Result<Task, TaskError>> {
-    let builtin = BUILTINS.iter().find(|builtin| builtin.name == name)?;
-    let source = Source { name: format!("{name}.yaml (built in)"), bytes: builtin.yaml.into() };
-    Some(yaml::task(&source, name, &|path| {
-        let name = format!("{path} (built in)");
-        match path == builtin.data_file {
-            true => Ok(Source { name, bytes: builtin.data.into() }),
-            false => Err(TaskError::Read { file: name, source: io::ErrorKind::NotFound.into() }),
-        }
-    }))
+pub(crate) fn find(name: &str) -> Option<&'static Builtin> {
+    all().find(|builtin| builtin.name == name)
+}
+
+impl Builtin {
+    /// The task, with the data that is part of the program, given or fetched.
+    pub fn open(&self, options: &OpenOptions) -> Result<Task, TaskError> {
+        let read = |path: &Path| match self.data {
+            Some((name, text)) if path == Path::new(name) => {
+                Ok(Source { name: format!("{name} (built in)"), bytes: text.into() })
+            }
+            _ => {
+                let file = format!("{} (built in)", path.display());
+                Err(TaskError::Read { file, source: io::ErrorKind::NotFound.into() })
+            }
+        };
+        yaml::task(&self.source(), self.name, &read, options)
+    }
+
+    /// What the task says about itself.
+    pub fn card(&self) -> Result<Card, TaskError> {
+        yaml::card(&self.source(), self.name)
+    }
+
+    fn source(&self) -> Source {
+        Source { name: format!("{}.yaml (built in)", self.name), bytes: self.yaml.into() }
+    }
 }

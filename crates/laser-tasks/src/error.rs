@@ -1,15 +1,44 @@
 //! Everything that can be wrong with a task. Every message is one line: where: what: what to do.
 
+use crate::Place;
+
 /// A task that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TaskError {
     /// Neither a built-in name nor a task file's name.
-    #[error("{}: no such task: give a .jsonl, .yaml or .yml file, or a built-in task ({builtins})", plain(spec))]
+    #[error(
+        "{}: no such task: give a .yaml, .jsonl, .json, .csv, .tsv or .parquet file, or a built-in task ({builtins})",
+        plain(spec)
+    )]
     Unknown {
         /// What was asked for.
         spec: String,
         /// The built-in names, with commas.
         builtins: String,
+    },
+    /// `--data` with a file that is data itself.
+    #[error("{}: this is the data already: give a built-in task or a YAML file with --data", plain(file))]
+    DataTwice {
+        /// The file.
+        file: String,
+    },
+    /// A data set of the hub did not come.
+    #[error("{}: the data set {}: {}: or give it as a file with --data", plain(task), quoted(dataset), plain(why))]
+    Fetch {
+        /// The task.
+        task: String,
+        /// The data set.
+        dataset: String,
+        /// Why.
+        why: String,
+    },
+    /// No answer is short enough.
+    #[error("{}: no example is left: every answer has more than {longest} of the model's tokens", plain(task))]
+    AnswersTooLong {
+        /// The task.
+        task: String,
+        /// The most tokens that an answer may have.
+        longest: usize,
     },
     /// A file could not be read.
     #[error("{}: {source}: check the path and its permissions", plain(file))]
@@ -20,14 +49,24 @@ pub enum TaskError {
         source: std::io::Error,
     },
     /// One row of a data file is wrong.
-    #[error("{}:{line}: {problem}", plain(file))]
+    #[error("{}: {problem}", spot(file, Some(place)))]
     Row {
         /// The data file.
         file: String,
-        /// Its line, from 1.
-        line: usize,
+        /// Where the row stands.
+        place: Place,
         /// What is wrong.
         problem: RowError,
+    },
+    /// A data file is not what the ending of its name says.
+    #[error("{}: {problem}", spot(file, place.as_ref()))]
+    Data {
+        /// The data file.
+        file: String,
+        /// Where in it, as far as that is known.
+        place: Option<Place>,
+        /// What is wrong.
+        problem: DataError,
     },
     /// A YAML file is wrong.
     #[error("{}: {problem}", match line {
@@ -82,6 +121,69 @@ pub enum TaskError {
     /// A validation fraction outside (0, 1).
     #[error("a validation fraction of {0} leaves a part empty: use one between 0 and 1, such as 0.2")]
     Fraction(f64),
+}
+
+/// What is wrong with a data file before its rows mean anything.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum DataError {
+    /// Not UTF-8.
+    #[error("invalid UTF-8: save the file as UTF-8")]
+    Utf8,
+    /// A file name without an ending.
+    #[error("its name does not say what it is: let it end in .jsonl, .json, .csv, .tsv or .parquet")]
+    NoEnding,
+    /// No record at all.
+    #[error("no records: write at least one")]
+    NoRecords,
+    /// Not JSON, or an object with a key twice.
+    #[error("invalid JSON at column {column}: {what}: correct it")]
+    Json {
+        /// The column, from 1, in bytes.
+        column: usize,
+        /// What the JSON parser says.
+        what: String,
+    },
+    /// JSON that does not hold records where they are looked for.
+    #[error("{found}: write a list of objects, or an object with one such list under data, examples or rows")]
+    Shape {
+        /// What is there.
+        found: String,
+    },
+    /// Values that the hub's viewer shows only the beginning of.
+    #[error("the hub has cut {names} short: fetch the data set's Parquet file")]
+    Cut {
+        /// The names of the values, with commas.
+        names: String,
+    },
+    /// A CSV value that is still in quotes where the file ends.
+    #[error("a quote is opened and not closed: close it, and write a quote inside of quotes twice")]
+    OpenQuote,
+    /// A CSV record that does not fit the header.
+    #[error("{found} values for {expected} columns: write one for each, in quotes where it contains the separator")]
+    Length {
+        /// How many values there are.
+        found: usize,
+        /// How many columns the header names.
+        expected: usize,
+    },
+    /// A CSV column without a name.
+    #[error("column {column} has no name: name every column on the first line")]
+    NoName {
+        /// The column, from 1.
+        column: usize,
+    },
+    /// Two columns of one name.
+    #[error("the column {} is there twice: give every column its own name", quoted(name))]
+    SameName {
+        /// The name.
+        name: String,
+    },
+    /// Not Parquet, or a part of it that is not read.
+    #[error("cannot be read as Parquet: {what}: write or fetch the file again")]
+    Parquet {
+        /// What the Parquet reader says.
+        what: String,
+    },
 }
 
 /// What is wrong with one row of a data file.
@@ -181,12 +283,27 @@ pub enum RowError {
         answer: String,
     },
     /// An id that an earlier row has.
-    #[error("the id {} is already on line {first}: give every row its own", quoted(id))]
+    #[error("the id {} is already {}: give every row its own", quoted(id), match first {
+        Place::Line(line) => format!("on line {line}"),
+        Place::Record(record) => format!("in record {record}"),
+    })]
     DuplicateId {
         /// The id.
         id: String,
-        /// The earlier line, from 1.
-        first: usize,
+        /// The earlier row.
+        first: Place,
+    },
+    /// Lists of `expand` that are not equally long.
+    #[error("expand: `{first}` has {length} items and `{name}` has {found}: make the lists equally long")]
+    Uneven {
+        /// One list.
+        first: String,
+        /// Its length.
+        length: usize,
+        /// Another.
+        name: String,
+        /// Its length.
+        found: usize,
     },
     /// A template names what the row does not have.
     #[error("{key}: the template uses {names}, which the row does not have: add it or test it with `is defined`")]
@@ -248,6 +365,9 @@ pub enum YamlError {
         /// What to do.
         help: String,
     },
+    /// Nothing is left to evaluate.
+    #[error("no row is left: change `where` or `expand`, or check the data")]
+    NoRows,
     /// A text that is neither a template nor a field.
     #[error(
         "`{key}`: {} is neither a field of the data nor a template: write a field's name or use {{{{ }}}}",
@@ -267,6 +387,16 @@ pub enum YamlError {
         /// What the template engine says.
         what: String,
     },
+}
+
+/// A place as messages show it: `FILE:LINE` or `FILE: record NUMBER`.
+fn spot(file: &str, place: Option<&Place>) -> String {
+    let file = plain(file);
+    match place {
+        Some(Place::Line(line)) => format!("{file}:{line}"),
+        Some(Place::Record(record)) => format!("{file}: record {record}"),
+        None => file,
+    }
 }
 
 /// `text` between backticks, on one line and not too long for it.

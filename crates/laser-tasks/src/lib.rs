@@ -1,26 +1,36 @@
 //! Tasks: examples, prompts, splits and how an answer is scored.
 //!
-//! A task comes from a built-in name, a JSONL file or a YAML file in the format of lm-evaluation-harness ([`Task::open`]).
+//! A task comes from a built-in name, a file of examples (JSONL, JSON, CSV, TSV, Parquet) or a YAML file in the format of
+//! lm-evaluation-harness ([`Task::open`]).
 //! It is checked once, when it is read: an [`Example`] always has a prompt and an answer, and every complaint is one line that
 //! names the file, the line and what to do. Nothing here knows about tensors or tokens.
 
+mod bare;
+mod blank;
 mod builtin;
+mod card;
+mod data;
 mod error;
 mod example;
-mod jsonl;
+mod open;
 mod random;
 mod scoring;
 mod split;
 mod task;
 mod template;
+mod words;
 mod yaml;
 
-pub use error::{RowError, TaskError, YamlError};
-pub use example::{Example, Target};
+pub use card::Card;
+pub use data::{Place, panics_are_caught};
+pub use error::{DataError, RowError, TaskError, YamlError};
+pub use example::{Choice, Example, Generation, Matching, Target};
+pub use open::{HubSplit, OpenOptions};
 pub use random::SplitMix64;
 pub use scoring::{Outcome, Score, generation_is_correct};
 pub use split::Split;
 pub use task::Task;
+pub use words::{ExactMatch, WordOverlap, word_overlap};
 
 /// How many tokens are generated for an example whose task does not say (lm-evaluation-harness would say 256).
 pub const DEFAULT_NEW_TOKENS: usize = 10;

@@ -1,11 +1,11 @@
 //! A task: a name and its examples.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::{Example, Source, SplitMix64, Target, TaskError, builtin, jsonl, yaml};
+use crate::blank::Blank;
+use crate::{Card, Example, Matching, OpenOptions, Source, SplitMix64, Target, TaskError, bare, builtin, data, open};
 
 /// A named list of examples, at least one, all ids different.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,24 +16,31 @@ pub struct Task {
     pub examples: Vec<Example>,
     /// SHA-256, in hex, of the examples (not of the name, and not of how the file writes them): equal for the same task.
     pub digest: String,
+    /// What the prompts of the whole task have in common; a sample keeps it.
+    blank: Option<Blank>,
+    /// What is still to be settled by the model's tokenizer.
+    pub(crate) by_tokenizer: ByTokenizer,
+}
+
+/// What depends on how a model's tokenizer cuts words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct ByTokenizer {
+    /// Examples whose answer has more tokens are left out.
+    pub max_answer_tokens: Option<usize>,
+    /// Tokens that are generated where the tokenizer is a sentencepiece one.
+    pub sentencepiece_new_tokens: Option<usize>,
 }
 
 impl Task {
-    /// Opens a built-in task by its name, or a `.jsonl`, `.yaml` or `.yml` file by its path.
+    /// Opens a built-in task by its name, or a file by its path: a task's `.yaml` or `.yml`, or examples as `.jsonl`, `.ndjson`, `.json`,
+    /// `.csv`, `.tsv` or `.parquet`.
     pub fn open(spec: &str) -> Result<Self, TaskError> {
-        if let Some(task) = builtin::open(spec) {
-            return task;
-        }
-        let path = Path::new(spec);
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let extension = path.extension().unwrap_or_default().to_string_lossy();
-        match extension.to_lowercase().as_str() {
-            "jsonl" => Self::new(&stem, jsonl::examples(&read(path)?)?),
-            "yaml" | "yml" => {
-                yaml::task(&read(path)?, &stem, &|data| read(&path.parent().unwrap_or(Path::new("")).join(data)))
-            }
-            _ => Err(TaskError::Unknown { spec: spec.to_owned(), builtins: Self::builtin_names().join(", ") }),
-        }
+        Self::open_with(spec, &OpenOptions::default())
+    }
+
+    /// Opens a task with its data taken from elsewhere, or in another way, than it says.
+    pub fn open_with(spec: &str, options: &OpenOptions) -> Result<Self, TaskError> {
+        open::task(spec, options)
     }
 
     /// The names of the built-in tasks.
@@ -41,10 +48,15 @@ impl Task {
         builtin::names()
     }
 
+    /// What a built-in task says about itself.
+    pub fn builtin_card(name: &str) -> Option<Result<Card, TaskError>> {
+        builtin::find(name).map(builtin::Builtin::card)
+    }
+
     /// A task from the bytes of a JSONL file; `name` is also the file's name in messages.
     pub fn from_jsonl(name: &str, bytes: &[u8]) -> Result<Self, TaskError> {
         let source = Source { name: name.to_owned(), bytes: bytes.to_vec() };
-        Self::new(name, jsonl::examples(&source)?)
+        Self::new(name, bare::examples(&source, data::jsonl::rows(&source)?)?)
     }
 
     /// A task from its examples: at least one, all ids different.
@@ -56,7 +68,46 @@ impl Task {
         if let Some(example) = examples.iter().find(|example| !ids.insert(&example.id)) {
             return Err(TaskError::DuplicateId { task: name.to_owned(), id: example.id.clone() });
         }
-        Ok(Self::of_checked(name, examples))
+        let blank = Blank::of(&examples);
+        Ok(Self::of_checked(name, examples, blank, ByTokenizer::default()))
+    }
+
+    /// The task for a model's tokenizer: some tasks leave out long answers, or generate more where words are cut up.
+    /// `tokens` counts the tokens of an example's answer; `sentencepiece` says whether the tokenizer is of that kind.
+    /// Nothing is left to be settled in the result.
+    pub fn for_tokenizer(&self, sentencepiece: bool, tokens: impl Fn(&Example) -> usize) -> Result<Self, TaskError> {
+        let rules = self.by_tokenizer;
+        let longest = rules.max_answer_tokens.unwrap_or(usize::MAX);
+        let mut examples: Vec<Example> = self
+            .examples
+            .iter()
+            .filter(|example| longest == usize::MAX || tokens(example) <= longest)
+            .cloned()
+            .collect();
+        if examples.is_empty() {
+            return Err(TaskError::AnswersTooLong { task: self.name.clone(), longest });
+        }
+        if let Some(new_tokens) = rules.sentencepiece_new_tokens.filter(|_| sentencepiece) {
+            for example in &mut examples {
+                if let Target::Generate(generation) = &mut example.target {
+                    generation.max_new_tokens = new_tokens;
+                }
+            }
+        }
+        Ok(Self::of_checked(&self.name, examples, self.blank.clone(), ByTokenizer::default()))
+    }
+
+    /// The prompt of `example` with an empty content: what its question has in common with all others of the task. None where the
+    /// example has no choices, or the questions nothing in common.
+    pub fn blank_prompt(&self, example: &Example) -> Option<String> {
+        example.choices()?;
+        Some(self.blank.as_ref()?.prompt(example))
+    }
+
+    /// The choices, where all examples have the same: they are then classes.
+    pub fn classes(&self) -> Option<&[String]> {
+        let first = self.examples[0].choices()?;
+        self.examples.iter().all(|example| example.choices() == Some(first)).then_some(first)
     }
 
     /// A seeded sample of at most `n` examples in their old order, groups whole; everything when `n` is large enough.
@@ -77,7 +128,7 @@ impl Task {
             });
         }
         let examples = kept.iter().map(|&i| self.examples[i].clone()).collect();
-        Ok(Self::of_checked(&self.name, examples))
+        Ok(Self::of_checked(&self.name, examples, self.blank.clone(), self.by_tokenizer))
     }
 
     /// The indices of each group's examples, the groups in an order that depends on `seed` alone.
@@ -95,8 +146,9 @@ impl Task {
         groups
     }
 
-    fn of_checked(name: &str, examples: Vec<Example>) -> Self {
-        Self { name: name.to_owned(), digest: digest(&examples), examples }
+    fn of_checked(name: &str, examples: Vec<Example>, blank: Option<Blank>, by_tokenizer: ByTokenizer) -> Self {
+        let digest = digest(&examples, blank.as_ref());
+        Self { name: name.to_owned(), digest, examples, blank, by_tokenizer }
     }
 }
 
@@ -112,8 +164,9 @@ pub(crate) fn take_whole(groups: &[Vec<usize>], n: usize) -> Vec<usize> {
     taken
 }
 
-/// SHA-256 over the texts of every example, each after its length in bytes, so that no two tasks run into one another.
-fn digest(examples: &[Example]) -> String {
+/// SHA-256 over the texts of every example, each after its length in bytes, so that no two tasks run into one another. What
+/// a task leaves at its default is not hashed.
+fn digest(examples: &[Example], blank: Option<&Blank>) -> String {
     let mut hash = Sha256::new();
     let mut add = |text: &str| {
         hash.update((text.len() as u64).to_le_bytes());
@@ -124,8 +177,8 @@ fn digest(examples: &[Example]) -> String {
         add(&example.group);
         add(&example.prompt);
         let (kind, number, texts) = match &example.target {
-            Target::Generate { answers, max_new_tokens } => ("generate", *max_new_tokens, answers.as_slice()),
-            Target::Choose { choices, correct } => ("choose", *correct, choices.as_slice()),
+            Target::Generate(generation) => ("generate", generation.max_new_tokens, generation.answers.as_slice()),
+            Target::Choose(choice) => ("choose", choice.correct, choice.choices.as_slice()),
             Target::LogLikelihood { answer } => ("log_likelihood", 0, std::slice::from_ref(answer)),
         };
         add(kind);
@@ -134,14 +187,26 @@ fn digest(examples: &[Example]) -> String {
         for text in texts {
             add(text);
         }
+        if example.delimiter != " " {
+            add("delimiter");
+            add(&example.delimiter);
+        }
+        match &example.target {
+            Target::Generate(generation) => {
+                for stop in &generation.until {
+                    add("until");
+                    add(stop);
+                }
+                if generation.matching != Matching::Contains {
+                    add(&format!("{:?}", generation.matching));
+                }
+            }
+            Target::Choose(choice) if choice.by_length => add("by length"),
+            _ => {}
+        }
+    }
+    for part in blank.iter().flat_map(|blank| blank.parts()) {
+        add(part);
     }
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn read(path: &Path) -> Result<Source, TaskError> {
-    let name = path.display().to_string();
-    match std::fs::read(path) {
-        Ok(bytes) => Ok(Source { name, bytes }),
-        Err(source) => Err(TaskError::Read { file: name, source }),
-    }
 }

@@ -8,12 +8,25 @@ use serde_json::{Map, Value as Json};
 
 use crate::{RowError, YamlError};
 
-/// An engine that treats undefined names as errors and changes no whitespace.
-pub(crate) fn engine() -> Environment<'static> {
+/// An engine that treats undefined names as errors and changes no whitespace. `paper_compat` is the variable of that name.
+pub(crate) fn engine(paper_compat: bool) -> Environment<'static> {
     let mut engine = Environment::new();
     engine.set_undefined_behavior(UndefinedBehavior::Strict);
     engine.set_keep_trailing_newline(true);
+    engine.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    engine.add_global("paper_compat", paper_compat);
+    engine.add_filter("full_stop", |text: &str| ended(text, '.'));
+    engine.add_filter("question_mark", |text: &str| ended(text, '?'));
     engine
+}
+
+/// The trimmed text with `sign` behind it, unless it ends in a full stop or a question mark.
+fn ended(text: &str, sign: char) -> String {
+    let text = text.trim();
+    match text.ends_with(['.', '?']) {
+        true => text.to_owned(),
+        false => format!("{text}{sign}"),
+    }
 }
 
 /// One key's text, ready to be applied to rows.
@@ -103,6 +116,15 @@ impl<'a> Pattern<'a> {
         match value.kind() {
             ValueKind::Seq | ValueKind::Iterable => self.items(&value),
             _ => Ok(vec![self.as_text(&value)?]),
+        }
+    }
+
+    /// The items of a list, as JSON, for one row.
+    pub fn values_of(&self, row: &Map<String, Json>) -> Result<Vec<Json>, RowError> {
+        let value = self.of(row)?;
+        match serde_json::to_value(&value) {
+            Ok(Json::Array(items)) => Ok(items),
+            _ => Err(self.wrong("a list, such as {{[a, b]}} or a field that is one", &value)),
         }
     }
 

@@ -5,10 +5,14 @@ use std::collections::HashMap;
 use laser_tasks::{Target, Task};
 
 #[test]
-fn every_builtin_opens() {
+fn every_builtin_says_what_it_is() {
     for name in Task::builtin_names() {
-        assert_eq!(Task::open(name).unwrap().name, name);
+        let card = Task::builtin_card(name).unwrap().unwrap();
+        assert_eq!(card.task, name);
+        assert!(card.about.is_some() && card.examples.is_some() && card.licence.is_some() && card.source.is_some());
+        assert!(card.prompt.is_some() && card.answer.is_some());
     }
+    assert!(Task::builtin_card("none").is_none());
 }
 
 #[test]
@@ -22,7 +26,7 @@ fn facts_has_three_prompts_for_each_of_some_500_facts() {
     let task = Task::open("facts").unwrap();
     let mut answers: HashMap<&str, Vec<&str>> = HashMap::new();
     for example in &task.examples {
-        assert!(matches!(example.target, Target::Generate { max_new_tokens: 10, .. }));
+        assert!(matches!(&example.target, Target::Generate(generation) if generation.max_new_tokens == 10));
         assert_eq!(example.prompt, example.prompt.trim(), "{}", example.prompt);
         answers.entry(&example.group).or_default().push(example.answer());
     }

@@ -1,200 +1,11 @@
-//! Task files as a user writes them, good and bad.
+//! YAML task files as a user writes them, good and bad.
+
+mod support;
 
 use std::fs;
-use std::path::Path;
 
-use laser_tasks::{Example, Target, Task};
-use tempfile::TempDir;
-
-/// A folder with these files.
-fn folder(files: &[(&str, &[u8])]) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for (name, bytes) in files {
-        fs::write(folder.path().join(name), bytes).unwrap();
-    }
-    folder
-}
-
-fn open(folder: &Path, name: &str) -> Result<Task, String> {
-    Task::open(folder.join(name).to_str().unwrap()).map_err(|error| {
-        let message = error.to_string();
-        message.replace(&format!("{}/", folder.display()), "")
-    })
-}
-
-fn jsonl(bytes: &[u8]) -> Result<Task, String> {
-    open(folder(&[("t.jsonl", bytes)]).path(), "t.jsonl")
-}
-
-/// The task of this YAML beside these rows.
-fn yaml(yaml: &str, rows: &str) -> Result<Task, String> {
-    let files = [("t.yaml", yaml.as_bytes()), ("d.jsonl", rows.as_bytes())];
-    open(folder(&files).path(), "t.yaml")
-}
-
-/// YAML that names its data, with `rest` after it.
-fn with_data(rest: &str) -> String {
-    format!("dataset_kwargs: {{data_files: d.jsonl}}\n{rest}")
-}
-
-fn generate(answers: &[&str], max_new_tokens: usize) -> Target {
-    Target::Generate { answers: answers.iter().map(|&answer| answer.into()).collect(), max_new_tokens }
-}
-
-fn choose(choices: &[&str], correct: usize) -> Target {
-    Target::Choose { choices: choices.iter().map(|&choice| choice.into()).collect(), correct }
-}
-
-fn example(id: &str, group: &str, prompt: &str, target: Target) -> Example {
-    Example { id: id.into(), group: group.into(), prompt: prompt.into(), target }
-}
-
-#[test]
-fn every_form_of_a_jsonl_row_is_read() {
-    let task = jsonl(
-        concat!(
-            "\u{feff}{\"prompt\": \"The capital of France is\", \"answer\": \"Paris\"}\r\n",
-            "\r\n",
-            "{\"prompt\": \"Q: \", \"answers\": [\" one \", \"1\"], \"id\": \"x\", \"group\": 7}\n",
-            "{\"prompt\": \"a\", \"choices\": [\"yes\", \"no\"], \"answer\": 1}\n",
-            "{\"prompt\": \"b\", \"choices\": [\"1\", \"0\"], \"answer\": \"0\", \"id\": 12}",
-        )
-        .as_bytes(),
-    )
-    .unwrap();
-    assert_eq!(task.name, "t");
-    assert_eq!(
-        task.examples,
-        [
-            example("0", "0", "The capital of France is", generate(&["Paris"], 10)),
-            example("x", "7", "Q: ", generate(&["one", "1"], 10)),
-            example("3", "3", "a", choose(&["yes", "no"], 1)),
-            example("12", "12", "b", choose(&["1", "0"], 1)),
-        ]
-    );
-    let answers: Vec<&str> = task.examples.iter().map(Example::answer).collect();
-    assert_eq!(answers, ["Paris", "one", "no", "0"]);
-    assert_eq!(task.examples[0].continuation("Paris"), " Paris");
-}
-
-#[test]
-fn the_digest_tells_tasks_apart_and_not_files() {
-    let one = jsonl(br#"{"prompt": "a", "answer": "b"}"#).unwrap();
-    assert_eq!(one.digest, DIGEST);
-    let same = Task::from_jsonl("other", b"\xef\xbb\xbf{\"answer\":\"b\",  \"prompt\":\"a\", \"id\":0}\r\n").unwrap();
-    assert_eq!(one.digest, same.digest);
-    for other in [
-        r#"{"prompt": "a", "answer": "c"}"#,
-        r#"{"prompt": "a", "answers": ["b", "c"]}"#,
-        r#"{"prompt": "a", "answer": "b", "group": "g"}"#,
-        r#"{"prompt": "a", "answer": "b", "id": "1"}"#,
-        r#"{"prompt": "a", "choices": ["b", "c"], "answer": "b"}"#,
-    ] {
-        assert_ne!(one.digest, jsonl(other.as_bytes()).unwrap().digest, "{other}");
-    }
-}
-
-// From an independent program in Python that follows the definition in task.rs.
-const DIGEST: &str = "8228b141d4a15342524b6df28409cc7596df1c0f8dc307c197633d8697802e7c";
-
-#[test]
-fn a_wrong_jsonl_file_is_refused_in_one_line() {
-    let cases: &[(&[u8], &str)] = &[
-        (b"", "t.jsonl: no examples: write at least one row, a JSON object on one line"),
-        (b"\r\n \n", "t.jsonl: no examples: write at least one row, a JSON object on one line"),
-        (b"\n{\"prompt\": \"a\", \"answer\": \"\xff\"}", "t.jsonl:2: invalid UTF-8: save the file as UTF-8"),
-        (
-            b"{\"prompt\": \"a\" \"answer\": \"b\"}",
-            "t.jsonl:1: invalid JSON at column 16: expected `,` or `}`: write one JSON object on each line",
-        ),
-        (
-            b"{\"prompt\": \"a\",",
-            "t.jsonl:1: invalid JSON at column 15: EOF while parsing a value: write one JSON object on each line",
-        ),
-        (
-            b"[1]",
-            "t.jsonl:1: invalid type: sequence, expected an object: write one JSON object on each line, each key once",
-        ),
-        (
-            br#"{"prompt": "a", "answer": "b", "answer": "c"}"#,
-            "t.jsonl:1: the key `answer` is there twice: write one JSON object on each line, each key once",
-        ),
-        (
-            br#"{"prompt": "a", "answer": "b", "meta": 1}"#,
-            "t.jsonl:1: unknown key `meta`: use prompt, answer, answers, choices, id or group",
-        ),
-        (br#"{"answer": "b"}"#, "t.jsonl:1: no `prompt`: add it to the row"),
-        (br#"{"prompt": "a"}"#, "t.jsonl:1: no `answer`: add it to the row"),
-        (br#"{"prompt": "a", "choices": ["x", "y"]}"#, "t.jsonl:1: no `answer`: add it to the row"),
-        (br#"{"prompt": 1, "answer": "b"}"#, "t.jsonl:1: `prompt` is a number: write text"),
-        (br#"{"prompt": "a", "answer": null}"#, "t.jsonl:1: `answer` is null: write text"),
-        (br#"{"prompt": "a", "answers": "b"}"#, "t.jsonl:1: `answers` is text: write a list of texts"),
-        (br#"{"prompt": "a", "answers": ["b", 1]}"#, "t.jsonl:1: `an item of answers` is a number: write text"),
-        (
-            br#"{"prompt": "a", "answers": []}"#,
-            "t.jsonl:1: the list of answers is empty: write at least one answer or leave the row out",
-        ),
-        (
-            br#"{"prompt": "a", "answer": " \t"}"#,
-            "t.jsonl:1: the answer is empty: write some text or leave the row out",
-        ),
-        (br#"{"prompt": "", "answer": "b"}"#, "t.jsonl:1: the prompt is empty: write some text or leave the row out"),
-        (
-            br#"{"prompt": "a", "answer": "b", "answers": ["c"]}"#,
-            "t.jsonl:1: `answer` and `answers` together: keep one of them",
-        ),
-        (
-            br#"{"prompt": "a", "answers": ["b"], "choices": ["b", "c"]}"#,
-            "t.jsonl:1: `answers` and `choices` together: keep one of them",
-        ),
-        (br#"{"prompt": "a", "choices": ["x"], "answer": 0}"#, "t.jsonl:1: too few choices (1): write at least 2"),
-        (
-            br#"{"prompt": "a", "choices": ["x", "x "], "answer": 0}"#,
-            "t.jsonl:1: the choice `x` is there twice: make the choices differ",
-        ),
-        (
-            br#"{"prompt": "a", "choices": ["x", ""], "answer": 0}"#,
-            "t.jsonl:1: the choice is empty: write some text or leave the row out",
-        ),
-        (
-            br#"{"prompt": "a", "choices": ["x", "y"], "answer": "z"}"#,
-            "t.jsonl:1: the answer `z` is not among the 2 choices: write one of them, or its index from 0",
-        ),
-        (
-            br#"{"prompt": "a", "choices": ["x", "y"], "answer": 2}"#,
-            "t.jsonl:1: the answer is choice 2 of 2 choices: write an index from 0 to 1",
-        ),
-        (
-            br#"{"prompt": "a", "choices": ["x", "y"], "answer": -1}"#,
-            "t.jsonl:1: the answer is choice -1 of 2 choices: write an index from 0 to 1",
-        ),
-        (
-            br#"{"prompt": "a", "choices": ["x", "y"], "answer": 0.5}"#,
-            "t.jsonl:1: `answer` is a number: write one of the choices or its index from 0",
-        ),
-        (br#"{"prompt": "a", "answer": "b", "id": 1.5}"#, "t.jsonl:1: `id` is a number: write text or a whole number"),
-        (
-            br#"{"prompt": "a", "answer": "b", "id": ""}"#,
-            "t.jsonl:1: the id is empty: write some text or leave the row out",
-        ),
-        (
-            b"{\"prompt\": \"a\", \"answer\": \"b\", \"id\": 1}\n{\"prompt\": \"a\", \"answer\": \"b\"}",
-            "t.jsonl:2: the id `1` is already on line 1: give every row its own",
-        ),
-        (
-            br#"{"prompt": "a", "answer": "b", "x\ny": 1}"#,
-            "t.jsonl:1: unknown key `x\\ny`: use prompt, answer, answers, choices, id or group",
-        ),
-    ];
-    for (bytes, expected) in cases {
-        assert_eq!(jsonl(bytes).unwrap_err(), expected.replace("\\\\", "\\"));
-    }
-    let deep = [b"{\"prompt\": ".to_vec(), vec![b'['; 100_000]].concat();
-    assert_eq!(
-        jsonl(&deep).unwrap_err(),
-        "t.jsonl:1: invalid JSON at column 138: recursion limit exceeded: write one JSON object on each line"
-    );
-}
+use laser_tasks::{ExactMatch, Example, Generation, Matching, OpenOptions, Target, Task};
+use support::*;
 
 #[test]
 fn what_is_not_there_is_said() {
@@ -205,7 +16,7 @@ fn what_is_not_there_is_said() {
     assert_eq!(error, "d.jsonl: No such file or directory (os error 2): check the path and its permissions");
     assert_eq!(
         Task::open("fact").unwrap_err().to_string(),
-        "fact: no such task: give a .jsonl, .yaml or .yml file, or a built-in task (facts)"
+        "fact: no such task: give a .yaml, .jsonl, .json, .csv, .tsv or .parquet file, or a built-in task (facts, counterfact, hotpotqa, fever, bios_gender, bios_profession, truthfulqa, epistemic_reasoning, qa_wikidata, causal_judgment, web_of_lies)"
     );
 }
 
@@ -238,10 +49,21 @@ metadata: {version: 1.0}
     assert_eq!(
         task.examples,
         [
-            example("0", "3", "Answer the question.\nQ: Who?\nA:", generate(&["Ada", "A. L."], 3)),
-            example("2", "t", "Answer the riddle.\nQ: What?\nA:", generate(&["It"], 3)),
+            behind(21, example("0", "3", "Answer the question.\nQ: Who?\nA:", exactly(&["Ada", "A. L."], 3))),
+            behind(19, example("2", "t", "Answer the riddle.\nQ: What?\nA:", exactly(&["It"], 3))),
         ]
     );
+}
+
+/// The same with a question that begins at byte `question`.
+fn behind(question: usize, example: Example) -> Example {
+    Example { question, ..example }
+}
+
+/// Right where the generation is an answer.
+fn exactly(answers: &[&str], max_new_tokens: usize) -> Target {
+    let Target::Generate(plain) = generate(answers, max_new_tokens) else { panic!("no generation") };
+    Target::Generate(Generation { matching: Matching::Exact(ExactMatch::default()), ..plain })
 }
 
 #[test]
@@ -304,10 +126,13 @@ fn a_wrong_yaml_file_is_refused_in_one_line() {
     let cases = [
         ("task: [".to_owned(), "t.yaml:2: did not find expected node content: correct it or take it out"),
         ("- a".to_owned(), "t.yaml:1: invalid type: sequence, expected keys and values: correct it or take it out"),
-        (String::new(), "t.yaml: no `dataset_kwargs.data_files`: name the JSONL file that holds the examples"),
         (
-            with_data("doc_to_text: q\nnum_fewshot: 3"),
-            "t.yaml:3: unknown key `num_fewshot`, expected one of `task`, `dataset_path`, `dataset_kwargs`, `test_split`, `validation_split`, `training_split`, `output_type`, `doc_to_text`, `doc_to_target`, `doc_to_choice`, `doc_to_group`, `description`, `generation_kwargs`, `metric_list`, `metadata`: correct it or take it out",
+            String::new(),
+            "t.yaml: no `dataset_kwargs.data_files`: name the file that holds the examples (JSONL, JSON, CSV, TSV or Parquet)",
+        ),
+        (
+            with_data("doc_to_text: q\nfilter_list: []"),
+            "t.yaml:3: unknown key `filter_list`: docs/tasks.md lists the keys that are read: correct it or take it out",
         ),
         (
             with_data("doc_to_text: q\ndoc_to_text: q"),
@@ -359,9 +184,12 @@ fn a_wrong_yaml_file_is_refused_in_one_line() {
         ),
         (
             with_data(&format!("{rest}dataset_path: super_glue")),
-            "t.yaml: `dataset_path: super_glue` is not supported: write `json` and name a JSONL file in dataset_kwargs.data_files",
+            "t.yaml: `dataset_path: super_glue` is not supported: with dataset_kwargs.data_files it is json, csv or parquet",
         ),
-        (rest.to_owned(), "t.yaml: no `dataset_kwargs.data_files`: name the JSONL file that holds the examples"),
+        (
+            rest.to_owned(),
+            "t.yaml: no `dataset_kwargs.data_files`: name the file that holds the examples (JSONL, JSON, CSV, TSV or Parquet)",
+        ),
         (
             format!("{rest}dataset_kwargs: {{data_files: [d.jsonl]}}"),
             "t.yaml: dataset_kwargs: data_files: expected a path, or a path for each split: correct it or take it out",
@@ -380,15 +208,15 @@ fn a_wrong_yaml_file_is_refused_in_one_line() {
         ),
         (
             with_data(&format!("{rest}generation_kwargs: {{top_p: 0.9}}")),
-            "t.yaml:4: generation_kwargs: unknown key `top_p`, expected one of `max_gen_toks`, `until`, `do_sample`, `temperature`: correct it or take it out",
+            "t.yaml:4: generation_kwargs: unknown key `top_p`, expected one of `max_gen_toks`, `max_gen_toks_sentencepiece`, `until`, `do_sample`, `temperature`: correct it or take it out",
         ),
         (
             with_data(&format!("{rest}generation_kwargs: {{max_gen_toks: 0}}")),
             "t.yaml: `generation_kwargs.max_gen_toks: 0` is not supported: generate at least 1 token",
         ),
         (
-            with_data(&format!("{rest}generation_kwargs: {{until: [\"\\n\"]}}")),
-            "t.yaml: `generation_kwargs.until: \\n` is not supported: generation stops after max_gen_toks tokens or at the end of the text; write `until: []`",
+            with_data(&format!("{rest}generation_kwargs: {{until: [\"\"]}}")),
+            "t.yaml: `generation_kwargs.until: \"\"` is not supported: an empty text would end every generation at once; take it out",
         ),
         (
             with_data(&format!("{rest}generation_kwargs: {{do_sample: true}}")),
@@ -403,8 +231,8 @@ fn a_wrong_yaml_file_is_refused_in_one_line() {
             "t.yaml: `generation_kwargs: ...` is not supported: nothing is generated but with `output_type: generate_until`",
         ),
         (
-            with_data(&format!("{rest}metric_list: [{{metric: f1}}]")),
-            "t.yaml: `metric_list.metric: f1` is not supported: this output_type is scored by acc, exact_match, log_loss",
+            with_data(&format!("{rest}metric_list: [{{metric: bleu}}]")),
+            "t.yaml: `metric_list.metric: bleu` is not supported: this output_type is scored by acc, exact_match, f1, log_loss",
         ),
         (
             with_data(&format!("{rest}metric_list: [{{metric: acc, aggregation: median}}]")),
@@ -413,6 +241,54 @@ fn a_wrong_yaml_file_is_refused_in_one_line() {
         (
             with_data(&format!("{rest}metric_list: [{{metric: log_loss, higher_is_better: true}}]")),
             "t.yaml: `metric_list.higher_is_better: true` is not supported: write `false` for log_loss",
+        ),
+        (
+            format!("{rest}dataset_path: owner/none"),
+            "t.yaml: the data set `owner/none`: data sets of the hub are not fetched here: give the data as a file: or give it as a file with --data",
+        ),
+        (
+            with_data(&format!("{rest}include: none.yaml")),
+            "none.yaml: No such file or directory (os error 2): check the path and its permissions",
+        ),
+        (
+            with_data(&format!("{rest}include: t.yaml")),
+            "t.yaml: `include: t.yaml` is not supported: too many files include one another; put their keys into one",
+        ),
+        (
+            with_data(&format!("{rest}include: {{}}")),
+            "t.yaml: include: expected a path or a list of paths: correct it or take it out",
+        ),
+        (
+            with_data(&format!("{rest}repeats: 3")),
+            "t.yaml: `repeats: 3` is not supported: generation is greedy; write `repeats: 1`",
+        ),
+        (
+            with_data(&format!("{rest}num_fewshot: 2")),
+            "t.yaml: `num_fewshot: 2` is not supported: there are only 1 solved examples to take them from",
+        ),
+        (
+            with_data(&format!("{rest}fewshot_config: {{sampler: balanced}}")),
+            "t.yaml:4: fewshot_config.sampler: unknown variant `balanced`, expected `default` or `first_n`: correct it or take it out",
+        ),
+        (
+            with_data(&format!("{rest}metric_list: [{{metric: acc, ignore_case: true}}]")),
+            "t.yaml: `metric_list.ignore_case: ...` is not supported: it goes with `metric: exact_match`",
+        ),
+        (
+            with_data(&format!("{rest}where: \"{{{{ q == 'x' }}}}\"")),
+            "t.yaml: no row is left: change `where` or `expand`, or check the data",
+        ),
+        (
+            with_data(&format!("{rest}expand: {{x: q}}")),
+            "d.jsonl:1: `expand` is text: write a list, such as {{[a, b]}} or a field that is one",
+        ),
+        (
+            with_data(&format!("{rest}expand: {{x: \"{{{{ [1, 2] }}}}\", y: \"{{{{ [1] }}}}\"}}")),
+            "d.jsonl:1: expand: `x` has 2 items and `y` has 1: make the lists equally long",
+        ),
+        (
+            with_data(&format!("{rest}test_split: d[1:]")),
+            "t.yaml: `test_split: d[1:]` is not supported: write the name of a split, several with +, the first rows of one as in train[:100]",
         ),
         (
             with_data("doc_to_text: \"{{q}} {{n.m}}\"\ndoc_to_target: a"),
@@ -424,8 +300,8 @@ fn a_wrong_yaml_file_is_refused_in_one_line() {
         ),
         (with_data("doc_to_text: only_first\ndoc_to_target: a"), "d.jsonl:2: no `only_first`: add it to the row"),
         (
-            with_data("doc_to_text: \"{{q.strip()}}\"\ndoc_to_target: a"),
-            "d.jsonl:1: doc_to_text: unknown method: string has no method named strip: correct the template",
+            with_data("doc_to_text: \"{{q.shout()}}\"\ndoc_to_target: a"),
+            "d.jsonl:1: doc_to_text: unknown method: string has no method named shout: correct the template",
         ),
         (
             with_data("doc_to_text: n\ndoc_to_target: a"),
@@ -442,6 +318,7 @@ fn a_wrong_yaml_file_is_refused_in_one_line() {
     ];
     let rows = r#"{"q": "q", "a": "a", "n": {"o": 1}, "only_first": "x"}
 {"q": "q", "a": "a", "n": {"o": 1}}"#;
+
     for (text, expected) in cases {
         let error = yaml(&text, rows).unwrap_err();
         assert!(!error.contains('\n'), "{error}");
@@ -471,3 +348,130 @@ fn deep_or_exploding_yaml_is_an_error() {
         assert!(error.starts_with("t.yaml") && !error.contains('\n') && error.len() < 900, "{error}");
     }
 }
+
+#[test]
+fn keys_of_an_included_file_hold_where_there_are_none() {
+    let files: [(&str, &[u8]); 4] = [
+        ("t.yaml", b"include: [base.yaml, more/lower.yaml]\ntask: own\ndoc_to_target: a"),
+        ("base.yaml", b"task: base\ndataset_kwargs: {data_files: d.jsonl}\ndoc_to_text: a\ntarget_delimiter: ''"),
+        ("d.jsonl", b"{\"q\": \"Q\", \"a\": \"A\"}"),
+        ("q.yaml", b"doc_to_text: q"),
+    ];
+    let folder = folder(&files);
+    fs::create_dir(folder.path().join("more")).unwrap();
+    fs::write(folder.path().join("more/lower.yaml"), "include: ../q.yaml\ndescription: 'D '").unwrap();
+    let task = open(folder.path(), "t.yaml").unwrap();
+    assert_eq!(task.name, "own");
+    assert_eq!(task.examples[0].prompt, "D Q");
+    assert_eq!(task.examples[0].continuation("A"), "A");
+}
+
+const NUMBERS: &str = r#"{"q": "1+1", "a": "2", "l": "x"}
+{"q": "1+2", "a": "3", "l": "y"}
+{"q": "2+2", "a": "4", "l": "x"}
+{"q": "2+3", "a": "5", "l": "y"}"#;
+
+#[test]
+fn solved_examples_stand_before_the_question() {
+    let text = "doc_to_text: q\ndoc_to_target: a\ndescription: 'Sums. '\nnum_fewshot: 2\nfewshot_delimiter: '; '\ntarget_delimiter: '='";
+    let prompts = |text: &str, seed| {
+        let folder = folder(&[("t.yaml", with_data(text).as_bytes()), ("d.jsonl", NUMBERS.as_bytes())]);
+        let options = OpenOptions { seed, ..OpenOptions::default() };
+        let task = Task::open_with(folder.path().join("t.yaml").to_str().unwrap(), &options).unwrap();
+        assert!(task.examples.iter().all(|example| example.prompt[example.question..].len() == 3));
+        task.examples.into_iter().map(|example| example.prompt).collect::<Vec<_>>()
+    };
+    let first = prompts(&format!("{text}\nfewshot_config: {{sampler: first_n}}"), 0);
+    assert_eq!(first[0], "Sums. 1+2=3; 2+2=4; 1+1");
+    assert_eq!(first[3], "Sums. 1+1=2; 1+2=3; 2+3");
+    let random = prompts(text, 1);
+    assert_eq!(random, prompts(text, 1));
+    assert_ne!(random, prompts(text, 2));
+    for (prompt, own) in random.iter().zip(["1+1", "1+2", "2+2", "2+3"]) {
+        assert!(prompt.ends_with(own) && prompt.matches(own).count() == 1, "{prompt}");
+    }
+}
+
+#[test]
+fn solved_examples_of_another_split() {
+    let text = "dataset_kwargs: {data_files: {dev: s.jsonl, test: d.jsonl}}\ntest_split: test\nfewshot_split: dev
+output_type: multiple_choice\ndoc_to_text: q\ndoc_to_choice: [x, y]\ndoc_to_target: l\nnum_fewshot: 1";
+
+    let shots = br#"{"q": "0+0", "l": "y"}"#;
+    let files: [(&str, &[u8]); 3] = [("t.yaml", text.as_bytes()), ("d.jsonl", NUMBERS.as_bytes()), ("s.jsonl", shots)];
+    let task = open(folder(&files).path(), "t.yaml").unwrap();
+    assert_eq!(task.examples[0].prompt, "0+0 y\n\n1+1");
+    assert_eq!(task.blank_prompt(&task.examples[0]), None);
+    assert_eq!(task.classes().unwrap(), ["x", "y"]);
+}
+
+#[test]
+fn splits_are_added_and_cut() {
+    let text =
+        "dataset_kwargs: {data_files: {a: d.jsonl, b: s.jsonl}}\ntest_split: a[:3]+b\ndoc_to_text: q\ndoc_to_target: a";
+    let more = br#"{"q": "0+0", "a": "0"}"#;
+    let files: [(&str, &[u8]); 3] = [("t.yaml", text.as_bytes()), ("d.jsonl", NUMBERS.as_bytes()), ("s.jsonl", more)];
+    let task = open(folder(&files).path(), "t.yaml").unwrap();
+    let answers: Vec<&str> = task.examples.iter().map(Example::answer).collect();
+    assert_eq!(answers, ["2", "3", "4", "0"]);
+}
+
+#[test]
+fn rows_are_left_out_taken_apart_and_made_distinct() {
+    let rows = r#"{"q": "one", "t": ["a", "b"], "ok": true}
+{"q": "two", "t": ["c"], "ok": true}
+{"q": "no", "t": ["d"], "ok": false}
+{"q": "one", "t": ["a", "B"], "ok": true}"#;
+
+    let task = |rest: &str| {
+        let text =
+            format!("doc_to_text: \"{{{{q}}}} {{{{x}}}}\"\ndoc_to_target: x\nwhere: ok\nexpand: {{x: t}}\n{rest}");
+        let task = yaml(&with_data(&text), rows).unwrap();
+        let line = |example: &Example| format!("{} {} {}", example.id, example.group, example.prompt);
+        task.examples.iter().map(line).collect::<Vec<_>>()
+    };
+    assert_eq!(task(""), ["0-0 0 one a", "0-1 0 one b", "1-0 1 two c", "3-0 3 one a", "3-1 3 one B"]);
+    assert_eq!(task("distinct: \"{{q}} {{x | lower}}\""), ["0-0 0 one a", "1-0 1 two c"]);
+}
+
+#[test]
+fn the_model_settles_what_depends_on_its_tokenizer() {
+    let text = "doc_to_text: q\ndoc_to_target: a\nmax_answer_tokens: 3\ngeneration_kwargs: {max_gen_toks: 1, max_gen_toks_sentencepiece: 7}";
+    let task = yaml(
+        &with_data(text),
+        r#"{"q": "a", "a": "abc"}
+{"q": "b", "a": "abcd"}"#,
+    )
+    .unwrap();
+    let tokens = |example: &Example| example.answer().len();
+    for (sentencepiece, expected) in [(false, 1), (true, 7)] {
+        let settled = task.for_tokenizer(sentencepiece, tokens).unwrap();
+        let found: Vec<(&str, usize)> = settled.examples.iter().map(|e| (e.answer(), e.new_tokens())).collect();
+        assert_eq!(found, [("abc", expected)]);
+        assert_eq!(settled, settled.for_tokenizer(!sentencepiece, |_| 99).unwrap());
+    }
+    let error = task.for_tokenizer(false, |_| 4).unwrap_err().to_string();
+    assert_eq!(error, "t: no example is left: every answer has more than 3 of the model's tokens");
+}
+
+#[test]
+fn yaml_reaches_into_nested_columns() {
+    let text = "
+dataset_kwargs: {data_files: d.parquet}
+output_type: multiple_choice
+doc_to_text: question
+doc_to_choice: \"{{mc2_targets.choices}}\"
+doc_to_target: \"{{mc2_targets.labels[0] * 0 + 1}}\"
+";
+    let of = |data: &[u8]| open(folder(&[("t.yaml", text.as_bytes()), ("d.parquet", data)]).path(), "t.yaml");
+    assert_eq!(
+        of(include_bytes!("fixtures/data/mc2.parquet")).unwrap().examples,
+        [
+            example("0", "0", "What is up?", choose(&["the sky", "the floor"], 1)),
+            example("1", "1", "What is down?", choose(&["a cloud", "a bird", "the sea"], 1)),
+        ]
+    );
+    assert_eq!(of(NESTED).unwrap_err(), "d.parquet: record 2: `doc_to_choice` is null: write text or a number");
+}
+
+const NESTED: &[u8] = include_bytes!("fixtures/data/nested.parquet");

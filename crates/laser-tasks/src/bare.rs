@@ -1,0 +1,104 @@
+//! The bare task: a data file whose columns are the examples themselves.
+//!
+//! Each row has `prompt` and `answer`, `answers` or `choices` with `answer`, and perhaps `id` and `group`; no other.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use crate::data::{self, Place, Row};
+use crate::{DEFAULT_NEW_TOKENS, Example, RowError, Source, Target, TaskError};
+
+/// The examples in the rows of `source`.
+pub(crate) fn examples(source: &Source, rows: Vec<Row>) -> Result<Vec<Example>, TaskError> {
+    let mut first_place: HashMap<String, Place> = HashMap::new();
+    let mut examples = Vec::new();
+    for row in rows {
+        let place = row.place;
+        let example = example(row).map_err(|problem| data::at(source, place, problem))?;
+        if let Some(first) = first_place.insert(example.id.clone(), place) {
+            let id = example.id;
+            return Err(data::at(source, place, RowError::DuplicateId { id, first }));
+        }
+        examples.push(example);
+    }
+    Ok(examples)
+}
+
+fn example(row: Row) -> Result<Example, RowError> {
+    let default_id = row.default_id();
+    let mut fields = row.fields;
+    let prompt = match fields.remove("prompt") {
+        Some(value) => text("prompt", value)?,
+        None => return Err(missing("prompt")),
+    };
+    let id = name("id", fields.remove("id"))?.unwrap_or(default_id);
+    let group = name("group", fields.remove("group"))?;
+    let (answer, answers, choices) = (fields.remove("answer"), fields.remove("answers"), fields.remove("choices"));
+    if let Some(key) = fields.keys().next() {
+        return Err(RowError::UnknownKey { key: key.clone() });
+    }
+    let target = match (answer, answers, choices) {
+        (Some(answer), None, None) => Target::generate(vec![text("answer", answer)?], DEFAULT_NEW_TOKENS),
+        (None, Some(answers), None) => Target::generate(texts("answers", answers)?, DEFAULT_NEW_TOKENS),
+        (Some(answer), None, Some(choices)) => choose(texts("choices", choices)?, answer),
+        (_, None, _) => Err(missing("answer")),
+        (_, Some(_), Some(_)) => Err(RowError::Exclusive { first: "answers", second: "choices" }),
+        (Some(_), Some(_), None) => Err(RowError::Exclusive { first: "answer", second: "answers" }),
+    }?;
+    Example::new(id, group, prompt, target)
+}
+
+fn choose(choices: Vec<String>, answer: Value) -> Result<Target, RowError> {
+    match answer {
+        Value::String(answer) => Target::choose_text(choices, &answer),
+        Value::Number(index) if index.is_i64() || index.is_u64() => {
+            // An index that does not fit is out of range for any list: the error then shows it as it was written.
+            let found = index.as_u64().and_then(|i| usize::try_from(i).ok());
+            Target::choose(choices, found.unwrap_or(usize::MAX)).map_err(|error| match error {
+                RowError::NoSuchChoice { choices, .. } => RowError::NoSuchChoice { index: index.to_string(), choices },
+                other => other,
+            })
+        }
+        other => Err(wrong("answer", "one of the choices or its index from 0", &other)),
+    }
+}
+
+fn text(key: &str, value: Value) -> Result<String, RowError> {
+    match value {
+        Value::String(text) => Ok(text),
+        other => Err(wrong(key, "text", &other)),
+    }
+}
+
+fn texts(key: &str, value: Value) -> Result<Vec<String>, RowError> {
+    const LIST: &str = "a list of texts";
+    match value {
+        Value::Array(items) => items
+            .into_iter()
+            .map(|item| match item {
+                Value::String(text) => Ok(text),
+                other => Err(wrong(&format!("an item of {key}"), "text", &other)),
+            })
+            .collect(),
+        other => Err(wrong(key, LIST, &other)),
+    }
+}
+
+/// An id or a group: text, or a whole number.
+fn name(key: &str, value: Option<Value>) -> Result<Option<String>, RowError> {
+    match value {
+        None => Ok(None),
+        Some(Value::String(name)) => Ok(Some(name)),
+        Some(Value::Number(number)) if !number.is_f64() => Ok(Some(number.to_string())),
+        Some(other) => Err(wrong(key, "text or a whole number", &other)),
+    }
+}
+
+fn missing(key: &str) -> RowError {
+    RowError::MissingKey { key: key.to_owned() }
+}
+
+fn wrong(key: &str, expected: &'static str, found: &Value) -> RowError {
+    RowError::WrongType { key: key.to_owned(), expected, found: data::kind(found) }
+}

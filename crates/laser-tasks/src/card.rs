@@ -1,0 +1,53 @@
+//! What a task says about itself, without its data.
+
+use serde::Serialize;
+use serde_yaml_ng::Value;
+
+use crate::yaml::Config;
+
+/// A task's description, from its YAML file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Card {
+    /// Its name.
+    pub task: String,
+    /// What is asked, in a few words.
+    pub about: Option<String>,
+    /// How many examples the whole data set gives.
+    pub examples: Option<u64>,
+    /// The template of the prompt.
+    pub prompt: Option<String>,
+    /// What is read as the answer.
+    pub answer: Option<String>,
+    /// The choices, where there are the same for all.
+    pub choices: Option<Vec<String>>,
+    /// How an answer is scored.
+    pub scoring: &'static str,
+    /// The licence of the data.
+    pub licence: Option<String>,
+    /// Where the data comes from.
+    pub source: Option<String>,
+    /// The data set of the Hugging Face hub that is fetched.
+    pub hub: Option<String>,
+}
+
+impl Card {
+    pub(crate) fn new(name: &str, config: &Config) -> Self {
+        let about = |key: &str| match config.metadata.as_ref().and_then(|metadata| metadata.get(key)) {
+            Some(Value::String(text)) => Some(text.trim().to_owned()),
+            _ => None,
+        };
+        let examples = config.metadata.as_ref().and_then(|metadata| metadata.get("examples")?.as_u64());
+        Self {
+            task: name.to_owned(),
+            about: about("about"),
+            examples,
+            prompt: config.doc_to_text.clone(),
+            answer: config.answer_text(),
+            choices: config.fixed_choices(),
+            scoring: config.scoring(),
+            licence: about("licence"),
+            source: about("source"),
+            hub: config.dataset_path.clone().filter(|_| config.dataset_kwargs.is_none()),
+        }
+    }
+}

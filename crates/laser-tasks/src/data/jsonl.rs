@@ -1,0 +1,48 @@
+//! JSONL: one JSON object a line. A byte-order mark, CRLF and blank lines are let pass.
+
+use serde_json::{Map, Value, error::Category};
+
+use super::unique::UniqueObject;
+use super::{Place, Row, at, without_bom};
+use crate::{RowError, Source, TaskError};
+
+/// All rows of a file; at least one.
+pub(crate) fn rows(source: &Source) -> Result<Vec<Row>, TaskError> {
+    let bytes = without_bom(&source.bytes);
+    let mut rows = Vec::new();
+    for (index, bytes) in bytes.split(|&byte| byte == b'\n').enumerate() {
+        let place = Place::Line(index + 1);
+        match fields(bytes) {
+            Ok(Some(fields)) => rows.push(Row { place, index, fields }),
+            Ok(None) => {}
+            Err(problem) => return Err(at(source, place, problem)),
+        }
+    }
+    if rows.is_empty() {
+        return Err(TaskError::Empty { file: source.name.clone() });
+    }
+    Ok(rows)
+}
+
+/// The object on one line; none on a blank line.
+fn fields(line: &[u8]) -> Result<Option<Map<String, Value>>, RowError> {
+    let line = std::str::from_utf8(line).map_err(|_| RowError::Utf8)?;
+    if line.trim().is_empty() {
+        return Ok(None);
+    }
+    match serde_json::from_str::<UniqueObject>(line) {
+        Ok(UniqueObject(fields)) => Ok(Some(fields)),
+        Err(error) => {
+            let message = error.to_string();
+            // The parser saw one line alone: its "at line 1" would mislead.
+            let what = match message.rsplit_once(" at line ") {
+                Some((what, _)) => crate::error::plain(what),
+                None => crate::error::plain(&message),
+            };
+            Err(match error.classify() {
+                Category::Data => RowError::NotAnObject { what },
+                _ => RowError::Json { column: error.column(), what },
+            })
+        }
+    }
+}

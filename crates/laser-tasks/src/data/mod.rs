@@ -1,0 +1,93 @@
+//! Data files: rows of named values, whatever the format. What the values mean to a task is said elsewhere.
+
+mod csv;
+mod json;
+pub(crate) mod jsonl;
+mod parquet;
+mod unique;
+
+pub use parquet::panics_are_caught;
+
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use crate::{DataError, RowError, Source, TaskError};
+
+/// Where a row stands in its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// A line of a text file, from 1.
+    Line(usize),
+    /// A record of a file where lines say nothing, from 1.
+    Record(usize),
+}
+
+/// One object and where it stands.
+#[derive(Clone)]
+pub(crate) struct Row {
+    pub place: Place,
+    /// From 0; in JSONL lines are counted, blank ones too.
+    pub index: usize,
+    pub fields: Map<String, Value>,
+}
+
+impl Row {
+    /// The id of a row that gives none.
+    pub fn default_id(&self) -> String {
+        self.index.to_string()
+    }
+}
+
+/// All rows of a file; at least one. The ending of its name says how it is read, and one that says nothing is taken for JSONL.
+pub(crate) fn rows(source: &Source) -> Result<Vec<Row>, TaskError> {
+    let Some(ending) = Path::new(&source.name).extension() else {
+        return Err(whole(source, DataError::NoEnding));
+    };
+    let rows = match ending.to_string_lossy().to_lowercase().as_str() {
+        "json" => json::rows(source),
+        "csv" => csv::rows(source, b','),
+        "tsv" => csv::rows(source, b'\t'),
+        "parquet" => parquet::rows(source),
+        _ => return jsonl::rows(source),
+    }?;
+    match rows.is_empty() {
+        true => Err(whole(source, DataError::NoRecords)),
+        false => Ok(rows),
+    }
+}
+
+/// A row's problem with its place.
+pub(crate) fn at(source: &Source, place: Place, problem: RowError) -> TaskError {
+    TaskError::Row { file: source.name.clone(), place, problem }
+}
+
+/// A file's bytes without the byte-order mark that some editors put there.
+pub(crate) fn without_bom(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
+/// What a JSON value is, in words.
+pub(crate) fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// The problem of one place in a data file.
+fn inside(source: &Source, place: Place, problem: DataError) -> TaskError {
+    TaskError::Data { file: source.name.clone(), place: Some(place), problem }
+}
+
+/// The problem of a whole data file.
+fn whole(source: &Source, problem: DataError) -> TaskError {
+    TaskError::Data { file: source.name.clone(), place: None, problem }
+}
+
+#[cfg(test)]
+mod tests;

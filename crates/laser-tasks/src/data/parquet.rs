@@ -1,0 +1,74 @@
+//! Parquet: numbers, truths, texts and null as in JSON, structs and maps as objects, lists as lists; dates, times and decimals as texts,
+//! bytes as base64, and a number that JSON does not have (NaN) as null.
+
+use std::cell::Cell;
+use std::collections::HashSet;
+use std::panic;
+
+use bytes::Bytes;
+use parquet::errors::ParquetError;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::schema::types::Type;
+use serde_json::Value;
+
+use super::{Place, Row, whole};
+use crate::{DataError, Source, TaskError};
+
+thread_local! {
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether a panic of this thread would be caught and become an error: a program's panic hook need not show it.
+pub fn panics_are_caught() -> bool {
+    GUARDED.get()
+}
+
+pub(super) fn rows(source: &Source) -> Result<Vec<Row>, TaskError> {
+    // Of a file that contradicts itself, the reader asserts in places what it should check.
+    GUARDED.set(true);
+    let rows = panic::catch_unwind(|| read(&source.bytes));
+    GUARDED.set(false);
+    let rows = rows.unwrap_or_else(|_| Err(invalid("its parts contradict each other")));
+    rows.map_err(|problem| whole(source, problem))
+}
+
+fn read(bytes: &[u8]) -> Result<Vec<Row>, DataError> {
+    let reader = SerializedFileReader::new(Bytes::copy_from_slice(bytes)).map_err(refused)?;
+    let schema = reader.metadata().file_metadata().schema();
+    if schema.get_fields().is_empty() {
+        return Err(invalid("it has no columns"));
+    }
+    check_names(schema)?;
+    let mut rows = Vec::new();
+    for (index, row) in reader.get_row_iter(None).map_err(refused)?.enumerate() {
+        let Value::Object(fields) = row.map_err(refused)?.to_json_value() else { continue };
+        rows.push(Row { place: Place::Record(index + 1), index, fields });
+    }
+    Ok(rows)
+}
+
+/// Refuses a group with two columns of one name, of which an object would keep the last.
+fn check_names(group: &Type) -> Result<(), DataError> {
+    let mut names = HashSet::new();
+    for field in group.get_fields() {
+        if !names.insert(field.name()) {
+            return Err(DataError::SameName { name: field.name().to_owned() });
+        }
+        if field.is_group() {
+            check_names(field)?;
+        }
+    }
+    Ok(())
+}
+
+fn invalid(what: &str) -> DataError {
+    DataError::Parquet { what: what.to_owned() }
+}
+
+fn refused(error: ParquetError) -> DataError {
+    let what = match &error {
+        ParquetError::General(what) | ParquetError::EOF(what) | ParquetError::NYI(what) => what.clone(),
+        other => other.to_string(),
+    };
+    invalid(&crate::error::plain(&what))
+}

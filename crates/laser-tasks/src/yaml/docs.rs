@@ -1,0 +1,100 @@
+//! The rows that become examples: some left out, some taken apart.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use minijinja::Environment;
+use serde_json::Value as Json;
+
+use super::config::Config;
+use crate::data::Row;
+use crate::template::Pattern;
+use crate::{RowError, TaskError, YamlError};
+
+/// A row with its file and its names.
+#[derive(Clone)]
+pub struct Doc {
+    pub file: String,
+    pub id: String,
+    /// The row's id, also of what it is taken apart into.
+    pub group: String,
+    pub row: Row,
+}
+
+impl Doc {
+    /// A problem with this row's place.
+    pub fn at(&self, problem: RowError) -> TaskError {
+        TaskError::Row { file: self.file.clone(), place: self.row.place, problem }
+    }
+}
+
+/// The names that templates may use.
+pub fn fields(docs: &[Doc]) -> HashSet<&str> {
+    docs.iter().flat_map(|doc| doc.row.fields.keys().map(String::as_str)).collect()
+}
+
+/// Keeps the rows of `where`, and takes each apart as `expand` says.
+pub fn prepare(
+    config: &Config,
+    engine: &Environment<'static>,
+    docs: Vec<Doc>,
+    problem: impl Fn(YamlError) -> TaskError,
+) -> Result<Vec<Doc>, TaskError> {
+    let names = fields(&docs);
+    let only = config.only_where.as_deref().map(|text| Pattern::value(engine, &names, "where", text)).transpose();
+    let only = only.map_err(&problem)?;
+    let mut lists = BTreeMap::new();
+    for (name, text) in config.expand.iter().flatten() {
+        lists.insert(name.clone(), Pattern::value(engine, &names, "expand", text).map_err(&problem)?);
+    }
+    let mut prepared = Vec::with_capacity(docs.len());
+    for doc in &docs {
+        if let Some(only) = &only
+            && !only.of(&doc.row.fields).map_err(|wrong| doc.at(wrong))?.is_true()
+        {
+            continue;
+        }
+        if lists.is_empty() {
+            prepared.push(doc.clone());
+        } else {
+            prepared.extend(taken_apart(doc, &lists).map_err(|wrong| doc.at(wrong))?);
+        }
+    }
+    Ok(prepared)
+}
+
+/// One row for each place in the lists, which are equally long.
+fn taken_apart(doc: &Doc, lists: &BTreeMap<String, Pattern>) -> Result<Vec<Doc>, RowError> {
+    let mut columns: Vec<(&String, Vec<Json>)> = Vec::with_capacity(lists.len());
+    for (name, pattern) in lists {
+        columns.push((name, pattern.values_of(&doc.row.fields)?));
+    }
+    let length = columns.first().map_or(0, |(_, values)| values.len());
+    if let Some((name, values)) = columns.iter().find(|(_, values)| values.len() != length) {
+        let first = columns[0].0.clone();
+        return Err(RowError::Uneven { first, length, name: (*name).clone(), found: values.len() });
+    }
+    let row = |place: usize| {
+        let mut row = doc.row.clone();
+        for (name, values) in &columns {
+            row.fields.insert((*name).clone(), values[place].clone());
+        }
+        Doc { id: format!("{}-{place}", doc.id), row, ..doc.clone() }
+    };
+    Ok((0..length).map(row).collect())
+}
+
+/// Of the rows that `distinct` gives the same text, the first; none of them where `target` gives them different answers.
+pub fn distinct(docs: Vec<Doc>, by: &Pattern, target: &Pattern) -> Result<Vec<Doc>, TaskError> {
+    let mut seen: HashMap<String, (String, bool)> = HashMap::new();
+    let mut keys = Vec::with_capacity(docs.len());
+    for doc in &docs {
+        let both = by.text_of(&doc.row.fields).and_then(|key| Ok((key, target.of(&doc.row.fields)?.to_string())));
+        let (key, answer) = both.map_err(|wrong| doc.at(wrong))?;
+        let first = !seen.contains_key(&key);
+        let (known, agreed) = seen.entry(key.clone()).or_insert_with(|| (answer.clone(), true));
+        *agreed &= *known == answer;
+        keys.push((key, first));
+    }
+    let kept = |(key, first): &(String, bool)| *first && seen.get(key).is_some_and(|(_, agreed)| *agreed);
+    Ok(docs.into_iter().zip(&keys).filter(|(_, key)| kept(key)).map(|(doc, _)| doc).collect())
+}
