@@ -11,6 +11,8 @@ pub struct Reading {
     pub argmax: u32,
     /// Natural-log probability of each token that was asked for, in the order asked.
     pub logprobs: Vec<f64>,
+    /// How many tokens are more likely than each token that was asked for; equal ones count with the lower ids.
+    pub ranks: Vec<usize>,
 }
 
 /// Reads each row of `logits [rows, vocabulary]`; `wanted[i]` are the tokens whose log-probability row `i` gives.
@@ -36,12 +38,13 @@ pub fn readout(logits: &Tensor, wanted: &[&[u32]]) -> Result<Vec<Reading>> {
     let normaliser = logits.log_sum_exp(D::Minus1)?.to_vec1::<f32>()?;
     let mut readings = Vec::with_capacity(wanted.len());
     for (i, wanted) in wanted.iter().enumerate() {
-        let mut logprobs = Vec::with_capacity(wanted.len());
+        let (mut logprobs, mut ranks) = (Vec::with_capacity(wanted.len()), Vec::with_capacity(wanted.len()));
+        let row = if wanted.is_empty() { Vec::new() } else { logits.get(i)?.to_vec1::<f32>()? };
         for &token in *wanted {
-            let logit = logits.get(i)?.get(token as usize)?.to_scalar::<f32>()?;
-            logprobs.push(f64::from(logit) - f64::from(normaliser[i]));
+            logprobs.push(f64::from(row[token as usize]) - f64::from(normaliser[i]));
+            ranks.push(rank(&row, token));
         }
-        readings.push(Reading { argmax: argmax[i], logprobs });
+        readings.push(Reading { argmax: argmax[i], logprobs, ranks });
     }
     Ok(readings)
 }
@@ -56,7 +59,18 @@ fn read(logits: &[f32], wanted: &[u32]) -> Reading {
         let normaliser = vector::log_sum_exp(logits, max);
         wanted.iter().map(|&token| f64::from(logits[token as usize]) - normaliser).collect()
     };
-    Reading { argmax, logprobs }
+    let ranks = wanted.iter().map(|&token| rank(logits, token)).collect();
+    Reading { argmax, logprobs, ranks }
+}
+
+#[inline(always)]
+fn rank(logits: &[f32], token: u32) -> usize {
+    let (before, rest) = logits.split_at(token as usize);
+    let logit = rest[0];
+    let count = |row: &[f32], counts: fn(f32, f32) -> bool| {
+        row.iter().map(|&other| u32::from(counts(other, logit))).sum::<u32>() as usize
+    };
+    count(before, |other, logit| other >= logit) + count(rest, |other, logit| other > logit)
 }
 
 #[cfg(test)]
@@ -73,6 +87,11 @@ mod tests {
         assert_eq!((readings[0].argmax, readings[1].argmax), (1, 0));
         assert!((readings[0].logprobs[0] - (-2.0 - total.ln())).abs() < 1e-6);
         assert!((readings[0].logprobs[1] - (0.0 - total.ln())).abs() < 1e-6);
-        assert!(readings[1].logprobs.is_empty());
+        assert!(readings[1].logprobs.is_empty() && readings[1].ranks.is_empty());
+        assert_eq!(readings[0].ranks, [3, 2]);
+        assert_eq!(
+            readout(&logits, &[&[1, 2], &[0, 3]]).unwrap().iter().flat_map(|r| r.ranks.clone()).collect::<Vec<_>>(),
+            [0, 1, 0, 1]
+        );
     }
 }

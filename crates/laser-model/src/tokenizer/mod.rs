@@ -138,6 +138,11 @@ impl Tokenizer {
         Ok((before, after))
     }
 
+    /// Whether words are those of a sentencepiece vocabulary (Llama 2, Gemma), in which a blank is a letter.
+    pub fn is_sentencepiece(&self) -> bool {
+        self.inner.token_to_id("\u{2581}the").is_some()
+    }
+
     /// What stands for a token that a masked model is to predict.
     pub fn mask_token(&self) -> Option<u32> {
         self.mask
