@@ -1,5 +1,9 @@
 //! What a person reads.
 
+mod metrics;
 mod table;
+mod verdict;
 
-pub use table::{aligned, sweep_table, verdict_table};
+pub use metrics::metrics_text;
+pub use table::{aligned, sweep_table};
+pub use verdict::verdict_text;

@@ -1,6 +1,6 @@
 //! Tables for a terminal.
 
-use laser_search::{Candidate, Conclusion, Entry, Interval, ScoreWithInterval, Verdict};
+use laser_search::{Candidate, Entry};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -37,59 +37,6 @@ pub fn sweep_table(entries: &[&Entry], best: &Candidate) -> String {
     }
     lines.extend(several.into_iter().map(|(name, cell)| vec![name, cell]));
     aligned(&lines)
-}
-
-/// Base and best on both splits, and how sure the difference is.
-pub fn verdict_table(verdict: &Verdict) -> String {
-    let row = |name: String, scores: &laser_search::Scores| {
-        vec![
-            name,
-            percent(&scores.validation),
-            format!("{:.3}", scores.validation.score.log_loss),
-            percent(&scores.test),
-            format!("{:.3}", scores.test.score.log_loss),
-        ]
-    };
-    let header = ["", "validation accuracy", "log-loss", "test accuracy", "log-loss"].map(str::to_owned).to_vec();
-    let mut text =
-        aligned(&[header, row("base".into(), &verdict.base), row(verdict.best.to_string(), &verdict.edited)]);
-    let test = &verdict.test;
-    let points = |x: f64| 100.0 * x;
-    let Interval { low, high } = test.accuracy_gain_interval;
-    let loss = test.log_loss_change_interval;
-    let _ = write!(
-        text,
-        "\nOn test: accuracy {:+.1} points (95 % {:+.1} to {:+.1}), log-loss {:+.3} nats a token (95 % {:+.3} to {:+.3});\n\
-         {} answers gained, {} lost, McNemar's exact p = {}. Chosen on validation from {} candidates.\n",
-        points(test.accuracy_gain),
-        points(low),
-        points(high),
-        test.log_loss_change,
-        loss.low,
-        loss.high,
-        test.gained,
-        test.lost,
-        p_value(test.mcnemar_p),
-        verdict.candidates,
-    );
-    text.push_str(match test.conclusion() {
-        Conclusion::Better => "The gain holds on unseen examples.\n",
-        Conclusion::NoDifference => "No difference in accuracy is shown on unseen examples.\n",
-        Conclusion::Worse => "On unseen examples the edit is worse: do not apply it.\n",
-    });
-    if loss.low > 0.0 && test.conclusion() != Conclusion::Worse {
-        text.push_str("Its log-loss on unseen examples is worse.\n");
-    }
-    text
-}
-
-fn percent(score: &ScoreWithInterval) -> String {
-    let Interval { low, high } = score.accuracy_interval;
-    format!("{:.1} % ({:.1} to {:.1})", 100.0 * score.score.accuracy, 100.0 * low, 100.0 * high)
-}
-
-fn p_value(p: f64) -> String {
-    if p >= 0.001 { format!("{p:.3}") } else { format!("{p:.1e}") }
 }
 
 /// Columns two blanks apart: the first to the left, the others to the right.

@@ -22,6 +22,28 @@ pub enum Error {
         /// The example.
         id: String,
     },
+    /// A text that has no perplexity.
+    #[error("the text for perplexity cannot be used: {why}: {advice}")]
+    Text {
+        /// Why.
+        why: &'static str,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// An example whose choices cannot follow an empty prompt.
+    #[error("example {id}: {problem}")]
+    Blank {
+        /// The example.
+        id: String,
+        /// What is wrong.
+        problem: Box<laser_tasks::RowError>,
+    },
+    /// A search that has not come to its end.
+    #[error("{}: the search is not finished: run it again with its options to go on", path.display())]
+    Unfinished {
+        /// The RUN folder.
+        path: PathBuf,
+    },
     /// The tokenizer and the weights do not belong together.
     #[error(
         "example {id}: token {token} is outside the model's vocabulary of {vocabulary}: the tokenizer is not this model's"

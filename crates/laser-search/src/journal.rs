@@ -1,6 +1,7 @@
 //! What has been scored, one line a candidate and split; lines are only ever added.
 
 use crate::candidate::Candidate;
+use crate::record::Record;
 use crate::{Error, Result};
 use laser_tasks::{Outcome, Score};
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,9 @@ pub struct Entry {
     pub correct: String,
     /// The log-loss of each example, nats a token.
     pub log_loss: Vec<f64>,
+    /// What else each example gave; kept of the test split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<Vec<Record>>,
 }
 
 impl Entry {
@@ -44,7 +48,13 @@ impl Entry {
             score: Score::of(outcomes),
             correct: outcomes.iter().map(|outcome| if outcome.correct { '1' } else { '0' }).collect(),
             log_loss: outcomes.iter().map(Outcome::log_loss).collect(),
+            records: None,
         }
+    }
+
+    /// The same with what else each example gave.
+    pub fn with_records(self, records: Vec<Record>) -> Self {
+        Self { records: Some(records), ..self }
     }
 
     /// Whether each example was right.

@@ -3,12 +3,16 @@
 //! [`search`] is the main job. It scores [`Candidate`]s on the validation split with an [`Evaluator`], notes each in the
 //! [`Journal`] of a [`RunFolder`], and judges the best one on the test split ([`Verdict`]).
 
+mod blanks;
 mod candidate;
 mod engine;
 mod error;
 mod files;
 mod journal;
+mod metrics;
+mod perplexity;
 mod progress;
+mod record;
 mod run_folder;
 mod search;
 pub mod statistics;
@@ -20,9 +24,17 @@ pub use engine::{Detail, Encoded, Evaluator, Masks, Response, encode};
 pub use error::{Error, Result};
 pub use files::write_whole;
 pub use journal::{Entry, Journal, SplitName};
+pub use metrics::{ChoiceMetrics, ClassMetrics, Constant, GenerationMetrics, Metrics};
+pub use perplexity::{Perplexity, PerplexityChange, Text, Windows};
 pub use progress::{Progress, Silent};
-pub use run_folder::{ModelDescription, RunDescription, RunFolder, SearchDescription, TaskDescription};
-pub use search::{Plan, Recipe, Subject, check, search};
+pub use record::Record;
+pub use run_folder::{
+    ModelDescription, RunDescription, RunFolder, SearchDescription, TaskDescription, TextDescription,
+};
+pub use search::{Plan, Recipe, Subject, check, rejudge, search};
 pub use statistics::Interval;
 pub use strategy::exhaustive;
-pub use verdict::{Comparison, Conclusion, ScoreWithInterval, Scores, Verdict};
+pub use verdict::{
+    BaseAndEdited, Changed, Changes, ClassVerdict, Comparison, Constants, Evidence, Gain, Limits, Pair, Predictions,
+    ScoreWithInterval, Scores, Verdict, Word, judge,
+};

@@ -1,13 +1,18 @@
 //! A RUN folder: what was asked, what has been scored, what came out.
 
 use crate::files::write_whole;
-use crate::journal::Journal;
+use crate::journal::{Journal, SplitName};
 use crate::{Error, Result};
 use laser_checkpoint::{FileHash, MatrixId};
+use laser_tasks::Example;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+
+/// The file of the examples.
+const EXAMPLES: &str = "examples.jsonl";
 
 /// `run.json`: everything that the outcome of a search depends on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,8 +67,28 @@ pub struct SearchDescription {
     /// Whether prompts go through the model's chat template.
     #[serde(default)]
     pub chat: bool,
+    /// A text whose perplexity is measured before and after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<TextDescription>,
     /// Where the model runs; another kind of device rounds differently.
     pub device: String,
+}
+
+/// A text of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TextDescription {
+    /// SHA-256 of its bytes, in hex.
+    pub sha256: String,
+    /// At most so many of its tokens are used.
+    pub limit: usize,
+}
+
+/// An example and the split that it is in: a line of `examples.jsonl`.
+#[derive(Serialize, Deserialize)]
+struct SplitExample<E> {
+    split: SplitName,
+    #[serde(flatten)]
+    example: E,
 }
 
 /// An open RUN folder; no other process can open it meanwhile.
@@ -88,37 +113,95 @@ impl RunFolder {
             });
         }
         fs::create_dir_all(path).map_err(io)?;
-        let lock_path = path.join("lock");
-        let lock = File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&lock_path)
-            .map_err(|source| Error::Io { path: lock_path, source })?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => return Err(Error::Busy { path: path.to_owned() }),
-            Err(fs::TryLockError::Error(source)) => return Err(io(source)),
-        }
-        let folder = Self { path: path.to_owned(), _lock: lock };
+        let folder = Self::lock(path)?;
         folder.remove_unfinished().map_err(io)?;
-        match fs::read(&run_json) {
-            Ok(bytes) => {
-                let found: RunDescription = serde_json::from_slice(&bytes).map_err(|error| Error::Malformed {
-                    path: run_json,
-                    why: error.to_string(),
-                    advice: "choose another --out",
-                })?;
-                match difference(&found, description) {
-                    Some(what) => return Err(Error::OtherSearch { path: path.to_owned(), what }),
-                    None => return Ok(folder),
-                }
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(source) => return Err(Error::Io { path: run_json, source }),
+        match folder.description()? {
+            Some(found) => match difference(&found, description) {
+                Some(what) => return Err(Error::OtherSearch { path: path.to_owned(), what }),
+                None => return Ok(folder),
+            },
+            None => folder.write_json("run.json", description)?,
         }
-        folder.write_json("run.json", description)?;
         Ok(folder)
+    }
+
+    /// Opens the folder of a search that has been started.
+    pub fn open_existing(path: &Path) -> Result<Self> {
+        if !path.join("run.json").is_file() {
+            let why = "holds no search (there is no run.json)".to_owned();
+            return Err(Error::Malformed { path: path.to_owned(), why, advice: "give the --out of a search" });
+        }
+        Self::lock(path)
+    }
+
+    fn lock(path: &Path) -> Result<Self> {
+        let lock_path = path.join("lock");
+        let lock = File::options().write(true).create(true).truncate(false).open(&lock_path);
+        let lock = lock.map_err(|source| Error::Io { path: lock_path, source })?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Err(fs::TryLockError::WouldBlock) => Err(Error::Busy { path: path.to_owned() }),
+            Err(fs::TryLockError::Error(source)) => Err(Error::Io { path: path.to_owned(), source }),
+        }
+    }
+
+    /// `run.json`, if it is there.
+    pub fn description(&self) -> Result<Option<RunDescription>> {
+        self.read_json("run.json", "choose another --out")
+    }
+
+    /// The file `name`, if it is there.
+    pub fn read_json<T: DeserializeOwned>(&self, name: &str, advice: &'static str) -> Result<Option<T>> {
+        let path = self.path.join(name);
+        match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| Error::Malformed {
+                path,
+                why: error.to_string(),
+                advice,
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(Error::Io { path, source }),
+        }
+    }
+
+    /// Writes the examples of both splits, unless they are there.
+    pub fn write_examples(&self, validation: &[&Example], test: &[&Example]) -> Result<()> {
+        let path = self.path.join(EXAMPLES);
+        if path.is_file() {
+            return Ok(());
+        }
+        let splits = [(SplitName::Validation, validation), (SplitName::Test, test)];
+        let mut bytes = Vec::new();
+        for (split, example) in splits.iter().flat_map(|(split, examples)| examples.iter().map(|&e| (*split, e))) {
+            serde_json::to_writer(&mut bytes, &SplitExample { split, example })
+                .map_err(|error| Error::Io { path: path.clone(), source: error.into() })?;
+            bytes.push(b'\n');
+        }
+        write_whole(&path, &bytes)
+    }
+
+    /// The examples of a split.
+    pub fn examples(&self, split: SplitName) -> Result<Vec<Example>> {
+        let path = self.path.join(EXAMPLES);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(Error::Unfinished { path: self.path.clone() });
+            }
+            Err(source) => return Err(Error::Io { path, source }),
+        };
+        let mut examples = Vec::new();
+        for (number, line) in bytes.split(|&byte| byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
+            let row: SplitExample<Example> = serde_json::from_slice(line).map_err(|error| Error::Malformed {
+                path: path.clone(),
+                why: format!("line {} is no example: {error}", number + 1),
+                advice: "remove the file and run the search again, which writes it anew",
+            })?;
+            if row.split == split {
+                examples.push(row.example);
+            }
+        }
+        Ok(examples)
     }
 
     /// Removes what a killed search was about to rename.

@@ -1,11 +1,14 @@
 //! The main job: score candidates on validation, choose one, judge it on test.
 
+use crate::blanks::Blanks;
 use crate::candidate::{Candidate, Editor};
 use crate::engine::{Detail, Evaluator, encode};
 use crate::journal::{Entry, Journal, SplitName};
+use crate::perplexity::{PerplexityChange, Text};
 use crate::progress::Progress;
+use crate::record::Record;
 use crate::run_folder::RunFolder;
-use crate::verdict::{self, Verdict};
+use crate::verdict::{self, Evidence, Pair, Verdict};
 use crate::{Error, Result};
 use laser_checkpoint::{Checkpoint, FileHash};
 use laser_model::{Model, Tokenizer};
@@ -33,6 +36,8 @@ pub struct Plan<'a> {
     pub memory: usize,
     /// The model's files, for the recipe.
     pub model_files: &'a [FileHash],
+    /// A text whose perplexity is measured before and after, and the SHA-256 of its file.
+    pub text: Option<(&'a Text, &'a str)>,
 }
 
 /// Refuses a task that the model cannot take, before anything is computed or written.
@@ -56,33 +61,109 @@ pub fn search(
 
     let base = Candidate::base();
     let on_validation: Vec<Candidate> = [base.clone()].into_iter().chain(plan.candidates.iter().cloned()).collect();
-    let validation = pick(&plan.split.validation);
-    score(subject, &on_validation, SplitName::Validation, validation, plan.memory, &mut journal, progress)?;
+    let (validation, test) = (pick(&plan.split.validation), pick(&plan.split.test));
+    run.write_examples(&validation, &test)?;
+    score(subject, &on_validation, &validation, None, plan.memory, &mut journal, progress)?;
+    let best = chosen(&journal)?;
 
-    let entries: Vec<&Entry> = plan
-        .candidates
-        .iter()
-        .map(|candidate| entry(&journal, SplitName::Validation, candidate))
-        .collect::<Result<_>>()?;
-    let best = verdict::best(&entries).ok_or(Error::NoCandidates { why: "nothing was asked for" })?;
-    let best = plan.candidates[best].clone();
-
-    let test = pick(&plan.split.test);
-    let groups: Vec<&str> = test.iter().map(|example| example.group.as_str()).collect();
-    score(subject, &[base.clone(), best.clone()], SplitName::Test, test, plan.memory, &mut journal, progress)?;
-
-    let both = |candidate: &Candidate| -> Result<[&Entry; 2]> {
-        Ok([entry(&journal, SplitName::Validation, candidate)?, entry(&journal, SplitName::Test, candidate)?])
-    };
-    let verdict = verdict::judge(both(&base)?, both(&best)?, plan.candidates.len(), &groups, plan.seed);
-    let verdict = verdict.ok_or_else(|| Error::Malformed {
-        path: run.path().join("journal.jsonl"),
-        why: "its entries are not over this search's test examples".into(),
-        advice: "remove the lines with \"split\":\"test\", they are then scored again",
-    })?;
+    let blanks = Blanks::new(task, &test)?;
+    score(subject, &[base, best.clone()], &test, Some(&blanks), plan.memory, &mut journal, progress)?;
+    if let Some((text, sha256)) = plan.text {
+        measure(subject, &best, text, sha256, run, progress)?;
+    }
     run.write_json("best.json", &Recipe { interventions: best, model: plan.model_files.to_vec() })?;
+    judge_and_write(run, &journal, plan.seed)
+}
+
+/// The verdict of a finished search, from its folder alone; `verdict.json` is written anew.
+pub fn rejudge(run: &RunFolder) -> Result<Verdict> {
+    let unfinished = || Error::Unfinished { path: run.path().to_owned() };
+    let description = run.description()?.ok_or_else(unfinished)?;
+    judge_and_write(run, &run.journal()?, description.search.seed)
+}
+
+/// The best candidate on validation.
+fn chosen(journal: &Journal) -> Result<Candidate> {
+    let entries = candidates_on_validation(journal);
+    let best = verdict::best(&entries).ok_or(Error::NoCandidates { why: "nothing was asked for" })?;
+    Ok(entries[best].interventions.clone())
+}
+
+fn candidates_on_validation(journal: &Journal) -> Vec<&Entry> {
+    let base = Candidate::base();
+    let candidate = |entry: &&Entry| entry.split == SplitName::Validation && entry.interventions != base;
+    journal.entries().iter().filter(candidate).collect()
+}
+
+fn judge_and_write(run: &RunFolder, journal: &Journal, seed: u64) -> Result<Verdict> {
+    let unfinished = || Error::Unfinished { path: run.path().to_owned() };
+    let candidates = candidates_on_validation(journal);
+    let best = chosen(journal).map_err(|_| unfinished())?;
+    let pair = |candidate: &Candidate| {
+        Some(Pair {
+            validation: journal.get(SplitName::Validation, candidate)?,
+            test: journal.get(SplitName::Test, candidate)?,
+        })
+    };
+    let (validation, test) = (run.examples(SplitName::Validation)?, run.examples(SplitName::Test)?);
+    let perplexity: Option<MeasuredText> =
+        run.read_json(PERPLEXITY, "remove the file, the text is then measured again")?;
+    let verdict = verdict::judge(&Evidence {
+        base: pair(&Candidate::base()).ok_or_else(unfinished)?,
+        edited: pair(&best).ok_or_else(unfinished)?,
+        candidates: &candidates,
+        validation: &validation.iter().collect::<Vec<_>>(),
+        test: &test.iter().collect::<Vec<_>>(),
+        perplexity: perplexity.filter(|measured| measured.interventions == best).map(|measured| measured.change),
+        seed,
+    });
+    let verdict = verdict.ok_or_else(|| Error::Malformed {
+        path: journal.path().to_owned(),
+        why: "its entries are not over this search's examples".into(),
+        advice: "move it away and run the search again",
+    })?;
     run.write_json("verdict.json", &verdict)?;
     Ok(verdict)
+}
+
+/// The file of a text's perplexities.
+const PERPLEXITY: &str = "perplexity.json";
+
+/// A text's perplexities, and under which candidate.
+#[derive(Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+struct MeasuredText {
+    interventions: Candidate,
+    #[serde(flatten)]
+    change: PerplexityChange,
+}
+
+/// Measures a text before and after the edit, unless that was done.
+fn measure(
+    subject: &Subject,
+    best: &Candidate,
+    text: &Text,
+    sha256: &str,
+    run: &RunFolder,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let known: Option<MeasuredText> = run.read_json(PERPLEXITY, "remove the file, the text is then measured again")?;
+    if known.is_some_and(|known| known.interventions == *best && known.change.text == sha256) {
+        return Ok(());
+    }
+    progress.start("text", 2 * text.windows(), 0);
+    let step = || progress.advance(1);
+    let before = text.perplexity(subject.model, &step)?;
+    let edited = Editor::new(subject.checkpoint, subject.model).edit(best)?;
+    let after = text.perplexity(&edited, &step)?;
+    progress.finish();
+    let change = PerplexityChange {
+        text: sha256.to_owned(),
+        windows: text.how(),
+        tokens: before.tokens,
+        base: before.perplexity,
+        edited: after.perplexity,
+    };
+    run.write_json(PERPLEXITY, &MeasuredText { interventions: best.clone(), change })
 }
 
 /// `best.json`: what `laser apply --recipe` does.
@@ -95,20 +176,21 @@ pub struct Recipe {
     pub model: Vec<FileHash>,
 }
 
-/// Scores the candidates that the journal does not have yet.
+/// Scores the candidates that the journal does not have yet: on test where there are `blanks`, with records, else on
+/// validation.
 fn score(
     subject: &Subject,
     candidates: &[Candidate],
-    split: SplitName,
-    examples: Vec<&Example>,
+    examples: &[&Example],
+    blanks: Option<&Blanks>,
     memory: usize,
     journal: &mut Journal,
     progress: &dyn Progress,
 ) -> Result<()> {
     let layers = subject.model.config().layers;
-    let what = match split {
-        SplitName::Validation => "validation",
-        SplitName::Test => "test",
+    let (split, what, detail) = match blanks {
+        None => (SplitName::Validation, "validation", Detail::Outcome),
+        Some(_) => (SplitName::Test, "test", Detail::Full),
     };
     let missing: Vec<&Candidate> =
         candidates.iter().filter(|candidate| journal.get(split, candidate).is_none()).collect();
@@ -118,35 +200,59 @@ fn score(
         progress.finish();
         return Ok(());
     }
-    let mut evaluator = Evaluator::new(subject.model, subject.tokenizer, examples, memory)?;
+    let mut evaluator = Evaluator::new(subject.model, subject.tokenizer, examples.to_vec(), memory)?;
     let mut editor = Editor::new(subject.checkpoint, subject.model);
     // Where the examples take several chunks, the candidates of a layer go through a chunk one after the other, so that
     // its streams are made once a layer.
     let same_work = |a: &&Candidate, b: &&Candidate| evaluator.chunks() > 1 && a.boundary(layers) == b.boundary(layers);
     let groups: Vec<&[&Candidate]> = missing.chunk_by(same_work).collect();
     for group in groups {
-        let mut outcomes: Vec<Vec<Outcome>> = vec![Vec::with_capacity(step); group.len()];
+        let mut scored: Vec<Scored> = group.iter().map(|_| Scored::default()).collect();
         for chunk in 0..evaluator.chunks() {
-            for (candidate, outcomes) in group.iter().zip(&mut outcomes) {
+            for (candidate, scored) in group.iter().zip(&mut scored) {
                 let edited = editor.edit(candidate)?;
-                let responses =
-                    evaluator.evaluate_chunk(chunk, &edited, candidate.boundary(layers), Detail::Outcome)?;
+                let responses = evaluator.evaluate_chunk(chunk, &edited, candidate.boundary(layers), detail)?;
                 progress.advance(responses.len());
-                outcomes.extend(responses.iter().map(|response| response.outcome));
+                if blanks.is_some() {
+                    for response in &responses {
+                        let example = examples[scored.records.len()];
+                        scored.records.push(Record::new(example, response, subject.tokenizer)?);
+                    }
+                }
+                scored.outcomes.extend(responses.iter().map(|response| response.outcome));
             }
         }
-        for (candidate, outcomes) in group.iter().zip(&outcomes) {
-            journal.append(Entry::new(split, candidate, outcomes))?;
+        for (candidate, scored) in group.iter().zip(scored) {
+            let entry = Entry::new(split, candidate, &scored.outcomes);
+            let entry = match blanks {
+                None => entry,
+                Some(blanks) => {
+                    entry.with_records(with_blanks(subject, &editor.edit(candidate)?, blanks, scored.records)?)
+                }
+            };
+            journal.append(entry)?;
         }
     }
     progress.finish();
     Ok(())
 }
 
-fn entry<'j>(journal: &'j Journal, split: SplitName, candidate: &Candidate) -> Result<&'j Entry> {
-    journal.get(split, candidate).ok_or_else(|| Error::Malformed {
-        path: journal.path().to_owned(),
-        why: format!("{candidate} was scored and is not there"),
-        advice: "start the search again",
-    })
+/// What a candidate gave so far.
+#[derive(Default)]
+struct Scored {
+    outcomes: Vec<Outcome>,
+    records: Vec<Record>,
 }
+
+/// The records with what the model says to empty prompts.
+fn with_blanks(subject: &Subject, edited: &Model, blanks: &Blanks, mut records: Vec<Record>) -> Result<Vec<Record>> {
+    let examples: Vec<&Example> = blanks.examples.iter().collect();
+    // Nothing is kept from one model to the next.
+    let mut evaluator = Evaluator::new(edited, subject.tokenizer, examples, BLANK_MEMORY)?;
+    let responses = evaluator.evaluate(edited, 0, Detail::Outcome)?;
+    blanks.note(&responses, &mut records);
+    Ok(records)
+}
+
+/// Bytes for the activations of empty prompts.
+const BLANK_MEMORY: usize = 1 << 27;

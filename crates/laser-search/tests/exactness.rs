@@ -5,7 +5,7 @@ mod support;
 use laser_checkpoint::{Config, MatrixKind};
 use laser_model::{Model, Tokenizer};
 use laser_search::{Candidate, Detail, Editor, Encoded, Evaluator, Masks, Response, encode};
-use laser_tasks::{Example, SplitMix64, Target, generation_is_correct};
+use laser_tasks::{ExactMatch, Example, Generation, Matching, RowError, SplitMix64, Target};
 use support::{Fixture, candidate, families, folder, open, open_at};
 
 const PLENTY: usize = 1 << 30;
@@ -45,7 +45,7 @@ fn examples() -> Vec<Example> {
             let prompt = text(1 + (i * 7) % 23);
             let target = match i % 3 {
                 // One-letter answers, so that some generations are right and stop early.
-                0 => Target::generate(vec![["e", "a", "t", "Germany"][i / 3 % 4].into(), "zz".into()], 1 + i % 8),
+                0 => generate(vec![["e", "a", "t", "Germany"][i / 3 % 4].into(), "zz".into()], 1 + i % 8, i % 4 == 0),
                 1 => {
                     let first = text(2);
                     Target::choose(vec![format!("{first} of"), format!("{first} book"), "French".into()], i % 2)
@@ -55,6 +55,15 @@ fn examples() -> Vec<Example> {
             Example::new(i.to_string(), None, prompt, target.unwrap()).unwrap()
         })
         .collect()
+}
+
+/// Some generations end before an `i`, and are right where they are the answer.
+fn generate(answers: Vec<String>, max_new_tokens: usize, exact: bool) -> Result<Target, RowError> {
+    let target = Target::generate(answers, max_new_tokens)?;
+    let Target::Generate(plain) = target else { panic!("no generation") };
+    let exactly = Matching::Exact(ExactMatch { ignore_case: true, ..ExactMatch::default() });
+    let ended = Generation { until: vec!["i".into()], matching: exactly, ..plain.clone() };
+    Ok(Target::Generate(if exact { ended } else { plain }))
 }
 
 fn evaluate(
@@ -73,6 +82,11 @@ fn evaluate(
             evaluator.evaluate(&editor.edit(candidate).unwrap(), candidate.boundary(layers), detail).unwrap()
         })
         .collect()
+}
+
+fn rank(row: &[f32], token: u32) -> usize {
+    let above = |(i, &x): (usize, &f32)| x > row[token as usize] || (x == row[token as usize] && i < token as usize);
+    row.iter().enumerate().filter(|&other| above(other)).count()
 }
 
 fn argmax(row: &[f32]) -> u32 {
@@ -97,20 +111,22 @@ fn plain_masked(model: &Model, tokenizer: &Tokenizer, example: &Example, encoded
         Target::LogLikelihood { .. } => {
             at_masks(answer.len()).iter().zip(answer).all(|(row, &token)| argmax(row) == token)
         }
-        Target::Choose { correct, .. } => {
+        Target::Choose(choice) => {
             let best = (0..sums.len()).fold(0, |best, i| if sums[i] > sums[best] { i } else { best });
             choice_logprobs = Some(sums.clone());
-            best == *correct
+            best == choice.correct
         }
-        Target::Generate { answers, max_new_tokens } => {
-            let ids: Vec<u32> = at_masks(*max_new_tokens).iter().map(|row| argmax(row)).collect();
+        Target::Generate(target) => {
+            let ids: Vec<u32> = at_masks(target.max_new_tokens).iter().map(|row| argmax(row)).collect();
             let text = tokenizer.decode(&ids).unwrap();
             generated = Some(ids);
-            generation_is_correct(answers, &text)
+            target.is_correct(&text)
         }
     };
     let (answer_logprob, answer_tokens) = (sums[encoded.answer], answer.len());
-    Response { outcome: laser_tasks::Outcome { correct, answer_logprob, answer_tokens }, generated, choice_logprobs }
+    let answer_rank = rank(&at_masks(answer.len())[0], answer[0]);
+    let outcome = laser_tasks::Outcome { correct, answer_logprob, answer_tokens };
+    Response { outcome, generated, choice_logprobs, answer_rank }
 }
 
 /// The definition: every token of every sequence through every layer of the edited model, one sequence at a time.
@@ -130,34 +146,35 @@ fn plain(model: &Model, tokenizer: &Tokenizer, example: &Example) -> Response {
         };
         let sum: f64 = rows.iter().zip(&answer).map(logprob).sum();
         let greedy = rows.iter().zip(&answer).all(|(row, &token)| argmax(row) == token);
-        (sum, answer.len(), greedy)
+        (sum, answer.len(), greedy, rank(&rows[0], answer[0]))
     };
-    let (answer_logprob, answer_tokens, greedy) = score(example.answer());
+    let (answer_logprob, answer_tokens, greedy, answer_rank) = score(example.answer());
     let (mut generated, mut choice_logprobs) = (None, None);
     let correct = match &example.target {
         Target::LogLikelihood { .. } => greedy,
-        Target::Choose { choices, correct } => {
-            let scores: Vec<f64> = choices.iter().map(|choice| score(choice).0).collect();
+        Target::Choose(choice) => {
+            let scores: Vec<f64> = choice.choices.iter().map(|choice| score(choice).0).collect();
             let best = (0..scores.len()).fold(0, |best, i| if scores[i] > scores[best] { i } else { best });
             choice_logprobs = Some(scores);
-            best == *correct
+            best == choice.correct
         }
-        Target::Generate { answers, max_new_tokens } => {
+        Target::Generate(target) => {
             let mut ids = Vec::new();
-            while ids.len() < *max_new_tokens {
+            while ids.len() < target.max_new_tokens {
                 let next = argmax(logits(&[&prompt[..], &ids[..]].concat()).last().unwrap());
                 ids.push(next);
-                if model.config().eos_token_ids.contains(&next) {
+                let ended = target.has_ended(&tokenizer.decode(&ids).unwrap());
+                if ended || model.config().eos_token_ids.contains(&next) {
                     break;
                 }
             }
             let text = tokenizer.decode(&ids).unwrap();
             generated = Some(ids);
-            generation_is_correct(answers, &text)
+            target.is_correct(&text)
         }
     };
     let outcome = laser_tasks::Outcome { correct, answer_logprob, answer_tokens };
-    Response { outcome, generated, choice_logprobs }
+    Response { outcome, generated, choice_logprobs, answer_rank }
 }
 
 #[test]
@@ -174,6 +191,7 @@ fn the_sweep_gives_what_a_plain_forward_of_the_edited_model_gives() {
                 let what = format!("{name}, {candidate}, example {}", example.id);
                 assert_eq!(found.outcome.correct, expected.outcome.correct, "{what}");
                 assert_eq!(found.generated, expected.generated, "{what}");
+                assert_eq!(found.answer_rank, expected.answer_rank, "{what}");
                 assert_eq!(found.outcome.answer_tokens, expected.outcome.answer_tokens, "{what}");
                 let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-4, "{what}: {a} and {b}");
                 close(found.outcome.answer_logprob, expected.outcome.answer_logprob);

@@ -39,8 +39,10 @@ pub enum Command {
     Apply(ApplyOptions),
     /// Search, judge and apply on a small model and task that are part of this program
     Demo(DemoOptions),
-    /// List the built-in tasks
-    Tasks,
+    /// Judge a finished search once more, from its RUN folder
+    Verdict(VerdictOptions),
+    /// List the built-in tasks, or show one
+    Tasks(TasksOptions),
 }
 
 #[derive(Debug, Args)]
@@ -88,9 +90,11 @@ pub struct ModelOptions {
 
 #[derive(Debug, Args)]
 pub struct TaskOptions {
-    /// A built-in task (see `laser tasks`), a .jsonl file or a .yaml file
-    #[arg(long, value_name = "TASK")]
-    pub task: String,
+    /// A built-in task (see `laser tasks`), a .yaml file, or examples as .jsonl, .json, .csv, .tsv or .parquet
+    #[arg(long, value_name = "TASK", required_unless_present = "text")]
+    pub task: Option<String>,
+    #[command(flatten)]
+    pub data: DataOptions,
     /// Use a random sample of at most N examples (groups of paraphrases stay whole)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
@@ -103,6 +107,50 @@ pub struct TaskOptions {
     /// Put each prompt to the model as a user's message in its own chat template; the answer follows where the template has it begin
     #[arg(long)]
     pub chat: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DataOptions {
+    /// Take the task's examples from FILE (.jsonl, .json, .csv, .tsv, .parquet), not from the Hugging Face hub
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<PathBuf>,
+    /// Do as the paper's published code does: its prompts to the letter, and the first 20 % as the validation split
+    #[arg(long)]
+    pub paper_compat: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct TextOptions {
+    /// Measure the perplexity of a text file, too
+    #[arg(long, value_name = "FILE")]
+    pub text: Option<PathBuf>,
+    /// Use the first N tokens of the text [default: all in eval, 16384 in search]
+    #[arg(long, value_name = "N", requires = "text", value_parser = clap::value_parser!(u64).range(2..))]
+    pub text_tokens: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub struct VerdictOptions {
+    /// The RUN folder of a finished search
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct TasksOptions {
+    #[command(subcommand)]
+    pub command: Option<TasksCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TasksCommand {
+    /// Show a built-in task: its prompt, how it is scored, where its data comes from
+    Show {
+        /// The task
+        name: String,
+        #[command(flatten)]
+        data: DataOptions,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -129,6 +177,8 @@ pub struct EvalOptions {
     pub model: ModelOptions,
     #[command(flatten)]
     pub task: TaskOptions,
+    #[command(flatten)]
+    pub text: TextOptions,
     /// Edit the model first, as LAYER.MATRIX:EDIT, for example 27.fc_in:0.01 (repeatable)
     #[arg(long, value_name = "SPEC", allow_hyphen_values = true)]
     pub reduce: Vec<InterventionSpec>,
@@ -156,6 +206,8 @@ pub struct SearchOptions {
     pub model: ModelOptions,
     #[command(flatten)]
     pub task: TaskOptions,
+    #[command(flatten)]
+    pub text: TextOptions,
     /// The RUN folder: made if it is not there, resumed if it holds this very search
     #[arg(long, value_name = "RUN")]
     pub out: PathBuf,

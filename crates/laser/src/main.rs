@@ -12,6 +12,12 @@ use cli::{Cli, Command};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !laser_tasks::panics_are_caught() {
+            hook(panic);
+        }
+    }));
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
@@ -42,6 +48,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Apply(options) => commands::apply::run(options, &cli.global),
         Command::Inspect(options) => commands::inspect::run(options, &cli.global),
         Command::Demo(options) => commands::demo::run(options, &cli.global),
-        Command::Tasks => commands::tasks::run(&cli.global),
+        Command::Verdict(options) => commands::verdict::run(options, &cli.global),
+        Command::Tasks(options) => commands::tasks::run(options, &cli.global),
     }
 }

@@ -29,7 +29,7 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 /// The subcommands, each with a help of its own.
-const COMMANDS: [&str; 6] = ["inspect", "eval", "search", "apply", "demo", "tasks"];
+const COMMANDS: [&str; 7] = ["inspect", "eval", "search", "apply", "verdict", "demo", "tasks"];
 
 /// The whole chain of an error on one line.
 pub fn error_line(error: &anyhow::Error) -> String {

@@ -1,14 +1,16 @@
 //! Opening what a command works on.
 
-use crate::cli::{CheckpointOptions, ModelOptions, SplitChoice, TaskOptions};
+use crate::cli::{CheckpointOptions, DataOptions, ModelOptions, SplitChoice, TaskOptions, TextOptions};
 use crate::progress::Bar;
 use anyhow::Context;
 use laser_checkpoint::{
-    Architecture, Checkpoint, Config, Download, Hub, InterventionSpec, Layers, MatrixGroup, MatrixId, is_hub_id,
+    Architecture, Checkpoint, Config, DatasetFiles, Download, Hub, InterventionSpec, Layers, MatrixGroup, MatrixId,
+    is_hub_id,
 };
 use laser_model::{Model, Tokenizer};
-use laser_search::{Candidate, Progress};
-use laser_tasks::{Split, Task};
+use laser_search::{Candidate, Progress, Text, Windows};
+use laser_tasks::{Example, HubSplit, OpenOptions, Split, Task};
+use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -32,19 +34,32 @@ pub fn open_checkpoint(options: &CheckpointOptions, progress: &Bar) -> anyhow::R
 }
 
 fn fetch(id: &str, progress: &Bar) -> anyhow::Result<PathBuf> {
-    let mut current = String::new();
-    let mut done = 0;
-    let folder = Hub::from_env().resolve(id, &mut |download: Download| {
-        if download.file != current {
-            current = download.file.to_owned();
-            done = 0;
-            progress.start(&current, download.total as usize, 0);
-        }
-        progress.advance(download.done.saturating_sub(done) as usize);
-        done = download.done;
-    });
+    let mut files = FileProgress::new(progress);
+    let folder = Hub::from_env().resolve(id, &mut |download| files.note(download));
     progress.finish();
     folder.with_context(|| format!("{id}: there is no such file or folder, and as a model of the hub"))
+}
+
+/// Shows one file after another on its way.
+struct FileProgress<'b> {
+    bar: &'b Bar,
+    file: String,
+    done: u64,
+}
+
+impl<'b> FileProgress<'b> {
+    fn new(bar: &'b Bar) -> Self {
+        Self { bar, file: String::new(), done: 0 }
+    }
+
+    fn note(&mut self, download: Download) {
+        if download.file != self.file {
+            (self.file, self.done) = (download.file.to_owned(), 0);
+            self.bar.start(&self.file, download.total as usize, 0);
+        }
+        self.bar.advance(download.done.saturating_sub(self.done) as usize);
+        self.done = download.done;
+    }
 }
 
 /// A model, loaded.
@@ -68,9 +83,34 @@ impl Loaded {
     }
 }
 
-/// The task, sampled as asked.
-pub fn open_task(options: &TaskOptions) -> anyhow::Result<Task> {
-    let task = Task::open(&options.task)?;
+/// A task as its file has it, before a model has a say.
+pub fn read_task(spec: &str, data: &DataOptions, seed: u64, progress: &Bar) -> anyhow::Result<Task> {
+    let fetch = |split: &HubSplit| {
+        let files =
+            DatasetFiles { id: split.dataset.clone(), config: split.config.clone(), split: split.split.clone() };
+        let mut files_progress = FileProgress::new(progress);
+        let fetched = Hub::from_env().dataset(&files, &mut |download| files_progress.note(download));
+        progress.finish();
+        fetched.map_err(|error| error.to_string())
+    };
+    let options = OpenOptions { data: data.data.as_deref(), paper_compat: data.paper_compat, seed, fetch: &fetch };
+    Ok(Task::open_with(spec, &options)?)
+}
+
+/// The task that was asked for, as its file has it.
+pub fn open_task(options: &TaskOptions, progress: &Bar) -> anyhow::Result<Task> {
+    let spec = options.task.as_deref().context("no task was given: add --task TASK")?;
+    read_task(spec, &options.data, options.seed, progress)
+}
+
+/// The task for a model's tokenizer, sampled as asked.
+pub fn settle(task: &Task, options: &TaskOptions, tokenizer: &Tokenizer) -> anyhow::Result<Task> {
+    let tokens = |example: &Example| {
+        let text = example.continuation(example.answer());
+        // A text that cannot be encoded is refused where it is scored.
+        tokenizer.encode_continuation(&example.prompt, &text).map_or(0, |ids| ids.len())
+    };
+    let task = task.for_tokenizer(tokenizer.is_sentencepiece(), tokens)?;
     Ok(match options.limit {
         Some(limit) => task.limit(usize::try_from(limit).unwrap_or(usize::MAX), options.seed)?,
         None => task,
@@ -79,11 +119,32 @@ pub fn open_task(options: &TaskOptions) -> anyhow::Result<Task> {
 
 /// Which examples are for choosing and which for judging.
 pub fn split(task: &Task, options: &TaskOptions) -> anyhow::Result<Split> {
-    Ok(if options.split_first {
+    Ok(if options.split_first || options.data.paper_compat {
         Split::first(task, VALIDATION_FRACTION)?
     } else {
         Split::shuffled(task, VALIDATION_FRACTION, options.seed)?
     })
+}
+
+/// A text to be measured.
+pub struct OpenText {
+    pub text: Text,
+    pub sha256: String,
+    pub limit: usize,
+}
+
+/// The text that was asked for, at most `limit` tokens of it unless another number was given.
+pub fn open_text(options: &TextOptions, limit: usize, loaded: &Loaded) -> anyhow::Result<Option<OpenText>> {
+    let Some(path) = &options.text else { return Ok(None) };
+    let bytes = std::fs::read(path).with_context(|| format!("{}: the text cannot be read", path.display()))?;
+    let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = String::from_utf8(bytes)
+        .map_err(|_| anyhow::anyhow!("{}: invalid UTF-8: save the file as UTF-8", path.display()))?;
+    let limit = options.text_tokens.map_or(limit, |tokens| usize::try_from(tokens).unwrap_or(usize::MAX));
+    let windows = Windows::for_model(&loaded.model);
+    let text = Text::new(&text, &loaded.tokenizer, &loaded.model, windows, limit)
+        .with_context(|| format!("{}", path.display()))?;
+    Ok(Some(OpenText { text, sha256, limit }))
 }
 
 /// The examples of a split, by number.

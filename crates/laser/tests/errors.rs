@@ -234,7 +234,7 @@ fn a_full_disk() {
 
     // A disk that fills up in the middle of the journal: with room again, the search goes on.
     let search = format!("search {model} --task task.jsonl --layers 2 --matrices mlp --out");
-    let script = format!("trap '' XFSZ; ulimit -f 2; exec {laser} {search} full --quiet");
+    let script = format!("trap '' XFSZ; ulimit -f 5; exec {laser} {search} full --quiet");
     let output =
         std::process::Command::new("bash").current_dir(session.path(".")).args(["-c", &script]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));

@@ -124,9 +124,9 @@ impl Place {
         readings[self.row].logprobs[self.slot]
     }
 
-    /// Whether the token predicted here is the most likely one.
-    pub fn is_argmax(self, readings: &[Reading], chunk: &Chunk) -> bool {
-        readings[self.row].argmax == chunk.wanted[self.row][self.slot]
+    /// How many tokens are more likely than the one predicted here.
+    pub fn rank(self, readings: &[Reading]) -> usize {
+        readings[self.row].ranks[self.slot]
     }
 }
 

@@ -32,10 +32,7 @@ pub struct Masks {
 /// The ids of `example`, checked against the model's vocabulary and context length.
 pub fn encode(tokenizer: &Tokenizer, example: &Example, config: &Config) -> Result<Encoded> {
     let (vocabulary, context_length) = (config.vocab_size, config.context_length);
-    let new_tokens = match &example.target {
-        Target::Generate { max_new_tokens, .. } => *max_new_tokens,
-        Target::Choose { .. } | Target::LogLikelihood { .. } => 0,
-    };
+    let new_tokens = example.new_tokens();
     let (prompt, masks) = if config.masked {
         let token = tokenizer.mask_token().ok_or(Error::NoMaskToken)?;
         let (before, after) = tokenizer.encode_masked(&example.prompt)?;
@@ -44,8 +41,8 @@ pub fn encode(tokenizer: &Tokenizer, example: &Example, config: &Config) -> Resu
         (tokenizer.encode_prompt(&example.prompt)?, None)
     };
     let (texts, answer) = match &example.target {
-        Target::Choose { choices, correct } => (choices.iter().map(String::as_str).collect(), *correct),
-        Target::Generate { .. } | Target::LogLikelihood { .. } => (vec![example.answer()], 0),
+        Target::Choose(choice) => (choice.choices.iter().map(String::as_str).collect(), choice.correct),
+        Target::Generate(_) | Target::LogLikelihood { .. } => (vec![example.answer()], 0),
     };
     let mut continuations = Vec::with_capacity(texts.len());
     for text in texts {

@@ -6,7 +6,7 @@ use super::pass::Pass;
 use super::streams::Streams;
 use crate::{Error, Result};
 use laser_model::{Model, NodeId, Reading, Tokenizer};
-use laser_tasks::{Example, Outcome, Target, generation_is_correct};
+use laser_tasks::{Example, Outcome, Target};
 use std::ops::Range;
 
 /// What one example gave under one model.
@@ -19,6 +19,8 @@ pub struct Response {
     pub generated: Option<Vec<u32>>,
     /// The log-probability of each choice, nats, where the example has choices.
     pub choice_logprobs: Option<Vec<f64>>,
+    /// How many tokens are more likely, as the next one, than the answer's first token.
+    pub answer_rank: usize,
 }
 
 /// How much of a [`Response`] is needed.
@@ -128,7 +130,7 @@ impl<'a> Evaluator<'a> {
 
         let mut responses = Vec::with_capacity(chunk.trees.len());
         for (offset, tree) in chunk.trees.iter().enumerate() {
-            responses.push(self.score(first + offset, tree, chunk, &readings)?);
+            responses.push(self.score(first + offset, tree, &readings)?);
         }
         if self.model.config().masked {
             self.fill(first, chunk, &readings, &mut responses)?;
@@ -139,7 +141,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// Everything but the generation.
-    fn score(&self, index: usize, tree: &Tree, chunk: &Chunk, readings: &[Reading]) -> Result<Response> {
+    fn score(&self, index: usize, tree: &Tree, readings: &[Reading]) -> Result<Response> {
         let (example, encoded) = (self.examples[index], &self.encoded[index]);
         let sums: Vec<f64> =
             tree.continuations.iter().map(|places| places.iter().map(|place| place.logprob(readings)).sum()).collect();
@@ -147,9 +149,9 @@ impl<'a> Evaluator<'a> {
             return Err(Error::NotFinite { id: example.id.clone() });
         }
         let correct = match &example.target {
-            Target::Generate { .. } => false,
-            Target::LogLikelihood { .. } => tree.continuations[0].iter().all(|place| place.is_argmax(readings, chunk)),
-            Target::Choose { correct, .. } => highest(&sums) == *correct,
+            Target::Generate(_) => false,
+            Target::LogLikelihood { .. } => tree.continuations[0].iter().all(|place| place.rank(readings) == 0),
+            Target::Choose(choice) => choice.predicted(&sums) == choice.correct,
         };
         Ok(Response {
             outcome: Outcome {
@@ -158,16 +160,17 @@ impl<'a> Evaluator<'a> {
                 answer_tokens: encoded.continuations[encoded.answer].len(),
             },
             generated: None,
-            choice_logprobs: matches!(example.target, Target::Choose { .. }).then_some(sums),
+            choice_logprobs: matches!(example.target, Target::Choose(_)).then_some(sums),
+            answer_rank: tree.continuations[encoded.answer][0].rank(readings),
         })
     }
 
     /// A masked model's generation: the most likely token at each of a fixed number of mask tokens, all at once.
     fn fill(&self, first: usize, chunk: &Chunk, readings: &[Reading], responses: &mut [Response]) -> Result<()> {
         for (offset, (tree, response)) in chunk.trees.iter().zip(responses).enumerate() {
-            let Target::Generate { answers, .. } = &self.examples[first + offset].target else { continue };
+            let Target::Generate(generation) = &self.examples[first + offset].target else { continue };
             let filled: Vec<u32> = tree.filled.iter().map(|&row| readings[row].argmax).collect();
-            response.outcome.correct = generation_is_correct(answers, &self.tokenizer.decode(&filled)?);
+            response.outcome.correct = generation.is_correct(&self.tokenizer.decode(&filled)?);
             response.generated = Some(filled);
         }
         Ok(())
@@ -186,30 +189,34 @@ impl<'a> Evaluator<'a> {
     ) -> Result<()> {
         let end_of_text = &self.model.config().eos_token_ids;
         let mut unfinished: Vec<(usize, NodeId, Vec<u32>)> = (0..chunk.trees.len())
-            .filter(|&offset| matches!(self.examples[first + offset].target, Target::Generate { .. }))
+            .filter(|&offset| matches!(self.examples[first + offset].target, Target::Generate(_)))
             .map(|offset| (offset, chunk.trees[offset].prompt_end, Vec::new()))
             .collect();
         while !unfinished.is_empty() {
             let mut waiting = Vec::with_capacity(unfinished.len());
             for (offset, mut node, mut generated) in unfinished {
-                let Target::Generate { answers, max_new_tokens } = &self.examples[first + offset].target else {
+                let Target::Generate(target) = &self.examples[first + offset].target else {
                     continue;
                 };
-                let outcome = &mut responses[offset].outcome;
+                let correct = &mut responses[offset].outcome.correct;
                 let mut open = true;
-                while open && generated.len() < *max_new_tokens {
+                while open && generated.len() < target.max_new_tokens {
                     let Some(token) = pass.argmax(node) else { break };
                     generated.push(token);
-                    if !outcome.correct {
-                        outcome.correct = generation_is_correct(answers, &self.tokenizer.decode(&generated)?);
+                    let settled = *correct && target.is_final_once_correct();
+                    let mut ended = end_of_text.contains(&token);
+                    if !settled {
+                        let text = self.tokenizer.decode(&generated)?;
+                        *correct = target.is_correct(&text);
+                        ended |= target.has_ended(&text);
                     }
-                    let decided = outcome.correct && detail == Detail::Outcome;
-                    open = !decided && !end_of_text.contains(&token);
-                    if open && generated.len() < *max_new_tokens {
+                    let decided = *correct && target.is_final_once_correct() && detail == Detail::Outcome;
+                    open = !decided && !ended;
+                    if open && generated.len() < target.max_new_tokens {
                         node = chunk.forest.extend(node, token);
                     }
                 }
-                if open && generated.len() < *max_new_tokens {
+                if open && generated.len() < target.max_new_tokens {
                     waiting.push((offset, node, generated));
                 } else {
                     responses[offset].generated = Some(generated);
@@ -227,24 +234,10 @@ impl<'a> Evaluator<'a> {
     }
 }
 
-/// The index of the largest value; of several, the first.
-fn highest(values: &[f64]) -> usize {
-    let mut best = 0;
-    for (i, value) in values.iter().enumerate() {
-        if *value > values[best] {
-            best = i;
-        }
-    }
-    best
-}
-
 /// The nodes that an example will take: prompt, continuations, and a few different generations.
 fn expected_nodes(encoded: &Encoded, example: &Example) -> usize {
     const GENERATIONS: usize = 3;
-    let generated = match &example.target {
-        Target::Generate { max_new_tokens, .. } => max_new_tokens.saturating_mul(GENERATIONS),
-        Target::Choose { .. } | Target::LogLikelihood { .. } => 0,
-    };
+    let generated = example.new_tokens().saturating_mul(GENERATIONS);
     let continued = encoded.continuations.iter().map(Vec::len).sum::<usize>();
     // A masked model takes the prompt anew with each continuation, and for what is generated.
     let prompts = match &encoded.masks {
@@ -283,10 +276,5 @@ mod tests {
         assert_eq!(cut([3, 3, 3, 10, 1].into_iter(), 6), [0..2, 2..3, 3..4, 4..5]);
         assert_eq!(cut([5, 5].into_iter(), 100), std::slice::from_ref(&(0..2)));
         assert!(cut(std::iter::empty(), 6).is_empty());
-    }
-
-    #[test]
-    fn the_first_of_equal_choices_wins() {
-        assert_eq!(highest(&[-3.0, -1.0, -1.0]), 1);
     }
 }

@@ -7,11 +7,13 @@
 //! candidate finds ready.
 
 mod chunk;
+mod continuation;
 mod encode;
 mod evaluator;
 mod pass;
 mod streams;
 
+pub use continuation::continuation_logprob;
 pub use encode::{Encoded, Masks, encode};
 pub use evaluator::{Detail, Evaluator, Response};
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A loaded fixture.
+#[allow(dead_code)] // each test file uses a part
 pub struct Fixture {
     pub checkpoint: Arc<Checkpoint>,
     pub model: Model,

@@ -1,6 +1,8 @@
 //! `laser demo`: search, verdict and apply on a model and a task that are part of the program.
 
-use crate::cli::{CheckpointOptions, DemoOptions, Global, ModelOptions, SpaceOptions, Strategy, TaskOptions};
+use crate::cli::{
+    CheckpointOptions, DataOptions, DemoOptions, Global, ModelOptions, SpaceOptions, Strategy, TaskOptions, TextOptions,
+};
 use crate::commands::{apply, search};
 use crate::output;
 use crate::progress::Bar;
@@ -45,7 +47,15 @@ pub fn run(options: &DemoOptions, global: &Global) -> anyhow::Result<()> {
 
     let checkpoint = CheckpointOptions { model: model.clone(), architecture: None };
     let model_options = ModelOptions { checkpoint, device: DeviceKind::Cpu };
-    let task = TaskOptions { task: task.display().to_string(), limit: None, seed: 0, split_first: false, chat: false };
+    let task = TaskOptions {
+        task: Some(task.display().to_string()),
+        data: DataOptions { data: None, paper_compat: false },
+        limit: None,
+        seed: 0,
+        split_first: false,
+        chat: false,
+    };
+    let text = TextOptions { text: None, text_tokens: None };
     let space = SpaceOptions {
         strategy: Strategy::Exhaustive,
         matrices: vec!["all".parse()?],
@@ -53,7 +63,7 @@ pub fn run(options: &DemoOptions, global: &Global) -> anyhow::Result<()> {
         rho: RHOS.into_iter().map(Rho::new).collect::<Result<_, _>>()?,
         memory: SpaceOptions::DEFAULT_MEMORY,
     };
-    let finished = search::find(&model_options, &task, &space, &run, &progress)?;
+    let finished = search::find(&model_options, &task, &text, &space, &run, &progress)?;
     if !global.json {
         output::print(&finished.text)?;
     }

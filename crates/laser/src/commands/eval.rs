@@ -3,10 +3,16 @@
 use crate::cli::{EvalOptions, Global};
 use crate::progress::Bar;
 use crate::{output, subject};
-use laser_search::{Detail, Editor, Evaluator, Progress, Response, statistics, write_whole};
-use laser_tasks::{Example, Outcome, Score};
+use laser_model::Model;
+use laser_report::metrics_text;
+use laser_search::{
+    Candidate, Constant, Detail, Editor, Evaluator, Metrics, Perplexity, Progress, Record, Response, Text, statistics,
+    write_whole,
+};
+use laser_tasks::{Example, Outcome, Score, Task};
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 use std::path::Path;
 
 /// Bytes for kept activations. Each example is seen once, so this only sets how often progress shows.
@@ -15,11 +21,23 @@ const MEMORY: usize = 1 << 28;
 #[derive(Serialize)]
 struct Evaluation {
     model: String,
+    interventions: Candidate,
+    #[serde(flatten)]
+    task: Option<TaskScore>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<Perplexity>,
+}
+
+#[derive(Serialize)]
+struct TaskScore {
     task: String,
-    interventions: laser_search::Candidate,
     #[serde(flatten)]
     score: Score,
     accuracy_interval: statistics::Interval,
+    /// The answer that is right most often.
+    majority: Option<Constant>,
+    #[serde(flatten)]
+    metrics: Option<Metrics>,
 }
 
 pub fn run(options: &EvalOptions, global: &Global) -> anyhow::Result<()> {
@@ -28,52 +46,103 @@ pub fn run(options: &EvalOptions, global: &Global) -> anyhow::Result<()> {
         anyhow::ensure!(free, "{}: the file exists: choose another name, or add --force", path.display());
     }
     let progress = Bar::new(global.quiet);
-    let task = subject::open_task(&options.task)?;
+    let task = options.task.task.as_ref().map(|_| subject::open_task(&options.task, &progress)).transpose()?;
+    let loaded = subject::Loaded::open(&options.model, options.task.chat, &progress)?;
+    let candidate = subject::candidate(&options.reduce, loaded.model.config())?;
+    let text = subject::open_text(&options.text, usize::MAX, &loaded)?;
+    let edited = Editor::new(&loaded.checkpoint, &loaded.model).edit(&candidate)?;
+    let evaluation = Evaluation {
+        model: options.model.checkpoint.model.display().to_string(),
+        task: task.map(|task| score(&task, options, &loaded, &edited, &candidate, &progress)).transpose()?,
+        text: text.map(|text| perplexity(&text.text, &edited, &progress)).transpose()?,
+        interventions: candidate,
+    };
+    if global.json {
+        return output::print_json(&evaluation);
+    }
+    output::print(&evaluation.text())
+}
+
+/// Scores the examples that were asked for.
+fn score(
+    task: &Task,
+    options: &EvalOptions,
+    loaded: &subject::Loaded,
+    edited: &Model,
+    candidate: &Candidate,
+    progress: &Bar,
+) -> anyhow::Result<TaskScore> {
+    let task = subject::settle(task, &options.task, &loaded.tokenizer)?;
     let indices = subject::chosen(&task, &options.task, options.split)?;
     let examples: Vec<&Example> = indices.iter().map(|&index| &task.examples[index]).collect();
-    let loaded = subject::Loaded::open(&options.model, options.task.chat, &progress)?;
-    let layers = loaded.model.config().layers;
-    let candidate = subject::candidate(&options.reduce, loaded.model.config())?;
-
+    let boundary = candidate.boundary(loaded.model.config().layers);
     let mut evaluator = Evaluator::new(&loaded.model, &loaded.tokenizer, examples.clone(), MEMORY)?;
-    let edited = Editor::new(&loaded.checkpoint, &loaded.model).edit(&candidate)?;
-    let detail = if options.examples.is_some() { Detail::Full } else { Detail::Outcome };
     let mut responses: Vec<Response> = Vec::with_capacity(examples.len());
     progress.start("evaluating", examples.len(), 0);
     for chunk in 0..evaluator.chunks() {
-        let finished = evaluator.evaluate_chunk(chunk, &edited, candidate.boundary(layers), detail)?;
+        let finished = evaluator.evaluate_chunk(chunk, edited, boundary, Detail::Full)?;
         progress.advance(finished.len());
         responses.extend(finished);
     }
     progress.finish();
 
     if let Some(path) = &options.examples {
-        write_examples(path, &examples, &responses, &loaded)?;
+        write_examples(path, &examples, &responses, loaded)?;
     }
     let outcomes: Vec<Outcome> = responses.iter().map(|response| response.outcome).collect();
+    let mut records = Vec::with_capacity(responses.len());
+    for (example, response) in examples.iter().zip(&responses) {
+        records.push(Record::new(example, response, &loaded.tokenizer)?);
+    }
     let score = Score::of(&outcomes);
     let right = outcomes.iter().filter(|outcome| outcome.correct).count();
-    let evaluation = Evaluation {
-        model: options.model.checkpoint.model.display().to_string(),
+    Ok(TaskScore {
         task: task.name.clone(),
-        interventions: candidate,
         score,
         accuracy_interval: statistics::wilson(right, score.n),
-    };
-    if global.json {
-        return output::print_json(&evaluation);
+        majority: Constant::best(&examples),
+        metrics: Metrics::of(&examples, &records),
+    })
+}
+
+fn perplexity(text: &Text, edited: &Model, progress: &Bar) -> anyhow::Result<Perplexity> {
+    progress.start("text", text.windows(), 0);
+    let perplexity = text.perplexity(edited, &|| progress.advance(1))?;
+    progress.finish();
+    Ok(perplexity)
+}
+
+impl Evaluation {
+    /// What a person reads.
+    fn text(&self) -> String {
+        let mut text = String::new();
+        if let Some(task) = &self.task {
+            let (score, interval) = (task.score, task.accuracy_interval);
+            let _ = writeln!(
+                text,
+                "{} on {}: accuracy {:.1} % (95 % {:.1} to {:.1}), log-loss {:.4} nats a token, {} examples",
+                self.interventions,
+                task.task,
+                100.0 * score.accuracy,
+                100.0 * interval.low,
+                100.0 * interval.high,
+                score.log_loss,
+                score.n
+            );
+            if let Some(majority) = &task.majority {
+                let _ = writeln!(text, "always {:?}: {:.1} %", majority.answer, 100.0 * majority.accuracy);
+            }
+            text.push_str(&task.metrics.as_ref().map(metrics_text).unwrap_or_default());
+        }
+        if let Some(perplexity) = self.text {
+            let _ = writeln!(
+                text,
+                "{}: perplexity {:.3} over {} tokens of the text",
+                self.interventions, perplexity.perplexity, perplexity.tokens
+            );
+        }
+        text
     }
-    let interval = evaluation.accuracy_interval;
-    output::print(&format!(
-        "{} on {}: accuracy {:.1} % (95 % {:.1} to {:.1}), log-loss {:.4} nats a token, {} examples\n",
-        evaluation.interventions,
-        evaluation.task,
-        100.0 * score.accuracy,
-        100.0 * interval.low,
-        100.0 * interval.high,
-        score.log_loss,
-        score.n
-    ))
 }
 
 /// One JSON line an example, through a temporary file.

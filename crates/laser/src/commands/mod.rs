@@ -6,3 +6,4 @@ pub mod eval;
 pub mod inspect;
 pub mod search;
 pub mod tasks;
+pub mod verdict;

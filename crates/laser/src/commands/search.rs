@@ -1,13 +1,13 @@
 //! `laser search`: the best reduction for a model and a task.
 
-use crate::cli::{Global, ModelOptions, SearchOptions, SpaceOptions, Strategy, TaskOptions};
+use crate::cli::{Global, ModelOptions, SearchOptions, SpaceOptions, Strategy, TaskOptions, TextOptions};
 use crate::output;
 use crate::progress::Bar;
 use crate::subject::{self, Loaded};
-use laser_report::{sweep_table, verdict_table};
+use laser_report::{sweep_table, verdict_text};
 use laser_search::{
-    Candidate, Conclusion, Entry, ModelDescription, Plan, RunDescription, RunFolder, SearchDescription, SplitName,
-    Subject, TaskDescription, Verdict, check, exhaustive, search,
+    Candidate, Entry, ModelDescription, Plan, RunDescription, RunFolder, SearchDescription, SplitName, Subject,
+    TaskDescription, TextDescription, Verdict, Word, check, exhaustive, search,
 };
 use laser_tasks::Task;
 use serde_json::json;
@@ -15,14 +15,14 @@ use std::path::Path;
 
 pub fn run(options: &SearchOptions, global: &Global) -> anyhow::Result<()> {
     let progress = Bar::new(global.quiet);
-    let finished = find(&options.model, &options.task, &options.space, &options.out, &progress)?;
+    let finished = find(&options.model, &options.task, &options.text, &options.space, &options.out, &progress)?;
     if global.json {
         return output::print_json(
             &json!({"run": options.out, "best": finished.verdict.best, "verdict": finished.verdict}),
         );
     }
     output::print(&finished.text)?;
-    if finished.verdict.test.conclusion() != Conclusion::Better {
+    if !matches!(finished.verdict.word, Word::Real | Word::TradeOff) {
         return Ok(());
     }
     let reduce = options.model.checkpoint.model.display();
@@ -36,6 +36,9 @@ pub fn run(options: &SearchOptions, global: &Global) -> anyhow::Result<()> {
 /// With fewer validation examples than this, one right answer more is several points.
 const FEW: usize = 50;
 
+/// Tokens of a text that are measured unless another number is asked for.
+const SEARCH_TOKENS: usize = 16_384;
+
 /// A finished search.
 pub struct Finished {
     pub verdict: Verdict,
@@ -47,13 +50,16 @@ pub struct Finished {
 pub fn find(
     model: &ModelOptions,
     task_options: &TaskOptions,
+    text_options: &TextOptions,
     space: &SpaceOptions,
     out: &Path,
     progress: &Bar,
 ) -> anyhow::Result<Finished> {
-    let task = subject::open_task(task_options)?;
-    let split = subject::split(&task, task_options)?;
+    let task = subject::open_task(task_options, progress)?;
     let loaded = Loaded::open(model, task_options.chat, progress)?;
+    let task = subject::settle(&task, task_options, &loaded.tokenizer)?;
+    let split = subject::split(&task, task_options)?;
+    let text = subject::open_text(text_options, SEARCH_TOKENS, &loaded)?;
     let layers = subject::layers(&space.layers, loaded.model.config().layers)?;
     let matrices = subject::matrices(&space.matrices, loaded.model.config())?;
     let candidates = match space.strategy {
@@ -80,8 +86,9 @@ pub fn find(
             rho: space.rho.iter().map(|rho| rho.get()).collect(),
             limit: task_options.limit.map(|limit| limit as usize),
             seed: task_options.seed,
-            split_first: task_options.split_first,
+            split_first: task_options.split_first || task_options.data.paper_compat,
             chat: task_options.chat,
+            text: text.as_ref().map(|text| TextDescription { sha256: text.sha256.clone(), limit: text.limit }),
             device: model.device.name().to_owned(),
         },
     };
@@ -93,17 +100,22 @@ pub fn find(
         seed: task_options.seed,
         memory: space.memory.0,
         model_files: &description.model.files,
+        text: text.as_ref().map(|text| (&text.text, text.sha256.as_str())),
     };
     let verdict = search(&subject, &task, &plan, &run, progress)?;
-    let text = text(&run, &candidates, &verdict)?;
+    let text = summary(&run, &candidates, &verdict)?;
     Ok(Finished { verdict, text })
 }
 
 fn describe(task: &Task, options: &TaskOptions) -> TaskDescription {
-    TaskDescription { spec: options.task.clone(), digest: task.digest.clone(), examples: task.examples.len() }
+    TaskDescription {
+        spec: options.task.clone().unwrap_or_default(),
+        digest: task.digest.clone(),
+        examples: task.examples.len(),
+    }
 }
 
-fn text(run: &RunFolder, candidates: &[Candidate], verdict: &Verdict) -> anyhow::Result<String> {
+fn summary(run: &RunFolder, candidates: &[Candidate], verdict: &Verdict) -> anyhow::Result<String> {
     let journal = run.journal()?;
     let entries: Vec<&Entry> =
         candidates.iter().filter_map(|candidate| journal.get(SplitName::Validation, candidate)).collect();
@@ -111,6 +123,6 @@ fn text(run: &RunFolder, candidates: &[Candidate], verdict: &Verdict) -> anyhow:
         "Accuracy on validation, % (base {:.1}, best marked *)\n\n{}\n{}",
         100.0 * verdict.base.validation.score.accuracy,
         sweep_table(&entries, &verdict.best),
-        verdict_table(verdict)
+        verdict_text(verdict)
     ))
 }

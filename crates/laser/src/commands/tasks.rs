@@ -1,23 +1,67 @@
 //! `laser tasks`: the built-in tasks.
 
-use crate::cli::Global;
-use crate::output;
-use laser_tasks::Task;
+use crate::cli::{DataOptions, Global, TasksCommand, TasksOptions};
+use crate::progress::Bar;
+use crate::{output, subject};
+use anyhow::Context;
+use laser_tasks::{Card, Task};
 use serde_json::json;
+use std::fmt::Write;
 
-pub fn run(global: &Global) -> anyhow::Result<()> {
-    let mut rows = Vec::new();
-    for name in Task::builtin_names() {
-        let task = Task::open(name)?;
-        let example = &task.examples[0];
-        rows.push((task.name.clone(), task.examples.len(), format!("{} -> {}", example.prompt, example.answer())));
+pub fn run(options: &TasksOptions, global: &Global) -> anyhow::Result<()> {
+    match &options.command {
+        None => list(global),
+        Some(TasksCommand::Show { name, data }) => show(name, data, global),
     }
+}
+
+fn list(global: &Global) -> anyhow::Result<()> {
+    let cards = Task::builtin_names().into_iter().map(card).collect::<anyhow::Result<Vec<Card>>>()?;
     if global.json {
-        let rows: Vec<_> =
-            rows.iter().map(|(name, n, example)| json!({"task": name, "examples": n, "example": example})).collect();
-        return output::print_json(&rows);
+        return output::print_json(&cards);
     }
-    output::print(
-        &rows.iter().map(|(name, n, example)| format!("{name}  {n} examples  {example}\n")).collect::<String>(),
-    )
+    let width = cards.iter().map(|card| card.task.len()).max().unwrap_or(0);
+    let mut text = format!("{:<width$}  examples  about\n", "task");
+    for card in &cards {
+        let about = card.about.as_deref().unwrap_or_default();
+        let _ = writeln!(text, "{:<width$}  {:>8}  {about}", card.task, card.examples.unwrap_or(0));
+    }
+    output::print(&text)
+}
+
+fn show(name: &str, data: &DataOptions, global: &Global) -> anyhow::Result<()> {
+    let card = card(name)?;
+    // A look at the data only where it is at hand.
+    let inside = name == "facts";
+    let task = match data.data.is_some() || inside {
+        true => Some(subject::read_task(name, data, 0, &Bar::new(global.quiet))?),
+        false => None,
+    };
+    let example = task.as_ref().map(|task| &task.examples[0]);
+    let found = task.as_ref().map(|task| task.examples.len());
+    if global.json {
+        let example = example.map(|example| json!({"prompt": example.prompt, "answer": example.answer()}));
+        let mut value = serde_json::to_value(&card)?;
+        (value["found"], value["example"]) = (json!(found), json!(example));
+        return output::print_json(&value);
+    }
+    let mut lines: Vec<(&str, String)> = vec![("task", card.task)];
+    lines.extend(card.about.map(|about| ("about", about)));
+    lines.extend(card.prompt.map(|prompt| ("prompt", prompt)));
+    lines.extend(card.answer.map(|answer| ("answer", answer)));
+    lines.extend(card.choices.map(|choices| ("choices", choices.join(", "))));
+    lines.push(("scoring", card.scoring.to_owned()));
+    lines.extend(card.examples.map(|examples| ("examples", format!("{examples} in the whole data set"))));
+    lines.extend(found.map(|found| ("found", format!("{found} here"))));
+    lines.extend(card.source.map(|source| ("source", source)));
+    lines.extend(card.hub.map(|hub| ("hub", format!("{hub} (fetched on first use, unless --data FILE is given)"))));
+    lines.extend(card.licence.map(|licence| ("licence", licence)));
+    lines.extend(example.map(|example| ("example", format!("{} -> {}", example.prompt, example.answer()))));
+    let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    output::print(&lines.iter().map(|(name, value)| format!("{name:<width$}  {value}\n")).collect::<String>())
+}
+
+fn card(name: &str) -> anyhow::Result<Card> {
+    let unknown = || format!("{name}: no such built-in task: see `laser tasks`");
+    Ok(Task::builtin_card(name).with_context(unknown)??)
 }

@@ -1,0 +1,300 @@
+//! Journals whose truth is known: how often the verdict finds it.
+
+use laser_checkpoint::{Edit, Intervention, MatrixKind};
+use laser_linalg::Rho;
+use laser_search::{
+    Candidate, Entry, Evidence, Pair, PerplexityChange, Record, SplitName, Verdict, Windows, Word, judge,
+};
+use laser_tasks::{Example, Outcome, SplitMix64, Target};
+
+/// A number uniform over [0, 1).
+fn uniform(random: &mut SplitMix64) -> f64 {
+    random.next_u64() as f64 / 2f64.powi(64)
+}
+
+/// Candidate `number` of many.
+fn candidate(number: usize) -> Candidate {
+    let edit = Edit::Rho(Rho::new((number % 100) as f64 / 100.0).unwrap());
+    Candidate::new([Intervention { layer: number / 100, matrix: MatrixKind::FcIn.into(), edit }]).unwrap()
+}
+
+fn generated(n: usize, answers: usize) -> Vec<Example> {
+    let example = |i: usize| {
+        let target = Target::generate(vec![format!("answer {}", i % answers)], 10).unwrap();
+        Example::new(i.to_string(), None, format!("question {i}"), target).unwrap()
+    };
+    (0..n).map(example).collect()
+}
+
+/// One candidate on one split: right or wrong, with a log-loss that follows.
+fn entry(split: SplitName, candidate: &Candidate, hits: &[bool], log_losses: Option<&[f64]>) -> Entry {
+    let outcome = |(i, &correct): (usize, &bool)| {
+        let log_loss = log_losses.map_or(if correct { 1.0 } else { 2.0 }, |losses| losses[i]);
+        Outcome { correct, answer_logprob: -log_loss, answer_tokens: 1 }
+    };
+    let outcomes: Vec<Outcome> = hits.iter().enumerate().map(outcome).collect();
+    let record = |&correct: &bool| Record {
+        answer_rank: usize::from(!correct),
+        generation: Some(String::new()),
+        choice_logprobs: None,
+        blank_logprobs: None,
+    };
+    let entry = Entry::new(split, candidate, &outcomes);
+    match split {
+        SplitName::Validation => entry,
+        SplitName::Test => entry.with_records(hits.iter().map(record).collect()),
+    }
+}
+
+/// Outcomes that differ from `base`: each wrong one turns right with probability `gain`, each right one wrong with `loss`.
+fn turned(base: &[bool], gain: f64, loss: f64, random: &mut SplitMix64) -> Vec<bool> {
+    base.iter().map(|&hit| if uniform(random) < if hit { loss } else { gain } { !hit } else { hit }).collect()
+}
+
+/// The verdict of a search over `candidates` of which none but candidate 7 differs truly from a base of `accuracy`: that
+/// one turns wrong ones right with probability `gain` and right ones wrong with probability `loss`.
+fn searched(candidates: usize, accuracy: f64, noise: f64, truth: Option<(f64, f64)>, seed: u64) -> Verdict {
+    let mut random = SplitMix64::new(seed);
+    let examples = generated(2_500, 400);
+    let (validation, test): (Vec<&Example>, Vec<&Example>) =
+        (examples[..500].iter().collect(), examples[500..].iter().collect());
+    let base: Vec<bool> = examples.iter().map(|_| uniform(&mut random) < accuracy).collect();
+    // As many turn one way as the other.
+    let (gain, loss) = (noise / (1.0 - accuracy) / 2.0, noise / accuracy / 2.0);
+    let all: Vec<Vec<bool>> = (0..candidates)
+        .map(|number| match truth {
+            Some((gain, loss)) if number == 7 => turned(&base, gain, loss, &mut random),
+            _ => turned(&base, gain, loss, &mut random),
+        })
+        .collect();
+    let on = |split, candidate: &Candidate, hits: &[bool]| match split {
+        SplitName::Validation => entry(split, candidate, &hits[..500], None),
+        SplitName::Test => entry(split, candidate, &hits[500..], None),
+    };
+    let entries: Vec<Entry> =
+        all.iter().enumerate().map(|(i, hits)| on(SplitName::Validation, &candidate(i), hits)).collect();
+    let entries: Vec<&Entry> = entries.iter().collect();
+    let right = |entry: &&Entry| entry.right();
+    let best = entries.iter().enumerate().max_by_key(|(i, entry)| (right(entry), usize::MAX - i)).unwrap().0;
+    let base_entries = [SplitName::Validation, SplitName::Test].map(|split| on(split, &Candidate::base(), &base));
+    let edited = on(SplitName::Test, &candidate(best), &all[best]);
+    judge(&Evidence {
+        base: Pair { validation: &base_entries[0], test: &base_entries[1] },
+        edited: Pair { validation: entries[best], test: &edited },
+        candidates: &entries,
+        validation: &validation,
+        test: &test,
+        perplexity: None,
+        seed,
+    })
+    .unwrap()
+}
+
+fn count(words: impl Iterator<Item = Word>, word: Word) -> usize {
+    words.filter(|&found| found == word).count()
+}
+
+#[test]
+fn noise_is_called_noise() {
+    // Of 500 candidates that only shuffle answers, the best shows a gain on validation that is none.
+    let words = (0..100).map(|seed| {
+        let verdict = searched(500, 0.4, 0.08, None, seed);
+        assert!(verdict.selection.observed > 0.02 && verdict.candidates == 500);
+        verdict.word
+    });
+    let found = count(words, Word::Noise);
+    println!("noise: {found} of 100");
+    assert!(found >= 95, "{found}");
+}
+
+#[test]
+fn a_true_gain_is_called_real() {
+    // Five points: 8 % of all examples are gained, 3 % lost.
+    let words = (0..100).map(|seed| searched(100, 0.4, 0.06, Some((0.08 / 0.6, 0.03 / 0.4)), seed).word);
+    let found = count(words, Word::Real);
+    println!("real: {found} of 100");
+    assert!(found >= 80, "{found}");
+}
+
+#[test]
+fn a_true_loss_is_called_harm() {
+    // Nothing else was tried, so that it is chosen.
+    let words = (0..20).map(|seed| {
+        let examples = generated(600, 50);
+        let mut random = SplitMix64::new(seed);
+        let base: Vec<bool> = examples.iter().map(|_| uniform(&mut random) < 0.5).collect();
+        let worse = turned(&base, 0.0, 0.2, &mut random);
+        verdict_of(&examples, &base, &worse, None, None).word
+    });
+    assert_eq!(count(words, Word::Harm), 20);
+}
+
+/// The verdict on a single candidate, judged on the examples that it was chosen on.
+fn verdict_of(
+    examples: &[Example],
+    base: &[bool],
+    edited: &[bool],
+    log_losses: Option<(&[f64], &[f64])>,
+    perplexity: Option<(f64, f64)>,
+) -> Verdict {
+    let examples: Vec<&Example> = examples.iter().collect();
+    let pair = |candidate: &Candidate, hits: &[bool], losses: Option<&[f64]>| {
+        [SplitName::Validation, SplitName::Test].map(|split| entry(split, candidate, hits, losses))
+    };
+    let base = pair(&Candidate::base(), base, log_losses.map(|both| both.0));
+    let edited = pair(&candidate(1), edited, log_losses.map(|both| both.1));
+    judge(&Evidence {
+        base: Pair { validation: &base[0], test: &base[1] },
+        edited: Pair { validation: &edited[0], test: &edited[1] },
+        candidates: &[&edited[0]],
+        validation: &examples,
+        test: &examples,
+        perplexity: perplexity.map(|(base, edited)| PerplexityChange {
+            text: "0".repeat(64),
+            windows: Windows { window: 8, stride: 4 },
+            tokens: 100,
+            base,
+            edited,
+        }),
+        seed: 1,
+    })
+    .unwrap()
+}
+
+#[test]
+fn a_gain_at_the_cost_of_log_loss_or_perplexity_is_a_trade_off() {
+    let examples = generated(800, 100);
+    let mut random = SplitMix64::new(3);
+    let base: Vec<bool> = examples.iter().map(|_| uniform(&mut random) < 0.4).collect();
+    let better = turned(&base, 0.3, 0.02, &mut random);
+    let plain = verdict_of(&examples, &base, &better, None, Some((20.0, 21.0)));
+    assert_eq!(plain.word, Word::Real, "{}", plain.because);
+    let dear = verdict_of(&examples, &base, &better, None, Some((20.0, 23.0)));
+    assert_eq!(dear.word, Word::TradeOff, "{}", dear.because);
+    let losses: Vec<f64> = base.iter().map(|_| 2.0 + uniform(&mut random)).collect();
+    let higher: Vec<f64> = losses.iter().map(|loss| loss * 1.2).collect();
+    let dear = verdict_of(&examples, &base, &better, Some((&losses, &higher)), None);
+    assert_eq!(dear.word, Word::TradeOff, "{}", dear.because);
+    let little: Vec<f64> = losses.iter().map(|loss| loss * 1.02).collect();
+    assert_eq!(verdict_of(&examples, &base, &better, Some((&losses, &little)), None).word, Word::Real);
+}
+
+#[test]
+fn one_answer_said_more_often_is_label_bias_without_choices_too() {
+    // A third of the questions has one and the same answer, which the edited model gives to everything.
+    let target = |i: usize| {
+        Target::generate(vec![if i.is_multiple_of(3) { "English".into() } else { format!("a{i}") }], 10).unwrap()
+    };
+    let examples: Vec<Example> =
+        (0..600).map(|i| Example::new(i.to_string(), None, format!("q{i}"), target(i)).unwrap()).collect();
+    let base: Vec<bool> = (0..600).map(|i| i % 10 == 1).collect();
+    let edited: Vec<bool> = (0..600).map(|i: usize| i.is_multiple_of(3)).collect();
+    let verdict = verdict_of(&examples, &base, &edited, None, None);
+    assert_eq!(verdict.word, Word::LabelBias, "{}", verdict.because);
+    assert_eq!(verdict.constant.best.answer, "English");
+    assert!((verdict.constant.best.accuracy - 1.0 / 3.0).abs() < 1e-12);
+}
+
+/// A task with two choices: what the base and the edited model give each of them.
+struct Choices {
+    examples: Vec<Example>,
+    base: Vec<[f64; 2]>,
+    edited: Vec<[f64; 2]>,
+    blanks: [[f64; 2]; 2],
+}
+
+impl Choices {
+    /// The right answer is the second in a share `second` of the cases. The models prefer the second choice to the right
+    /// degree by `signal` and whatever is asked by `bias` (nats).
+    fn new(n: usize, second: f64, signal: [f64; 2], bias: [f64; 2], seed: u64) -> Self {
+        let mut random = SplitMix64::new(seed);
+        let mut choices = Self {
+            examples: Vec::new(),
+            base: Vec::new(),
+            edited: Vec::new(),
+            blanks: bias.map(|bias| [-1.0, -1.0 + bias]),
+        };
+        for i in 0..n {
+            let correct = usize::from(uniform(&mut random) < second);
+            let target = Target::choose(vec!["entailment".into(), "non-entailment".into()], correct).unwrap();
+            choices.examples.push(Example::new(i.to_string(), None, format!("p{i}"), target).unwrap());
+            let noise = 2.0 * (uniform(&mut random) + uniform(&mut random) - 1.0);
+            let side = if correct == 1 { 1.0 } else { -1.0 };
+            let scores = |k: usize| [-1.0, -1.0 + bias[k] + signal[k] * side + noise];
+            choices.base.push(scores(0));
+            choices.edited.push(scores(1));
+        }
+        choices
+    }
+
+    fn verdict(&self, blanks: bool) -> Verdict {
+        let entry = |split, candidate: &Candidate, scores: &[[f64; 2]], blank: [f64; 2]| {
+            let correct = |i: usize| match &self.examples[i].target {
+                Target::Choose(choice) => choice.correct,
+                _ => unreachable!(),
+            };
+            let outcome = |(i, scores): (usize, &[f64; 2])| Outcome {
+                correct: usize::from(scores[1] > scores[0]) == correct(i),
+                answer_logprob: scores[correct(i)] - 3.0,
+                answer_tokens: 1,
+            };
+            let outcomes: Vec<Outcome> = scores.iter().enumerate().map(outcome).collect();
+            let record = |scores: &[f64; 2]| Record {
+                answer_rank: 0,
+                generation: None,
+                choice_logprobs: Some(scores.to_vec()),
+                blank_logprobs: blanks.then(|| blank.to_vec()),
+            };
+            Entry::new(split, candidate, &outcomes).with_records(scores.iter().map(record).collect())
+        };
+        let (unedited, candidate) = (Candidate::base(), candidate(1));
+        let of = |split| {
+            [
+                entry(split, &unedited, &self.base, self.blanks[0]),
+                entry(split, &candidate, &self.edited, self.blanks[1]),
+            ]
+        };
+        let (validation, test) = (of(SplitName::Validation), of(SplitName::Test));
+        let examples: Vec<&Example> = self.examples.iter().collect();
+        judge(&Evidence {
+            base: Pair { validation: &validation[0], test: &test[0] },
+            edited: Pair { validation: &validation[1], test: &test[1] },
+            candidates: &[&validation[1]],
+            validation: &examples,
+            test: &examples,
+            perplexity: None,
+            seed: 5,
+        })
+        .unwrap()
+    }
+}
+
+#[test]
+fn a_constant_answer_that_flips_is_label_bias() {
+    // As in the paper's epistemic reasoning: 37 % become 63 %, which is the share of the other answer.
+    for seed in 0..20 {
+        let verdict = Choices::new(500, 0.63, [0.0; 2], [-9.0, 9.0], seed).verdict(true);
+        assert!(verdict.test.accuracy_gain > 0.1 && verdict.test.p < 0.01);
+        assert_eq!(verdict.word, Word::LabelBias, "{}", verdict.because);
+        assert_eq!(verdict.classes.unwrap().base.predicted, [500, 0]);
+    }
+}
+
+#[test]
+fn a_moved_threshold_is_label_bias() {
+    // Both models know the same; the base says the first choice too often. Balanced accuracy itself grows.
+    for (seed, blanks) in (0..20).map(|seed| (seed, seed % 2 == 0)) {
+        let verdict = Choices::new(600, 0.5, [0.8; 2], [-1.5, 0.0], seed).verdict(blanks);
+        assert!(verdict.balanced.gain > 0.05 && verdict.balanced.interval.low > 0.0);
+        assert_eq!(verdict.word, Word::LabelBias, "{} {:?}", verdict.because, verdict.classes);
+        assert_eq!(verdict.classes.unwrap().calibrated_gain.is_some(), blanks);
+    }
+}
+
+#[test]
+fn more_knowledge_of_choices_is_real() {
+    for seed in 0..20 {
+        let verdict = Choices::new(600, 0.6, [0.3, 1.0], [-0.3, 0.2], seed).verdict(true);
+        assert_eq!(verdict.word, Word::Real, "{}", verdict.because);
+    }
+}

@@ -1,0 +1,163 @@
+//! Tasks with choices, texts and verdicts, as a user runs them.
+
+mod support;
+
+use serde_json::Value;
+use support::{Session, fixture};
+
+const SPACE: &str = "--layers 1-2 --matrices fc_in --rho 0.5,0.1 --quiet";
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+/// Claims in the form of the fever data.
+fn claims(n: usize) -> String {
+    let claim = |i: usize| format!("{{\"claim\":\"Berlin has {i} books\",\"label\":{}}}\n", i.is_multiple_of(3));
+    (0..n).map(claim).collect()
+}
+
+const TEXT: &str = "The mother tongue of Berlin is German, and the capital of France is Paris, as all know who have read \
+                    the book of the French writer, whose answer is true.";
+
+#[test]
+fn a_builtin_task_takes_its_data_from_a_file() {
+    let session = Session::new();
+    session.write("claims.jsonl", claims(30));
+    let model = fixture("llama").display().to_string();
+    let eval = |options: &str| {
+        json(&session.prints(&format!("eval {model} --task fever --data claims.jsonl --json {options}")))
+    };
+    let found = eval("");
+    assert_eq!((&found["task"], &found["n"]), (&Value::from("fever"), &Value::from(30)));
+    assert_eq!(found["classes"]["classes"], serde_json::json!(["true", "false"]));
+    assert_eq!(found["classes"]["right"], serde_json::json!([10, 20]));
+    assert_eq!(found["majority"]["answer"], "false");
+    assert!((found["majority"]["accuracy"].as_f64().unwrap() - 2.0 / 3.0).abs() < 1e-9);
+    assert!(found["choice"]["acc_norm"].is_number() && found["top_10"].is_number());
+    // The first fifth, as in the paper's code.
+    eval("--split validation --paper-compat --examples rows.jsonl");
+    let ids: Vec<Value> = session.read("rows.jsonl").lines().map(|line| json(line)["id"].clone()).collect();
+    assert_eq!(ids, ["0", "1", "2", "3", "4", "5"]);
+}
+
+#[test]
+fn the_perplexity_of_a_text() {
+    let session = Session::new();
+    session.write("text.txt", TEXT);
+    let model = fixture("llama").display().to_string();
+    let eval = |options: &str| json(&session.prints(&format!("eval {model} --text text.txt --json {options}")));
+    let (all, some, edited) = (eval(""), eval("--text-tokens 20"), eval("--reduce 1.mlp:zero"));
+    assert!(all.get("task").is_none());
+    assert_eq!(some["text"]["tokens"], 19);
+    assert!(all["text"]["perplexity"].as_f64().unwrap() > 1.0);
+    assert_ne!(all["text"]["perplexity"], edited["text"]["perplexity"]);
+}
+
+#[test]
+fn a_verdict_is_made_anew_from_the_folder_alone() {
+    let session = Session::new();
+    session.write("claims.jsonl", claims(60));
+    session.write("text.txt", TEXT);
+    let model = fixture("llama").display().to_string();
+    let search = format!("search {model} --task fever --data claims.jsonl --text text.txt --out run {SPACE}");
+    let text = session.prints(&search);
+    let before = session.read("run/verdict.json");
+    let verdict = json(&before);
+    let words = ["real", "label-bias", "noise", "trade-off", "harm"];
+    let word = verdict["word"].as_str().unwrap();
+    assert!(words.contains(&word) && text.contains(&format!("\n{word}: ")), "{text}");
+    assert_eq!(verdict["selection"]["candidates"], 4);
+    assert!(verdict["classes"]["calibrated_gain"]["gain"].is_number(), "{verdict}");
+    assert!(verdict["classes"]["refitted_gain"]["gain"].is_number());
+    assert!(verdict["perplexity"]["base"].as_f64().unwrap() > 1.0);
+
+    // Neither model nor data is needed for it.
+    std::fs::remove_file(session.path("claims.jsonl")).unwrap();
+    std::fs::remove_file(session.path("run/verdict.json")).unwrap();
+    assert!(text.ends_with(&session.prints("verdict run")));
+    assert_eq!(session.read("run/verdict.json"), before);
+    assert_eq!(json(&session.prints("verdict run --json")), verdict);
+}
+
+#[test]
+fn what_has_no_verdict_is_said() {
+    let session = Session::new();
+    std::fs::create_dir(session.path("empty")).unwrap();
+    let (code, line) = session.fails("verdict empty");
+    assert_eq!((code, line.contains("holds no search")), (1, true), "{line}");
+    assert!(session.path("empty").read_dir().unwrap().next().is_none());
+    // A search that was killed before its end.
+    session.write("claims.jsonl", claims(60));
+    let model = fixture("llama").display().to_string();
+    session.prints(&format!("search {model} --task fever --data claims.jsonl --out run {SPACE}"));
+    let journal = session.read("run/journal.jsonl");
+    session.write("run/journal.jsonl", journal.lines().take(3).map(|line| format!("{line}\n")).collect::<String>());
+    let (_, line) = session.fails("verdict run");
+    assert!(line.contains("the search is not finished"), "{line}");
+    session.write("run/examples.jsonl", "{\"split\":\"test\"}\n");
+    let (_, line) = session.fails("verdict run");
+    assert!(line.contains("examples.jsonl: line 1 is no example"), "{line}");
+}
+
+#[test]
+fn tasks_are_listed_and_shown() {
+    let session = Session::new();
+    session.write("claims.jsonl", claims(9));
+    let list = session.prints("tasks");
+    for name in ["facts", "counterfact", "fever", "web_of_lies"] {
+        assert!(list.contains(name), "{list}");
+    }
+    assert_eq!(json(&session.prints("tasks --json")).as_array().unwrap().len(), 11);
+    let shown = session.prints("tasks show fever --data claims.jsonl");
+    for part in ["Is this claim true or false", "true, false", "13086", "9 here", "CC BY-SA", "Berlin has 0 books. Is"]
+    {
+        assert!(shown.contains(part), "no {part} in {shown}");
+    }
+    let shown = json(&session.prints("tasks show counterfact --json"));
+    assert!(shown["found"].is_null() && shown["hub"].is_string());
+    let (_, line) = session.fails("tasks show none");
+    assert!(line.contains("no such built-in task"), "{line}");
+}
+
+#[test]
+fn wrong_data_is_refused_in_one_line() {
+    let session = Session::new();
+    let model = fixture("llama").display().to_string();
+    for (task, name, content, part) in [
+        ("fever", "a.jsonl", "{\"claim\": \"x\"}\n", "a.jsonl:1: where: the template uses `label`"),
+        ("fever", "b.jsonl", "{\"claim\": \"x\", \"label\": true}\n{\"label\": true}\n", "b.jsonl:2: "),
+        ("fever", "c.json", "{\"claim\": 1}", "c.json: "),
+        ("fever", "d.csv", "claim,label\nx\n", "d.csv:2: "),
+        ("fever", "e.tsv", "claim\tclaim\n", "e.tsv:1: "),
+        ("fever", "f.parquet", "PAR1 and no more", "f.parquet: "),
+        ("fever", "g.jsonl", "{\"claim\": \"x\", \"label\": 2}\n", "no row is left"),
+        (
+            "truthfulqa",
+            "h.jsonl",
+            "{\"question\": \"q\", \"choices\": [\"a\", \"b\"], \"labels\": [1]}\n",
+            "h.jsonl:1: expand: ",
+        ),
+        (
+            "epistemic_reasoning",
+            "i.jsonl",
+            "{\"input\": \"x\", \"targets\": [\"perhaps\"]}\n",
+            "i.jsonl:1: the answer `perhaps`",
+        ),
+        ("bios_gender", "j.jsonl", "{\"bio\": \"x\", \"gender\": 7}\n", "j.jsonl:1: "),
+        ("hotpotqa", "k.jsonl", "{\"question\": \"q\", \"answer\": \"\"}\n", "k.jsonl:1: the answer is empty"),
+        ("facts.jsonl", "l.jsonl", "{}", "this is the data already"),
+    ] {
+        session.write("facts.jsonl", "{\"prompt\": \"a\", \"answer\": \"b\"}\n");
+        session.write(name, content);
+        let (code, line) = session.fails(&format!("eval {model} --task {task} --data {name}"));
+        assert_eq!(code, 1);
+        assert!(line.contains(part), "{task} {name}: {line}");
+    }
+    let (code, line) = session.fails(&format!("eval {model}"));
+    assert!(code == 2 && line.contains("--task"), "{line}");
+    let (_, line) = session.fails(&format!("search {model} --text facts.jsonl --out run"));
+    assert!(line.contains("add --task TASK"), "{line}");
+    let (_, line) = session.fails(&format!("eval {model} --text none.txt"));
+    assert!(line.contains("none.txt: the text cannot be read"), "{line}");
+}
