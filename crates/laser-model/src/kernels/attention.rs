@@ -130,12 +130,15 @@ impl CustomOp3 for Attention {
         let k = super::contiguous("attention", k, k_layout)?;
         let v = super::contiguous("attention", v, v_layout)?;
         let mut out = vec![0.0f32; q.len()];
-        out.par_chunks_mut(q_width).zip(q.par_chunks(q_width)).enumerate().for_each_init(
+        let block = QUERIES * q_width;
+        out.par_chunks_mut(block).zip(q.par_chunks(block)).enumerate().for_each_init(
             Vec::new,
-            |scores, (query, (out, q))| {
+            |scores, (number, (out, q))| {
+                let heads = Heads { head_dim: self.head_dim, kv_width, q_width };
+                let rows: Vec<&[u32]> = (0..q.len() / q_width).map(|i| self.context.of(number * QUERIES + i)).collect();
                 vector::dispatch(
                     #[inline(always)]
-                    || attend(q, k, v, self.context.of(query), kv_width, self.head_dim, self.scores, scores, out),
+                    || attend(q, k, v, &rows, heads, self.scores, scores, out),
                 );
             },
         );
@@ -143,46 +146,105 @@ impl CustomOp3 for Attention {
     }
 }
 
-/// All heads of one query.
+/// Queries that are computed together: neighbours mostly see the same rows, which are then read from memory once.
+const QUERIES: usize = 8;
+/// Rows that all of these queries go through before the next ones.
+const ROWS: usize = 64;
+
+/// How the heads lie in a row, in elements.
+#[derive(Clone, Copy)]
+struct Heads {
+    head_dim: usize,
+    kv_width: usize,
+    q_width: usize,
+}
+
+/// All heads of some queries, which see `rows`. Each result depends on its own query and rows alone, taken in order.
 #[inline(always)]
-#[allow(clippy::too_many_arguments)] // a kernel: its operands and their two widths
+#[allow(clippy::too_many_arguments)] // a kernel and its operands
 fn attend(
     q: &[f32],
     k: &[f32],
     v: &[f32],
-    rows: &[u32],
-    kv_width: usize,
-    head_dim: usize,
+    rows: &[&[u32]],
+    heads: Heads,
     score_of: Scores,
     scores: &mut Vec<f32>,
     out: &mut [f32],
 ) {
-    let group = q.len() / kv_width;
+    let Heads { head_dim, kv_width, q_width } = heads;
+    let group = q_width / kv_width;
+    let longest = rows.iter().map(|rows| rows.len()).max().unwrap_or(0);
+    // [query, member of the group, row]
     scores.clear();
-    scores.resize(group * rows.len(), 0.0);
+    scores.resize(rows.len() * group * longest, 0.0);
     for kv_head in 0..kv_width / head_dim {
-        let kv = |data: &'_ [f32], row: u32| row as usize * kv_width + kv_head * head_dim..data.len();
-        let heads = kv_head * group * head_dim..(kv_head + 1) * group * head_dim;
-        for (i, &row) in rows.iter().enumerate() {
-            let key = &k[kv(k, row)][..head_dim];
-            for (member, query) in q[heads.clone()].chunks_exact(head_dim).enumerate() {
-                scores[member * rows.len() + i] = score_of.of(vector::dot(query, key));
+        let (keys, values) = (&k[kv_head * head_dim..], &v[kv_head * head_dim..]);
+        let head = |query: usize, member: usize| query * q_width + (kv_head * group + member) * head_dim;
+        for start in (0..longest).step_by(ROWS) {
+            for (query, rows) in rows.iter().enumerate().filter(|(_, rows)| rows.len() > start) {
+                let rows = &rows[start..rows.len().min(start + ROWS)];
+                for member in 0..group {
+                    let scores = &mut scores[(query * group + member) * longest + start..][..rows.len()];
+                    vector::dots(&q[head(query, member)..][..head_dim], keys, kv_width, rows, scores);
+                    for score in scores.iter_mut() {
+                        *score = score_of.of(*score);
+                    }
+                }
             }
         }
-        for (scores, out) in
-            scores.chunks_exact_mut(rows.len().max(1)).zip(out[heads.clone()].chunks_exact_mut(head_dim))
-        {
-            let max = vector::max(scores);
-            let mut sum = 0.0f32;
-            for score in scores.iter_mut() {
-                *score = vector::exp(*score - max);
-                sum += *score;
+        for (query, rows) in rows.iter().enumerate() {
+            for member in 0..group {
+                softmax(&mut scores[(query * group + member) * longest..][..rows.len()]);
             }
-            for (&score, &row) in scores.iter().zip(rows) {
-                vector::axpy(score / sum, &v[kv(v, row)][..head_dim], out);
+        }
+        for start in (0..longest).step_by(ROWS) {
+            for (query, rows) in rows.iter().enumerate().filter(|(_, rows)| rows.len() > start) {
+                let rows = &rows[start..rows.len().min(start + ROWS)];
+                for member in 0..group {
+                    let weights = &scores[(query * group + member) * longest + start..][..rows.len()];
+                    let out = &mut out[head(query, member)..][..head_dim];
+                    match head_dim {
+                        64 => weigh_fixed::<64>(weights, values, rows, kv_width, out),
+                        128 => weigh_fixed::<128>(weights, values, rows, kv_width, out),
+                        _ => weigh(weights, values, rows, kv_width, out),
+                    }
+                }
             }
         }
     }
+}
+
+/// Scores to weights that sum to 1.
+#[inline(always)]
+fn softmax(scores: &mut [f32]) {
+    let max = vector::max(scores);
+    for score in scores.iter_mut() {
+        *score = vector::exp(*score - max);
+    }
+    let sum = vector::sum(scores);
+    for score in scores.iter_mut() {
+        *score /= sum;
+    }
+}
+
+/// out += Σ weightᵢ valueᵢ, in the order of the rows.
+#[inline(always)]
+fn weigh(weights: &[f32], values: &[f32], rows: &[u32], kv_width: usize, out: &mut [f32]) {
+    for (&weight, &row) in weights.iter().zip(rows) {
+        vector::axpy(weight, &values[row as usize * kv_width..][..out.len()], out);
+    }
+}
+
+/// The same for a head of a size that is known beforehand: its sums then stay in registers.
+#[inline(always)]
+fn weigh_fixed<const SIZE: usize>(weights: &[f32], values: &[f32], rows: &[u32], kv_width: usize, out: &mut [f32]) {
+    let Some(out) = out.first_chunk_mut::<SIZE>() else { return };
+    let mut sums = *out;
+    for (&weight, &row) in weights.iter().zip(rows) {
+        vector::axpy(weight, &values[row as usize * kv_width..][..SIZE], &mut sums);
+    }
+    *out = sums;
 }
 
 /// The same by candle's operations, for devices that we have no kernel for: contexts are gathered and padded to the

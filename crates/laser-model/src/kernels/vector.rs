@@ -30,6 +30,35 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     sum
 }
 
+/// [`dot`] of `a` with each of `rows`, `width` elements apart in `data`.
+///
+/// The partial sums of several rows are all made before any of them is folded: where both stand in one loop, the compiler lets
+/// the fold decide how wide the multiplications are.
+#[inline(always)]
+pub fn dots(a: &[f32], data: &[f32], width: usize, rows: &[u32], out: &mut [f32]) {
+    const ROWS: usize = 16;
+    let (a_blocks, a_rest) = a.as_chunks::<LANES>();
+    for (rows, out) in rows.chunks(ROWS).zip(out.chunks_mut(ROWS)) {
+        let mut lanes = [[0.0f32; LANES]; ROWS];
+        for (lanes, &row) in lanes.iter_mut().zip(rows) {
+            let (b_blocks, _) = data[row as usize * width..][..a.len()].as_chunks::<LANES>();
+            for (a, b) in a_blocks.iter().zip(b_blocks) {
+                for lane in 0..LANES {
+                    lanes[lane] = a[lane].mul_add(b[lane], lanes[lane]);
+                }
+            }
+        }
+        for ((lanes, out), &row) in lanes.iter().zip(out).zip(rows) {
+            let b_rest = &data[row as usize * width..][a.len() - a_rest.len()..a.len()];
+            let mut sum = fold(*lanes);
+            for (a, b) in a_rest.iter().zip(b_rest) {
+                sum = a.mul_add(*b, sum);
+            }
+            *out = sum;
+        }
+    }
+}
+
 /// Σ aᵢ.
 #[inline(always)]
 pub fn sum(a: &[f32]) -> f32 {
@@ -147,6 +176,12 @@ mod tests {
             let b: Vec<f32> = (0..n).map(|i| ((i * 53 % 97) as f32 - 48.0) / 25.0).collect();
             let exact: f64 = a.iter().zip(&b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
             assert!((f64::from(dot(&a, &b)) - exact).abs() < 1e-3);
+            let data = [&b[..], &a[..], &b[..]].concat();
+            let mut found = [0.0; 21];
+            let rows: Vec<u32> = (0..21).map(|i| i * 2 % 3).collect();
+            dots(&a, &data, n, &rows, &mut found);
+            let expected = rows.iter().map(|&row| if row == 1 { dot(&a, &a) } else { dot(&a, &b) });
+            assert!(expected.zip(found).all(|(expected, found)| expected == found));
             assert!((f64::from(sum(&a)) - a.iter().map(|a| f64::from(*a)).sum::<f64>()).abs() < 1e-3);
             let largest = a.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             assert_eq!(max(&a), largest);
