@@ -26,10 +26,7 @@ pub fn metrics_text(metrics: &Metrics) -> String {
         let _ = writeln!(text, "acc {}, acc_norm {}", percent(choice.acc), percent(choice.acc_norm));
     }
     if let Some(classes) = &metrics.classes {
-        let counts = |counts: &[usize]| {
-            let each = classes.classes.iter().zip(counts).map(|(class, count)| format!("{class} {count}"));
-            each.collect::<Vec<_>>().join(", ")
-        };
+        let counts = |counts: &[usize]| class_counts(&classes.classes, counts);
         let _ = writeln!(
             text,
             "balanced accuracy {}, macro F1 {}; right: {}; predicted: {}",
@@ -40,4 +37,10 @@ pub fn metrics_text(metrics: &Metrics) -> String {
         );
     }
     text
+}
+
+/// How often each class, in words.
+pub(crate) fn class_counts(classes: &[String], counts: &[usize]) -> String {
+    let each = classes.iter().zip(counts).map(|(class, count)| format!("{class} {count}"));
+    each.collect::<Vec<_>>().join(", ")
 }

@@ -1,6 +1,7 @@
 //! The verdict in words.
 
 use crate::aligned;
+use crate::metrics::class_counts;
 use laser_search::{Changed, ClassVerdict, Gain, Interval, ScoreWithInterval, Scores, Verdict};
 use std::fmt::Write;
 
@@ -46,13 +47,15 @@ pub fn verdict_text(verdict: &Verdict) -> String {
     let constant = &verdict.constant;
     let _ = writeln!(
         text,
-        "Always {:?}, most frequent on validation: {:.1} %; always {:?}, best on test: {:.1} %.",
+        "Always {:?}, most frequent on validation: {:.1} %; always {:?}, most frequent on test: {:.1} %.",
         constant.majority.answer,
         100.0 * constant.majority.accuracy,
         constant.best.answer,
         100.0 * constant.best.accuracy,
     );
-    let _ = writeln!(text, "Every right answer counted alike: {}.", gain(&verdict.balanced));
+    if let Some(top) = &verdict.without_top_answer {
+        let _ = writeln!(text, "Without the answer {:?}, which gains most: {}.", top.answer, gain(&top.left));
+    }
     if let Some(classes) = &verdict.classes {
         text.push_str(&class_lines(classes));
     }
@@ -96,10 +99,7 @@ fn scores(verdict: &Verdict) -> String {
 
 fn class_lines(classes: &ClassVerdict) -> String {
     let mut text = String::new();
-    let counts = |counts: &[usize]| {
-        let each = classes.classes.iter().zip(counts).map(|(class, count)| format!("{class} {count}"));
-        each.collect::<Vec<_>>().join(", ")
-    };
+    let counts = |counts: &[usize]| class_counts(&classes.classes, counts);
     let _ = writeln!(
         text,
         "Right: {}. Predicted: {} -> {}.",
@@ -107,6 +107,7 @@ fn class_lines(classes: &ClassVerdict) -> String {
         counts(&classes.base.predicted),
         counts(&classes.edited.predicted)
     );
+    let _ = writeln!(text, "Balanced accuracy: {}.", gain(&classes.balanced_gain));
     let kinds = [
         (
             "After contextual calibration",

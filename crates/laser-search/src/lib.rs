@@ -5,6 +5,7 @@
 
 mod blanks;
 mod candidate;
+mod constant;
 mod engine;
 mod error;
 mod files;
@@ -20,11 +21,12 @@ mod strategy;
 mod verdict;
 
 pub use candidate::{Candidate, Editor};
+pub use constant::Constant;
 pub use engine::{Detail, Encoded, Evaluator, Masks, Response, encode};
 pub use error::{Error, Result};
 pub use files::write_whole;
 pub use journal::{Entry, Journal, SplitName};
-pub use metrics::{ChoiceMetrics, ClassMetrics, Constant, GenerationMetrics, Metrics};
+pub use metrics::{ChoiceMetrics, ClassMetrics, GenerationMetrics, Metrics};
 pub use perplexity::{Perplexity, PerplexityChange, Text, Windows};
 pub use progress::{Progress, Silent};
 pub use record::Record;

@@ -4,7 +4,6 @@ use crate::record::Record;
 use crate::statistics::{balanced_accuracy, binary_f1, histogram, macro_f1};
 use laser_tasks::{ExactMatch, Example, Target, word_overlap};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 
 /// Metrics of one model on some examples. Fractions are from 0 to 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -160,57 +159,6 @@ pub fn predicted(examples: &[&Example], records: &[Record]) -> Option<Vec<usize>
         _ => None,
     };
     examples.iter().zip(records).map(predict).collect()
-}
-
-/// An answer given to every example, without a look at it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Constant {
-    /// The answer.
-    pub answer: String,
-    /// The share of the examples for which it is right.
-    pub accuracy: f64,
-}
-
-impl Constant {
-    /// The answer that is right most often; of equals, the one that occurs first. None for no examples.
-    pub fn best(examples: &[&Example]) -> Option<Self> {
-        let mut counts: HashMap<String, usize> = HashMap::new();
-        let mut order = Vec::new();
-        for example in examples {
-            for answer in accepted(example) {
-                let count = counts.entry(answer.to_lowercase()).or_insert(0);
-                if *count == 0 {
-                    order.push(answer.to_owned());
-                }
-                *count += 1;
-            }
-        }
-        let count = |answer: &String| counts.get(&answer.to_lowercase()).copied().unwrap_or(0);
-        let best = order.into_iter().reduce(|best, next| if count(&next) > count(&best) { next } else { best })?;
-        let accuracy = count(&best) as f64 / examples.len() as f64;
-        Some(Self { answer: best, accuracy })
-    }
-
-    /// How often `answer` is right.
-    pub fn of(answer: &str, examples: &[&Example]) -> Self {
-        let right = |example: &&&Example| {
-            accepted(example).into_iter().any(|accepted| accepted.to_lowercase() == answer.to_lowercase())
-        };
-        let accuracy = examples.iter().filter(right).count() as f64 / examples.len() as f64;
-        Self { answer: answer.to_owned(), accuracy }
-    }
-}
-
-/// The different answers that count as right.
-fn accepted(example: &Example) -> Vec<&str> {
-    let Target::Generate(target) = &example.target else { return vec![example.answer()] };
-    let mut accepted: Vec<&str> = Vec::with_capacity(target.answers.len());
-    for answer in &target.answers {
-        if !accepted.iter().any(|other| other.to_lowercase() == answer.to_lowercase()) {
-            accepted.push(answer);
-        }
-    }
-    accepted
 }
 
 fn mean(values: impl ExactSizeIterator<Item = f64>) -> Option<f64> {

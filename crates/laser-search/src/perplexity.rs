@@ -48,7 +48,7 @@ impl Text {
         if config.masked {
             return Err(Error::Text { why: "a masked model does not predict a text", advice: "leave --text out" });
         }
-        let mut ids = tokenizer.encode_prompt(text)?;
+        let mut ids = tokenizer.encode_text(text)?;
         ids.truncate(limit);
         if ids.len() < 2 {
             return Err(Error::Text { why: "the text has fewer than two tokens", advice: "give a longer one" });

@@ -192,11 +192,16 @@ impl RunFolder {
         };
         let mut examples = Vec::new();
         for (number, line) in bytes.split(|&byte| byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
-            let row: SplitExample<Example> = serde_json::from_slice(line).map_err(|error| Error::Malformed {
+            let malformed = |why: &str| Error::Malformed {
                 path: path.clone(),
-                why: format!("line {} is no example: {error}", number + 1),
+                why: format!("line {} is no example: {why}", number + 1),
                 advice: "remove the file and run the search again, which writes it anew",
-            })?;
+            };
+            let row: SplitExample<Example> =
+                serde_json::from_slice(line).map_err(|error| malformed(&error.to_string()))?;
+            if !row.example.is_whole() {
+                return Err(malformed("its answers or choices contradict each other"));
+            }
             if row.split == split {
                 examples.push(row.example);
             }

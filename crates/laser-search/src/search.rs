@@ -79,7 +79,12 @@ pub fn search(
 pub fn rejudge(run: &RunFolder) -> Result<Verdict> {
     let unfinished = || Error::Unfinished { path: run.path().to_owned() };
     let description = run.description()?.ok_or_else(unfinished)?;
-    judge_and_write(run, &run.journal()?, description.search.seed)
+    let journal = run.journal()?;
+    if let Some(text) = &description.search.text {
+        let best = chosen(&journal).map_err(|_| unfinished())?;
+        measured(run, &best, &text.sha256)?.ok_or_else(unfinished)?;
+    }
+    judge_and_write(run, &journal, description.search.seed)
 }
 
 /// The best candidate on validation.
@@ -91,7 +96,11 @@ fn chosen(journal: &Journal) -> Result<Candidate> {
 
 fn candidates_on_validation(journal: &Journal) -> Vec<&Entry> {
     let base = Candidate::base();
-    let candidate = |entry: &&Entry| entry.split == SplitName::Validation && entry.interventions != base;
+    // Of a candidate that is there twice, the entry that counts.
+    let current =
+        |entry: &Entry| journal.get(entry.split, &entry.interventions).is_some_and(|it| std::ptr::eq(it, entry));
+    let candidate =
+        |entry: &&Entry| entry.split == SplitName::Validation && entry.interventions != base && current(entry);
     journal.entries().iter().filter(candidate).collect()
 }
 
@@ -118,9 +127,9 @@ fn judge_and_write(run: &RunFolder, journal: &Journal, seed: u64) -> Result<Verd
         seed,
     });
     let verdict = verdict.ok_or_else(|| Error::Malformed {
-        path: journal.path().to_owned(),
-        why: "its entries are not over this search's examples".into(),
-        advice: "move it away and run the search again",
+        path: run.path().to_owned(),
+        why: "journal.jsonl and examples.jsonl do not belong together".into(),
+        advice: "remove examples.jsonl and run the search again, which writes it anew; if that does not help, journal.jsonl, too",
     })?;
     run.write_json("verdict.json", &verdict)?;
     Ok(verdict)
@@ -137,6 +146,15 @@ struct MeasuredText {
     change: PerplexityChange,
 }
 
+const MEASURED_AGAIN: &str = "remove the file and run the search again, which measures the text anew";
+
+/// What a text gave under `best`, if that has been measured.
+fn measured(run: &RunFolder, best: &Candidate, sha256: &str) -> Result<Option<PerplexityChange>> {
+    let known: Option<MeasuredText> = run.read_json(PERPLEXITY, MEASURED_AGAIN)?;
+    let known = known.filter(|known| known.interventions == *best && known.change.text == sha256);
+    Ok(known.map(|known| known.change))
+}
+
 /// Measures a text before and after the edit, unless that was done.
 fn measure(
     subject: &Subject,
@@ -146,8 +164,7 @@ fn measure(
     run: &RunFolder,
     progress: &dyn Progress,
 ) -> Result<()> {
-    let known: Option<MeasuredText> = run.read_json(PERPLEXITY, "remove the file, the text is then measured again")?;
-    if known.is_some_and(|known| known.interventions == *best && known.change.text == sha256) {
+    if measured(run, best, sha256)?.is_some() {
         return Ok(());
     }
     progress.start("text", 2 * text.windows(), 0);

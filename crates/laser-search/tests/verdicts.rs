@@ -6,6 +6,7 @@ use laser_search::{
     Candidate, Entry, Evidence, Pair, PerplexityChange, Record, SplitName, Verdict, Windows, Word, judge,
 };
 use laser_tasks::{Example, Outcome, SplitMix64, Target};
+use rayon::prelude::*;
 
 /// A number uniform over [0, 1).
 fn uniform(random: &mut SplitMix64) -> f64 {
@@ -97,12 +98,15 @@ fn count(words: impl Iterator<Item = Word>, word: Word) -> usize {
 #[test]
 fn noise_is_called_noise() {
     // Of 500 candidates that only shuffle answers, the best shows a gain on validation that is none.
-    let words = (0..100).map(|seed| {
-        let verdict = searched(500, 0.4, 0.08, None, seed);
-        assert!(verdict.selection.observed > 0.02 && verdict.candidates == 500);
-        verdict.word
-    });
-    let found = count(words, Word::Noise);
+    let words: Vec<Word> = (0..100)
+        .into_par_iter()
+        .map(|seed| {
+            let verdict = searched(500, 0.4, 0.08, None, seed);
+            assert!(verdict.selection.observed > 0.02 && verdict.candidates == 500);
+            verdict.word
+        })
+        .collect();
+    let found = count(words.into_iter(), Word::Noise);
     println!("noise: {found} of 100");
     assert!(found >= 95, "{found}");
 }
@@ -110,8 +114,9 @@ fn noise_is_called_noise() {
 #[test]
 fn a_true_gain_is_called_real() {
     // Five points: 8 % of all examples are gained, 3 % lost.
-    let words = (0..100).map(|seed| searched(100, 0.4, 0.06, Some((0.08 / 0.6, 0.03 / 0.4)), seed).word);
-    let found = count(words, Word::Real);
+    let gain = Some((0.08 / 0.6, 0.03 / 0.4));
+    let words: Vec<Word> = (0..100).into_par_iter().map(|seed| searched(100, 0.4, 0.06, gain, seed).word).collect();
+    let found = count(words.into_iter(), Word::Real);
     println!("real: {found} of 100");
     assert!(found >= 80, "{found}");
 }
@@ -270,6 +275,24 @@ impl Choices {
 }
 
 #[test]
+fn a_gain_on_frequent_answers_is_no_bias_among_rare_ones() {
+    // Half of the questions have one of 60 answers, the others each its own, and only the frequent answers gain.
+    let answer = |i: usize| if i.is_multiple_of(2) { format!("often {}", i / 2 % 60) } else { format!("once {i}") };
+    let target = |i| Target::generate(vec![answer(i)], 10).unwrap();
+    let examples: Vec<Example> =
+        (0..4_000).map(|i| Example::new(i.to_string(), None, format!("q{i}"), target(i)).unwrap()).collect();
+    for seed in 0..5 {
+        let mut random = SplitMix64::new(seed);
+        let base: Vec<bool> = (0..4_000).map(|_| uniform(&mut random) < 0.2).collect();
+        let better = turned(&base, 0.25, 0.05, &mut random);
+        let edited: Vec<bool> =
+            (0..4_000usize).map(|i| if i.is_multiple_of(2) { better[i] } else { base[i] }).collect();
+        let verdict = verdict_of(&examples, &base, &edited, None, None);
+        assert_eq!(verdict.word, Word::Real, "{}", verdict.because);
+    }
+}
+
+#[test]
 fn a_constant_answer_that_flips_is_label_bias() {
     // As in the paper's epistemic reasoning: 37 % become 63 %, which is the share of the other answer.
     for seed in 0..20 {
@@ -285,10 +308,21 @@ fn a_moved_threshold_is_label_bias() {
     // Both models know the same; the base says the first choice too often. Balanced accuracy itself grows.
     for (seed, blanks) in (0..20).map(|seed| (seed, seed % 2 == 0)) {
         let verdict = Choices::new(600, 0.5, [0.8; 2], [-1.5, 0.0], seed).verdict(blanks);
-        assert!(verdict.balanced.gain > 0.05 && verdict.balanced.interval.low > 0.0);
+        assert!({
+            let balanced = verdict.classes.as_ref().unwrap().balanced_gain;
+            balanced.gain > 0.05 && balanced.interval.low > 0.0
+        });
         assert_eq!(verdict.word, Word::LabelBias, "{} {:?}", verdict.because, verdict.classes);
         assert_eq!(verdict.classes.unwrap().calibrated_gain.is_some(), blanks);
     }
+}
+
+#[test]
+fn a_moved_threshold_on_few_examples_is_rarely_called_real() {
+    let verdicts = (0..60).map(|seed| Choices::new(152, 0.5, [0.8; 2], [-1.5, 0.0], 1_000 + seed).verdict(false));
+    let real = count(verdicts.map(|verdict| verdict.word), Word::Real);
+    println!("a moved threshold on 152 examples: real {real} of 60");
+    assert!(real <= 3, "{real}");
 }
 
 #[test]

@@ -28,6 +28,8 @@ pub(crate) fn examples(source: &Source, rows: Vec<Row>) -> Result<Vec<Example>, 
 fn example(row: Row) -> Result<Example, RowError> {
     let default_id = row.default_id();
     let mut fields = row.fields;
+    let has = crate::error::listed(fields.keys().map(String::as_str));
+    let missing = |key: &str| RowError::MissingKey { key: key.to_owned(), has: has.clone() };
     let prompt = match fields.remove("prompt") {
         Some(value) => text("prompt", value)?,
         None => return Err(missing("prompt")),
@@ -93,10 +95,6 @@ fn name(key: &str, value: Option<Value>) -> Result<Option<String>, RowError> {
         Some(Value::Number(number)) if !number.is_f64() => Ok(Some(number.to_string())),
         Some(other) => Err(wrong(key, "text or a whole number", &other)),
     }
-}
-
-fn missing(key: &str) -> RowError {
-    RowError::MissingKey { key: key.to_owned() }
 }
 
 fn wrong(key: &str, expected: &'static str, found: &Value) -> RowError {

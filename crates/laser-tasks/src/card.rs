@@ -1,5 +1,7 @@
 //! What a task says about itself, without its data.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_yaml_ng::Value;
 
@@ -22,6 +24,13 @@ pub struct Card {
     pub choices: Option<Vec<String>>,
     /// How an answer is scored.
     pub scoring: &'static str,
+    /// Which rows are used, where not all are.
+    #[serde(rename = "where")]
+    pub only_where: Option<String>,
+    /// What one row is taken apart into.
+    pub expand: Option<BTreeMap<String, String>>,
+    /// How many tokens are generated.
+    pub new_tokens: Option<usize>,
     /// The licence of the data.
     pub licence: Option<String>,
     /// Where the data comes from.
@@ -45,6 +54,9 @@ impl Card {
             answer: config.answer_text(),
             choices: config.fixed_choices(),
             scoring: config.scoring(),
+            only_where: config.only_where.clone(),
+            expand: config.expand.clone(),
+            new_tokens: config.new_tokens(),
             licence: about("licence"),
             source: about("source"),
             hub: config.dataset_path.clone().filter(|_| config.dataset_kwargs.is_none()),

@@ -213,10 +213,12 @@ pub enum RowError {
         key: String,
     },
     /// A key that is needed.
-    #[error("no {}: add it to the row", quoted(key))]
+    #[error("no {}: add it to the row, which has {has}", quoted(key))]
     MissingKey {
         /// The key.
         key: String,
+        /// The keys that are there, in words.
+        has: String,
     },
     /// Two keys that exclude each other.
     #[error("`{first}` and `{second}` together: keep one of them")]
@@ -306,12 +308,14 @@ pub enum RowError {
         found: usize,
     },
     /// A template names what the row does not have.
-    #[error("{key}: the template uses {names}, which the row does not have: add it or test it with `is defined`")]
+    #[error("{key}: the template uses {names}, and the row has {has}: add it or test it with `is defined`")]
     Undefined {
         /// The YAML key of the template.
         key: &'static str,
         /// The names, with commas.
         names: String,
+        /// What the row has, in words.
+        has: String,
     },
     /// A template that cannot be rendered.
     #[error("{key}: {what}: correct the template")]
@@ -366,11 +370,14 @@ pub enum YamlError {
         help: String,
     },
     /// Nothing is left to evaluate.
-    #[error("no row is left: change `where` or `expand`, or check the data")]
-    NoRows,
+    #[error("none of the {rows} rows is left: check what `where` and `expand` want of the data")]
+    NoRows {
+        /// How many there were.
+        rows: usize,
+    },
     /// A text that is neither a template nor a field.
     #[error(
-        "`{key}`: {} is neither a field of the data nor a template: write a field's name or use {{{{ }}}}",
+        "`{key}`: {} is neither a field of the data, which has {has}, nor a template: write a field's name or use {{{{ }}}}",
         quoted(text)
     )]
     NoField {
@@ -378,6 +385,8 @@ pub enum YamlError {
         key: &'static str,
         /// Its text.
         text: String,
+        /// The fields, in words.
+        has: String,
     },
     /// A template that does not compile.
     #[error("`{key}`: {what}: correct the template")]
@@ -396,6 +405,20 @@ fn spot(file: &str, place: Option<&Place>) -> String {
         Some(Place::Line(line)) => format!("{file}:{line}"),
         Some(Place::Record(record)) => format!("{file}: record {record}"),
         None => file,
+    }
+}
+
+/// Names between backticks, in words: at most ten.
+pub(crate) fn listed<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
+    const MOST: usize = 10;
+    let mut names: Vec<String> = names.into_iter().map(quoted).collect();
+    names.sort();
+    let more = names.len().saturating_sub(MOST);
+    names.truncate(MOST);
+    match (names.is_empty(), more) {
+        (true, _) => "nothing".to_owned(),
+        (false, 0) => names.join(", "),
+        (false, more) => format!("{} and {more} more", names.join(", ")),
     }
 }
 

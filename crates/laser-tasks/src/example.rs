@@ -85,6 +85,16 @@ impl Example {
         Ok(Self { id, group, prompt, question: 0, delimiter: " ".to_owned(), target })
     }
 
+    /// Whether an example that was read back is one that [`Self::new`] and [`Target`] could have made.
+    pub fn is_whole(&self) -> bool {
+        let target = match &self.target {
+            Target::Generate(generation) => !generation.answers.is_empty(),
+            Target::Choose(choice) => choice.choices.len() >= 2 && choice.correct < choice.choices.len(),
+            Target::LogLikelihood { answer } => !answer.is_empty(),
+        };
+        target && self.prompt.is_char_boundary(self.question)
+    }
+
     /// The text that log-loss is measured on: the first answer, or the right choice.
     pub fn answer(&self) -> &str {
         match &self.target {
@@ -136,12 +146,15 @@ impl Target {
         Ok(Self::Choose(Choice { choices, correct, by_length: false }))
     }
 
-    /// A target scored by choice; `answer` is the text of one of `choices`.
+    /// A target scored by choice; `answer` is the text of one of `choices`, or, where it is none of them, an index in digits.
     pub fn choose_text(choices: Vec<String>, answer: &str) -> Result<Self, RowError> {
         let choices = checked_choices(choices)?;
         match choices.iter().position(|choice| choice == answer.trim()) {
             Some(correct) => Self::choose(choices, correct),
-            None => Err(RowError::NotAChoice { answer: answer.trim().to_owned(), choices: choices.len() }),
+            None => match answer.trim().parse() {
+                Ok(index) => Self::choose(choices, index),
+                Err(_) => Err(RowError::NotAChoice { answer: answer.trim().to_owned(), choices: choices.len() }),
+            },
         }
     }
 

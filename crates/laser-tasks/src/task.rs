@@ -16,6 +16,8 @@ pub struct Task {
     pub examples: Vec<Example>,
     /// SHA-256, in hex, of the examples (not of the name, and not of how the file writes them): equal for the same task.
     pub digest: String,
+    /// How many rows of the data `where` left out.
+    pub left_out: usize,
     /// What the prompts of the whole task have in common; a sample keeps it.
     blank: Option<Blank>,
     /// What is still to be settled by the model's tokenizer.
@@ -104,12 +106,6 @@ impl Task {
         Some(self.blank.as_ref()?.prompt(example))
     }
 
-    /// The choices, where all examples have the same: they are then classes.
-    pub fn classes(&self) -> Option<&[String]> {
-        let first = self.examples[0].choices()?;
-        self.examples.iter().all(|example| example.choices() == Some(first)).then_some(first)
-    }
-
     /// A seeded sample of at most `n` examples in their old order, groups whole; everything when `n` is large enough.
     ///
     /// Groups are shuffled and taken in that order; one that no longer fits is passed over. An `n` below the size of every group is an
@@ -148,7 +144,7 @@ impl Task {
 
     fn of_checked(name: &str, examples: Vec<Example>, blank: Option<Blank>, by_tokenizer: ByTokenizer) -> Self {
         let digest = digest(&examples, blank.as_ref());
-        Self { name: name.to_owned(), digest, examples, blank, by_tokenizer }
+        Self { name: name.to_owned(), digest, examples, left_out: 0, blank, by_tokenizer }
     }
 }
 

@@ -81,6 +81,13 @@ impl<'a> Pattern<'a> {
         }
     }
 
+    /// A pattern that gives a value, its braces left out or not.
+    pub fn expression(engine: &'a Environment<'static>, key: &'static str, text: &'a str) -> Result<Self, YamlError> {
+        let inner = single_expression(text).unwrap_or(text);
+        let expression = engine.compile_expression(inner).map_err(|error| bad_template(key, &error))?;
+        Ok(Self { key, form: Form::Expression(expression) })
+    }
+
     /// Whether this is a bare field name.
     pub fn is_field(&self) -> bool {
         matches!(self.form, Form::Field(_))
@@ -91,7 +98,7 @@ impl<'a> Pattern<'a> {
         match &self.form {
             Form::Field(name) => match row.get(*name) {
                 Some(value) => Ok(Value::from_serialize(value)),
-                None => Err(RowError::MissingKey { key: (*name).to_owned() }),
+                None => Err(RowError::MissingKey { key: (*name).to_owned(), has: keys(row) }),
             },
             Form::Template(template) => template
                 .render(row)
@@ -184,8 +191,14 @@ impl<'a> Pattern<'a> {
                 true => "an undefined value".to_owned(),
                 false => names.join(", "),
             },
+            has: keys(row),
         }
     }
+}
+
+/// The keys of a row, in words.
+fn keys(row: &Map<String, Json>) -> String {
+    crate::error::listed(row.keys().map(String::as_str))
 }
 
 /// Whether `row` has the dotted `name`.
@@ -203,7 +216,10 @@ fn known_field<'a>(fields: &HashSet<&str>, key: &'static str, text: &'a str) -> 
     match fields.contains(text) {
         true => Ok(text),
         // lm-evaluation-harness would take the text as it is: a misspelt field would then be every example's prompt.
-        false => Err(YamlError::NoField { key, text: text.to_owned() }),
+        false => {
+            let has = crate::error::listed(fields.iter().copied());
+            Err(YamlError::NoField { key, text: text.to_owned(), has })
+        }
     }
 }
 

@@ -34,6 +34,18 @@ fn every_form_of_a_jsonl_row_is_read() {
 }
 
 #[test]
+fn digits_that_are_no_choice_are_an_index() {
+    let correct = |choices: &str, answer: &str| {
+        let row = format!("{{\"prompt\": \"a\", \"choices\": {choices}, \"answer\": \"{answer}\"}}");
+        jsonl(row.as_bytes()).map(|task| task.examples[0].answer().to_owned())
+    };
+    assert_eq!(correct(r#"["x", "y"]"#, "1").unwrap(), "y");
+    assert_eq!(correct(r#"["1", "0"]"#, "1").unwrap(), "1");
+    let error = correct(r#"["x", "y"]"#, "2").unwrap_err();
+    assert_eq!(error, "t.jsonl:1: the answer is choice 2 of 2 choices: write an index from 0 to 1");
+}
+
+#[test]
 fn the_digest_tells_tasks_apart_and_not_files() {
     let one = jsonl(br#"{"prompt": "a", "answer": "b"}"#).unwrap();
     assert_eq!(one.digest, DIGEST);
@@ -79,9 +91,12 @@ fn a_wrong_jsonl_file_is_refused_in_one_line() {
             br#"{"prompt": "a", "answer": "b", "meta": 1}"#,
             "t.jsonl:1: unknown key `meta`: use prompt, answer, answers, choices, id or group",
         ),
-        (br#"{"answer": "b"}"#, "t.jsonl:1: no `prompt`: add it to the row"),
-        (br#"{"prompt": "a"}"#, "t.jsonl:1: no `answer`: add it to the row"),
-        (br#"{"prompt": "a", "choices": ["x", "y"]}"#, "t.jsonl:1: no `answer`: add it to the row"),
+        (br#"{"answer": "b"}"#, "t.jsonl:1: no `prompt`: add it to the row, which has `answer`"),
+        (br#"{"prompt": "a"}"#, "t.jsonl:1: no `answer`: add it to the row, which has `prompt`"),
+        (
+            br#"{"prompt": "a", "choices": ["x", "y"]}"#,
+            "t.jsonl:1: no `answer`: add it to the row, which has `choices`, `prompt`",
+        ),
         (br#"{"prompt": 1, "answer": "b"}"#, "t.jsonl:1: `prompt` is a number: write text"),
         (br#"{"prompt": "a", "answer": null}"#, "t.jsonl:1: `answer` is null: write text"),
         (br#"{"prompt": "a", "answers": "b"}"#, "t.jsonl:1: `answers` is text: write a list of texts"),
@@ -202,7 +217,11 @@ fn a_wrong_row_is_found_in_every_format() {
             b"prompt,answer,id\na,b,x\n\nc,d,x",
             "t.csv:4: the id `x` is already on line 2: give every row its own",
         ),
-        ("t.parquet", NESTED, "t.parquet: record 1: no `prompt`: add it to the row"),
+        (
+            "t.parquet",
+            NESTED,
+            "t.parquet: record 1: no `prompt`: add it to the row, which has `big`, `bytes`, `counts`, `day`, `kind`, `matrix`, `mc2_targets`, `none`, `parts`, `price` and 4 more",
+        ),
     ] {
         assert_eq!(open(folder(&[(name, bytes)]).path(), name).unwrap_err(), expected);
     }

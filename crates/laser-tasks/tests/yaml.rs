@@ -152,7 +152,7 @@ fn a_wrong_yaml_file_is_refused_in_one_line() {
         (with_data("doc_to_text: q"), "t.yaml: no `doc_to_target`: write the answer's template or field"),
         (
             with_data("doc_to_text: question\ndoc_to_target: a"),
-            "t.yaml: `doc_to_text`: `question` is neither a field of the data nor a template: write a field's name or use {{ }}",
+            "t.yaml: `doc_to_text`: `question` is neither a field of the data, which has `a`, `n`, `only_first`, `q`, nor a template: write a field's name or use {{ }}",
         ),
         (
             with_data("doc_to_text: \"{{q\"\ndoc_to_target: a"),
@@ -264,7 +264,7 @@ fn a_wrong_yaml_file_is_refused_in_one_line() {
         ),
         (
             with_data(&format!("{rest}num_fewshot: 2")),
-            "t.yaml: `num_fewshot: 2` is not supported: there are only 1 solved examples to take them from",
+            "t.yaml: `num_fewshot: 2` is not supported: there are not so many solved examples beside a question and its paraphrases",
         ),
         (
             with_data(&format!("{rest}fewshot_config: {{sampler: balanced}}")),
@@ -276,7 +276,7 @@ fn a_wrong_yaml_file_is_refused_in_one_line() {
         ),
         (
             with_data(&format!("{rest}where: \"{{{{ q == 'x' }}}}\"")),
-            "t.yaml: no row is left: change `where` or `expand`, or check the data",
+            "t.yaml: none of the 2 rows is left: check what `where` and `expand` want of the data",
         ),
         (
             with_data(&format!("{rest}expand: {{x: q}}")),
@@ -292,13 +292,16 @@ fn a_wrong_yaml_file_is_refused_in_one_line() {
         ),
         (
             with_data("doc_to_text: \"{{q}} {{n.m}}\"\ndoc_to_target: a"),
-            "d.jsonl:1: doc_to_text: the template uses `n.m`, which the row does not have: add it or test it with `is defined`",
+            "d.jsonl:1: doc_to_text: the template uses `n.m`, and the row has `a`, `n`, `only_first`, `q`: add it or test it with `is defined`",
         ),
         (
             with_data("doc_to_text: q\ndoc_to_target: \"{{missing}}\""),
-            "d.jsonl:1: doc_to_target: the template uses `missing`, which the row does not have: add it or test it with `is defined`",
+            "d.jsonl:1: doc_to_target: the template uses `missing`, and the row has `a`, `n`, `only_first`, `q`: add it or test it with `is defined`",
         ),
-        (with_data("doc_to_text: only_first\ndoc_to_target: a"), "d.jsonl:2: no `only_first`: add it to the row"),
+        (
+            with_data("doc_to_text: only_first\ndoc_to_target: a"),
+            "d.jsonl:2: no `only_first`: add it to the row, which has `a`, `n`, `q`",
+        ),
         (
             with_data("doc_to_text: \"{{q.shout()}}\"\ndoc_to_target: a"),
             "d.jsonl:1: doc_to_text: unknown method: string has no method named shout: correct the template",
@@ -306,6 +309,14 @@ fn a_wrong_yaml_file_is_refused_in_one_line() {
         (
             with_data("doc_to_text: n\ndoc_to_target: a"),
             "d.jsonl:1: `doc_to_text` is an object: write text or a number",
+        ),
+        (
+            with_data("doc_to_text: q\ndoc_to_target: -1\noutput_type: multiple_choice\ndoc_to_choice: \"{{[]}}\""),
+            "t.yaml: doc_to_target: expected a template, a field's name or an index from 0: correct it or take it out",
+        ),
+        (
+            with_data("doc_to_text: q\ndoc_to_target: n\noutput_type: multiple_choice\ndoc_to_choice: \"{{[]}}\""),
+            "d.jsonl:1: too few choices (0): write at least 2",
         ),
         (
             with_data("doc_to_text: q\ndoc_to_target: n"),
@@ -402,7 +413,6 @@ output_type: multiple_choice\ndoc_to_text: q\ndoc_to_choice: [x, y]\ndoc_to_targ
     let task = open(folder(&files).path(), "t.yaml").unwrap();
     assert_eq!(task.examples[0].prompt, "0+0 y\n\n1+1");
     assert_eq!(task.blank_prompt(&task.examples[0]), None);
-    assert_eq!(task.classes().unwrap(), ["x", "y"]);
 }
 
 #[test]
@@ -475,3 +485,61 @@ doc_to_target: \"{{mc2_targets.labels[0] * 0 + 1}}\"
 }
 
 const NESTED: &[u8] = include_bytes!("fixtures/data/nested.parquet");
+
+#[test]
+fn no_question_is_solved_before_it_is_asked() {
+    // The same rows under other split names, and paraphrases of one fact.
+    let rows: String =
+        (0..8).map(|i| format!("{{\"q\": \"q{i}\", \"a\": \"a{}\", \"g\": {}}}\n", i / 2, i / 2)).collect();
+    for (keys, group) in [
+        ("test_split: test\ntraining_split: train", false),
+        ("fewshot_split: other", false),
+        ("test_split: test[:3]\nfewshot_split: test+test", false),
+        ("doc_to_group: g", true),
+        ("test_split: test\nfewshot_split: other\ndoc_to_group: g", true),
+    ] {
+        for sampler in ["default", "first_n"] {
+            let text = format!(
+                "doc_to_text: q\ndoc_to_target: a\nnum_fewshot: 3\nfewshot_config: {{sampler: {sampler}}}\n{keys}"
+            );
+            let task = yaml(&with_data(&text), &rows).unwrap();
+            for example in &task.examples {
+                let (shots, question) = example.prompt.split_at(example.question);
+                assert_eq!(shots.matches("\n\n").count(), 3, "{keys}");
+                assert!(!shots.contains(question), "{keys}: {shots}");
+                assert!(!group || !shots.contains(example.answer()), "{keys}: {shots}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_generation_ends_where_the_next_solved_example_would_begin() {
+    let until = |keys: &str| {
+        let task = yaml(&with_data(&format!("doc_to_text: q\ndoc_to_target: a\n{keys}")), NUMBERS).unwrap();
+        match &task.examples[0].target {
+            Target::Generate(generation) => generation.until.clone(),
+            _ => panic!("no generation"),
+        }
+    };
+    assert!(until("").is_empty());
+    assert_eq!(until("num_fewshot: 1"), ["\n\n"]);
+    assert_eq!(until("num_fewshot: 1\nfewshot_delimiter: ;"), [";"]);
+    assert_eq!(until("metric_list: [{metric: exact_match}]"), ["\n\n"]);
+    assert_eq!(until("num_fewshot: 1\ngeneration_kwargs: {until: [x, y]}"), ["x", "y"]);
+}
+
+#[test]
+fn blanks_that_texts_begin_with_go_before_them() {
+    let row = r#"{"q": "a", "b": "b ", "c": [" x", " y"], "t": "x"}"#;
+    let continuation = |keys: &str| {
+        let example = yaml(&with_data(keys), row).unwrap().examples.remove(0);
+        example.continuation(example.answer())
+    };
+    let choice = "output_type: multiple_choice\ndoc_to_text: q\ndoc_to_choice: c\ndoc_to_target: t\n";
+    assert_eq!(continuation(choice), " x");
+    assert_eq!(continuation(&format!("{choice}target_delimiter: ''")), " x");
+    let likelihood = "output_type: loglikelihood\ndoc_to_target: t\n";
+    assert_eq!(continuation(&format!("{likelihood}doc_to_text: q")), " x");
+    assert_eq!(continuation(&format!("{likelihood}doc_to_text: b")), "x");
+}

@@ -96,7 +96,7 @@ pub struct TaskOptions {
     #[command(flatten)]
     pub data: DataOptions,
     /// Use a random sample of at most N examples (groups of paraphrases stay whole)
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", requires = "task", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
     /// Seed of the sample, the split and the bootstrap
     #[arg(long, default_value_t = 0, value_name = "S")]
@@ -186,7 +186,7 @@ pub struct EvalOptions {
     #[arg(long, default_value = "all", value_enum)]
     pub split: SplitChoice,
     /// Write one JSON line an example to FILE
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "task")]
     pub examples: Option<PathBuf>,
     /// Replace FILE if it exists
     #[arg(long, requires = "examples")]

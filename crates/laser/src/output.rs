@@ -23,6 +23,18 @@ pub fn complain(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
+/// Something that cannot be asked for: exit code 2.
+#[derive(Debug)]
+pub struct Usage(pub &'static str);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
 /// Whether the reader of standard output went away.
 pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
@@ -33,7 +45,15 @@ const COMMANDS: [&str; 7] = ["inspect", "eval", "search", "apply", "verdict", "d
 
 /// The whole chain of an error on one line.
 pub fn error_line(error: &anyhow::Error) -> String {
-    one_line(&format!("error: {error:#}"))
+    let mut line = "error".to_owned();
+    for cause in error.chain().map(ToString::to_string) {
+        // Some messages hold their cause already.
+        if !line.contains(&cause) {
+            line.push_str(": ");
+            line.push_str(&cause);
+        }
+    }
+    one_line(&line)
 }
 
 /// A usage error on one line: what was wrong, without clap's paragraphs of usage.

@@ -1,6 +1,7 @@
 //! Opening what a command works on.
 
 use crate::cli::{CheckpointOptions, DataOptions, ModelOptions, SplitChoice, TaskOptions, TextOptions};
+use crate::output::Usage;
 use crate::progress::Bar;
 use anyhow::Context;
 use laser_checkpoint::{
@@ -94,12 +95,16 @@ pub fn read_task(spec: &str, data: &DataOptions, seed: u64, progress: &Bar) -> a
         fetched.map_err(|error| error.to_string())
     };
     let options = OpenOptions { data: data.data.as_deref(), paper_compat: data.paper_compat, seed, fetch: &fetch };
-    Ok(Task::open_with(spec, &options)?)
+    let task = Task::open_with(spec, &options)?;
+    if task.left_out > 0 {
+        progress.note(&format!("{}: `where` leaves out {} rows of the data", task.name, task.left_out));
+    }
+    Ok(task)
 }
 
 /// The task that was asked for, as its file has it.
 pub fn open_task(options: &TaskOptions, progress: &Bar) -> anyhow::Result<Task> {
-    let spec = options.task.as_deref().context("no task was given: add --task TASK")?;
+    let spec = options.task.as_deref().ok_or(Usage("no task was given: add --task TASK"))?;
     read_task(spec, &options.data, options.seed, progress)
 }
 

@@ -72,6 +72,13 @@ fn a_verdict_is_made_anew_from_the_folder_alone() {
     assert!(verdict["classes"]["refitted_gain"]["gain"].is_number());
     assert!(verdict["perplexity"]["base"].as_f64().unwrap() > 1.0);
 
+    // A text that was to be measured and is not is no finished search.
+    let measured = session.read("run/perplexity.json");
+    std::fs::remove_file(session.path("run/perplexity.json")).unwrap();
+    let (_, line) = session.fails("verdict run");
+    assert!(line.contains("the search is not finished"), "{line}");
+    session.write("run/perplexity.json", measured);
+
     // Neither model nor data is needed for it.
     std::fs::remove_file(session.path("claims.jsonl")).unwrap();
     std::fs::remove_file(session.path("run/verdict.json")).unwrap();
@@ -95,6 +102,10 @@ fn what_has_no_verdict_is_said() {
     session.write("run/journal.jsonl", journal.lines().take(3).map(|line| format!("{line}\n")).collect::<String>());
     let (_, line) = session.fails("verdict run");
     assert!(line.contains("the search is not finished"), "{line}");
+    let examples = session.read("run/examples.jsonl");
+    session.write("run/examples.jsonl", examples.replace("\"correct\":0", "\"correct\":9"));
+    let (_, line) = session.fails("verdict run");
+    assert!(line.contains("contradict each other"), "{line}");
     session.write("run/examples.jsonl", "{\"split\":\"test\"}\n");
     let (_, line) = session.fails("verdict run");
     assert!(line.contains("examples.jsonl: line 1 is no example"), "{line}");
@@ -125,13 +136,18 @@ fn wrong_data_is_refused_in_one_line() {
     let session = Session::new();
     let model = fixture("llama").display().to_string();
     for (task, name, content, part) in [
-        ("fever", "a.jsonl", "{\"claim\": \"x\"}\n", "a.jsonl:1: where: the template uses `label`"),
+        (
+            "fever",
+            "a.jsonl",
+            "{\"claim\": \"x\"}\n",
+            "a.jsonl:1: where: the template uses `label`, and the row has `claim`",
+        ),
         ("fever", "b.jsonl", "{\"claim\": \"x\", \"label\": true}\n{\"label\": true}\n", "b.jsonl:2: "),
         ("fever", "c.json", "{\"claim\": 1}", "c.json: "),
         ("fever", "d.csv", "claim,label\nx\n", "d.csv:2: "),
         ("fever", "e.tsv", "claim\tclaim\n", "e.tsv:1: "),
         ("fever", "f.parquet", "PAR1 and no more", "f.parquet: "),
-        ("fever", "g.jsonl", "{\"claim\": \"x\", \"label\": 2}\n", "no row is left"),
+        ("fever", "g.jsonl", "{\"claim\": \"x\", \"label\": 2}\n", "none of the 1 rows is left"),
         (
             "truthfulqa",
             "h.jsonl",
@@ -156,8 +172,10 @@ fn wrong_data_is_refused_in_one_line() {
     }
     let (code, line) = session.fails(&format!("eval {model}"));
     assert!(code == 2 && line.contains("--task"), "{line}");
-    let (_, line) = session.fails(&format!("search {model} --text facts.jsonl --out run"));
-    assert!(line.contains("add --task TASK"), "{line}");
+    let (code, line) = session.fails(&format!("search {model} --text facts.jsonl --out run"));
+    assert!(code == 2 && line.contains("add --task TASK"), "{line}");
+    let (code, line) = session.fails(&format!("eval {model} --text facts.jsonl --examples rows.jsonl"));
+    assert!(code == 2 && line.contains("--task"), "{line}");
     let (_, line) = session.fails(&format!("eval {model} --text none.txt"));
     assert!(line.contains("none.txt: the text cannot be read"), "{line}");
 }

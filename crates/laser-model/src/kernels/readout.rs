@@ -1,7 +1,7 @@
 //! What is read off the logits of a position: the most likely token, and log-probabilities of chosen tokens.
 
 use super::vector;
-use candle_core::{CpuStorage, D, Result, Storage, Tensor};
+use candle_core::{CpuStorage, D, DType, Result, Storage, Tensor};
 use rayon::prelude::*;
 
 /// What one position predicts.
@@ -39,10 +39,12 @@ pub fn readout(logits: &Tensor, wanted: &[&[u32]]) -> Result<Vec<Reading>> {
     let mut readings = Vec::with_capacity(wanted.len());
     for (i, wanted) in wanted.iter().enumerate() {
         let (mut logprobs, mut ranks) = (Vec::with_capacity(wanted.len()), Vec::with_capacity(wanted.len()));
-        let row = if wanted.is_empty() { Vec::new() } else { logits.get(i)?.to_vec1::<f32>()? };
         for &token in *wanted {
-            logprobs.push(f64::from(row[token as usize]) - f64::from(normaliser[i]));
-            ranks.push(rank(&row, token));
+            let logit = logits.get(i)?.get(token as usize)?.to_scalar::<f32>()?;
+            logprobs.push(f64::from(logit) - f64::from(normaliser[i]));
+            // Equal ones are not told apart here, but for the most likely.
+            let above = logits.get(i)?.gt(logit)?.to_dtype(DType::U32)?.sum_all()?.to_scalar::<u32>()? as usize;
+            ranks.push(if above == 0 { usize::from(argmax[i] != token) } else { above });
         }
         readings.push(Reading { argmax: argmax[i], logprobs, ranks });
     }

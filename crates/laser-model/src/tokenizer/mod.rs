@@ -113,6 +113,11 @@ impl Tokenizer {
         self.encode(&self.rendered(text)?, !self.in_chat)
     }
 
+    /// The ids of a text that is no prompt, with the special tokens that the tokenizer's configuration adds; in chat, too.
+    pub fn encode_text(&self, text: &str) -> Result<Vec<u32>> {
+        self.encode(text, true)
+    }
+
     /// The ids of `text` where it follows `prompt`, without special tokens: what the two together have beyond the prompt
     /// alone, so that a tokenizer that starts every text with a blank does not put one in between. Where the two together
     /// split otherwise than the prompt does, `text` is encoded on its own.

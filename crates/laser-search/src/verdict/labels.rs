@@ -1,11 +1,18 @@
 //! Whether a gain on a task with fixed choices is more than a moved threshold.
 
-use super::{Gain, RESAMPLES, choice_scores, hits};
+use super::{Gain, RESAMPLES, choice_scores};
 use crate::metrics::{shared_classes, truth};
 use crate::record::Record;
-use crate::statistics::{calibrated, cross_fitted, histogram, paired_bootstrap};
+use crate::statistics::{
+    balanced_accuracy, bootstrap_of, calibrated, cross_fitted, histogram, paired_bootstrap, recentred,
+};
 use laser_tasks::Example;
 use serde::{Deserialize, Serialize};
+
+/// How many times the examples are cut into halves to fit thresholds on one and try them on the other.
+const HALVINGS: u64 = 20;
+/// Resamples of a bootstrap whose every replicate looks at all examples again.
+const BALANCED_RESAMPLES: usize = 2_000;
 
 /// Base and edited model on a task whose examples all have the same choices.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,6 +25,8 @@ pub struct ClassVerdict {
     pub base: Predictions,
     /// The edited model.
     pub edited: Predictions,
+    /// The gain in balanced accuracy, the mean of the classes' recalls.
+    pub balanced_gain: Gain,
     /// The gain when each model takes the better of its own predictions and those after contextual calibration. None where the
     /// questions have nothing in common.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,16 +44,17 @@ pub struct Predictions {
     /// Accuracy after contextual calibration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calibrated_accuracy: Option<f64>,
-    /// Accuracy under thresholds fitted on the other half of the test examples.
+    /// Mean accuracy under thresholds fitted on the other half of the test examples, over several halvings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refitted_accuracy: Option<f64>,
 }
 
-/// Right and wrong of one model under its three kinds of prediction.
+/// How right one model is on each example, from 0 to 1, under its three kinds of prediction.
 struct Variants {
-    plain: Vec<bool>,
-    calibrated: Option<Vec<bool>>,
-    refitted: Option<Vec<bool>>,
+    predicted: Vec<usize>,
+    plain: Vec<f64>,
+    calibrated: Option<Vec<f64>>,
+    refitted: Option<Vec<f64>>,
 }
 
 impl ClassVerdict {
@@ -58,57 +68,69 @@ impl ClassVerdict {
     ) -> Option<Self> {
         let classes = shared_classes(examples)?;
         let truth = truth(examples)?;
-        let (base_variants, base) = variants(examples, base, &truth, classes.len(), clusters, seed)?;
-        let (edited_variants, edited) = variants(examples, edited, &truth, classes.len(), clusters, seed)?;
-        let gain = |of: fn(&Variants) -> Option<&Vec<bool>>| {
-            let before = better(&base_variants.plain, of(&base_variants)?);
-            let after = better(&edited_variants.plain, of(&edited_variants)?);
-            let gains: Vec<f64> = before.iter().zip(after).map(|(&b, &a)| f64::from(a) - f64::from(b)).collect();
-            let interval = paired_bootstrap(&gains, clusters, RESAMPLES, seed)?;
-            Some(Gain { gain: gains.iter().sum::<f64>() / gains.len() as f64, interval })
+        let variants = |records| Variants::of(examples, records, &truth, clusters, seed);
+        let (base, edited) = (variants(base)?, variants(edited)?);
+        let gain = |of: fn(&Variants) -> Option<&Vec<f64>>| {
+            let (before, after) = (better(&base.plain, of(&base)?), better(&edited.plain, of(&edited)?));
+            let gains: Vec<f64> = before.iter().zip(after).map(|(before, after)| after - before).collect();
+            Some(Gain { gain: mean(&gains), interval: paired_bootstrap(&gains, clusters, RESAMPLES, seed)? })
+        };
+        let balanced = |weights: &[u32]| {
+            balanced_accuracy(&truth, &edited.predicted, Some(weights))
+                - balanced_accuracy(&truth, &base.predicted, Some(weights))
         };
         Some(Self {
+            classes: classes.to_vec(),
             right: histogram(&truth, classes.len()),
+            balanced_gain: Gain {
+                gain: balanced(&vec![1; truth.len()]),
+                interval: bootstrap_of(clusters, BALANCED_RESAMPLES, seed, balanced)?,
+            },
             calibrated_gain: gain(|variants| variants.calibrated.as_ref()),
             refitted_gain: gain(|variants| variants.refitted.as_ref()),
-            classes: classes.to_vec(),
-            base,
-            edited,
+            base: base.predictions(classes.len()),
+            edited: edited.predictions(classes.len()),
         })
     }
 }
 
-fn variants(
-    examples: &[&Example],
-    records: &[Record],
-    truth: &[usize],
-    classes: usize,
-    clusters: &[usize],
-    seed: u64,
-) -> Option<(Variants, Predictions)> {
-    let scores = choice_scores(examples, records, |record| record.choice_logprobs.as_ref())?;
-    let blank = choice_scores(examples, records, |record| record.blank_logprobs.as_ref());
-    let plain = crate::statistics::recentred(&scores, &vec![0.0; classes]);
-    let predictions =
-        Predictions { predicted: histogram(&plain, classes), calibrated_accuracy: None, refitted_accuracy: None };
-    let variants = Variants {
-        plain: hits(truth, &plain),
-        calibrated: blank.and_then(|blank| calibrated(&scores, &blank)).map(|predicted| hits(truth, &predicted)),
-        refitted: cross_fitted(&scores, truth, clusters, seed).map(|predicted| hits(truth, &predicted)),
-    };
-    let predictions = Predictions {
-        calibrated_accuracy: variants.calibrated.as_deref().map(accuracy),
-        refitted_accuracy: variants.refitted.as_deref().map(accuracy),
-        ..predictions
-    };
-    Some((variants, predictions))
+impl Variants {
+    fn of(examples: &[&Example], records: &[Record], truth: &[usize], clusters: &[usize], seed: u64) -> Option<Self> {
+        let scores = choice_scores(examples, records, |record| record.choice_logprobs.as_ref())?;
+        let blank = choice_scores(examples, records, |record| record.blank_logprobs.as_ref());
+        let right = |predicted: &[usize]| -> Vec<f64> {
+            predicted.iter().zip(truth).map(|(predicted, truth)| f64::from(predicted == truth)).collect()
+        };
+        let predicted = recentred(&scores, &[]);
+        // One halving of few examples would leave much to chance.
+        let halvings = (0..HALVINGS).map(|k| cross_fitted(&scores, truth, clusters, seed.wrapping_add(k)));
+        let halvings: Option<Vec<Vec<f64>>> = halvings.map(|predicted| predicted.map(|it| right(&it))).collect();
+        let refitted = halvings.map(|halvings| {
+            let over_halvings = |i: usize| halvings.iter().map(|right| right[i]).sum::<f64>() / HALVINGS as f64;
+            (0..truth.len()).map(over_halvings).collect()
+        });
+        Some(Self {
+            plain: right(&predicted),
+            calibrated: blank.and_then(|blank| calibrated(&scores, &blank)).map(|predicted| right(&predicted)),
+            refitted,
+            predicted,
+        })
+    }
+
+    fn predictions(&self, classes: usize) -> Predictions {
+        Predictions {
+            predicted: histogram(&self.predicted, classes),
+            calibrated_accuracy: self.calibrated.as_deref().map(mean),
+            refitted_accuracy: self.refitted.as_deref().map(mean),
+        }
+    }
 }
 
-fn accuracy(hits: &[bool]) -> f64 {
-    hits.iter().filter(|&&hit| hit).count() as f64 / hits.len() as f64
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// The one with more right; of equals the first.
-fn better<'h>(plain: &'h Vec<bool>, other: &'h Vec<bool>) -> &'h Vec<bool> {
-    if accuracy(other) > accuracy(plain) { other } else { plain }
+/// The one that is right more often; of equals the first.
+fn better<'v>(plain: &'v Vec<f64>, other: &'v Vec<f64>) -> &'v Vec<f64> {
+    if mean(other) > mean(plain) { other } else { plain }
 }

@@ -9,21 +9,18 @@ pub use labels::{ClassVerdict, Predictions};
 pub use rules::{Limits, Word};
 
 use crate::candidate::Candidate;
+use crate::constant::Constant;
 use crate::journal::Entry;
-use crate::metrics::{Constant, Metrics};
+use crate::metrics::Metrics;
 use crate::perplexity::PerplexityChange;
 use crate::record::Record;
-use crate::statistics::{
-    ChanceGain, Interval, best_by_chance, bootstrap_of, mcnemar_exact, paired_bootstrap, sign_flip_p, wilson,
-};
+use crate::statistics::{ChanceGain, Interval, best_by_chance, mcnemar_exact, paired_bootstrap, sign_flip_p, wilson};
 use laser_tasks::{Example, Score};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// How many times the bootstrap resamples.
 const RESAMPLES: usize = 4_000;
-/// The same, where each replicate looks at every example again.
-const SLOW_RESAMPLES: usize = 2_000;
 /// How many random signs a randomisation test draws.
 const FLIPS: usize = 20_000;
 /// The same for all candidates together.
@@ -48,8 +45,9 @@ pub struct Verdict {
     pub test: Comparison,
     /// The gain that the best of all candidates shows on validation, and how large chance alone makes it.
     pub selection: ChanceGain,
-    /// The gain on test where each right answer counts as much as any other.
-    pub balanced: Gain,
+    /// The gain on test without the answer that it owes most to; none where all examples have the same choices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub without_top_answer: Option<WithoutTopAnswer>,
     /// Always giving one answer.
     pub constant: Constants,
     /// Where all examples have the same choices.
@@ -116,12 +114,22 @@ pub struct Gain {
     pub interval: Interval,
 }
 
+/// What is left of a gain without the examples of one right answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WithoutTopAnswer {
+    /// The answer with the most examples gained less lost.
+    pub answer: String,
+    /// The gain of the others, as a fraction of all examples.
+    #[serde(flatten)]
+    pub left: Gain,
+}
+
 /// The baselines of one answer for every example of the test split.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Constants {
     /// The answer that is most frequent on validation.
     pub majority: Constant,
-    /// The answer that would have been best on test.
+    /// The answer that is most frequent on test.
     pub best: Constant,
 }
 
@@ -193,8 +201,11 @@ pub fn judge(evidence: &Evidence) -> Option<Verdict> {
     let base_hits: Vec<bool> = base.validation.hits().collect();
     let selection = best_by_chance(&base_hits, &hits, &clusters.validation, SELECTION_FLIPS, seed)?;
     let perplexity = evidence.perplexity.clone();
-    let balanced = balanced_gain(base.test, edited.test, test, &clusters.test, seed)?;
     let classes = ClassVerdict::of(test, &base_records, &edited_records, &clusters.test, seed);
+    let without_top_answer = match classes {
+        Some(_) => None,
+        None => Some(without_top_answer(base.test, edited.test, test, &clusters.test, seed)?),
+    };
     let scores = |pair: Pair| {
         Some(Scores {
             validation: with_interval(pair.validation, &clusters.validation, seed)?,
@@ -202,12 +213,12 @@ pub fn judge(evidence: &Evidence) -> Option<Verdict> {
         })
     };
     let (base_scores, edited_scores) = (scores(base)?, scores(edited)?);
-    let majority = Constant::of(&Constant::best(validation)?.answer, test);
+    let majority = Constant::of(&Constant::most_frequent(validation)?.answer, test);
     let (word, because) = rules::decide(&rules::Findings {
         test: &comparison,
         base_log_loss: base_scores.test.score.log_loss,
         selection: &selection,
-        balanced: &balanced,
+        without_top_answer: without_top_answer.as_ref(),
         classes: classes.as_ref(),
         perplexity: perplexity.as_ref(),
     });
@@ -220,8 +231,8 @@ pub fn judge(evidence: &Evidence) -> Option<Verdict> {
         edited: edited_scores,
         test: comparison,
         selection,
-        balanced,
-        constant: Constants { majority, best: Constant::best(test)? },
+        without_top_answer,
+        constant: Constants { majority, best: Constant::most_frequent(test)? },
         classes,
         metrics: BaseAndEdited { base: Metrics::of(test, &base_records)?, edited: Metrics::of(test, &edited_records)? },
         perplexity,
@@ -247,7 +258,7 @@ fn compare(base: &Entry, edited: &Entry, clusters: &[usize], seed: u64) -> Optio
     let pairs: Vec<(bool, bool)> = base.hits().zip(edited.hits()).collect();
     let gained = pairs.iter().filter(|&&(before, after)| after && !before).count();
     let lost = pairs.iter().filter(|&&(before, after)| before && !after).count();
-    let gains: Vec<f64> = pairs.iter().map(|&(before, after)| f64::from(after) - f64::from(before)).collect();
+    let gains = gains(base, edited);
     let changes: Vec<f64> = base.log_loss.iter().zip(&edited.log_loss).map(|(before, after)| after - before).collect();
     let mcnemar_p = mcnemar_exact(gained, lost);
     let grouped = clusters.iter().max().is_some_and(|&last| last + 1 < clusters.len());
@@ -263,24 +274,35 @@ fn compare(base: &Entry, edited: &Entry, clusters: &[usize], seed: u64) -> Optio
     })
 }
 
-/// The gain in the mean over right answers of the accuracy on the examples that have that answer. With the same choices in
-/// every example this is balanced accuracy.
-fn balanced_gain(base: &Entry, edited: &Entry, test: &[&Example], clusters: &[usize], seed: u64) -> Option<Gain> {
+/// The gain without the examples of the right answer that gained most.
+fn without_top_answer(
+    base: &Entry,
+    edited: &Entry,
+    test: &[&Example],
+    clusters: &[usize],
+    seed: u64,
+) -> Option<WithoutTopAnswer> {
     let answers = numbered_by(test, |example| example.answer().to_lowercase());
-    let count = answers.iter().max()? + 1;
-    let gains: Vec<f64> =
-        base.hits().zip(edited.hits()).map(|(before, after)| f64::from(after) - f64::from(before)).collect();
-    let balanced = |weights: &[u32]| {
-        let mut sums = vec![(0.0, 0.0); count];
-        for ((&answer, &gain), &weight) in answers.iter().zip(&gains).zip(weights) {
-            sums[answer].0 += gain * f64::from(weight);
-            sums[answer].1 += f64::from(weight);
+    let mut gains = gains(base, edited);
+    let mut sums = vec![0.0; answers.iter().max()? + 1];
+    for (&answer, gain) in answers.iter().zip(&gains) {
+        sums[answer] += gain;
+    }
+    let top = (0..sums.len()).fold(0, |top, answer| if sums[answer] > sums[top] { answer } else { top });
+    let example = answers.iter().position(|&answer| answer == top)?;
+    for (&answer, gain) in answers.iter().zip(&mut gains) {
+        if answer == top {
+            *gain = 0.0;
         }
-        let means: Vec<f64> = sums.iter().filter(|(_, n)| *n > 0.0).map(|(sum, n)| sum / n).collect();
-        means.iter().sum::<f64>() / means.len() as f64
-    };
-    let interval = bootstrap_of(clusters, SLOW_RESAMPLES, seed, balanced)?;
-    Some(Gain { gain: balanced(&vec![1; test.len()]), interval })
+    }
+    let interval = paired_bootstrap(&gains, clusters, RESAMPLES, seed)?;
+    let left = Gain { gain: gains.iter().sum::<f64>() / gains.len() as f64, interval };
+    Some(WithoutTopAnswer { answer: test[example].answer().to_owned(), left })
+}
+
+/// For each example 1 where only the edited model is right, -1 where only the base is.
+fn gains(base: &Entry, edited: &Entry) -> Vec<f64> {
+    base.hits().zip(edited.hits()).map(|(before, after)| f64::from(after) - f64::from(before)).collect()
 }
 
 /// The number of each example's group, in order of first appearance.
@@ -297,11 +319,6 @@ fn numbered_by(examples: &[&Example], name: impl Fn(&Example) -> String) -> Vec<
             *numbers.entry(name(example)).or_insert(next)
         })
         .collect()
-}
-
-/// The chosen class of each example under some predictions, as right or wrong.
-fn hits(truth: &[usize], predicted: &[usize]) -> Vec<bool> {
-    truth.iter().zip(predicted).map(|(right, predicted)| right == predicted).collect()
 }
 
 /// Records of the choices, as the rule of each example compares them: log-probabilities, or those a character.

@@ -1,6 +1,6 @@
 //! From findings to a word. `docs/verdict.md` gives the same rules with their reasons.
 
-use super::{ClassVerdict, Comparison, Gain};
+use super::{ClassVerdict, Comparison, Gain, WithoutTopAnswer};
 use crate::perplexity::PerplexityChange;
 use crate::statistics::ChanceGain;
 use serde::{Deserialize, Serialize};
@@ -68,7 +68,7 @@ pub(super) struct Findings<'a> {
     pub test: &'a Comparison,
     pub base_log_loss: f64,
     pub selection: &'a ChanceGain,
-    pub balanced: &'a Gain,
+    pub without_top_answer: Option<&'a WithoutTopAnswer>,
     pub classes: Option<&'a ClassVerdict>,
     pub perplexity: Option<&'a PerplexityChange>,
 }
@@ -83,7 +83,7 @@ pub(super) fn decide(findings: &Findings) -> (Word, String) {
         let chance = match selection.p <= LIMITS.level {
             true => String::new(),
             false => format!(
-                ", and the best of {} candidates shows {} on validation by chance alone",
+                ", and the best of {} candidates shows up to {} on validation by chance alone",
                 selection.candidates,
                 points(selection.upper)
             ),
@@ -99,7 +99,10 @@ pub(super) fn decide(findings: &Findings) -> (Word, String) {
         vanished.then(|| format!("{what} leaves {} of the {} gained", points(left.gain), points(gain)))
     };
     let classes = findings.classes;
-    let bias = left("counting every right answer alike", findings.balanced)
+    let top = findings.without_top_answer;
+    let bias = top
+        .and_then(|top| left(&format!("leaving out the answer {:?}", top.answer), &top.left))
+        .or_else(|| left("balanced accuracy", &classes?.balanced_gain))
         .or_else(|| left("contextual calibration of both models", classes?.calibrated_gain.as_ref()?))
         .or_else(|| left("giving both models the best threshold", classes?.refitted_gain.as_ref()?));
     if let Some(because) = bias {

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_yaml_ng::{Mapping, Value};
 
-use crate::{ExactMatch, Matching, Source, TaskError, YamlError, data::without_bom};
+use crate::{DEFAULT_NEW_TOKENS, ExactMatch, Matching, Source, TaskError, YamlError, data::without_bom};
 
 /// Files may include files that include files: so many, and no more, which also ends circles.
 const MOST_INCLUDES: usize = 16;
@@ -188,10 +188,19 @@ impl Config {
     /// The texts that end a generation.
     pub fn until(&self) -> Vec<String> {
         match self.generation_kwargs.as_ref().and_then(|kwargs| kwargs.until.as_ref()) {
+            // As in lm-evaluation-harness, but for a plain question whose answer may stand anywhere.
+            None if self.num_fewshot.is_some_and(|count| count > 0) || self.matching() != Matching::Contains => {
+                vec![self.fewshot_delimiter()]
+            }
             None => Vec::new(),
             Some(Until::One(text)) => vec![text.clone()],
             Some(Until::Many(texts)) => texts.clone(),
         }
+    }
+
+    /// What stands behind each solved example.
+    pub fn fewshot_delimiter(&self) -> String {
+        self.fewshot_delimiter.clone().unwrap_or_else(|| "\n\n".to_owned())
     }
 
     /// What is read as the answer, as it is written.
@@ -200,6 +209,12 @@ impl Config {
             IndexOrText::Index(index) => Some(format!("choice {index}")),
             IndexOrText::Text(text) => Some(text.clone()),
         }
+    }
+
+    /// How many tokens are generated.
+    pub fn new_tokens(&self) -> Option<usize> {
+        let asked = self.generation_kwargs.as_ref().and_then(|kwargs| kwargs.max_gen_toks);
+        (self.output_type == OutputType::GenerateUntil).then(|| asked.unwrap_or(DEFAULT_NEW_TOKENS))
     }
 
     /// The choices, where the file lists them.

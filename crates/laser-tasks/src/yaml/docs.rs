@@ -39,12 +39,11 @@ pub fn prepare(
     docs: Vec<Doc>,
     problem: impl Fn(YamlError) -> TaskError,
 ) -> Result<Vec<Doc>, TaskError> {
-    let names = fields(&docs);
-    let only = config.only_where.as_deref().map(|text| Pattern::value(engine, &names, "where", text)).transpose();
+    let only = config.only_where.as_deref().map(|text| Pattern::expression(engine, "where", text)).transpose();
     let only = only.map_err(&problem)?;
     let mut lists = BTreeMap::new();
     for (name, text) in config.expand.iter().flatten() {
-        lists.insert(name.clone(), Pattern::value(engine, &names, "expand", text).map_err(&problem)?);
+        lists.insert(name.clone(), Pattern::expression(engine, "expand", text).map_err(&problem)?);
     }
     let mut prepared = Vec::with_capacity(docs.len());
     for doc in &docs {
@@ -83,11 +82,11 @@ fn taken_apart(doc: &Doc, lists: &BTreeMap<String, Pattern>) -> Result<Vec<Doc>,
     Ok((0..length).map(row).collect())
 }
 
-/// Of the rows that `distinct` gives the same text, the first; none of them where `target` gives them different answers.
-pub fn distinct(docs: Vec<Doc>, by: &Pattern, target: &Pattern) -> Result<Vec<Doc>, TaskError> {
+/// The places of the rows to keep: of those that `distinct` gives the same text, the first; none of them where `target` gives them different answers.
+pub fn distinct(docs: &[Doc], by: &Pattern, target: &Pattern) -> Result<Vec<usize>, TaskError> {
     let mut seen: HashMap<String, (String, bool)> = HashMap::new();
     let mut keys = Vec::with_capacity(docs.len());
-    for doc in &docs {
+    for doc in docs {
         let both = by.text_of(&doc.row.fields).and_then(|key| Ok((key, target.of(&doc.row.fields)?.to_string())));
         let (key, answer) = both.map_err(|wrong| doc.at(wrong))?;
         let first = !seen.contains_key(&key);
@@ -96,5 +95,5 @@ pub fn distinct(docs: Vec<Doc>, by: &Pattern, target: &Pattern) -> Result<Vec<Do
         keys.push((key, first));
     }
     let kept = |(key, first): &(String, bool)| *first && seen.get(key).is_some_and(|(_, agreed)| *agreed);
-    Ok(docs.into_iter().zip(&keys).filter(|(_, key)| kept(key)).map(|(doc, _)| doc).collect())
+    Ok((0..docs.len()).filter(|&index| kept(&keys[index])).collect())
 }

@@ -1,14 +1,23 @@
 //! Solved examples before the question (`num_fewshot`).
 
+use std::collections::HashSet;
+
 use super::config::{Config, Sampler};
 use crate::SplitMix64;
 
+/// A row's question with its answer, and what it is about.
+pub struct Solved {
+    /// Question, delimiter and answer.
+    pub text: String,
+    /// Paraphrases share it.
+    pub group: String,
+}
+
 /// The solved examples of a task.
 pub struct Shots {
-    /// Question, delimiter and answer of each row.
-    solved: Vec<String>,
-    /// Whether row i is also evaluated example i, which it may not solve itself.
-    evaluated: bool,
+    solved: Vec<Solved>,
+    /// Whether groups mean the same here and among the evaluated examples.
+    groups: bool,
     count: usize,
     sampler: Sampler,
     delimiter: String,
@@ -16,29 +25,51 @@ pub struct Shots {
 }
 
 impl Shots {
-    pub fn new(config: &Config, solved: Vec<String>, evaluated: bool, seed: u64) -> Self {
-        let delimiter = config.fewshot_delimiter.clone().unwrap_or_else(|| "\n\n".to_owned());
-        let sampler = config.fewshot_config.unwrap_or_default().sampler;
-        Self { solved, evaluated, count: config.num_fewshot.unwrap_or(0), sampler, delimiter, seed }
+    /// `evaluated`: the rows are those that are evaluated.
+    pub fn new(config: &Config, solved: Vec<Solved>, evaluated: bool, seed: u64) -> Self {
+        Self {
+            solved,
+            groups: evaluated || config.doc_to_group.is_some(),
+            count: config.num_fewshot.unwrap_or(0),
+            sampler: config.fewshot_config.unwrap_or_default().sampler,
+            delimiter: config.fewshot_delimiter(),
+            seed,
+        }
     }
 
-    /// What stands before the question of evaluated example `index`: each solved example and a delimiter.
-    pub fn before(&self, index: usize) -> String {
-        let mut places: Vec<usize> = (0..self.solved.len()).filter(|&i| !(self.evaluated && i == index)).collect();
-        let count = self.count.min(places.len());
-        if self.sampler == Sampler::Default {
-            // A number of its own for every example: its choice does not depend on which others there are.
-            let mut random = SplitMix64::new(self.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ index as u64);
-            for place in 0..count {
-                let other = place + random.below((places.len() - place) as u64) as usize;
-                places.swap(place, other);
+    /// What stands before the question of evaluated example `index`: each solved example and a delimiter. Neither the
+    /// question itself is among them, wherever it is found, nor its paraphrases. None where too few are left.
+    pub fn before(&self, index: usize, own: &Solved) -> Option<String> {
+        let fits = |&place: &usize| {
+            let other = &self.solved[place];
+            other.text != own.text && !(self.groups && other.group == own.group)
+        };
+        let places = match self.sampler {
+            Sampler::FirstN => (0..self.solved.len()).filter(fits).take(self.count).collect(),
+            Sampler::Default => self.drawn(index, fits),
+        };
+        let text = |&place: &usize| [self.solved[place].text.as_str(), &self.delimiter];
+        (places.len() == self.count).then(|| places.iter().flat_map(text).collect())
+    }
+
+    /// Different places at random, by numbers of the example's own.
+    fn drawn(&self, index: usize, fits: impl Fn(&usize) -> bool) -> Vec<usize> {
+        let mut random = SplitMix64::new(self.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ index as u64);
+        let mut places = Vec::with_capacity(self.count);
+        let mut seen = HashSet::new();
+        // Most places fit, so that a few draws do.
+        for _ in 0..20 * self.count + 100 {
+            let place = random.below(self.solved.len() as u64) as usize;
+            if places.len() < self.count && place < self.solved.len() && seen.insert(place) && fits(&place) {
+                places.push(place);
             }
         }
-        places[..count].iter().flat_map(|&i| [self.solved[i].as_str(), &self.delimiter]).collect()
-    }
-
-    /// How many solved examples there are to choose from for each evaluated one.
-    pub fn available(&self) -> usize {
-        self.solved.len() - usize::from(self.evaluated && !self.solved.is_empty())
+        if places.len() < self.count {
+            let mut rest: Vec<usize> =
+                (0..self.solved.len()).filter(|place| !seen.contains(place)).filter(fits).collect();
+            random.shuffle(&mut rest);
+            places.extend(rest.into_iter().take(self.count - places.len()));
+        }
+        places
     }
 }

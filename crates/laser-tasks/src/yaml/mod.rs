@@ -9,6 +9,7 @@ mod fewshot;
 mod reader;
 mod split;
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use crate::card::Card;
@@ -33,39 +34,52 @@ pub(crate) fn task(
     let splits = Splits { config: &config, name: &source.name, read, options };
     let engine = engine(options.paper_compat);
 
-    let rows = docs::prepare(&config, &engine, splits.evaluated()?, at)?;
+    let found = splits.evaluated()?;
+    let all = found.len();
+    let rows = docs::prepare(&config, &engine, found, at)?;
     if rows.is_empty() {
-        return Err(at(YamlError::NoRows));
+        return Err(at(YamlError::NoRows { rows: all }));
     }
+    let used = rows.iter().map(|doc| (&doc.file, &doc.group)).collect::<HashSet<_>>().len();
     let names = docs::fields(&rows);
     let reader = Reader::new(&config, &engine, &names).map_err(at)?;
     let by = config.distinct.as_deref().map(|text| Pattern::text(&engine, &names, "distinct", text)).transpose();
-    let rows = match (by.map_err(at)?, reader.answer()) {
-        (Some(by), Some(answer)) => docs::distinct(rows.clone(), &by, answer)?,
-        _ => rows.clone(),
+    let kept = match (by.map_err(at)?, reader.answer()) {
+        (Some(by), Some(answer)) => docs::distinct(&rows, &by, answer)?,
+        _ => (0..rows.len()).collect(),
     };
+
+    let rows: Vec<&docs::Doc> = kept.into_iter().map(|index| &rows[index]).collect();
 
     let shots = match config.num_fewshot {
         None | Some(0) => None,
         Some(count) => {
             let separate = splits.solved()?.map(|docs| docs::prepare(&config, &engine, docs, at)).transpose()?;
             let evaluated = separate.is_none();
-            let solved = separate.as_ref().unwrap_or(&rows);
+            let solved: Vec<&docs::Doc> = match &separate {
+                Some(docs) => docs.iter().collect(),
+                None => rows.clone(),
+            };
             let solved = solved.iter().map(|doc| reader.solved(doc).map_err(|wrong| doc.at(wrong)));
-            let shots = Shots::new(&config, solved.collect::<Result<_, _>>()?, evaluated, options.seed);
-            if shots.available() < count {
-                let help = format!("there are only {} solved examples to take them from", shots.available());
-                return Err(at(unsupported("num_fewshot", &count.to_string(), &help)));
-            }
-            Some(shots)
+            Some((Shots::new(&config, solved.collect::<Result<_, _>>()?, evaluated, options.seed), count))
         }
     };
     let example = |(index, doc): (usize, &docs::Doc)| {
-        let shots = shots.as_ref().map(|shots| shots.before(index)).unwrap_or_default();
-        reader.example(doc, &shots).map_err(|wrong| doc.at(wrong))
+        let inside = |wrong| doc.at(wrong);
+        let before = match &shots {
+            None => String::new(),
+            Some((shots, count)) => {
+                let own = reader.solved(doc).map_err(inside)?;
+                let help = "there are not so many solved examples beside a question and its paraphrases";
+                let few = || at(unsupported("num_fewshot", &count.to_string(), help));
+                shots.before(index, &own).ok_or_else(few)?
+            }
+        };
+        reader.example(doc, &before).map_err(inside)
     };
-    let examples = rows.iter().enumerate().map(example).collect::<Result<Vec<Example>, TaskError>>()?;
+    let examples = rows.iter().copied().enumerate().map(example).collect::<Result<Vec<Example>, TaskError>>()?;
     let mut task = Task::new(config.task.as_deref().unwrap_or(name), examples)?;
+    task.left_out = all - used;
     task.by_tokenizer = ByTokenizer {
         max_answer_tokens: config.max_answer_tokens,
         sentencepiece_new_tokens: config

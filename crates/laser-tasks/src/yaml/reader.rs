@@ -6,6 +6,7 @@ use minijinja::Environment;
 
 use super::config::{Config, IndexOrText, ListOrText, OutputType, unsupported};
 use super::docs::Doc;
+use super::fewshot::Solved;
 use crate::template::Pattern;
 use crate::{Choice, DEFAULT_NEW_TOKENS, Example, Generation, Matching, RowError, Target, YamlError};
 
@@ -15,7 +16,7 @@ pub struct Reader<'a> {
     text: Pattern<'a>,
     target: TargetReader<'a>,
     group: Option<Pattern<'a>>,
-    delimiter: String,
+    delimiter: Option<String>,
 }
 
 enum TargetReader<'a> {
@@ -63,15 +64,12 @@ impl<'a> Reader<'a> {
             )),
         };
         let target = match config.output_type {
-            OutputType::GenerateUntil => {
-                let max_gen_toks = config.generation_kwargs.as_ref().and_then(|k| k.max_gen_toks);
-                TargetReader::Generate {
-                    answer: answer()?,
-                    max_new_tokens: max_gen_toks.unwrap_or(DEFAULT_NEW_TOKENS),
-                    until: config.until(),
-                    matching: config.matching(),
-                }
-            }
+            OutputType::GenerateUntil => TargetReader::Generate {
+                answer: answer()?,
+                max_new_tokens: config.new_tokens().unwrap_or(DEFAULT_NEW_TOKENS),
+                until: config.until(),
+                matching: config.matching(),
+            },
             OutputType::LogLikelihood => TargetReader::LogLikelihood(answer()?),
             OutputType::MultipleChoice => {
                 let key = "doc_to_choice";
@@ -101,7 +99,7 @@ impl<'a> Reader<'a> {
             text: text("doc_to_text", prompt)?,
             target,
             group: config.doc_to_group.as_deref().map(|group| value("doc_to_group", group)).transpose()?,
-            delimiter: config.target_delimiter.clone().unwrap_or_else(|| " ".to_owned()),
+            delimiter: config.target_delimiter.clone(),
         })
     }
 
@@ -126,47 +124,74 @@ impl<'a> Reader<'a> {
         prompt.push_str(&self.text.text_of(fields)?);
         let group = self.group.as_ref().map(|group| group.text_of(fields)).transpose()?;
         let group = group.unwrap_or_else(|| doc.group.clone());
-        let mut example = Example::new(doc.id.clone(), Some(group), prompt, self.target(doc)?)?;
-        (example.question, example.delimiter) = (question, self.delimiter.clone());
-        Ok(example)
+        let (target, own) = self.target(doc)?;
+        let delimiter = match (&self.target, &self.delimiter) {
+            // What a text begins with goes before it, and no blank more.
+            _ if !own.is_empty() => own,
+            (_, Some(delimiter)) => delimiter.clone(),
+            (TargetReader::LogLikelihood(_), None) if prompt.ends_with(char::is_whitespace) => String::new(),
+            _ => " ".to_owned(),
+        };
+        let example = Example::new(doc.id.clone(), Some(group), prompt, target)?;
+        Ok(Example { question, delimiter, ..example })
     }
 
     /// A row's question with its answer.
-    pub fn solved(&self, doc: &Doc) -> Result<String, RowError> {
+    pub fn solved(&self, doc: &Doc) -> Result<Solved, RowError> {
         let example = self.example(doc, "")?;
-        Ok(format!("{}{}", &example.prompt[example.question..], example.continuation(example.answer())))
+        let text = format!("{}{}", &example.prompt[example.question..], example.continuation(example.answer()));
+        Ok(Solved { text, group: example.group })
     }
 
-    fn target(&self, doc: &Doc) -> Result<Target, RowError> {
+    /// The target, and the blanks that its texts all begin with.
+    fn target(&self, doc: &Doc) -> Result<(Target, String), RowError> {
         let fields = &doc.row.fields;
-        match &self.target {
+        Ok(match &self.target {
             TargetReader::Generate { answer, max_new_tokens, until, matching } => {
-                match Target::generate(answer.texts_of(fields)?, *max_new_tokens)? {
+                let (max_new_tokens, answers) = (*max_new_tokens, answer.texts_of(fields)?);
+                let target = match Target::generate(answers, max_new_tokens)? {
                     Target::Generate(generation) => {
-                        Ok(Target::Generate(Generation { until: until.clone(), matching: *matching, ..generation }))
+                        Target::Generate(Generation { until: until.clone(), matching: *matching, ..generation })
                     }
-                    other => Ok(other),
-                }
+                    other => other,
+                };
+                (target, String::new())
             }
-            TargetReader::LogLikelihood(answer) => Target::log_likelihood(answer.text_of(fields)?),
+            TargetReader::LogLikelihood(answer) => {
+                let answer = answer.text_of(fields)?;
+                let own = leading(std::slice::from_ref(&answer));
+                (Target::log_likelihood(answer)?, own)
+            }
             TargetReader::Choose { choices, correct, by_length } => {
                 let choices = match choices {
                     Choices::Each(items) => items.iter().map(|item| item.text_of(fields)).collect::<Result<_, _>>()?,
                     Choices::Together(list) => list.list_of(fields)?,
                 };
-                match correct.target(choices, doc)? {
-                    Target::Choose(choice) => Ok(Target::Choose(Choice { by_length: *by_length, ..choice })),
-                    other => Ok(other),
-                }
+                let own = leading(&choices);
+                let target = match correct.target(choices, doc)? {
+                    Target::Choose(choice) => Target::Choose(Choice { by_length: *by_length, ..choice }),
+                    other => other,
+                };
+                (target, own)
             }
-        }
+        })
     }
+}
+
+/// The blanks that all texts begin with.
+fn leading(texts: &[String]) -> String {
+    let blanks = |text: &String| text[..text.len() - text.trim_start().len()].to_owned();
+    let first = texts.first().map(blanks).unwrap_or_default();
+    if texts.iter().all(|text| blanks(text) == first) { first } else { String::new() }
 }
 
 impl Correct<'_> {
     /// A whole number is an index. Of texts, a field's is a choice; a template's is an index where it is all digits and else a choice,
     /// as in lm-evaluation-harness, except that a text which could be either is an error.
     fn target(&self, choices: Vec<String>, doc: &Doc) -> Result<Target, RowError> {
+        if choices.len() < 2 {
+            return Err(RowError::FewChoices { found: choices.len() });
+        }
         let pattern = match self {
             Self::Always(index) => return Target::choose(choices, *index),
             Self::Of(pattern) => pattern,

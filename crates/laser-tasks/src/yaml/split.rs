@@ -1,6 +1,6 @@
 //! Where a task's rows come from: a split of some data.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::config::{Config, DataFiles, unsupported};
 use super::docs::Doc;
@@ -8,7 +8,7 @@ use crate::data::{self, Row};
 use crate::{HubSplit, OpenOptions, Source, TaskError, YamlError, open};
 
 /// Values of `dataset_path` that are kinds of files; any other is a data set of the hub.
-const FILES: [&str; 4] = ["json", "csv", "parquet", "text"];
+const FILES: [&str; 3] = ["json", "csv", "parquet"];
 
 /// Opens the splits that a task names.
 pub struct Splits<'a> {
@@ -47,8 +47,8 @@ impl Splits<'_> {
         }
     }
 
-    /// The rows of the split that solved examples come from, and whether it is the evaluated one. As in
-    /// lm-evaluation-harness: `fewshot_split`, else training, else validation, else test.
+    /// The rows of the split that solved examples come from, unless it is the evaluated one: `fewshot_split`, else training,
+    /// else validation. With data of the user's own it always is.
     pub fn solved(&self) -> Result<Option<Vec<Doc>>, TaskError> {
         let config = self.config;
         let evaluated =
@@ -70,28 +70,49 @@ impl Splits<'_> {
     /// The rows of a split, such as `test`, `train[:100]` or `paper_dev+paper_test`.
     fn rows(&self, key: &'static str, split: &str) -> Result<Vec<Doc>, TaskError> {
         if let Some(path) = self.options.data {
-            return docs(vec![("", data_file(path)?, usize::MAX)]);
+            return docs(&open::read(path)?);
         }
         let parts = parts(key, split).map_err(|problem| self.problem(problem))?;
-        let mut tables = Vec::new();
+        let mut files = Vec::new();
         for part in &parts {
-            for source in self.sources(key, &part.name)? {
-                tables.push((part.name.as_str(), source, part.take));
+            files.push((part, self.files_of(key, &part.name)?));
+        }
+        let several = files.iter().map(|(_, files)| files.len()).sum::<usize>() > 1;
+        let mut docs = Vec::new();
+        for (part, files) in files {
+            let mut left = part.take;
+            // One file at a time, and none more than is needed: a split may be large.
+            for (number, file) in files.into_iter().enumerate() {
+                if left == 0 {
+                    break;
+                }
+                let source = match file {
+                    File::Named(path) => (self.read)(Path::new(&path))?,
+                    File::Fetched(path) => open::read(&path)?,
+                };
+                for row in data::rows(&source)?.into_iter().take(left) {
+                    left -= 1;
+                    let id = match several {
+                        true => format!("{}-{number}-{}", part.name, row.default_id()),
+                        false => row.default_id(),
+                    };
+                    docs.push(doc(&source, id, row));
+                }
             }
         }
-        docs(tables)
+        Ok(docs)
     }
 
     /// The rows where no split is named: of the only file there is, or of `test`.
     fn only_split(&self) -> Result<Vec<Doc>, TaskError> {
         if let Some(path) = self.options.data {
-            return docs(vec![("", data_file(path)?, usize::MAX)]);
+            return docs(&open::read(path)?);
         }
         match self.files().map_err(|problem| self.problem(problem))? {
-            Some(DataFiles::One(path)) => docs(vec![("", (self.read)(Path::new(path))?, usize::MAX)]),
+            Some(DataFiles::One(path)) => docs(&(self.read)(Path::new(path))?),
             Some(DataFiles::Splits(files)) if files.len() == 1 => {
                 let path = files.values().next().map(String::as_str).unwrap_or_default();
-                docs(vec![("", (self.read)(Path::new(path))?, usize::MAX)])
+                docs(&(self.read)(Path::new(path))?)
             }
             Some(DataFiles::Splits(files)) if !files.contains_key("test") => {
                 let names = files.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -103,12 +124,12 @@ impl Splits<'_> {
     }
 
     /// The files of one split.
-    fn sources(&self, key: &'static str, split: &str) -> Result<Vec<Source>, TaskError> {
+    fn files_of(&self, key: &'static str, split: &str) -> Result<Vec<File>, TaskError> {
         let config = self.config;
         match self.files().map_err(|problem| self.problem(problem))? {
-            Some(DataFiles::One(path)) => Ok(vec![(self.read)(Path::new(path))?]),
+            Some(DataFiles::One(path)) => Ok(vec![File::Named(path.clone())]),
             Some(DataFiles::Splits(files)) => match files.get(split) {
-                Some(path) => Ok(vec![(self.read)(Path::new(path))?]),
+                Some(path) => Ok(vec![File::Named(path.clone())]),
                 None => Err(self.problem(unsupported(key, split, &known(&files.keys().cloned().collect::<Vec<_>>())))),
             },
             None => {
@@ -116,7 +137,7 @@ impl Splits<'_> {
                 let split = HubSplit { dataset, config: config.dataset_name.clone(), split: split.to_owned() };
                 let failed = |why| TaskError::Fetch { task: self.name.to_owned(), dataset: split.dataset.clone(), why };
                 let paths = (self.options.fetch)(&split).map_err(failed)?;
-                paths.iter().map(|path| open::read(path)).collect()
+                Ok(paths.into_iter().map(File::Fetched).collect())
             }
         }
     }
@@ -155,8 +176,12 @@ fn known(names: &[String]) -> String {
     format!("use one of data_files: {}", names.join(", "))
 }
 
-fn data_file(path: &Path) -> Result<Source, TaskError> {
-    open::read(path)
+/// A file that is still to be read.
+enum File {
+    /// By its path in the YAML.
+    Named(String),
+    /// From the hub.
+    Fetched(PathBuf),
 }
 
 /// A named part of a split expression, and how many of its rows are taken.
@@ -180,25 +205,10 @@ fn parts(key: &str, split: &str) -> Result<Vec<Part>, YamlError> {
     split.split('+').map(part).collect::<Option<_>>().ok_or_else(|| unsupported(key, split, help))
 }
 
-/// The rows of some files, at most so many of each split, with ids that are different.
-fn docs(tables: Vec<(&str, Source, usize)>) -> Result<Vec<Doc>, TaskError> {
-    let several = tables.len() > 1;
-    let mut docs = Vec::new();
-    let mut taken: (&str, usize) = ("", 0);
-    for (number, (split, source, take)) in tables.iter().enumerate() {
-        if taken.0 != *split {
-            taken = (split, 0);
-        }
-        for row in data::rows(source)?.into_iter().take(take - taken.1.min(*take)) {
-            taken.1 += 1;
-            let id = match several {
-                true => format!("{split}-{number}-{}", row.default_id()),
-                false => row.default_id(),
-            };
-            docs.push(doc(source, id, row));
-        }
-    }
-    Ok(docs)
+/// All rows of one file.
+fn docs(source: &Source) -> Result<Vec<Doc>, TaskError> {
+    let rows = data::rows(source)?.into_iter();
+    Ok(rows.map(|row| doc(source, row.default_id(), row)).collect())
 }
 
 fn doc(source: &Source, id: String, row: Row) -> Doc {

@@ -9,9 +9,9 @@ use laser_search::{
     Candidate, Constant, Detail, Editor, Evaluator, Metrics, Perplexity, Progress, Record, Response, Text, statistics,
     write_whole,
 };
-use laser_tasks::{Example, Outcome, Score, Task};
+use laser_tasks::{Example, Outcome, Score, Target, Task};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -86,13 +86,13 @@ fn score(
     }
     progress.finish();
 
-    if let Some(path) = &options.examples {
-        write_examples(path, &examples, &responses, loaded)?;
-    }
     let outcomes: Vec<Outcome> = responses.iter().map(|response| response.outcome).collect();
     let mut records = Vec::with_capacity(responses.len());
     for (example, response) in examples.iter().zip(&responses) {
         records.push(Record::new(example, response, &loaded.tokenizer)?);
+    }
+    if let Some(path) = &options.examples {
+        write_examples(path, &examples, &responses, &records, loaded)?;
     }
     let score = Score::of(&outcomes);
     let right = outcomes.iter().filter(|outcome| outcome.correct).count();
@@ -100,7 +100,7 @@ fn score(
         task: task.name.clone(),
         score,
         accuracy_interval: statistics::wilson(right, score.n),
-        majority: Constant::best(&examples),
+        majority: Constant::most_frequent(&examples),
         metrics: Metrics::of(&examples, &records),
     })
 }
@@ -150,23 +150,31 @@ fn write_examples(
     path: &Path,
     examples: &[&Example],
     responses: &[Response],
+    records: &[Record],
     loaded: &subject::Loaded,
 ) -> anyhow::Result<()> {
     let mut lines = Vec::new();
-    for (example, response) in examples.iter().zip(responses) {
+    for ((example, response), record) in examples.iter().zip(responses).zip(records) {
         let mut line = json!({
             "id": example.id,
+            "group": example.group,
             "prompt": loaded.tokenizer.rendered(&example.prompt)?,
             "answer": example.answer(),
             "answer_tokens": response.outcome.answer_tokens,
             "answer_logprob": response.outcome.answer_logprob,
+            "answer_rank": response.answer_rank,
             "correct": response.outcome.correct,
         });
-        if let Some(ids) = &response.generated {
-            line["generation"] = Value::from(loaded.tokenizer.decode(ids)?);
+        if let Some(generation) = &record.generation {
+            line["generation"] = json!(generation);
         }
-        if let Some(logprobs) = &response.choice_logprobs {
-            line["choice_logprobs"] = json!(logprobs);
+        match &example.target {
+            Target::Generate(target) if target.answers.len() > 1 => line["answers"] = json!(target.answers),
+            Target::Choose(choice) => {
+                line["choices"] = json!(choice.choices);
+                line["choice_logprobs"] = json!(response.choice_logprobs);
+            }
+            _ => {}
         }
         serde_json::to_writer(&mut lines, &line)?;
         lines.push(b'\n');

@@ -50,7 +50,10 @@ fn show(name: &str, data: &DataOptions, global: &Global) -> anyhow::Result<()> {
     lines.extend(card.prompt.map(|prompt| ("prompt", prompt)));
     lines.extend(card.answer.map(|answer| ("answer", answer)));
     lines.extend(card.choices.map(|choices| ("choices", choices.join(", "))));
+    lines.extend(card.only_where.map(|only| ("where", only)));
+    lines.extend(card.expand.into_iter().flatten().map(|(name, list)| ("expand", format!("{name}: {list}"))));
     lines.push(("scoring", card.scoring.to_owned()));
+    lines.extend(card.new_tokens.map(|tokens| ("tokens", format!("{tokens} generated"))));
     lines.extend(card.examples.map(|examples| ("examples", format!("{examples} in the whole data set"))));
     lines.extend(found.map(|found| ("found", format!("{found} here"))));
     lines.extend(card.source.map(|source| ("source", source)));
