@@ -4,9 +4,14 @@
 //! `fc_in[3]`, or a group (`attn`, `mlp`, `all`), EDIT a kept fraction `0.01` or one of `rank=41`, `tail=0.01`, `zero`, `prune=0.9`, `blocks=4,0.05`.
 //! JSON: `{"layer":27,"matrix":"fc_in","rho":0.01}`; the other edits name their key.
 
-use std::{cell::OnceCell, fmt, num::NonZeroUsize, str::FromStr};
+use std::{
+    cell::{OnceCell, RefCell},
+    fmt,
+    num::NonZeroUsize,
+    str::FromStr,
+};
 
-use laser_linalg::{Matrix, Rho, Svd, magnitude_prune, rank_for, truncate_row_blocks};
+use laser_linalg::{Matrix, Rho, RowBlocks, Svd, magnitude_prune, rank_for};
 use serde::{Deserialize, Serialize};
 
 use crate::{CheckpointError, Config, MatrixGroup, MatrixId, Result};
@@ -111,11 +116,12 @@ pub struct Intervention {
 impl Intervention {
     /// The edited matrix, of `matrix`'s shape.
     pub fn apply(&self, matrix: &Matrix) -> Result<Matrix> {
-        self.apply_with(matrix, &OnceCell::new())
+        self.apply_with(matrix, &Decompositions::default())
     }
 
-    fn apply_with(&self, matrix: &Matrix, decomposition: &OnceCell<Svd>) -> Result<Matrix> {
+    fn apply_with(&self, matrix: &Matrix, decompositions: &Decompositions) -> Result<Matrix> {
         let failed = |why: String| CheckpointError::Edit { intervention: self.to_string(), why };
+        let decomposition = &decompositions.whole;
         let svd = || match decomposition.get() {
             Some(svd) => Ok(svd),
             None => {
@@ -142,7 +148,12 @@ impl Intervention {
                 Err(failed(format!("the matrix has {rows} rows: use at most as many blocks")))
             }
             Edit::Blocks { blocks, rho } => {
-                truncate_row_blocks(matrix, blocks, rho).map_err(|error| failed(error.to_string()))
+                let mut last = decompositions.blocks.borrow_mut();
+                if last.as_ref().is_none_or(|(number, _)| *number != blocks) {
+                    let cut = RowBlocks::of(matrix, blocks).map_err(|error| failed(error.to_string()))?;
+                    *last = Some((blocks, cut));
+                }
+                Ok(last.as_ref().map_or_else(|| matrix.clone(), |(_, cut)| cut.truncate(rho)))
             }
         }
     }
@@ -177,18 +188,26 @@ impl Intervention {
 #[derive(Debug)]
 pub struct EditableMatrix {
     matrix: Matrix,
-    decomposition: OnceCell<Svd>,
+    decompositions: Decompositions,
+}
+
+/// What has been decomposed of a matrix.
+#[derive(Debug, Default)]
+struct Decompositions {
+    whole: OnceCell<Svd>,
+    /// By the number of row blocks; the last only, to bound the memory.
+    blocks: RefCell<Option<(NonZeroUsize, RowBlocks)>>,
 }
 
 impl EditableMatrix {
     /// Nothing is decomposed yet.
     pub fn new(matrix: Matrix) -> Self {
-        Self { matrix, decomposition: OnceCell::new() }
+        Self { matrix, decompositions: Decompositions::default() }
     }
 
     /// What [`Intervention::apply`] gives.
     pub fn edit(&self, intervention: &Intervention) -> Result<Matrix> {
-        intervention.apply_with(&self.matrix, &self.decomposition)
+        intervention.apply_with(&self.matrix, &self.decompositions)
     }
 }
 

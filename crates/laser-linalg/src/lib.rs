@@ -29,6 +29,6 @@ pub use marchenko_pastur::MarchenkoPastur;
 pub use matrix::{Matrix, ShapeError};
 pub use prune::magnitude_prune;
 pub use rank::{Rho, RhoError, rank_for};
-pub use row_blocks::truncate_row_blocks;
+pub use row_blocks::{RowBlocks, truncate_row_blocks};
 pub use spectrum::{FactoredSize, NoiseEdge, Spectrum, SpectrumError};
 pub use svd::{Svd, SvdError};

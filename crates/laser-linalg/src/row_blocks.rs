@@ -4,19 +4,46 @@ use std::num::NonZeroUsize;
 
 use crate::{Matrix, Rho, Svd, SvdError, rank_for};
 
-/// Cuts the rows of `matrix` into `blocks` blocks and truncates each to the rank that `rho` keeps of its own shape.
-/// The first rows % blocks blocks are one row taller than the others; more blocks than rows means one row a block.
-pub fn truncate_row_blocks(matrix: &Matrix, blocks: NonZeroUsize, rho: Rho) -> Result<Matrix, SvdError> {
-    let (rows, cols) = (matrix.rows(), matrix.cols());
-    let mut result = Matrix::zeros(rows, cols);
-    let mut first = 0;
-    for block in 0..blocks.get().min(rows) {
-        let height = rows / blocks + usize::from(block < rows % blocks);
-        let mut part = Matrix::zeros(height, cols);
-        part.view_mut().copy_from(matrix.view().subrows(first, height));
-        let reduced = Svd::of(&part).map_err(|error| error.below(first))?.truncate(rank_for(rho, height, cols));
-        result.view_mut().subrows_mut(first, height).copy_from(reduced.view());
-        first += height;
+/// A matrix whose rows are cut into blocks, each decomposed by itself ("Compress to Impress", arXiv 2510.20800).
+#[derive(Debug, Clone)]
+pub struct RowBlocks {
+    rows: usize,
+    cols: usize,
+    /// Height and decomposition of each block, from the top.
+    parts: Vec<(usize, Svd)>,
+}
+
+impl RowBlocks {
+    /// Cuts `matrix` into `blocks` blocks. The first rows % blocks of them are one row taller than the others; more blocks than
+    /// rows means one row a block.
+    pub fn of(matrix: &Matrix, blocks: NonZeroUsize) -> Result<Self, SvdError> {
+        let (rows, cols) = (matrix.rows(), matrix.cols());
+        let mut parts = Vec::with_capacity(blocks.get().min(rows));
+        let mut first = 0;
+        for block in 0..blocks.get().min(rows) {
+            let height = rows / blocks + usize::from(block < rows % blocks);
+            let mut part = Matrix::zeros(height, cols);
+            part.view_mut().copy_from(matrix.view().subrows(first, height));
+            parts.push((height, Svd::of(&part).map_err(|error| error.below(first))?));
+            first += height;
+        }
+        Ok(Self { rows, cols, parts })
     }
-    Ok(result)
+
+    /// The matrix with each block truncated to the rank that `rho` keeps of the block's own shape.
+    pub fn truncate(&self, rho: Rho) -> Matrix {
+        let mut result = Matrix::zeros(self.rows, self.cols);
+        let mut first = 0;
+        for (height, svd) in &self.parts {
+            let reduced = svd.truncate(rank_for(rho, *height, self.cols));
+            result.view_mut().subrows_mut(first, *height).copy_from(reduced.view());
+            first += height;
+        }
+        result
+    }
+}
+
+/// [`RowBlocks::truncate`] of a matrix that is reduced in no other way.
+pub fn truncate_row_blocks(matrix: &Matrix, blocks: NonZeroUsize, rho: Rho) -> Result<Matrix, SvdError> {
+    Ok(RowBlocks::of(matrix, blocks)?.truncate(rho))
 }

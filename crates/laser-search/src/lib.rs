@@ -35,7 +35,7 @@ pub use run_folder::{
 };
 pub use search::{Plan, Recipe, Subject, check, rejudge, search};
 pub use statistics::Interval;
-pub use strategy::exhaustive;
+pub use strategy::{exhaustive, noise_edge};
 pub use verdict::{
     BaseAndEdited, Changed, Changes, ClassVerdict, Comparison, Constants, Evidence, Gain, Limits, Pair, Predictions,
     ScoreWithInterval, Scores, Verdict, Word, judge,

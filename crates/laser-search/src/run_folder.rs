@@ -56,8 +56,10 @@ pub struct SearchDescription {
     pub matrices: Vec<MatrixId>,
     /// The layers that are tried.
     pub layers: Vec<usize>,
-    /// The kept fractions that are tried.
+    /// The kept fractions that are tried; none where the strategy finds ranks itself.
     pub rho: Vec<f64>,
+    /// The numbers of row blocks that are tried; 1 is the whole matrix.
+    pub blocks: Vec<usize>,
     /// The size of the sample, where one is taken.
     pub limit: Option<usize>,
     /// The seed of the sample, the split and the bootstrap.

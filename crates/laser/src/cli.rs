@@ -5,6 +5,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use laser_checkpoint::{InterventionSpec, Layers, MatrixGroup};
 use laser_linalg::Rho;
 use laser_model::DeviceKind;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 /// The kept fractions of the paper's table 5.
@@ -217,7 +218,7 @@ pub struct SearchOptions {
 
 #[derive(Debug, Args)]
 pub struct SpaceOptions {
-    /// How candidates are chosen: exhaustive
+    /// How candidates are chosen
     #[arg(long, default_value = "exhaustive", value_enum)]
     pub strategy: Strategy,
     /// Matrices to try: q_proj, k_proj, v_proj, out_proj, fc_in, fc_up, fc_out, one expert's as in
@@ -230,19 +231,36 @@ pub struct SpaceOptions {
     /// Kept fractions of the rank to try
     #[arg(long, default_value = DEFAULT_RHOS, value_delimiter = ',', value_name = "LIST", allow_hyphen_values = true, value_parser = parse_rho)]
     pub rho: Vec<Rho>,
-    /// Memory for kept activations
-    #[arg(long, default_value_t = Self::DEFAULT_MEMORY, value_name = "SIZE")]
-    pub memory: Bytes,
+    /// Numbers of blocks to cut the rows into, each block reduced by itself; 1 is the whole matrix
+    #[arg(long, default_value = "1", value_delimiter = ',', value_name = "LIST")]
+    pub blocks: Vec<NonZeroUsize>,
+    /// Memory for kept activations [default: a quarter of the machine's]
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<Bytes>,
 }
 
 impl SpaceOptions {
-    pub const DEFAULT_MEMORY: Bytes = Bytes(4_000_000_000);
+    /// Bytes for kept activations.
+    pub fn memory(&self) -> usize {
+        const UNKNOWN: usize = 16_000_000_000;
+        self.memory.map_or_else(|| machine_memory().unwrap_or(UNKNOWN) / 4, |memory| memory.0)
+    }
+}
+
+/// The machine's memory in bytes, where the system tells it in a file.
+fn machine_memory() -> Option<usize> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kib: usize = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib.checked_mul(1024)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Strategy {
-    /// Every layer, matrix and rho
+    /// Every layer, matrix, number of blocks and rho
     Exhaustive,
+    /// Every layer and matrix, each at the rank above its noise (Marchenko-Pastur)
+    NoiseEdge,
 }
 
 impl Strategy {
@@ -290,16 +308,6 @@ fn parse_rho(text: &str) -> Result<Rho, String> {
 /// A number of bytes: `500MB`, `4GB`, `1.5GiB`.
 #[derive(Debug, Clone, Copy)]
 pub struct Bytes(pub usize);
-
-impl std::fmt::Display for Bytes {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 {
-            bytes if bytes.is_multiple_of(1_000_000_000) => write!(f, "{}GB", bytes / 1_000_000_000),
-            bytes if bytes.is_multiple_of(1_000_000) => write!(f, "{}MB", bytes / 1_000_000),
-            bytes => write!(f, "{bytes}B"),
-        }
-    }
-}
 
 impl std::str::FromStr for Bytes {
     type Err = String;

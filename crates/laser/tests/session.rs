@@ -104,6 +104,54 @@ fn the_outcome_does_not_depend_on_memory_or_threads() {
 }
 
 #[test]
+fn row_blocks_and_the_noise_edge() {
+    let session = Session::new();
+    session.write("task.jsonl", task(60));
+    let model = fixture("llama").display().to_string();
+    let search = |out: &str, options: &str| {
+        session.prints(&format!("search {model} --task task.jsonl --out {out} --layers 1 --quiet {options}"));
+        let journal: Vec<Value> = session.read(&format!("{out}/journal.jsonl")).lines().map(json).collect();
+        let validation = journal.into_iter().filter(|entry| entry["split"] == "validation");
+        validation.map(|entry| entry["interventions"].clone()).skip(1).collect::<Vec<Value>>()
+    };
+    let blocks = search("blocks", "--matrices fc_in --rho 0.5,0.1 --blocks 1,4");
+    let expected = [
+        serde_json::json!([{"layer": 1, "matrix": "fc_in", "rho": 0.5}]),
+        serde_json::json!([{"layer": 1, "matrix": "fc_in", "rho": 0.1}]),
+        serde_json::json!([{"layer": 1, "matrix": "fc_in", "blocks": 4, "rho": 0.5}]),
+        serde_json::json!([{"layer": 1, "matrix": "fc_in", "blocks": 4, "rho": 0.1}]),
+    ];
+    assert_eq!(blocks, expected);
+
+    // A random model is all noise.
+    let (_, line) = session.fails(&format!("search {model} --task task.jsonl --out none --strategy noise-edge"));
+    assert!(line.contains("noise edge"), "{line}");
+    assert!(!session.path("none").exists());
+}
+
+#[test]
+fn the_noise_edge_takes_the_rank_that_inspect_gives() {
+    let session = Session::new();
+    let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo");
+    let inspected = json(&session.prints(&format!("inspect {demo} --spectrum --layers 1 --matrices mlp --json")));
+    let matrices = inspected["matrices"].as_array().unwrap();
+    let above: Vec<(&Value, &Value)> =
+        matrices.iter().map(|matrix| (&matrix["matrix"], &matrix["spectrum"]["above_noise"])).collect();
+    let above: Vec<(&Value, &Value)> = above.into_iter().filter(|(_, rank)| rank.as_u64().unwrap() > 0).collect();
+    assert!(!above.is_empty());
+    let search =
+        format!("search {demo} --task {demo}/demo.yaml --limit 100 --layers 1 --matrices mlp --out run --quiet");
+    session.prints(&format!("{search} --strategy noise-edge"));
+    let journal: Vec<Value> = session.read("run/journal.jsonl").lines().map(json).collect();
+    let found = journal.iter().filter(|entry| entry["split"] == "validation").skip(1);
+    let found: Vec<(&Value, &Value)> =
+        found.map(|entry| (&entry["interventions"][0]["matrix"], &entry["interventions"][0]["rank"])).collect();
+    assert_eq!(found, above);
+    let (_, line) = session.fails(&search);
+    assert!(line.contains("holds another search (search.rho differs)"), "{line}");
+}
+
+#[test]
 fn the_demo_shows_a_gain() {
     let session = Session::new();
     let text = session.prints("demo --quiet");

@@ -13,6 +13,7 @@ use laser_model::DeviceKind;
 use laser_search::write_whole;
 use serde_json::json;
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 /// A model trained on noisy in-context recall (Chen, Bruna, Bietti, arXiv 2406.03068) and its task; both are made by
@@ -61,7 +62,8 @@ pub fn run(options: &DemoOptions, global: &Global) -> anyhow::Result<()> {
         matrices: vec!["all".parse()?],
         layers: Vec::new(),
         rho: RHOS.into_iter().map(Rho::new).collect::<Result<_, _>>()?,
-        memory: SpaceOptions::DEFAULT_MEMORY,
+        blocks: vec![NonZeroUsize::MIN],
+        memory: None,
     };
     let finished = search::find(&model_options, &task, &text, &space, &run, &progress)?;
     if !global.json {

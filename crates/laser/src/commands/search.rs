@@ -3,11 +3,13 @@
 use crate::cli::{Global, ModelOptions, SearchOptions, SpaceOptions, Strategy, TaskOptions, TextOptions};
 use crate::output;
 use crate::progress::Bar;
+use crate::spectra::SpectraCache;
 use crate::subject::{self, Loaded};
+use laser_checkpoint::{Checkpoint, MatrixId};
 use laser_report::{sweep_table, verdict_text};
 use laser_search::{
-    Candidate, Entry, ModelDescription, Plan, RunDescription, RunFolder, SearchDescription, SplitName, Subject,
-    TaskDescription, TextDescription, Verdict, Word, check, exhaustive, search,
+    Candidate, Entry, ModelDescription, Plan, Progress, RunDescription, RunFolder, SearchDescription, SplitName,
+    Subject, TaskDescription, TextDescription, Verdict, Word, check, exhaustive, noise_edge, search,
 };
 use laser_tasks::Task;
 use serde_json::json;
@@ -63,7 +65,8 @@ pub fn find(
     let layers = subject::layers(&space.layers, loaded.model.config().layers)?;
     let matrices = subject::matrices(&space.matrices, loaded.model.config())?;
     let candidates = match space.strategy {
-        Strategy::Exhaustive => exhaustive(&layers, &matrices, &space.rho)?,
+        Strategy::Exhaustive => exhaustive(&layers, &matrices, &space.blocks, &space.rho)?,
+        Strategy::NoiseEdge => above_noise(&loaded.checkpoint, &layers, &matrices, progress)?,
     };
     check(&loaded.model, &loaded.tokenizer, &task)?;
     if split.validation.len() < FEW {
@@ -83,7 +86,14 @@ pub fn find(
             strategy: space.strategy.name(),
             matrices,
             layers,
-            rho: space.rho.iter().map(|rho| rho.get()).collect(),
+            rho: match space.strategy {
+                Strategy::Exhaustive => space.rho.iter().map(|rho| rho.get()).collect(),
+                Strategy::NoiseEdge => Vec::new(),
+            },
+            blocks: match space.strategy {
+                Strategy::Exhaustive => space.blocks.iter().map(|blocks| blocks.get()).collect(),
+                Strategy::NoiseEdge => vec![1],
+            },
             limit: task_options.limit.map(|limit| limit as usize),
             seed: task_options.seed,
             split_first: task_options.split_first || task_options.data.paper_compat,
@@ -98,13 +108,32 @@ pub fn find(
         candidates: &candidates,
         split: &split,
         seed: task_options.seed,
-        memory: space.memory.0,
+        memory: space.memory(),
         model_files: &description.model.files,
         text: text.as_ref().map(|text| (&text.text, text.sha256.as_str())),
     };
     let verdict = search(&subject, &task, &plan, &run, progress)?;
     let text = summary(&run, &candidates, &verdict)?;
     Ok(Finished { verdict, text })
+}
+
+/// The candidates of the noise edge; spectra are kept for the next time.
+fn above_noise(
+    checkpoint: &Checkpoint,
+    layers: &[usize],
+    matrices: &[MatrixId],
+    progress: &Bar,
+) -> anyhow::Result<Vec<Candidate>> {
+    let spectra = SpectraCache::open();
+    let config = checkpoint.config();
+    let each = matrices.iter().map(|matrix| matrix.each(config).len()).sum::<usize>();
+    progress.start("spectra", layers.len() * each, 0);
+    let candidates = noise_edge(config, layers, matrices, |layer, matrix| {
+        progress.advance(1);
+        anyhow::Ok(spectra.spectrum(checkpoint, layer, matrix)?.noise_edge())
+    });
+    progress.finish();
+    candidates
 }
 
 fn describe(task: &Task, options: &TaskOptions) -> TaskDescription {
