@@ -77,8 +77,15 @@ pub(super) struct Findings<'a> {
 pub(super) fn decide(findings: &Findings) -> (Word, String) {
     const LIMITS: Limits = Limits::STATED;
     let Findings { test, selection, .. } = findings;
-    let level = if selection.p <= LIMITS.level { LIMITS.level } else { LIMITS.strict_level };
     let gain = test.accuracy_gain;
+    // That a gain is none needs less proof than that it is one.
+    if gain > 0.0
+        && test.p <= LIMITS.level
+        && let Some(because) = bias(findings, &LIMITS)
+    {
+        return (Word::LabelBias, because);
+    }
+    let level = if selection.p <= LIMITS.level { LIMITS.level } else { LIMITS.strict_level };
     if test.p > level || gain == 0.0 {
         let chance = match selection.p <= LIMITS.level {
             true => String::new(),
@@ -92,21 +99,6 @@ pub(super) fn decide(findings: &Findings) -> (Word, String) {
     }
     if gain < 0.0 {
         return (Word::Harm, format!("it loses {} on test", points(-gain)));
-    }
-    let left = |what: &str, left: &Gain| {
-        let unsure = left.interval.low <= 0.0;
-        let vanished = left.gain < LIMITS.trace * gain || (left.gain < LIMITS.half * gain && unsure);
-        vanished.then(|| format!("{what} leaves {} of the {} gained", points(left.gain), points(gain)))
-    };
-    let classes = findings.classes;
-    let top = findings.without_top_answer;
-    let bias = top
-        .and_then(|top| left(&format!("leaving out the answer {:?}", top.answer), &top.left))
-        .or_else(|| left("balanced accuracy", &classes?.balanced_gain))
-        .or_else(|| left("contextual calibration of both models", classes?.calibrated_gain.as_ref()?))
-        .or_else(|| left("giving both models the best threshold", classes?.refitted_gain.as_ref()?));
-    if let Some(because) = bias {
-        return (Word::LabelBias, because);
     }
     let growth = test.log_loss_change / findings.base_log_loss;
     if growth > LIMITS.log_loss_growth && test.log_loss_change_interval.low > 0.0 {
@@ -122,6 +114,21 @@ pub(super) fn decide(findings: &Findings) -> (Word, String) {
         }
     }
     (Word::Real, format!("{} more right on unseen examples, p = {}", points(gain), small(test.p)))
+}
+
+/// Which check leaves nothing of the gain, if one does.
+fn bias(findings: &Findings, limits: &Limits) -> Option<String> {
+    let gain = findings.test.accuracy_gain;
+    let left = |what: &str, left: &Gain| {
+        let unsure = left.interval.low <= 0.0;
+        let vanished = left.gain < limits.trace * gain || (left.gain < limits.half * gain && unsure);
+        vanished.then(|| format!("{what} leaves {} of the {} gained", points(left.gain), points(gain)))
+    };
+    let (top, classes) = (findings.without_top_answer, findings.classes);
+    top.and_then(|top| left(&format!("leaving out the answer {:?}", top.answer), &top.left))
+        .or_else(|| left("balanced accuracy", &classes?.balanced_gain))
+        .or_else(|| left("contextual calibration of both models", classes?.calibrated_gain.as_ref()?))
+        .or_else(|| left("giving both models the best threshold", classes?.refitted_gain.as_ref()?))
 }
 
 fn points(fraction: f64) -> String {
