@@ -59,6 +59,7 @@ pub struct SearchDescription {
     /// The kept fractions that are tried; none where the strategy finds ranks itself.
     pub rho: Vec<f64>,
     /// The numbers of row blocks that are tried; 1 is the whole matrix.
+    #[serde(default = "whole")]
     pub blocks: Vec<usize>,
     /// The size of the sample, where one is taken.
     pub limit: Option<usize>,
@@ -74,6 +75,11 @@ pub struct SearchDescription {
     pub text: Option<TextDescription>,
     /// Where the model runs; another kind of device rounds differently.
     pub device: String,
+}
+
+/// No blocks but the whole matrix, as where a search could not be asked for others.
+fn whole() -> Vec<usize> {
+    vec![1]
 }
 
 /// A text of a run.
