@@ -6,6 +6,7 @@
 
 use std::{
     cell::{OnceCell, RefCell},
+    collections::{BTreeMap, btree_map::Entry},
     fmt,
     num::NonZeroUsize,
     str::FromStr,
@@ -148,12 +149,14 @@ impl Intervention {
                 Err(failed(format!("the matrix has {rows} rows: use at most as many blocks")))
             }
             Edit::Blocks { blocks, rho } => {
-                let mut last = decompositions.blocks.borrow_mut();
-                if last.as_ref().is_none_or(|(number, _)| *number != blocks) {
-                    let cut = RowBlocks::of(matrix, blocks).map_err(|error| failed(error.to_string()))?;
-                    *last = Some((blocks, cut));
-                }
-                Ok(last.as_ref().map_or_else(|| matrix.clone(), |(_, cut)| cut.truncate(rho)))
+                let mut cuts = decompositions.blocks.borrow_mut();
+                let cut = match cuts.entry(blocks) {
+                    Entry::Occupied(entry) => entry.into_mut(),
+                    Entry::Vacant(entry) => {
+                        entry.insert(RowBlocks::of(matrix, blocks).map_err(|error| failed(error.to_string()))?)
+                    }
+                };
+                Ok(cut.truncate(rho))
             }
         }
     }
@@ -195,8 +198,8 @@ pub struct EditableMatrix {
 #[derive(Debug, Default)]
 struct Decompositions {
     whole: OnceCell<Svd>,
-    /// By the number of row blocks; the last only, to bound the memory.
-    blocks: RefCell<Option<(NonZeroUsize, RowBlocks)>>,
+    /// By the number of row blocks.
+    blocks: RefCell<BTreeMap<NonZeroUsize, RowBlocks>>,
 }
 
 impl EditableMatrix {

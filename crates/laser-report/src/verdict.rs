@@ -2,6 +2,7 @@
 
 use crate::aligned;
 use crate::metrics::class_counts;
+use laser_search::statistics::p_text;
 use laser_search::{Changed, ClassVerdict, Gain, Interval, ScoreWithInterval, Scores, Verdict};
 use std::fmt::Write;
 
@@ -26,12 +27,12 @@ pub fn verdict_text(verdict: &Verdict) -> String {
         loss.high,
         test.gained,
         test.lost,
-        p_value(test.mcnemar_p),
+        p_text(test.mcnemar_p),
     );
     match test.p == test.mcnemar_p {
         true => text.push_str(".\n"),
         false => {
-            let _ = writeln!(text, ", by groups p = {}.", p_value(test.p));
+            let _ = writeln!(text, ", by groups p = {}.", p_text(test.p));
         }
     }
     let selection = &verdict.selection;
@@ -42,7 +43,7 @@ pub fn verdict_text(verdict: &Verdict) -> String {
         selection.candidates,
         100.0 * selection.median,
         100.0 * selection.upper,
-        p_value(selection.p),
+        p_text(selection.p),
     );
     let constant = &verdict.constant;
     let _ = writeln!(
@@ -162,10 +163,6 @@ fn percent(score: &ScoreWithInterval) -> String {
 fn loss(score: &ScoreWithInterval) -> String {
     let Interval { low, high } = score.log_loss_interval;
     format!("{:.3} ({low:.3} to {high:.3})", score.score.log_loss)
-}
-
-fn p_value(p: f64) -> String {
-    if p >= 0.001 { format!("{p:.3}") } else { format!("{p:.1e}") }
 }
 
 /// The end of a prompt, on one line.

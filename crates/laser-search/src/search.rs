@@ -72,19 +72,14 @@ pub fn search(
         measure(subject, &best, text, sha256, run, progress)?;
     }
     run.write_json("best.json", &Recipe { interventions: best, model: plan.model_files.to_vec() })?;
-    judge_and_write(run, &journal, plan.seed)
+    judge_and_write(run, &journal, plan.text.map(|(_, sha256)| sha256), plan.seed)
 }
 
 /// The verdict of a finished search, from its folder alone; `verdict.json` is written anew.
 pub fn rejudge(run: &RunFolder) -> Result<Verdict> {
-    let unfinished = || Error::Unfinished { path: run.path().to_owned() };
-    let description = run.description()?.ok_or_else(unfinished)?;
-    let journal = run.journal()?;
-    if let Some(text) = &description.search.text {
-        let best = chosen(&journal).map_err(|_| unfinished())?;
-        measured(run, &best, &text.sha256)?.ok_or_else(unfinished)?;
-    }
-    judge_and_write(run, &journal, description.search.seed)
+    let description = run.description()?.ok_or_else(|| Error::Unfinished { path: run.path().to_owned() })?;
+    let text = description.search.text.as_ref().map(|text| text.sha256.as_str());
+    judge_and_write(run, &run.journal()?, text, description.search.seed)
 }
 
 /// The best candidate on validation.
@@ -104,7 +99,8 @@ fn candidates_on_validation(journal: &Journal) -> Vec<&Entry> {
     journal.entries().iter().filter(candidate).collect()
 }
 
-fn judge_and_write(run: &RunFolder, journal: &Journal, seed: u64) -> Result<Verdict> {
+/// `text` is the SHA-256 of the text that was to be measured.
+fn judge_and_write(run: &RunFolder, journal: &Journal, text: Option<&str>, seed: u64) -> Result<Verdict> {
     let unfinished = || Error::Unfinished { path: run.path().to_owned() };
     let candidates = candidates_on_validation(journal);
     let best = chosen(journal).map_err(|_| unfinished())?;
@@ -115,15 +111,17 @@ fn judge_and_write(run: &RunFolder, journal: &Journal, seed: u64) -> Result<Verd
         })
     };
     let (validation, test) = (run.examples(SplitName::Validation)?, run.examples(SplitName::Test)?);
-    let perplexity: Option<MeasuredText> =
-        run.read_json(PERPLEXITY, "remove the file, the text is then measured again")?;
+    let perplexity = match text {
+        Some(sha256) => Some(measured(run, &best, sha256)?.ok_or_else(unfinished)?),
+        None => None,
+    };
     let verdict = verdict::judge(&Evidence {
         base: pair(&Candidate::base()).ok_or_else(unfinished)?,
         edited: pair(&best).ok_or_else(unfinished)?,
         candidates: &candidates,
         validation: &validation.iter().collect::<Vec<_>>(),
         test: &test.iter().collect::<Vec<_>>(),
-        perplexity: perplexity.filter(|measured| measured.interventions == best).map(|measured| measured.change),
+        perplexity,
         seed,
     });
     let verdict = verdict.ok_or_else(|| Error::Malformed {
@@ -146,11 +144,10 @@ struct MeasuredText {
     change: PerplexityChange,
 }
 
-const MEASURED_AGAIN: &str = "remove the file and run the search again, which measures the text anew";
-
 /// What a text gave under `best`, if that has been measured.
 fn measured(run: &RunFolder, best: &Candidate, sha256: &str) -> Result<Option<PerplexityChange>> {
-    let known: Option<MeasuredText> = run.read_json(PERPLEXITY, MEASURED_AGAIN)?;
+    let advice = "remove the file and run the search again, which measures the text anew";
+    let known: Option<MeasuredText> = run.read_json(PERPLEXITY, advice)?;
     let known = known.filter(|known| known.interventions == *best && known.change.text == sha256);
     Ok(known.map(|known| known.change))
 }

@@ -13,15 +13,6 @@ pub fn histogram(predicted: &[usize], classes: usize) -> Vec<usize> {
     counts
 }
 
-/// The class that most examples have, the lowest of equals, and its share of all examples, 0 to 1: the accuracy of always
-/// saying the same. None for no examples.
-pub fn majority(truth: &[usize]) -> Option<(usize, f64)> {
-    let most = tallies(truth, truth, None)
-        .into_iter()
-        .reduce(|most, next| if next.1.truth > most.1.truth { next } else { most });
-    most.map(|(class, tally)| (class, tally.truth as f64 / truth.len() as f64))
-}
-
 /// The mean over the classes that occur in `truth` of the recall (the fraction of the class's examples that were predicted as
 /// such), 0 to 1, as scikit-learn's `balanced_accuracy_score`. Always saying the same gives 1 / (number of classes).
 ///
@@ -118,8 +109,6 @@ mod tests {
         assert_eq!(binary_f1(&TRUTH, &PREDICTED, 1), 0.0);
         assert_eq!(histogram(&PREDICTED, 4), [3, 2, 1, 0]);
         assert_eq!(histogram(&[7, 0], 1), [1]);
-        assert_eq!(majority(&TRUTH), Some((0, 1.0 / 3.0)));
-        assert_eq!(majority(&[2, 1, 2, 1, 5]), Some((1, 0.4)));
     }
 
     #[test]
@@ -129,7 +118,6 @@ mod tests {
         assert_eq!(balanced_accuracy(&truth, &same, None), 0.5);
         close(macro_f1(&truth, &same, None), (2.0 * 0.9 / 1.9) / 2.0, 1e-12);
         assert_eq!(binary_f1(&truth, &same, 1), 0.0);
-        assert_eq!(majority(&truth), Some((0, 0.9)));
     }
 
     #[test]
@@ -144,7 +132,6 @@ mod tests {
         assert!(balanced_accuracy(&[1], &[1], Some(&[0])).is_nan());
         assert!(macro_f1(&[], &[], None).is_nan());
         assert_eq!(binary_f1(&[], &[], 0), 0.0);
-        assert_eq!(majority(&[]), None);
         assert_eq!(balanced_accuracy(&[1, 0], &[1, 1], Some(&[3])), 1.0);
         assert!(histogram(&[1], 0).is_empty());
     }

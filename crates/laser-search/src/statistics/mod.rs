@@ -10,10 +10,15 @@ mod thresholds;
 
 pub use bootstrap::{bootstrap_of, paired_bootstrap};
 pub use interval::{Interval, wilson};
-pub use labels::{balanced_accuracy, binary_f1, histogram, macro_f1, majority};
+pub use labels::{balanced_accuracy, binary_f1, histogram, macro_f1};
 pub use mcnemar::mcnemar_exact;
 pub use sign_flip::{ChanceGain, best_by_chance, sign_flip_p};
 pub use thresholds::{calibrated, cross_fitted, fit_offsets, recentred};
+
+/// A p-value as it is shown: three places, or two digits and a power of ten where it is small.
+pub fn p_text(p: f64) -> String {
+    if p >= 0.001 { format!("{p:.3}") } else { format!("{p:.1e}") }
+}
 
 /// Fails a test where `got` is off by more than `relative` of what was expected.
 #[cfg(test)]

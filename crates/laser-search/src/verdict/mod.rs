@@ -191,25 +191,27 @@ pub fn judge(evidence: &Evidence) -> Option<Verdict> {
     if !consistent || test.is_empty() || validation.is_empty() {
         return None;
     }
-    let records = |entry: &'_ Entry| entry.records.clone().filter(|records| records.len() == test.len());
-    let (base_records, edited_records) = (records(base.test)?, records(edited.test)?);
-    let clusters = Clusters { validation: numbered(validation), test: numbered(test) };
+    let (base_records, edited_records) = (base.test.records.as_deref()?, edited.test.records.as_deref()?);
+    if [base_records, edited_records].iter().any(|records| records.len() != test.len()) {
+        return None;
+    }
+    let groups = Groups { validation: numbered(validation), test: numbered(test) };
 
-    let comparison = compare(base.test, edited.test, &clusters.test, seed)?;
+    let comparison = compare(base.test, edited.test, &groups.test, seed)?;
     let hits: Vec<Vec<bool>> = evidence.candidates.iter().map(|entry| entry.hits().collect()).collect();
     let hits: Vec<&[bool]> = hits.iter().map(Vec::as_slice).collect();
     let base_hits: Vec<bool> = base.validation.hits().collect();
-    let selection = best_by_chance(&base_hits, &hits, &clusters.validation, SELECTION_FLIPS, seed)?;
+    let selection = best_by_chance(&base_hits, &hits, &groups.validation, SELECTION_FLIPS, seed)?;
     let perplexity = evidence.perplexity.clone();
-    let classes = ClassVerdict::of(test, &base_records, &edited_records, &clusters.test, seed);
+    let classes = ClassVerdict::of(test, base_records, edited_records, &groups.test, seed);
     let without_top_answer = match classes {
         Some(_) => None,
-        None => Some(without_top_answer(base.test, edited.test, test, &clusters.test, seed)?),
+        None => Some(without_top_answer(base.test, edited.test, test, &groups.test, seed)?),
     };
     let scores = |pair: Pair| {
         Some(Scores {
-            validation: with_interval(pair.validation, &clusters.validation, seed)?,
-            test: with_interval(pair.test, &clusters.test, seed)?,
+            validation: with_interval(pair.validation, &groups.validation, seed)?,
+            test: with_interval(pair.test, &groups.test, seed)?,
         })
     };
     let (base_scores, edited_scores) = (scores(base)?, scores(edited)?);
@@ -234,14 +236,14 @@ pub fn judge(evidence: &Evidence) -> Option<Verdict> {
         without_top_answer,
         constant: Constants { majority, best: Constant::most_frequent(test)? },
         classes,
-        metrics: BaseAndEdited { base: Metrics::of(test, &base_records)?, edited: Metrics::of(test, &edited_records)? },
+        metrics: BaseAndEdited { base: Metrics::of(test, base_records)?, edited: Metrics::of(test, edited_records)? },
         perplexity,
-        examples: Changes::of(test, (base.test, &base_records), (edited.test, &edited_records)),
+        examples: Changes::of(test, (base.test, base_records), (edited.test, edited_records)),
     })
 }
 
 /// The number of each example's group, by split.
-struct Clusters {
+struct Groups {
     validation: Vec<usize>,
     test: Vec<usize>,
 }

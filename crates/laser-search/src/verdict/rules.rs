@@ -2,7 +2,7 @@
 
 use super::{ClassVerdict, Comparison, Gain, WithoutTopAnswer};
 use crate::perplexity::PerplexityChange;
-use crate::statistics::ChanceGain;
+use crate::statistics::{ChanceGain, p_text};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -113,7 +113,7 @@ pub(super) fn decide(findings: &Findings) -> (Word, String) {
             return (Word::TradeOff, because);
         }
     }
-    (Word::Real, format!("{} more right on unseen examples, p = {}", points(gain), small(test.p)))
+    (Word::Real, format!("{} more right on unseen examples, p = {}", points(gain), p_text(test.p)))
 }
 
 /// Which check leaves nothing of the gain, if one does.
@@ -133,8 +133,4 @@ fn bias(findings: &Findings, limits: &Limits) -> Option<String> {
 
 fn points(fraction: f64) -> String {
     format!("{:.1} points", 100.0 * fraction)
-}
-
-fn small(p: f64) -> String {
-    if p >= 0.001 { format!("{p:.3}") } else { format!("{p:.1e}") }
 }

@@ -46,16 +46,16 @@ pub fn prepare(
         lists.insert(name.clone(), Pattern::expression(engine, "expand", text).map_err(&problem)?);
     }
     let mut prepared = Vec::with_capacity(docs.len());
-    for doc in &docs {
+    for doc in docs {
         if let Some(only) = &only
             && !only.of(&doc.row.fields).map_err(|wrong| doc.at(wrong))?.is_true()
         {
             continue;
         }
         if lists.is_empty() {
-            prepared.push(doc.clone());
+            prepared.push(doc);
         } else {
-            prepared.extend(taken_apart(doc, &lists).map_err(|wrong| doc.at(wrong))?);
+            prepared.extend(taken_apart(&doc, &lists).map_err(|wrong| doc.at(wrong))?);
         }
     }
     Ok(prepared)
@@ -82,7 +82,8 @@ fn taken_apart(doc: &Doc, lists: &BTreeMap<String, Pattern>) -> Result<Vec<Doc>,
     Ok((0..length).map(row).collect())
 }
 
-/// The places of the rows to keep: of those that `distinct` gives the same text, the first; none of them where `target` gives them different answers.
+/// The places of the rows to keep: of those that `distinct` gives the same text, the first; none of them where `target`
+/// gives them different answers.
 pub fn distinct(docs: &[Doc], by: &Pattern, target: &Pattern) -> Result<Vec<usize>, TaskError> {
     let mut seen: HashMap<String, (String, bool)> = HashMap::new();
     let mut keys = Vec::with_capacity(docs.len());

@@ -3,14 +3,21 @@
 use std::collections::HashSet;
 
 use super::config::{Config, Sampler};
-use crate::SplitMix64;
+use crate::{Example, SplitMix64};
 
 /// A row's question with its answer, and what it is about.
-pub struct Solved {
+struct Solved {
     /// Question, delimiter and answer.
-    pub text: String,
+    text: String,
     /// Paraphrases share it.
-    pub group: String,
+    group: String,
+}
+
+impl Solved {
+    fn new(example: &Example) -> Self {
+        let text = format!("{}{}", &example.prompt[example.question..], example.continuation(example.answer()));
+        Self { text, group: example.group.clone() }
+    }
 }
 
 /// The solved examples of a task.
@@ -25,10 +32,10 @@ pub struct Shots {
 }
 
 impl Shots {
-    /// `evaluated`: the rows are those that are evaluated.
-    pub fn new(config: &Config, solved: Vec<Solved>, evaluated: bool, seed: u64) -> Self {
+    /// `evaluated`: the examples are those that are evaluated.
+    pub fn new(config: &Config, examples: &[Example], evaluated: bool, seed: u64) -> Self {
         Self {
-            solved,
+            solved: examples.iter().map(Solved::new).collect(),
             groups: evaluated || config.doc_to_group.is_some(),
             count: config.num_fewshot.unwrap_or(0),
             sampler: config.fewshot_config.unwrap_or_default().sampler,
@@ -37,9 +44,10 @@ impl Shots {
         }
     }
 
-    /// What stands before the question of evaluated example `index`: each solved example and a delimiter. Neither the
-    /// question itself is among them, wherever it is found, nor its paraphrases. None where too few are left.
-    pub fn before(&self, index: usize, own: &Solved) -> Option<String> {
+    /// Evaluated example `index` behind solved ones, each with a delimiter. Neither the question itself is among them, wherever it
+    /// is found, nor its paraphrases. None where too few are left.
+    pub fn before(&self, index: usize, example: &Example) -> Option<Example> {
+        let own = Solved::new(example);
         let fits = |&place: &usize| {
             let other = &self.solved[place];
             other.text != own.text && !(self.groups && other.group == own.group)
@@ -48,8 +56,14 @@ impl Shots {
             Sampler::FirstN => (0..self.solved.len()).filter(fits).take(self.count).collect(),
             Sampler::Default => self.drawn(index, fits),
         };
-        let text = |&place: &usize| [self.solved[place].text.as_str(), &self.delimiter];
-        (places.len() == self.count).then(|| places.iter().flat_map(text).collect())
+        if places.len() < self.count {
+            return None;
+        }
+        let shots: String =
+            places.iter().flat_map(|&place| [self.solved[place].text.as_str(), &self.delimiter]).collect();
+        let (description, question) = example.prompt.split_at(example.question);
+        let prompt = [description, &shots, question].concat();
+        Some(Example { prompt, question: example.question + shots.len(), ..example.clone() })
     }
 
     /// Different places at random, by numbers of the example's own.

@@ -49,35 +49,23 @@ pub(crate) fn task(
         _ => (0..rows.len()).collect(),
     };
 
-    let rows: Vec<&docs::Doc> = kept.into_iter().map(|index| &rows[index]).collect();
+    let example = |doc: &docs::Doc| reader.example(doc).map_err(|wrong| doc.at(wrong));
+    let mut examples = kept.into_iter().map(|index| example(&rows[index])).collect::<Result<Vec<Example>, _>>()?;
 
-    let shots = match config.num_fewshot {
-        None | Some(0) => None,
-        Some(count) => {
-            let separate = splits.solved()?.map(|docs| docs::prepare(&config, &engine, docs, at)).transpose()?;
-            let evaluated = separate.is_none();
-            let solved: Vec<&docs::Doc> = match &separate {
-                Some(docs) => docs.iter().collect(),
-                None => rows.clone(),
-            };
-            let solved = solved.iter().map(|doc| reader.solved(doc).map_err(|wrong| doc.at(wrong)));
-            Some((Shots::new(&config, solved.collect::<Result<_, _>>()?, evaluated, options.seed), count))
-        }
-    };
-    let example = |(index, doc): (usize, &docs::Doc)| {
-        let inside = |wrong| doc.at(wrong);
-        let before = match &shots {
-            None => String::new(),
-            Some((shots, count)) => {
-                let own = reader.solved(doc).map_err(inside)?;
-                let help = "there are not so many solved examples beside a question and its paraphrases";
-                let few = || at(unsupported("num_fewshot", &count.to_string(), help));
-                shots.before(index, &own).ok_or_else(few)?
+    if let Some(count) = config.num_fewshot.filter(|&count| count > 0) {
+        let separate = match splits.solved()? {
+            Some(docs) => {
+                Some(docs::prepare(&config, &engine, docs, at)?.iter().map(example).collect::<Result<Vec<_>, _>>()?)
             }
+            None => None,
         };
-        reader.example(doc, &before).map_err(inside)
-    };
-    let examples = rows.iter().copied().enumerate().map(example).collect::<Result<Vec<Example>, TaskError>>()?;
+        let shots = Shots::new(&config, separate.as_ref().unwrap_or(&examples), separate.is_none(), options.seed);
+        let help = "there are not so many solved examples beside a question and its paraphrases";
+        let behind = |(index, example): (usize, &Example)| {
+            shots.before(index, example).ok_or_else(|| at(unsupported("num_fewshot", &count.to_string(), help)))
+        };
+        examples = examples.iter().enumerate().map(behind).collect::<Result<_, _>>()?;
+    }
     let mut task = Task::new(config.task.as_deref().unwrap_or(name), examples)?;
     task.left_out = all - used;
     task.by_tokenizer = ByTokenizer {

@@ -6,7 +6,6 @@ use minijinja::Environment;
 
 use super::config::{Config, IndexOrText, ListOrText, OutputType, unsupported};
 use super::docs::Doc;
-use super::fewshot::Solved;
 use crate::template::Pattern;
 use crate::{Choice, DEFAULT_NEW_TOKENS, Example, Generation, Matching, RowError, Target, YamlError};
 
@@ -112,14 +111,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The example of a row, behind the description and the solved examples `shots`.
-    pub fn example(&self, doc: &Doc, shots: &str) -> Result<Example, RowError> {
+    /// The example of a row, behind the description.
+    pub fn example(&self, doc: &Doc) -> Result<Example, RowError> {
         let fields = &doc.row.fields;
         let mut prompt = match &self.description {
             Some(description) => description.text_of(fields)?,
             None => String::new(),
         };
-        prompt.push_str(shots);
         let question = prompt.len();
         prompt.push_str(&self.text.text_of(fields)?);
         let group = self.group.as_ref().map(|group| group.text_of(fields)).transpose()?;
@@ -134,13 +132,6 @@ impl<'a> Reader<'a> {
         };
         let example = Example::new(doc.id.clone(), Some(group), prompt, target)?;
         Ok(Example { question, delimiter, ..example })
-    }
-
-    /// A row's question with its answer.
-    pub fn solved(&self, doc: &Doc) -> Result<Solved, RowError> {
-        let example = self.example(doc, "")?;
-        let text = format!("{}{}", &example.prompt[example.question..], example.continuation(example.answer()));
-        Ok(Solved { text, group: example.group })
     }
 
     /// The target, and the blanks that its texts all begin with.
