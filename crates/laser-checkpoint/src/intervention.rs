@@ -1,7 +1,7 @@
 //! Edits of one matrix: their text form, their JSON form, and what they do.
 //!
 //! Text: `LAYER.MATRIX:EDIT`, where LAYER is `27`, `20-27`, `-1` (from the end) or `*`, MATRIX a kind, one expert's as in
-//! `fc_in[3]`, or a group (`attn`, `mlp`, `all`), EDIT a kept fraction `0.01` or one of `rank=41`, `tail=0.01`, `zero`, `prune=0.9`, `blocks=4,0.05`.
+//! `fc_in[3]`, or a group (`attn`, `mlp`, `all`), EDIT a kept fraction `0.01` or one of `rank=41`, `tail=0.01`, `zero`, `prune=0.9`, `blocks=4,0.05`, `randomised=0.01`.
 //! JSON: `{"layer":27,"matrix":"fc_in","rho":0.01}`; the other edits name their key.
 
 use std::{
@@ -12,7 +12,7 @@ use std::{
     str::FromStr,
 };
 
-use laser_linalg::{Matrix, Rho, RowBlocks, Svd, magnitude_prune, rank_for};
+use laser_linalg::{Matrix, Rho, RowBlocks, Svd, magnitude_prune, randomised_truncate, rank_for};
 use serde::{Deserialize, Serialize};
 
 use crate::{CheckpointError, Config, MatrixGroup, MatrixId, Result};
@@ -26,6 +26,8 @@ pub enum Edit {
     Rank(usize),
     /// Keep only the components that `Rho` would remove.
     Tail(Rho),
+    /// What the paper's published code does in place of `Rho`: a randomised approximation of that rank, which is not the best.
+    Randomised(Rho),
     /// All zeros.
     Zero,
     /// Zero this fraction of the entries, those smallest in magnitude.
@@ -43,7 +45,7 @@ impl Edit {
     /// The rank that is kept of a `rows` x `cols` matrix, where the edit keeps one.
     pub fn rank(&self, rows: usize, cols: usize) -> Option<usize> {
         match *self {
-            Self::Rho(rho) => Some(rank_for(rho, rows, cols)),
+            Self::Rho(rho) | Self::Randomised(rho) => Some(rank_for(rho, rows, cols)),
             Self::Rank(rank) => Some(rank),
             Self::Tail(rho) => Some(rows.min(cols) - rank_for(rho, rows, cols)),
             Self::Zero => Some(0),
@@ -58,6 +60,7 @@ impl fmt::Display for Edit {
             Self::Rho(rho) => write!(f, "{}", rho.get()),
             Self::Rank(rank) => write!(f, "rank={rank}"),
             Self::Tail(rho) => write!(f, "tail={}", rho.get()),
+            Self::Randomised(rho) => write!(f, "randomised={}", rho.get()),
             Self::Zero => f.write_str("zero"),
             Self::Prune(fraction) => write!(f, "prune={}", fraction.get()),
             Self::Blocks { blocks, rho } => write!(f, "blocks={blocks},{}", rho.get()),
@@ -80,6 +83,7 @@ impl FromStr for Edit {
                 Ok(Self::Rank(rank))
             }
             Some(("tail", rho)) => fraction(rho).map(Self::Tail),
+            Some(("randomised", rho)) => fraction(rho).map(Self::Randomised),
             Some(("prune", share)) => fraction(share).map(Self::Prune),
             Some(("blocks", value)) => {
                 let (blocks, rho) = value
@@ -95,7 +99,12 @@ impl FromStr for Edit {
     }
 }
 
-const EDITS: &str = "the edits are a fraction such as 0.01, rank=41, tail=0.01, zero, prune=0.9 and blocks=4,0.05";
+/// Of the paper's code, `torch.svd_lowrank(niter=2)`; its random numbers are unseeded, ours are always the same.
+const POWER_ITERATIONS: usize = 2;
+const SEED: u64 = 0;
+
+const EDITS: &str =
+    "the edits are a fraction such as 0.01, rank=41, tail=0.01, zero, prune=0.9, blocks=4,0.05 and randomised=0.01";
 
 fn parse_fraction(text: &str) -> std::result::Result<Rho, String> {
     let number: f64 = text.parse().map_err(|_| format!("{text:?} is no number; {EDITS}"))?;
@@ -137,11 +146,15 @@ impl Intervention {
                 Err(failed(format!("the matrix is {rows} x {cols}: its rank is at most {full}")))
             }
             // Nothing is removed: not even a rounding error shall be.
-            Edit::Rank(_) | Edit::Rho(_) | Edit::Tail(_) if self.edit.rank(rows, cols) == Some(full) => {
+            Edit::Rank(_) | Edit::Rho(_) | Edit::Randomised(_) | Edit::Tail(_)
+                if self.edit.rank(rows, cols) == Some(full) =>
+            {
                 Ok(matrix.clone())
             }
             Edit::Rho(rho) => Ok(svd()?.truncate(rank_for(rho, rows, cols))),
             Edit::Rank(rank) => Ok(svd()?.truncate(rank)),
+            Edit::Randomised(rho) => randomised_truncate(matrix, rank_for(rho, rows, cols), POWER_ITERATIONS, SEED)
+                .map_err(|error| failed(error.to_string())),
             Edit::Tail(rho) => Ok(svd()?.tail(rank_for(rho, rows, cols))),
             Edit::Zero => Ok(Matrix::zeros(rows, cols)),
             Edit::Prune(fraction) => Ok(magnitude_prune(matrix, fraction)),
@@ -208,6 +221,11 @@ impl EditableMatrix {
         Self { matrix, decompositions: Decompositions::default() }
     }
 
+    /// The matrix as it was.
+    pub fn unedited(&self) -> &Matrix {
+        &self.matrix
+    }
+
     /// What [`Intervention::apply`] gives.
     pub fn edit(&self, intervention: &Intervention) -> Result<Matrix> {
         intervention.apply_with(&self.matrix, &self.decompositions)
@@ -238,14 +256,27 @@ struct Json {
     blocks: Option<NonZeroUsize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rho: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    randomised: Option<f64>,
 }
 
 impl From<Intervention> for Json {
     fn from(Intervention { layer, matrix, edit }: Intervention) -> Self {
-        let mut json = Self { layer, matrix, rank: None, tail: None, zero: None, prune: None, blocks: None, rho: None };
+        let mut json = Self {
+            layer,
+            matrix,
+            rank: None,
+            tail: None,
+            zero: None,
+            prune: None,
+            blocks: None,
+            rho: None,
+            randomised: None,
+        };
         match edit {
             Edit::Rho(rho) => json.rho = Some(rho.get()),
             Edit::Rank(rank) => json.rank = Some(rank),
+            Edit::Randomised(rho) => json.randomised = Some(rho.get()),
             Edit::Tail(rho) => json.tail = Some(rho.get()),
             Edit::Zero => json.zero = Some(true),
             Edit::Prune(fraction) => json.prune = Some(fraction.get()),
@@ -260,16 +291,18 @@ impl TryFrom<Json> for Intervention {
 
     fn try_from(json: Json) -> std::result::Result<Self, String> {
         let fraction = |number: f64| Rho::new(number).map_err(|error| error.to_string());
-        let edit = match (json.rho, json.rank, json.tail, json.zero, json.prune, json.blocks) {
-            (Some(rho), None, None, None, None, None) => Edit::Rho(fraction(rho)?),
-            (None, Some(rank), None, None, None, None) => Edit::Rank(rank),
-            (None, None, Some(rho), None, None, None) => Edit::Tail(fraction(rho)?),
-            (None, None, None, Some(true), None, None) => Edit::Zero,
-            (None, None, None, None, Some(share), None) => Edit::Prune(fraction(share)?),
-            (Some(rho), None, None, None, None, Some(blocks)) => Edit::Blocks { blocks, rho: fraction(rho)? },
+        let edit = match (json.rho, json.rank, json.tail, json.zero, json.prune, json.blocks, json.randomised) {
+            (Some(rho), None, None, None, None, None, None) => Edit::Rho(fraction(rho)?),
+            (None, Some(rank), None, None, None, None, None) => Edit::Rank(rank),
+            (None, None, Some(rho), None, None, None, None) => Edit::Tail(fraction(rho)?),
+            (None, None, None, Some(true), None, None, None) => Edit::Zero,
+            (None, None, None, None, Some(share), None, None) => Edit::Prune(fraction(share)?),
+            (Some(rho), None, None, None, None, Some(blocks), None) => Edit::Blocks { blocks, rho: fraction(rho)? },
+            (None, None, None, None, None, None, Some(rho)) => Edit::Randomised(fraction(rho)?),
             _ => {
                 return Err(
-                    "a reduction needs one of rho, rank, tail, zero (true), prune, or blocks and rho".to_owned()
+                    "a reduction needs one of rho, rank, tail, zero (true), prune, randomised, or blocks and rho"
+                        .to_owned(),
                 );
             }
         };

@@ -14,7 +14,7 @@ use crate::ladder::{LADDER, climb};
 use crate::{Matrix, values};
 
 /// Into how many parts faer cuts a large product: a constant, as the way that a sum is grouped could depend on it.
-const PARTS: Par = Par::Rayon(NonZeroUsize::new(8).unwrap());
+pub(crate) const PARTS: Par = Par::Rayon(NonZeroUsize::new(8).unwrap());
 
 /// A thin singular value decomposition.
 #[derive(Clone, Debug)]
@@ -177,7 +177,7 @@ pub(crate) fn singular_values(matrix: &Matrix) -> Result<Vec<f32>, SvdError> {
 
 /// The matrix divided by the power of two next to its largest entry, and the exponent: squares of the entries must neither
 /// overflow nor vanish, and a power of two changes no digit.
-fn scaled(matrix: &Matrix) -> Result<(Mat<f32>, i32), SvdError> {
+pub(crate) fn scaled(matrix: &Matrix) -> Result<(Mat<f32>, i32), SvdError> {
     let (rows, cols) = (matrix.rows(), matrix.cols());
     if let Some(at) = matrix.data().iter().position(|x| !x.is_finite()) {
         return Err(SvdError::NonFinite { row: at / cols, col: at % cols });
@@ -217,6 +217,6 @@ fn largest_exponent(matrix: &Matrix) -> i32 {
     }
 }
 
-fn times_power_of_two(x: f32, exponent: i32) -> f32 {
+pub(crate) fn times_power_of_two(x: f32, exponent: i32) -> f32 {
     (f64::from(x) * 2.0_f64.powi(exponent)) as f32
 }
