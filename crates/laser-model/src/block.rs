@@ -6,7 +6,7 @@ use crate::kernels::{Scores, add, attention};
 use crate::layers::{Linear, Mlp, NormLayer, Place, normed};
 use crate::mixture::Mixture;
 use crate::{Error, Result};
-use candle_core::{Device, Tensor};
+use candle_core::{Device, Tensor, Var};
 use laser_checkpoint::{Checkpoint, MatrixId, MatrixKind, Residual, Slot};
 use laser_linalg::Matrix;
 use rayon::prelude::*;
@@ -86,7 +86,7 @@ impl Block {
     }
 
     /// The block's output for `x [rows, hidden]`, one row for each query of `batch`. The rows' keys and values are
-    /// added to `cache` first; the batch's contexts are row numbers of that cache.
+    /// put in their places of `cache` first; the batch's contexts are row numbers of that cache.
     pub fn forward(&self, x: &Tensor, batch: &Batch, cache: &mut KeyValueCache) -> Result<Tensor> {
         match self.residual {
             Residual::Pre => {
@@ -126,8 +126,14 @@ impl Block {
         };
         let q = prepare(self.q_proj.forward(x)?, &self.query_norm)?;
         let k = prepare(self.k_proj.forward(x)?, &self.key_norm)?;
-        cache.append(&k, &self.v_proj.forward(x)?)?;
-        let (keys, values) = cache.tensors();
+        let v = self.v_proj.forward(x)?;
+        // Where gradients are wanted, the rows see each other only: what is written to a cache has none.
+        let (keys, values) = if k.track_op() || v.track_op() {
+            (&k, &v)
+        } else {
+            cache.write(batch.rows(), &k, &v)?;
+            cache.tensors()
+        };
         let mixed = attention(&q, keys, values, batch.context(self.window), self.head_dim, self.scores)?;
         self.out_proj.forward(&mixed)
     }
@@ -144,6 +150,18 @@ impl Block {
         let old = self.matrix(id).ok_or_else(|| Error::Model { why: format!("it has no {id}") })?;
         *old = old.with(matrix, device)?;
         Ok(())
+    }
+
+    /// A copy whose matrices are variables, of which gradients can be had, each `[inputs, outputs]`.
+    pub(crate) fn tracked(&self, matrices: &[MatrixId], device: &Device) -> Result<(Self, Vec<(MatrixId, Var)>)> {
+        let (mut block, mut variables) = (self.clone(), Vec::with_capacity(matrices.len()));
+        for &id in matrices {
+            let linear = block.matrix(id).ok_or_else(|| Error::Model { why: format!("it has no {id}") })?;
+            let variable;
+            (*linear, variable) = linear.tracked(device)?;
+            variables.push((id, variable));
+        }
+        Ok((block, variables))
     }
 
     fn matrix(&mut self, id: MatrixId) -> Option<&mut Linear> {

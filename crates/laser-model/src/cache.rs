@@ -26,10 +26,10 @@ impl KeyValueCache {
         self.keys.is_empty()
     }
 
-    /// Adds rows at the end.
-    pub(crate) fn append(&mut self, keys: &Tensor, values: &Tensor) -> Result<()> {
-        self.keys.append(keys)?;
-        self.values.append(values)
+    /// Puts rows in the places `numbers`.
+    pub(crate) fn write(&mut self, numbers: &[u32], keys: &Tensor, values: &Tensor) -> Result<()> {
+        self.keys.write(numbers, keys)?;
+        self.values.write(numbers, values)
     }
 
     /// Keys and values; rows from [`len`](Self::len) on are unused.

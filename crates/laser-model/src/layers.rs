@@ -2,7 +2,7 @@
 
 use crate::kernels;
 use crate::{Error, Result};
-use candle_core::{Device, Tensor};
+use candle_core::{Device, Tensor, Var};
 use laser_checkpoint::{Activation, Checkpoint, Config, MatrixId, MatrixKind, Norm, Slot};
 use laser_linalg::Matrix;
 use std::sync::Arc;
@@ -55,6 +55,17 @@ impl Linear {
     pub(crate) fn with(&self, matrix: &Matrix, device: &Device) -> Result<Self> {
         let new = Self::new(matrix.clone(), None, device)?;
         Ok(Self { bias: self.bias.clone(), ..new })
+    }
+
+    /// A copy whose weight is a variable, `[inputs, outputs]`.
+    pub(crate) fn tracked(&self, device: &Device) -> Result<(Self, Var)> {
+        let variable = match &self.weight {
+            Weight::InMemory(transposed) => Var::from_tensor(transposed)?,
+            Weight::OnDisk { checkpoint, layer, matrix } => {
+                Var::from_tensor(&tensor(checkpoint.matrix(*layer, *matrix)?.transpose(), device)?)?
+            }
+        };
+        Ok((Self { weight: Weight::InMemory(variable.as_tensor().clone()), bias: self.bias.clone() }, variable))
     }
 
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {

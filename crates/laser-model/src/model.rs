@@ -118,6 +118,11 @@ impl Model {
         Ok(x)
     }
 
+    /// Whether a layer is the very same in both models, which are edited copies of one.
+    pub fn shares_layer(&self, other: &Self, layer: usize) -> bool {
+        Arc::ptr_eq(&self.blocks[layer], &other.blocks[layer])
+    }
+
     /// Empty caches for the blocks `layers`, each with room for `rows` rows.
     pub fn caches(&self, layers: Range<usize>, rows: usize) -> Result<Vec<KeyValueCache>> {
         let config = self.config();
@@ -136,6 +141,14 @@ impl Model {
         Ok(readings)
     }
 
+    pub(crate) fn block(&self, layer: usize) -> &Block {
+        &self.blocks[layer]
+    }
+
+    pub(crate) fn head(&self) -> &Head {
+        &self.shared.head
+    }
+
     /// Logits `[tokens, vocabulary]` of one sequence, by the plainest road: every token through every layer.
     pub fn logits(&self, tokens: &[u32]) -> Result<Tensor> {
         let last = tokens.len() as u32;
@@ -144,7 +157,7 @@ impl Model {
         for &position in &positions {
             context.push(0..if self.config().masked { last } else { position + 1 });
         }
-        let batch = Batch::new(self, &positions, context)?;
+        let batch = Batch::new(self, &positions, positions.clone(), context)?;
         let layers = 0..self.config().layers;
         let x = self.embed(tokens, &positions)?;
         let x = self.run(layers.clone(), x, &batch, &mut self.caches(layers, tokens.len())?)?;

@@ -3,6 +3,7 @@
 
 use candle_core::{Device, Result, Tensor};
 use laser_checkpoint::{RotaryConfig, RotaryStyle};
+use std::ops::Range;
 
 /// The angles' speed for each pair of elements of a head.
 #[derive(Debug, Clone)]
@@ -45,6 +46,12 @@ impl Rotary {
 }
 
 impl Rotation {
+    /// The rotation of the rows `range`.
+    pub fn slice(&self, range: Range<usize>) -> Result<Self> {
+        let part = |angles: &Tensor| angles.narrow(0, range.start, range.len());
+        Ok(Self { style: self.style, cos: part(&self.cos)?, sin: part(&self.sin)? })
+    }
+
     /// Turns the heads of `x [rows, heads * head_dim]`.
     pub fn turn(&self, x: &Tensor, head_dim: usize) -> Result<Tensor> {
         let (rows, width) = x.dims2()?;
@@ -52,6 +59,7 @@ impl Rotation {
         let x = x.reshape((rows, heads, head_dim))?;
         let turning = x.narrow(2, 0, dim)?.contiguous()?;
         let turned = match self.style {
+            _ if x.track_op() => self.turn_tracked(&turning)?,
             // Each row is a batch of its own: candle's threads share the batch out.
             RotaryStyle::Half => {
                 candle_nn::rotary_emb::rope_thd(&turning.reshape((rows, 1, heads, dim))?, &self.cos, &self.sin)?
@@ -65,5 +73,24 @@ impl Rotation {
             return turned.reshape((rows, width));
         }
         Tensor::cat(&[turned, x.narrow(2, dim, head_dim - dim)?], 2)?.reshape((rows, width))
+    }
+
+    /// The same by operations that have gradients: `x [rows, heads, dim]`.
+    fn turn_tracked(&self, x: &Tensor) -> Result<Tensor> {
+        let (rows, heads, dim) = x.dims3()?;
+        let half = dim / 2;
+        let (a, b) = match self.style {
+            RotaryStyle::Half => (x.narrow(2, 0, half)?, x.narrow(2, half, half)?),
+            RotaryStyle::Interleaved => {
+                let pairs = x.reshape((rows, heads, half, 2))?;
+                (pairs.narrow(3, 0, 1)?.squeeze(3)?, pairs.narrow(3, 1, 1)?.squeeze(3)?)
+            }
+        };
+        let first = (a.broadcast_mul(&self.cos)? - b.broadcast_mul(&self.sin)?)?;
+        let second = (b.broadcast_mul(&self.cos)? + a.broadcast_mul(&self.sin)?)?;
+        match self.style {
+            RotaryStyle::Half => Tensor::cat(&[first, second], 2),
+            RotaryStyle::Interleaved => Tensor::stack(&[first, second], 3)?.reshape((rows, heads, dim)),
+        }
     }
 }

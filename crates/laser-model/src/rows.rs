@@ -27,17 +27,29 @@ impl Rows {
 
     /// Adds `rows [n, width]` at the end.
     pub fn append(&mut self, rows: &Tensor) -> Result<()> {
-        let (n, width) = rows.dims2()?;
-        let capacity = self.data.dim(0)?;
-        if self.len + n > capacity {
-            let larger = Self::new((self.len + n).max(2 * capacity), width, rows.device())?;
+        let (len, n) = (self.len as u32, rows.dim(0)? as u32);
+        self.write(&(len..len + n).collect::<Vec<_>>(), rows)
+    }
+
+    /// Puts `rows [numbers, width]` in the places `numbers`, all different, which may be behind the end; what is skipped so is
+    /// zero.
+    pub fn write(&mut self, numbers: &[u32], rows: &Tensor) -> Result<()> {
+        let (_, width) = rows.dims2()?;
+        let (capacity, len) = (self.data.dim(0)?, numbers.iter().map(|&n| n as usize + 1).fold(self.len, usize::max));
+        if len > capacity {
+            let larger = Self::new(len.max(2 * capacity), width, rows.device())?;
             if self.len > 0 {
                 larger.data.slice_set(&self.data.narrow(0, 0, self.len)?, 0, 0)?;
             }
             self.data = larger.data;
         }
-        self.data.slice_set(&rows.contiguous()?, 0, self.len)?;
-        self.len += n;
+        self.len = len;
+        let rows = rows.contiguous()?;
+        let mut done = 0;
+        for run in numbers.chunk_by(|a, b| a + 1 == *b) {
+            self.data.slice_set(&rows.narrow(0, done, run.len())?.contiguous()?, 0, run[0] as usize)?;
+            done += run.len();
+        }
         Ok(())
     }
 
@@ -45,11 +57,6 @@ impl Rows {
     pub fn gather(&self, numbers: &[u32]) -> Result<Tensor> {
         let numbers = Tensor::from_slice(numbers, numbers.len(), self.data.device())?;
         self.data.index_select(&numbers, 0)
-    }
-
-    /// A copy of `n` rows from row `start` on. Not a view: later appends must not show through it.
-    pub fn range(&self, start: usize, n: usize) -> Result<Tensor> {
-        self.data.narrow(0, start, n)?.copy()
     }
 
     /// All rows and, behind them, unused room.

@@ -93,7 +93,9 @@ pub fn attention(
     head_dim: usize,
     scores: Scores,
 ) -> Result<Tensor> {
-    if q.device().is_cpu() {
+    if q.track_op() {
+        tracked(q, k, v, context, head_dim, scores)
+    } else if q.device().is_cpu() {
         q.apply_op3_no_bwd(k, v, &Attention { context: context.clone(), head_dim, scores })
     } else {
         composed(q, k, v, context, head_dim, scores)
@@ -286,6 +288,35 @@ fn composed(q: &Tensor, k: &Tensor, v: &Tensor, context: &Context, head_dim: usi
     Tensor::cat(&parts, 0)
 }
 
+/// The same by operations that have gradients, every query with every row at once.
+fn tracked(q: &Tensor, k: &Tensor, v: &Tensor, context: &Context, head_dim: usize, scores: Scores) -> Result<Tensor> {
+    let Scores { scale, softcap } = scores;
+    let ((queries, q_width), (rows, kv_width)) = (q.dims2()?, k.dims2()?);
+    let (kv_heads, group) = (kv_width / head_dim, q_width / kv_width);
+    let mut mask = vec![f32::NEG_INFINITY; queries * rows];
+    for query in 0..queries {
+        for &row in context.of(query) {
+            mask[query * rows + row as usize] = 0.0;
+        }
+    }
+    let mask = Tensor::from_vec(mask, (1, 1, queries, rows), q.device())?;
+    // [kv head, member of its group, query or row, head_dim]
+    let q = q.reshape((queries, kv_heads, group, head_dim))?.permute((1, 2, 0, 3))?.contiguous()?;
+    let each = |x: &Tensor| {
+        let x = x.reshape((rows, kv_heads, 1, head_dim))?.permute((1, 2, 0, 3))?;
+        x.broadcast_as((kv_heads, group, rows, head_dim))?.contiguous()
+    };
+    let scores = (q.matmul(&each(k)?.transpose(2, 3)?.contiguous()?)? * f64::from(scale))?;
+    let scores = match softcap {
+        Some(cap) => ((scores / f64::from(cap))?.tanh()? * f64::from(cap))?,
+        None => scores,
+    };
+    let scores = scores.broadcast_add(&mask)?;
+    let weights = scores.broadcast_sub(&scores.detach().max_keepdim(D::Minus1)?)?.exp()?;
+    let weights = weights.broadcast_div(&weights.sum_keepdim(D::Minus1)?)?;
+    weights.matmul(&each(v)?)?.permute((2, 0, 1, 3))?.contiguous()?.reshape((queries, q_width))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -310,6 +341,18 @@ mod tests {
             let difference =
                 (found.clone() - expected).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
             assert!(difference < 1e-5, "{difference}");
+
+            let rows = attention(
+                candle_core::Var::from_tensor(&q).unwrap().as_tensor(),
+                &k,
+                &v,
+                &Arc::new(context.clone()),
+                head_dim,
+                scores,
+            )
+            .unwrap();
+            let difference = (rows - &found).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+            assert!(difference < 1e-5, "with gradients: {difference}");
 
             let part = attention(&q.narrow(0, 2, 2).unwrap(), &k, &v, &Arc::new(context.slice(2..4)), head_dim, scores)
                 .unwrap();

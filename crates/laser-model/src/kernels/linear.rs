@@ -3,6 +3,7 @@
 //! Weights that stay in memory are kept transposed, `Wᵀ [inputs, outputs]`: faer packs that form without a stride, which for
 //! few rows (decoding) makes the product up to half as fast again.
 
+use super::meter;
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
@@ -15,7 +16,7 @@ const ALIGNMENT: usize = 96;
 
 /// `x Wᵀ` for `x` of shape `[rows, inputs]` and `transposed`, which is Wᵀ, of shape `[inputs, outputs]`, both contiguous.
 pub fn linear(x: &Tensor, transposed: &Tensor) -> Result<Tensor> {
-    if x.device().is_cpu() { x.apply_op2_no_bwd(transposed, &Linear) } else { x.matmul(transposed) }
+    if super::is_ours(&[x, transposed]) { x.apply_op2_no_bwd(transposed, &Linear) } else { x.matmul(transposed) }
 }
 
 /// faer sums over this many inputs at a time, and adds the sums up.
@@ -47,7 +48,8 @@ impl CustomOp2 for Linear {
         let x = super::contiguous("linear", x, x_layout)?;
         let w = super::contiguous("linear", w, w_layout)?;
         let w = MatRef::from_row_major_slice(w, inputs, outputs);
-        Ok((CpuStorage::F32(product(x, w, rows)), Shape::from((rows, outputs))))
+        let y = meter::count(rows, inputs, outputs, || product(x, w, rows));
+        Ok((CpuStorage::F32(y), Shape::from((rows, outputs))))
     }
 }
 

@@ -10,10 +10,13 @@ use rayon::prelude::*;
 /// `rms`: x / sqrt(mean(x^2) + eps) (Zhang and Sennrich, arXiv 1910.07467); `layer`: (x - mean(x)) / sqrt(var(x) + eps)
 /// (Ba et al., arXiv 1607.06450).
 pub fn norm(x: &Tensor, weight: &Tensor, bias: &Tensor, kind: Norm, eps: f64) -> Result<Tensor> {
-    if x.device().is_cpu() {
+    if super::is_ours(&[x]) {
         return x.apply_op3_no_bwd(weight, bias, &Normalise { kind, eps: eps as f32 });
     }
     match kind {
+        // candle's fused norms have no gradient.
+        Norm::Rms if x.track_op() => candle_nn::ops::rms_norm_slow(x, weight, eps as f32)?.broadcast_add(bias),
+        Norm::Layer if x.track_op() => candle_nn::ops::layer_norm_slow(x, weight, bias, eps as f32),
         Norm::Rms => candle_nn::ops::rms_norm(x, weight, eps as f32)?.broadcast_add(bias),
         Norm::Layer => candle_nn::ops::layer_norm(x, weight, bias, eps as f32),
     }

@@ -1,0 +1,147 @@
+//! Gradients of a loss by the weight matrices: one backward pass, a layer at a time.
+
+use crate::batch::Batch;
+use crate::kernels::Context;
+use crate::model::Model;
+use crate::{Error, Result};
+use candle_core::{D, Tensor, Var};
+use laser_checkpoint::MatrixId;
+use laser_linalg::Matrix;
+
+/// Rows whose logits are held at a time, with all that their gradient takes.
+const HEAD_ROWS: usize = 128;
+
+/// Tokens that go through the model together, and what is lost on them.
+#[derive(Debug, Clone)]
+pub struct Sample {
+    /// The tokens, a row each.
+    pub tokens: Vec<u32>,
+    /// Where each stands in its sequence.
+    pub positions: Vec<u32>,
+    /// Which rows of the sample each attends to.
+    pub context: Context,
+    /// The loss is the sum of these.
+    pub loss: Vec<LossTerm>,
+}
+
+/// -`weight` ln p(`token`), as row `row` predicts it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LossTerm {
+    /// The row that predicts.
+    pub row: u32,
+    /// The token.
+    pub token: u32,
+    /// A factor.
+    pub weight: f64,
+}
+
+impl Model {
+    /// The loss of `samples`, nats; `each` is given dL/dW `[outputs, inputs]` of every matrix, from the last layer to the first.
+    ///
+    /// The residual streams between all layers are kept, and one layer's gradients at a time. In a mixture of experts the choice
+    /// of experts and their weights are taken as constants.
+    pub fn gradients<E: From<Error>>(
+        &self,
+        samples: &[Sample],
+        mut each: impl FnMut(usize, MatrixId, Matrix) -> Result<(), E>,
+    ) -> Result<f64, E> {
+        let config = self.config();
+        let ids: Vec<MatrixId> = config.matrices.iter().flat_map(|&kind| MatrixId::from(kind).each(config)).collect();
+        let mut loss = 0.0;
+        let mut forwards = Vec::with_capacity(samples.len());
+        for sample in samples {
+            let mut forward = Forward::new(self, sample)?;
+            loss += forward.through_head(self, &sample.loss)?;
+            forwards.push(forward);
+        }
+        for layer in (0..config.layers).rev() {
+            let gradients = layer_gradients(self, layer, &ids, &mut forwards)?;
+            for (id, gradient) in ids.iter().zip(gradients) {
+                let [rows, cols] = id.kind.shape(config);
+                let values = match gradient {
+                    Some(gradient) => gradient.t().and_then(|it| it.flatten_all()?.to_vec1::<f32>()),
+                    // An expert that no row goes through.
+                    None => Ok(vec![0.0; rows * cols]),
+                };
+                let matrix = Matrix::new(rows, cols, values.map_err(Error::from)?);
+                each(layer, *id, matrix.map_err(|error| Error::Model { why: error.to_string() })?)?;
+            }
+        }
+        Ok(loss)
+    }
+}
+
+/// A sample on its way: the residual streams before the layers, and the loss's gradient by what comes out of them.
+struct Forward {
+    batch: Batch,
+    /// Before each layer that the gradient has not gone through, and behind the last.
+    residual: Vec<Tensor>,
+    gradient: Option<Tensor>,
+}
+
+impl Forward {
+    fn new(model: &Model, sample: &Sample) -> Result<Self> {
+        let rows = 0..sample.tokens.len() as u32;
+        let batch = Batch::new(model, &sample.positions, rows.collect(), sample.context.clone())?;
+        let mut residual = vec![model.embed(&sample.tokens, &sample.positions)?];
+        for layer in 0..model.config().layers {
+            let mut cache = model.caches(layer..layer + 1, sample.tokens.len())?;
+            residual.push(model.run(layer..layer + 1, residual[layer].clone(), &batch, &mut cache)?);
+        }
+        Ok(Self { batch, residual, gradient: None })
+    }
+
+    /// The loss, and its gradient by the residual stream behind the last layer.
+    fn through_head(&mut self, model: &Model, terms: &[LossTerm]) -> Result<f64> {
+        let Some(last) = self.residual.pop() else { return Ok(0.0) };
+        let mut gradient = last.zeros_like()?;
+        let mut loss = 0.0;
+        for terms in terms.chunks(HEAD_ROWS) {
+            let n = terms.len();
+            let rows = Tensor::from_vec(terms.iter().map(|term| term.row).collect::<Vec<_>>(), n, last.device())?;
+            let tokens =
+                Tensor::from_vec(terms.iter().map(|term| term.token).collect::<Vec<_>>(), (n, 1), last.device())?;
+            let weights: Vec<f32> = terms.iter().map(|term| -term.weight as f32).collect();
+            let weights = Tensor::from_vec(weights, (n, 1), last.device())?;
+            let x = Var::from_tensor(&last.index_select(&rows, 0)?)?;
+            let logprobs = candle_nn::ops::log_softmax(&model.head().forward(&x)?, D::Minus1)?;
+            let sum = (logprobs.gather(&tokens, 1)? * weights)?.sum_all()?;
+            loss += f64::from(sum.to_scalar::<f32>()?);
+            if let Some(by_x) = sum.backward()?.get(&x) {
+                gradient = gradient.index_add(&rows, by_x, 0)?;
+            }
+        }
+        self.gradient = Some(gradient);
+        Ok(loss)
+    }
+}
+
+/// The gradients by a layer's matrices, `[inputs, outputs]`, summed over samples; the samples' gradients move below the layer.
+fn layer_gradients(
+    model: &Model,
+    layer: usize,
+    ids: &[MatrixId],
+    forwards: &mut [Forward],
+) -> Result<Vec<Option<Tensor>>> {
+    let (block, variables) = model.block(layer).tracked(ids, model.device())?;
+    let mut sums: Vec<Option<Tensor>> = vec![None; ids.len()];
+    for forward in forwards {
+        let (Some(x), Some(above)) = (forward.residual.pop(), forward.gradient.take()) else { continue };
+        let x = Var::from_tensor(&x)?;
+        let mut unused = model.caches(layer..layer + 1, 1)?;
+        let y = block.forward(&x, &forward.batch, &mut unused[0])?;
+        let gradients = (y * above)?.sum_all()?.backward()?;
+        for (sum, (_, variable)) in sums.iter_mut().zip(&variables) {
+            let Some(by_weight) = gradients.get(variable) else { continue };
+            *sum = Some(match sum.take() {
+                Some(sum) => (sum + by_weight)?,
+                None => by_weight.clone(),
+            });
+        }
+        forward.gradient = Some(match gradients.get(&x) {
+            Some(by_x) => by_x.detach(),
+            None => x.zeros_like()?,
+        });
+    }
+    Ok(sums)
+}
