@@ -20,7 +20,10 @@ pub enum SplitName {
     Test,
 }
 
-/// A finished candidate on one split.
+/// Examples `0`.. below `1`, by place in a race's order.
+pub type Part = (usize, usize);
+
+/// A finished candidate on one split, or on a part of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
@@ -34,6 +37,9 @@ pub struct Entry {
     pub correct: String,
     /// The log-loss of each example, nats a token.
     pub log_loss: Vec<f64>,
+    /// Where only some examples were scored: from which to which, in the seeded order of a race.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
     /// What else each example gave; kept of the test split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub records: Option<Vec<Record>>,
@@ -48,8 +54,21 @@ impl Entry {
             score: Score::of(outcomes),
             correct: outcomes.iter().map(|outcome| if outcome.correct { '1' } else { '0' }).collect(),
             log_loss: outcomes.iter().map(Outcome::log_loss).collect(),
+            part: None,
             records: None,
         }
+    }
+
+    /// The same on a part of the split; its lists have the part's examples only.
+    pub fn on(self, part: Part) -> Self {
+        Self { part: Some(part), ..self }
+    }
+
+    /// What each example gave, as far as it is kept: the log-loss, not how many tokens it is the mean of.
+    pub fn outcomes(&self) -> impl Iterator<Item = Outcome> + '_ {
+        let outcome =
+            |(correct, log_loss): (bool, &f64)| Outcome { correct, answer_logprob: -log_loss, answer_tokens: 1 };
+        self.hits().zip(&self.log_loss).map(outcome)
     }
 
     /// The same with what else each example gave.
@@ -74,7 +93,7 @@ pub struct Journal {
     path: PathBuf,
     file: File,
     entries: Vec<Entry>,
-    index: HashMap<(SplitName, String), usize>,
+    index: HashMap<(SplitName, String, Option<Part>), usize>,
 }
 
 impl Journal {
@@ -114,9 +133,14 @@ impl Journal {
         Ok(())
     }
 
-    /// The entry of a candidate on a split.
+    /// The entry of a candidate on a whole split.
     pub fn get(&self, split: SplitName, candidate: &Candidate) -> Option<&Entry> {
-        self.index.get(&(split, candidate.to_string())).map(|&i| &self.entries[i])
+        self.get_part(split, candidate, None)
+    }
+
+    /// The entry of a candidate on a part of a split.
+    pub fn get_part(&self, split: SplitName, candidate: &Candidate, part: Option<Part>) -> Option<&Entry> {
+        self.index.get(&(split, candidate.to_string(), part)).map(|&i| &self.entries[i])
     }
 
     /// Where the journal is.
@@ -130,7 +154,7 @@ impl Journal {
     }
 
     fn insert(&mut self, entry: Entry) {
-        self.index.insert((entry.split, entry.interventions.to_string()), self.entries.len());
+        self.index.insert((entry.split, entry.interventions.to_string(), entry.part), self.entries.len());
         self.entries.push(entry);
     }
 }

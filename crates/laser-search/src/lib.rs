@@ -18,6 +18,7 @@ mod run_folder;
 mod search;
 pub mod statistics;
 mod strategy;
+mod sweep;
 mod verdict;
 
 pub use candidate::{Candidate, Editor};
@@ -25,7 +26,7 @@ pub use constant::Constant;
 pub use engine::{Detail, Encoded, Evaluator, Masks, Response, encode};
 pub use error::{Error, Result};
 pub use files::write_whole;
-pub use journal::{Entry, Journal, SplitName};
+pub use journal::{Entry, Journal, Part, SplitName};
 pub use metrics::{ChoiceMetrics, ClassMetrics, GenerationMetrics, Metrics};
 pub use perplexity::{Perplexity, PerplexityChange, Text, Windows};
 pub use progress::{Progress, Silent};
@@ -35,7 +36,11 @@ pub use run_folder::{
 };
 pub use search::{Plan, Recipe, Subject, check, rejudge, search};
 pub use statistics::Interval;
-pub use strategy::{exhaustive, noise_edge};
+pub use strategy::{
+    Account, All, Beam, Compose, Gradient, GradientAccount, Race, RaceAccount, Recall, Round, Start, Step, Strategy,
+    exhaustive, noise_edge,
+};
+pub use sweep::Sweep;
 pub use verdict::{
     BaseAndEdited, Changed, Changes, ClassVerdict, Comparison, Constants, Evidence, Gain, Limits, Pair, Predictions,
     ScoreWithInterval, Scores, Verdict, Word, judge,

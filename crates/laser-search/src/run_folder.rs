@@ -52,6 +52,15 @@ pub struct TaskDescription {
 pub struct SearchDescription {
     /// How candidates are chosen for scoring.
     pub strategy: String,
+    /// Validation examples of the backward pass that ranks candidates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gradient_examples: Option<usize>,
+    /// What finds the reductions that are composed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
+    /// How many compositions of a size a beam keeps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<usize>,
     /// The matrix kinds that are tried.
     pub matrices: Vec<MatrixId>,
     /// The layers that are tried.
@@ -61,6 +70,9 @@ pub struct SearchDescription {
     /// The numbers of row blocks that are tried; 1 is the whole matrix.
     #[serde(default = "whole")]
     pub blocks: Vec<usize>,
+    /// Whether whole matrices are approximated at random, as in the paper's code.
+    #[serde(default)]
+    pub randomised: bool,
     /// The size of the sample, where one is taken.
     pub limit: Option<usize>,
     /// The seed of the sample, the split and the bootstrap.

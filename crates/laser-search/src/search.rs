@@ -2,17 +2,18 @@
 
 use crate::blanks::Blanks;
 use crate::candidate::{Candidate, Editor};
-use crate::engine::{Detail, Evaluator, encode};
+use crate::engine::encode;
 use crate::journal::{Entry, Journal, SplitName};
 use crate::perplexity::{PerplexityChange, Text};
 use crate::progress::Progress;
-use crate::record::Record;
 use crate::run_folder::RunFolder;
+use crate::strategy::Strategy;
+use crate::sweep::Sweep;
 use crate::verdict::{self, Evidence, Pair, Verdict};
 use crate::{Error, Result};
 use laser_checkpoint::{Checkpoint, FileHash};
 use laser_model::{Model, Tokenizer};
-use laser_tasks::{Example, Outcome, Split, Task};
+use laser_tasks::{Example, Split, Task};
 
 /// A loaded model.
 pub struct Subject<'a> {
@@ -26,11 +27,13 @@ pub struct Subject<'a> {
 
 /// What a search is told, beside the model and the task.
 pub struct Plan<'a> {
-    /// The candidates, ordered by their lowest layer.
+    /// The candidates of the space.
     pub candidates: &'a [Candidate],
+    /// Which of them are scored, and what is made of them.
+    pub strategy: &'a dyn Strategy,
     /// The examples of each split.
     pub split: &'a Split,
-    /// Seed of the bootstrap.
+    /// Seed of the races' order and of the bootstrap.
     pub seed: u64,
     /// Bytes for kept streams.
     pub memory: usize,
@@ -59,15 +62,17 @@ pub fn search(
     let mut journal = run.journal()?;
     let pick = |indices: &[usize]| -> Vec<&Example> { indices.iter().map(|&i| &task.examples[i]).collect() };
 
-    let base = Candidate::base();
-    let on_validation: Vec<Candidate> = [base.clone()].into_iter().chain(plan.candidates.iter().cloned()).collect();
     let (validation, test) = (pick(&plan.split.validation), pick(&plan.split.test));
     run.write_examples(&validation, &test)?;
-    score(subject, &on_validation, &validation, None, plan.memory, &mut journal, progress)?;
+    let mut sweep = Sweep::on_validation(subject, validation, plan.seed, plan.memory, &mut journal, progress)?;
+    sweep.score("base", &[Candidate::base()])?;
+    let account = plan.strategy.run(&mut sweep, plan.candidates, run)?;
+    run.write_json("strategy.json", &account)?;
     let best = chosen(&journal)?;
 
     let blanks = Blanks::new(task, &test)?;
-    score(subject, &[base, best.clone()], &test, Some(&blanks), plan.memory, &mut journal, progress)?;
+    let mut sweep = Sweep::on_test(subject, test, &blanks, plan.memory, &mut journal, progress)?;
+    sweep.score("test", &[Candidate::base(), best.clone()])?;
     if let Some((text, sha256)) = plan.text {
         measure(subject, &best, text, sha256, run, progress)?;
     }
@@ -189,84 +194,3 @@ pub struct Recipe {
     /// The files of the model that they were found for.
     pub model: Vec<FileHash>,
 }
-
-/// Scores the candidates that the journal does not have yet: on test where there are `blanks`, with records, else on
-/// validation.
-fn score(
-    subject: &Subject,
-    candidates: &[Candidate],
-    examples: &[&Example],
-    blanks: Option<&Blanks>,
-    memory: usize,
-    journal: &mut Journal,
-    progress: &dyn Progress,
-) -> Result<()> {
-    let layers = subject.model.config().layers;
-    let (split, what, detail) = match blanks {
-        None => (SplitName::Validation, "validation", Detail::Outcome),
-        Some(_) => (SplitName::Test, "test", Detail::Full),
-    };
-    let missing: Vec<&Candidate> =
-        candidates.iter().filter(|candidate| journal.get(split, candidate).is_none()).collect();
-    let step = examples.len();
-    progress.start(what, candidates.len() * step, (candidates.len() - missing.len()) * step);
-    if missing.is_empty() {
-        progress.finish();
-        return Ok(());
-    }
-    let mut evaluator = Evaluator::new(subject.model, subject.tokenizer, examples.to_vec(), memory)?;
-    let mut editor = Editor::new(subject.checkpoint, subject.model);
-    // Where the examples take several chunks, the candidates of a layer go through a chunk one after the other, so that
-    // its streams are made once a layer.
-    let same_work = |a: &&Candidate, b: &&Candidate| evaluator.chunks() > 1 && a.boundary(layers) == b.boundary(layers);
-    let groups: Vec<&[&Candidate]> = missing.chunk_by(same_work).collect();
-    for group in groups {
-        let mut scored: Vec<Scored> = group.iter().map(|_| Scored::default()).collect();
-        for chunk in 0..evaluator.chunks() {
-            for (candidate, scored) in group.iter().zip(&mut scored) {
-                let edited = editor.edit(candidate)?;
-                let responses = evaluator.evaluate_chunk(chunk, &edited, candidate.boundary(layers), detail)?;
-                progress.advance(responses.len());
-                if blanks.is_some() {
-                    for response in &responses {
-                        let example = examples[scored.records.len()];
-                        scored.records.push(Record::new(example, response, subject.tokenizer)?);
-                    }
-                }
-                scored.outcomes.extend(responses.iter().map(|response| response.outcome));
-            }
-        }
-        for (candidate, scored) in group.iter().zip(scored) {
-            let entry = Entry::new(split, candidate, &scored.outcomes);
-            let entry = match blanks {
-                None => entry,
-                Some(blanks) => {
-                    entry.with_records(with_blanks(subject, &editor.edit(candidate)?, blanks, scored.records)?)
-                }
-            };
-            journal.append(entry)?;
-        }
-    }
-    progress.finish();
-    Ok(())
-}
-
-/// What a candidate gave so far.
-#[derive(Default)]
-struct Scored {
-    outcomes: Vec<Outcome>,
-    records: Vec<Record>,
-}
-
-/// The records with what the model says to empty prompts.
-fn with_blanks(subject: &Subject, edited: &Model, blanks: &Blanks, mut records: Vec<Record>) -> Result<Vec<Record>> {
-    let examples: Vec<&Example> = blanks.examples.iter().collect();
-    // Nothing is kept from one model to the next.
-    let mut evaluator = Evaluator::new(edited, subject.tokenizer, examples, BLANK_MEMORY)?;
-    let responses = evaluator.evaluate(edited, 0, Detail::Outcome)?;
-    blanks.note(&responses, &mut records);
-    Ok(records)
-}
-
-/// Bytes for the activations of empty prompts.
-const BLANK_MEMORY: usize = 1 << 27;

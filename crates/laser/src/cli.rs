@@ -115,7 +115,7 @@ pub struct DataOptions {
     /// Take the task's examples from FILE (.jsonl, .json, .csv, .tsv, .parquet), not from the Hugging Face hub
     #[arg(long, value_name = "FILE")]
     pub data: Option<PathBuf>,
-    /// Do as the paper's published code does: its prompts to the letter, and the first 20 % as the validation split
+    /// Do as the paper's published code does: its prompts to the letter, the first 20 % as the validation split, and in a search randomised approximations
     #[arg(long)]
     pub paper_compat: bool,
 }
@@ -234,6 +234,18 @@ pub struct SpaceOptions {
     /// Numbers of blocks to cut the rows into, each block reduced by itself; 1 is the whole matrix
     #[arg(long, default_value = "1", value_delimiter = ',', value_name = "LIST")]
     pub blocks: Vec<NonZeroUsize>,
+    /// Validation examples of the backward pass that ranks candidates
+    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub gradient_examples: u64,
+    /// What finds the reductions that compose and beam put together
+    #[arg(long, default_value = "race", value_enum, value_name = "STRATEGY")]
+    pub start: StartChoice,
+    /// How many compositions of a size a beam keeps
+    #[arg(long, default_value_t = 4, value_name = "K", value_parser = clap::value_parser!(u64).range(1..))]
+    pub width: u64,
+    /// Say how well the gradient's ranking finds what an exhaustive search of the same space, in this RUN folder, has found
+    #[arg(long, value_name = "RUN")]
+    pub compare: Option<PathBuf>,
     /// Memory for kept activations [default: a quarter of the machine's]
     #[arg(long, value_name = "SIZE")]
     pub memory: Option<Bytes>,
@@ -261,6 +273,28 @@ pub enum Strategy {
     Exhaustive,
     /// Every layer and matrix, each at the rank above its noise (Marchenko-Pastur)
     NoiseEdge,
+    /// All on a few examples, the better ones on more, the best on all
+    Race,
+    /// Those that one backward pass ranks first
+    Gradient,
+    /// Several reductions at once, added one by one from the last layer down, each only if it helps
+    Compose,
+    /// Several reductions at once, the best few compositions of each size kept
+    Beam,
+}
+
+/// What finds the reductions that are composed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StartChoice {
+    Race,
+    Gradient,
+}
+
+impl StartChoice {
+    /// As it is typed.
+    pub fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
 }
 
 impl Strategy {

@@ -51,6 +51,11 @@ impl Chunk {
         let Layout { forest, scored, wanted, .. } = layout;
         Self { given: forest.len(), forest, scored, wanted, trees }
     }
+
+    /// The node that predicts at a place, and the token.
+    pub fn predicted(&self, place: Place) -> (NodeId, u32) {
+        (self.scored[place.row], self.wanted[place.row][place.slot])
+    }
 }
 
 /// A chunk in the making.

@@ -2,7 +2,7 @@
 
 use super::chunk::Chunk;
 use super::encode::Encoded;
-use super::pass::Pass;
+use super::pass::{Pass, Visit};
 use super::streams::Streams;
 use crate::Result;
 use laser_model::{Model, NodeId};
@@ -11,12 +11,12 @@ use laser_model::{Model, NodeId};
 pub fn continuation_logprob(model: &Model, encoded: &Encoded) -> Result<f64> {
     let chunk = Chunk::new(std::slice::from_ref(encoded));
     let mut streams = Streams::new(model, chunk.given)?;
-    streams.cover(model, &chunk.forest)?;
-    let mut pass = Pass::new(model, 0, chunk.given)?;
-    let nodes: Vec<NodeId> = (0..chunk.given as NodeId).collect();
-    pass.visit(&streams, &chunk.forest, &nodes)?;
+    let mut pass = Pass::new(model, std::slice::from_ref(model), 0, chunk.given)?;
+    let visits: Vec<Visit> = (0..chunk.given as NodeId).map(|node| Visit { candidate: 0, node }).collect();
+    pass.visit(&mut streams, &chunk.forest, &visits)?;
+    let scored: Vec<Visit> = chunk.scored.iter().map(|&node| Visit { candidate: 0, node }).collect();
     let wanted: Vec<&[u32]> = chunk.wanted.iter().map(Vec::as_slice).collect();
-    let readings = pass.read(&chunk.scored, &wanted)?;
+    let readings = pass.read(&scored, &wanted)?;
     let places = &chunk.trees[0].continuations[encoded.answer];
     Ok(places.iter().map(|place| place.logprob(&readings)).sum())
 }

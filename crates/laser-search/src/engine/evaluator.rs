@@ -2,11 +2,12 @@
 
 use super::chunk::{Chunk, Tree};
 use super::encode::Encoded;
-use super::pass::Pass;
+use super::pass::{Pass, Visit};
 use super::streams::Streams;
+use super::{STEP_ROWS, TILE_ROWS};
 use crate::{Error, Result};
 use laser_model::{Model, NodeId, Reading, Tokenizer};
-use laser_tasks::{Example, Outcome, Target};
+use laser_tasks::{Example, Generation, Outcome, Target};
 use std::ops::Range;
 
 /// What one example gave under one model.
@@ -70,8 +71,42 @@ impl<'a> Evaluator<'a> {
         &self.encoded
     }
 
-    /// Scores the examples of chunk `chunk` under `edited`, a copy of the model whose layers below `boundary` are
+    /// How many candidates of one lowest edited layer are best scored together on a chunk: as many as make products large, or
+    /// as half of the memory budget holds.
+    pub fn together(&self, chunk: usize) -> usize {
+        let examples = self.chunks[chunk].clone();
+        let generating = examples.clone().filter(|&i| self.examples[i].new_tokens() > 0).count();
+        let expected = self.expected_nodes(chunk);
+        let wanted = match generating {
+            0 => TILE_ROWS.div_ceil(expected.max(1)),
+            _ => STEP_ROWS.div_ceil(generating),
+        };
+        wanted.min(self.nodes / 2 / expected.max(1)).max(1)
+    }
+
+    fn expected_nodes(&self, chunk: usize) -> usize {
+        self.chunks[chunk].clone().map(|i| expected_nodes(&self.encoded[i], self.examples[i])).sum()
+    }
+
+    /// Scores the examples of chunk `chunk` under each of `edited`, copies of the model whose layers below `boundary` are
     /// unedited.
+    pub fn evaluate_together(
+        &mut self,
+        chunk: usize,
+        edited: &[Model],
+        boundary: usize,
+        detail: Detail,
+    ) -> Result<Vec<Vec<Response>>> {
+        let first = self.chunks[chunk].start;
+        // Taken out while it is in use: on an error half-grown streams must not stay.
+        let (mut laid_out, mut streams) = self.resident(chunk, edited.len())?;
+        let mut pass = Pass::new(self.model, edited, boundary, edited.len() * laid_out.given)?;
+        let responses = self.respond(first, &mut laid_out, &mut streams, &mut pass, edited.len(), detail)?;
+        self.resident = Some((chunk, laid_out, streams));
+        Ok(responses)
+    }
+
+    /// Scores the examples of chunk `chunk` under one model; see [`Self::evaluate_together`].
     pub fn evaluate_chunk(
         &mut self,
         chunk: usize,
@@ -79,15 +114,11 @@ impl<'a> Evaluator<'a> {
         boundary: usize,
         detail: Detail,
     ) -> Result<Vec<Response>> {
-        let first = self.chunks[chunk].start;
-        // Taken out while it is in use: on an error half-grown streams must not stay.
-        let (mut laid_out, mut streams) = self.at(chunk, boundary)?;
-        let responses = self.respond(first, &mut laid_out, &mut streams, edited, detail)?;
-        self.resident = Some((chunk, laid_out, streams));
-        Ok(responses)
+        let mut responses = self.evaluate_together(chunk, std::slice::from_ref(edited), boundary, detail)?;
+        Ok(responses.pop().unwrap_or_default())
     }
 
-    /// Scores all examples; see [`Self::evaluate_chunk`].
+    /// Scores all examples under one model; see [`Self::evaluate_together`].
     pub fn evaluate(&mut self, edited: &Model, boundary: usize, detail: Detail) -> Result<Vec<Response>> {
         let mut responses = Vec::with_capacity(self.examples.len());
         for chunk in 0..self.chunks.len() {
@@ -96,22 +127,21 @@ impl<'a> Evaluator<'a> {
         Ok(responses)
     }
 
-    /// The layout and streams of a chunk at a boundary, from what is resident if that is below or at it. What has outgrown
-    /// the budget, by generations that differ much between candidates, is made anew without them.
-    fn at(&mut self, chunk: usize, boundary: usize) -> Result<(Chunk, Streams)> {
-        let (laid_out, streams) = match self.resident.take() {
-            Some((resident, laid_out, streams)) if resident == chunk && laid_out.forest.len() <= self.nodes => {
-                (laid_out, Some(streams).filter(|streams| streams.boundary() <= boundary))
+    /// The layout and streams of a chunk. What has outgrown the budget, by generations that differ much between candidates, is
+    /// made anew without them.
+    fn resident(&mut self, chunk: usize, candidates: usize) -> Result<(Chunk, Streams)> {
+        let expected = self.expected_nodes(chunk);
+        let allowed = self.nodes.saturating_sub((candidates - 1) * expected).max(expected);
+        match self.resident.take() {
+            Some((resident, laid_out, streams)) if resident == chunk && laid_out.forest.len() <= allowed => {
+                Ok((laid_out, streams))
             }
-            _ => (Chunk::new(&self.encoded[self.chunks[chunk].clone()]), None),
-        };
-        let mut streams = match streams {
-            Some(streams) => streams,
-            None => Streams::new(self.model, laid_out.forest.len())?,
-        };
-        streams.cover(self.model, &laid_out.forest)?;
-        streams.advance(self.model, &laid_out.forest, boundary)?;
-        Ok((laid_out, streams))
+            _ => {
+                let laid_out = Chunk::new(&self.encoded[self.chunks[chunk].clone()]);
+                let streams = Streams::new(self.model, laid_out.given)?;
+                Ok((laid_out, streams))
+            }
+        }
     }
 
     fn respond(
@@ -119,23 +149,29 @@ impl<'a> Evaluator<'a> {
         first: usize,
         chunk: &mut Chunk,
         streams: &mut Streams,
-        edited: &Model,
+        pass: &mut Pass,
+        candidates: usize,
         detail: Detail,
-    ) -> Result<Vec<Response>> {
-        let mut pass = Pass::new(edited, streams.boundary(), chunk.given)?;
+    ) -> Result<Vec<Vec<Response>>> {
+        let all = |nodes: &[NodeId]| -> Vec<Visit> {
+            (0..candidates).flat_map(|candidate| nodes.iter().map(move |&node| Visit { candidate, node })).collect()
+        };
         let given: Vec<NodeId> = (0..chunk.given as NodeId).collect();
-        pass.visit(streams, &chunk.forest, &given)?;
+        pass.visit(streams, &chunk.forest, &all(&given))?;
         let wanted: Vec<&[u32]> = chunk.wanted.iter().map(Vec::as_slice).collect();
-        let readings = pass.read(&chunk.scored, &wanted)?;
+        let readings = pass.read(&all(&chunk.scored), &wanted.repeat(candidates))?;
 
-        let mut responses = Vec::with_capacity(chunk.trees.len());
-        for (offset, tree) in chunk.trees.iter().enumerate() {
-            responses.push(self.score(first + offset, tree, &readings)?);
+        let mut responses = Vec::with_capacity(candidates);
+        for readings in readings.chunks(chunk.scored.len().max(1)) {
+            let score = |(offset, tree)| self.score(first + offset, tree, readings);
+            let mut scored = chunk.trees.iter().enumerate().map(score).collect::<Result<Vec<_>>>()?;
+            if self.model.config().masked {
+                self.fill(first, chunk, readings, &mut scored)?;
+            }
+            responses.push(scored);
         }
-        if self.model.config().masked {
-            self.fill(first, chunk, &readings, &mut responses)?;
-        } else {
-            self.generate(first, chunk, streams, &mut pass, detail, &mut responses)?;
+        if !self.model.config().masked {
+            self.generate(first, chunk, streams, pass, detail, &mut responses)?;
         }
         Ok(responses)
     }
@@ -176,8 +212,8 @@ impl<'a> Evaluator<'a> {
         Ok(())
     }
 
-    /// Greedy generation of the examples that are scored by it, all together, one token of each at a time. Where the
-    /// most likely tokens are those of the answer or of another candidate's generation, their nodes are there already.
+    /// Greedy generation of the examples that are scored by it, under all candidates together, one token of each at a time.
+    /// Where the most likely tokens are those of the answer or of another candidate's generation, their nodes are there already.
     fn generate(
         &self,
         first: usize,
@@ -185,53 +221,65 @@ impl<'a> Evaluator<'a> {
         streams: &mut Streams,
         pass: &mut Pass,
         detail: Detail,
-        responses: &mut [Response],
+        responses: &mut [Vec<Response>],
     ) -> Result<()> {
         let end_of_text = &self.model.config().eos_token_ids;
-        let mut unfinished: Vec<(usize, NodeId, Vec<u32>)> = (0..chunk.trees.len())
-            .filter(|&offset| matches!(self.examples[first + offset].target, Target::Generate(_)))
-            .map(|offset| (offset, chunk.trees[offset].prompt_end, Vec::new()))
-            .collect();
-        while !unfinished.is_empty() {
-            let mut waiting = Vec::with_capacity(unfinished.len());
-            for (offset, mut node, mut generated) in unfinished {
-                let Target::Generate(target) = &self.examples[first + offset].target else {
-                    continue;
-                };
-                let correct = &mut responses[offset].outcome.correct;
-                let mut open = true;
-                while open && generated.len() < target.max_new_tokens {
-                    let Some(token) = pass.argmax(node) else { break };
-                    generated.push(token);
-                    let settled = *correct && target.is_final_once_correct();
-                    let mut ended = end_of_text.contains(&token);
-                    if !settled {
-                        let text = self.tokenizer.decode(&generated)?;
-                        *correct = target.is_correct(&text);
-                        ended |= target.has_ended(&text);
-                    }
-                    let decided = *correct && target.is_final_once_correct() && detail == Detail::Outcome;
-                    open = !decided && !ended;
-                    if open && generated.len() < target.max_new_tokens {
-                        node = chunk.forest.extend(node, token);
-                    }
-                }
-                if open && generated.len() < target.max_new_tokens {
-                    waiting.push((offset, node, generated));
-                } else {
-                    responses[offset].generated = Some(generated);
+        let mut unfinished = Vec::new();
+        for candidate in 0..responses.len() {
+            for (offset, tree) in chunk.trees.iter().enumerate() {
+                if let Target::Generate(target) = &self.examples[first + offset].target {
+                    let at = Visit { candidate, node: tree.prompt_end };
+                    unfinished.push(Unfinished { target, offset, at, generated: Vec::new() });
                 }
             }
-            let nodes: Vec<NodeId> = waiting.iter().map(|(_, node, _)| *node).collect();
-            if !nodes.is_empty() {
-                streams.cover(self.model, &chunk.forest)?;
-                pass.visit(streams, &chunk.forest, &nodes)?;
-                pass.read(&nodes, &vec![&[][..]; nodes.len()])?;
+        }
+        while !unfinished.is_empty() {
+            let mut waiting = Vec::with_capacity(unfinished.len());
+            for mut this in unfinished {
+                let response = &mut responses[this.at.candidate][this.offset];
+                let correct = &mut response.outcome.correct;
+                let mut open = true;
+                while open && this.generated.len() < this.target.max_new_tokens {
+                    let Some(token) = pass.argmax(this.at) else { break };
+                    this.generated.push(token);
+                    let settled = *correct && this.target.is_final_once_correct();
+                    let mut ended = end_of_text.contains(&token);
+                    if !settled {
+                        let text = self.tokenizer.decode(&this.generated)?;
+                        *correct = this.target.is_correct(&text);
+                        ended |= this.target.has_ended(&text);
+                    }
+                    let decided = *correct && this.target.is_final_once_correct() && detail == Detail::Outcome;
+                    open = !decided && !ended;
+                    if open && this.generated.len() < this.target.max_new_tokens {
+                        this.at.node = chunk.forest.extend(this.at.node, token);
+                    }
+                }
+                if open && this.generated.len() < this.target.max_new_tokens {
+                    waiting.push(this);
+                } else {
+                    response.generated = Some(this.generated);
+                }
+            }
+            let visits: Vec<Visit> = waiting.iter().map(|this| this.at).collect();
+            if !visits.is_empty() {
+                pass.visit(streams, &chunk.forest, &visits)?;
+                pass.read(&visits, &vec![&[][..]; visits.len()])?;
             }
             unfinished = waiting;
         }
         Ok(())
     }
+}
+
+/// An example whose generation goes on.
+struct Unfinished<'e> {
+    target: &'e Generation,
+    /// The example's number in its chunk.
+    offset: usize,
+    /// The last token.
+    at: Visit,
+    generated: Vec<u32>,
 }
 
 /// The nodes that an example will take: prompt, continuations, and a few different generations.

@@ -11,12 +11,17 @@ mod continuation;
 mod encode;
 mod evaluator;
 mod pass;
+mod samples;
 mod streams;
 
 pub use continuation::continuation_logprob;
 pub use encode::{Encoded, Masks, encode};
 pub use evaluator::{Detail, Evaluator, Response};
+pub use samples::samples;
 
 /// Rows that go through the blocks together: enough for products near the machine's peak, few enough that a block's
-/// intermediate rows stay small beside its weights.
-const TILE_ROWS: usize = 2048;
+/// intermediate rows stay in the processor's cache.
+const TILE_ROWS: usize = 1024;
+
+/// Rows of several candidates that are worth collecting for a step of generation: the head's matrix is large.
+const STEP_ROWS: usize = 2048;

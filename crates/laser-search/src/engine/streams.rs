@@ -1,93 +1,75 @@
-//! The unedited model's residual streams, kept at one layer boundary.
+//! The unedited model's residual streams, kept where candidates need them.
 
 use super::TILE_ROWS;
 use crate::Result;
 use laser_model::{Batch, Context, Forest, KeyValueCache, Model, NodeId, Rows, Tensor};
 
-/// For the nodes of a forest: the residual stream before layer `boundary`, and the keys and values of all layers below
-/// it. Row numbers are node ids.
+/// For the nodes of a forest: the residual stream before some layer, and the keys and values of the layers below it. Each node
+/// is taken up when it is asked for, and no further. Row numbers are node ids.
 #[derive(Debug)]
 pub struct Streams {
-    boundary: usize,
+    /// The layer that a node's kept residual stream enters; none of a node that has not been asked for.
+    levels: Vec<Option<usize>>,
     residual: Rows,
+    /// Of the layers from 0 on.
     caches: Vec<KeyValueCache>,
 }
 
 impl Streams {
-    /// Streams before layer 0, of no node yet.
+    /// Nothing is known yet; `nodes` is a guess at how many there will be.
     pub fn new(model: &Model, nodes: usize) -> Result<Self> {
         let residual =
             Rows::new(nodes, model.config().hidden_size, model.device()).map_err(laser_model::Error::from)?;
-        Ok(Self { boundary: 0, residual, caches: Vec::new() })
+        Ok(Self { levels: Vec::new(), residual, caches: Vec::new() })
     }
 
-    /// The layer that the kept residual stream enters.
-    pub fn boundary(&self) -> usize {
-        self.boundary
-    }
-
-    /// Takes in the nodes that the forest has gained.
-    pub fn cover(&mut self, model: &Model, forest: &Forest) -> Result<()> {
-        for nodes in tiles(forest, self.residual.len()) {
-            let tokens: Vec<u32> = nodes.iter().map(|&node| forest.token(node)).collect();
-            let positions: Vec<u32> = nodes.iter().map(|&node| forest.position(node)).collect();
-            let x = self.run(model, forest, 0, self.boundary, &nodes, model.embed(&tokens, &positions)?)?;
-            self.residual.append(&x).map_err(laser_model::Error::from)?;
+    /// Takes `nodes`, ascending and different, to layer `to`. What they see must be among them, or have been there before.
+    pub fn bring(&mut self, model: &Model, forest: &Forest, nodes: &[NodeId], to: usize) -> Result<()> {
+        self.levels.resize(forest.len(), None);
+        if self.caches.len() < to {
+            self.caches.extend(model.caches(self.caches.len()..to, forest.len())?);
         }
-        Ok(())
+        let level = |levels: &[Option<usize>], node: NodeId| levels[node as usize];
+        // A residual stream cannot go down: it starts anew. The keys and values that are kept stay as they are.
+        let fresh: Vec<NodeId> =
+            nodes.iter().copied().filter(|&node| level(&self.levels, node).is_none_or(|level| level > to)).collect();
+        for tile in cut(&fresh, |node| forest.continues(node)) {
+            let tokens: Vec<u32> = tile.iter().map(|&node| forest.token(node)).collect();
+            let positions: Vec<u32> = tile.iter().map(|&node| forest.position(node)).collect();
+            self.set(tile, &model.embed(&tokens, &positions)?, 0)?;
+        }
+        loop {
+            let below = nodes.iter().filter_map(|&node| level(&self.levels, node)).filter(|&level| level < to);
+            let Some(from) = below.clone().min() else { return Ok(()) };
+            let next = below.filter(|&level| level > from).min().unwrap_or(to);
+            let lowest: Vec<NodeId> =
+                nodes.iter().copied().filter(|&node| level(&self.levels, node) == Some(from)).collect();
+            for tile in cut(&lowest, |node| forest.continues(node)) {
+                let batch = batch(model, forest, tile)?;
+                let x = model.run(from..next, self.residual(tile)?, &batch, &mut self.caches[from..next])?;
+                self.set(tile, &x, next)?;
+            }
+        }
     }
 
-    /// Moves the boundary up to layer `to`.
-    pub fn advance(&mut self, model: &Model, forest: &Forest, to: usize) -> Result<()> {
-        if to == self.boundary {
-            return Ok(());
-        }
-        self.caches.extend(model.caches(self.boundary..to, self.residual.len())?);
-        let mut residual = Streams::new(model, self.residual.len())?.residual;
-        for nodes in tiles(forest, 0) {
-            let x = self.residual.range(nodes[0] as usize, nodes.len()).map_err(laser_model::Error::from)?;
-            let x = self.run(model, forest, self.boundary, to, &nodes, x)?;
-            residual.append(&x).map_err(laser_model::Error::from)?;
-        }
-        self.residual = residual;
-        self.boundary = to;
-        Ok(())
-    }
-
-    /// The residual stream of `nodes`, `[nodes, hidden]`.
+    /// The residual stream of `nodes`, `[nodes, hidden]`, where they have been brought to.
     pub fn residual(&self, nodes: &[NodeId]) -> Result<Tensor> {
         Ok(self.residual.gather(nodes).map_err(laser_model::Error::from)?)
     }
 
-    fn run(
-        &mut self,
-        model: &Model,
-        forest: &Forest,
-        from: usize,
-        to: usize,
-        nodes: &[NodeId],
-        x: Tensor,
-    ) -> Result<Tensor> {
-        if from == to {
-            return Ok(x);
-        }
-        let batch = batch(model, forest, nodes, |node| node)?;
-        Ok(model.run(from..to, x, &batch, &mut self.caches[from..to])?)
+    fn set(&mut self, nodes: &[NodeId], x: &Tensor, level: usize) -> Result<()> {
+        self.residual.write(nodes, x).map_err(laser_model::Error::from)?;
+        nodes.iter().for_each(|&node| self.levels[node as usize] = Some(level));
+        Ok(())
     }
 }
 
-/// The nodes from `from` on, in tiles.
-fn tiles(forest: &Forest, from: usize) -> Vec<Vec<NodeId>> {
-    let nodes: Vec<NodeId> = (from as NodeId..forest.len() as NodeId).collect();
-    cut(forest, &nodes).into_iter().map(<[NodeId]>::to_vec).collect()
-}
-
-/// `nodes` in tiles of about [`TILE_ROWS`], whole sequences uncut.
-pub fn cut<'n>(forest: &Forest, nodes: &'n [NodeId]) -> Vec<&'n [NodeId]> {
-    let (mut tiles, mut rest) = (Vec::new(), nodes);
+/// `rows` in tiles of about [`TILE_ROWS`], none of which starts with a row that `continues` the one before.
+pub fn cut<T: Copy>(rows: &[T], continues: impl Fn(T) -> bool) -> Vec<&[T]> {
+    let (mut tiles, mut rest) = (Vec::new(), rows);
     while !rest.is_empty() {
         let mut end = TILE_ROWS.min(rest.len());
-        while end < rest.len() && forest.continues(rest[end]) {
+        while end < rest.len() && continues(rest[end]) {
             end += 1;
         }
         let (tile, behind) = rest.split_at(end);
@@ -97,12 +79,12 @@ pub fn cut<'n>(forest: &Forest, nodes: &'n [NodeId]) -> Vec<&'n [NodeId]> {
     tiles
 }
 
-/// The batch of `nodes`, with what each of them sees; `row` gives a node's row in the caches.
-pub fn batch(model: &Model, forest: &Forest, nodes: &[NodeId], row: impl Fn(NodeId) -> u32) -> Result<Batch> {
+/// The batch of `nodes`, whose rows in the caches are their ids.
+fn batch(model: &Model, forest: &Forest, nodes: &[NodeId]) -> Result<Batch> {
     let positions: Vec<u32> = nodes.iter().map(|&node| forest.position(node)).collect();
     let mut context = Context::default();
     for &node in nodes {
-        context.push(forest.visible(node).into_iter().map(&row));
+        context.push(forest.visible(node));
     }
-    Ok(Batch::new(model, &positions, context)?)
+    Ok(Batch::new(model, &positions, nodes.to_vec(), context)?)
 }

@@ -1,7 +1,8 @@
 //! `laser demo`: search, verdict and apply on a model and a task that are part of the program.
 
 use crate::cli::{
-    CheckpointOptions, DataOptions, DemoOptions, Global, ModelOptions, SpaceOptions, Strategy, TaskOptions, TextOptions,
+    CheckpointOptions, DataOptions, DemoOptions, Global, ModelOptions, SpaceOptions, StartChoice, Strategy,
+    TaskOptions, TextOptions,
 };
 use crate::commands::{apply, search};
 use crate::output;
@@ -63,6 +64,10 @@ pub fn run(options: &DemoOptions, global: &Global) -> anyhow::Result<()> {
         layers: Vec::new(),
         rho: RHOS.into_iter().map(Rho::new).collect::<Result<_, _>>()?,
         blocks: vec![NonZeroUsize::MIN],
+        gradient_examples: 100,
+        start: StartChoice::Race,
+        width: 4,
+        compare: None,
         memory: None,
     };
     let finished = search::find(&model_options, &task, &text, &space, &run, &progress)?;

@@ -1,15 +1,16 @@
 //! `laser search`: the best reduction for a model and a task.
 
-use crate::cli::{Global, ModelOptions, SearchOptions, SpaceOptions, Strategy, TaskOptions, TextOptions};
+use crate::cli::{Global, ModelOptions, SearchOptions, SpaceOptions, StartChoice, Strategy, TaskOptions, TextOptions};
 use crate::output;
 use crate::progress::Bar;
 use crate::spectra::SpectraCache;
 use crate::subject::{self, Loaded};
 use laser_checkpoint::{Checkpoint, MatrixId};
-use laser_report::{sweep_table, verdict_text};
+use laser_report::{account_text, sweep_table, verdict_text};
 use laser_search::{
-    Candidate, Entry, ModelDescription, Plan, Progress, RunDescription, RunFolder, SearchDescription, SplitName,
-    Subject, TaskDescription, TextDescription, Verdict, Word, check, exhaustive, noise_edge, search,
+    Account, All, Beam, Candidate, Compose, Entry, Gradient, ModelDescription, Plan, Progress, Race, RunDescription,
+    RunFolder, SearchDescription, SplitName, Start, Subject, TaskDescription, TextDescription, Verdict, Word, check,
+    exhaustive, noise_edge, search,
 };
 use laser_tasks::Task;
 use serde_json::json;
@@ -64,10 +65,12 @@ pub fn find(
     let text = subject::open_text(text_options, SEARCH_TOKENS, &loaded)?;
     let layers = subject::layers(&space.layers, loaded.model.config().layers)?;
     let matrices = subject::matrices(&space.matrices, loaded.model.config())?;
-    let candidates = match space.strategy {
-        Strategy::Exhaustive => exhaustive(&layers, &matrices, &space.blocks, &space.rho)?,
-        Strategy::NoiseEdge => above_noise(&loaded.checkpoint, &layers, &matrices, progress)?,
+    let fixed_ranks = space.strategy == Strategy::NoiseEdge;
+    let candidates = match fixed_ranks {
+        false => exhaustive(&layers, &matrices, &space.blocks, &space.rho, task_options.data.paper_compat)?,
+        true => above_noise(&loaded.checkpoint, &layers, &matrices, progress)?,
     };
+    let strategy = strategy(space);
     check(&loaded.model, &loaded.tokenizer, &task)?;
     if split.validation.len() < FEW {
         let n = split.validation.len();
@@ -84,16 +87,14 @@ pub fn find(
         task: describe(&task, task_options),
         search: SearchDescription {
             strategy: space.strategy.name(),
+            gradient_examples: uses_gradient(space).then_some(space.gradient_examples as usize),
+            start: composes(space).then(|| space.start.name()),
+            width: (space.strategy == Strategy::Beam).then_some(space.width as usize),
             matrices,
             layers,
-            rho: match space.strategy {
-                Strategy::Exhaustive => space.rho.iter().map(|rho| rho.get()).collect(),
-                Strategy::NoiseEdge => Vec::new(),
-            },
-            blocks: match space.strategy {
-                Strategy::Exhaustive => space.blocks.iter().map(|blocks| blocks.get()).collect(),
-                Strategy::NoiseEdge => vec![1],
-            },
+            rho: if fixed_ranks { Vec::new() } else { space.rho.iter().map(|rho| rho.get()).collect() },
+            blocks: if fixed_ranks { vec![1] } else { space.blocks.iter().map(|blocks| blocks.get()).collect() },
+            randomised: task_options.data.paper_compat && !fixed_ranks,
             limit: task_options.limit.map(|limit| limit as usize),
             seed: task_options.seed,
             split_first: task_options.split_first || task_options.data.paper_compat,
@@ -106,6 +107,7 @@ pub fn find(
     let subject = Subject { checkpoint: &loaded.checkpoint, model: &loaded.model, tokenizer: &loaded.tokenizer };
     let plan = Plan {
         candidates: &candidates,
+        strategy: &*strategy,
         split: &split,
         seed: task_options.seed,
         memory: space.memory(),
@@ -113,8 +115,33 @@ pub fn find(
         text: text.as_ref().map(|text| (&text.text, text.sha256.as_str())),
     };
     let verdict = search(&subject, &task, &plan, &run, progress)?;
-    let text = summary(&run, &candidates, &verdict)?;
+    let text = summary(&run, &verdict)?;
     Ok(Finished { verdict, text })
+}
+
+/// How the space is gone through.
+fn strategy(space: &SpaceOptions) -> Box<dyn laser_search::Strategy> {
+    let exhaustive = space.compare.as_ref().map(|run| run.join("journal.jsonl"));
+    let gradient = || Gradient { examples: space.gradient_examples as usize, exhaustive: exhaustive.clone() };
+    let start = match space.start {
+        StartChoice::Race => Start::Race,
+        StartChoice::Gradient => Start::Gradient(gradient()),
+    };
+    match space.strategy {
+        Strategy::Exhaustive | Strategy::NoiseEdge => Box::new(All),
+        Strategy::Race => Box::new(Race),
+        Strategy::Gradient => Box::new(gradient()),
+        Strategy::Compose => Box::new(Compose { start }),
+        Strategy::Beam => Box::new(Beam { start, width: space.width as usize }),
+    }
+}
+
+fn composes(space: &SpaceOptions) -> bool {
+    matches!(space.strategy, Strategy::Compose | Strategy::Beam)
+}
+
+fn uses_gradient(space: &SpaceOptions) -> bool {
+    space.strategy == Strategy::Gradient || (composes(space) && space.start == StartChoice::Gradient)
 }
 
 /// The candidates of the noise edge; spectra are kept for the next time.
@@ -144,14 +171,17 @@ fn describe(task: &Task, options: &TaskOptions) -> TaskDescription {
     }
 }
 
-fn summary(run: &RunFolder, candidates: &[Candidate], verdict: &Verdict) -> anyhow::Result<String> {
+fn summary(run: &RunFolder, verdict: &Verdict) -> anyhow::Result<String> {
     let journal = run.journal()?;
-    let entries: Vec<&Entry> =
-        candidates.iter().filter_map(|candidate| journal.get(SplitName::Validation, candidate)).collect();
+    let mut entries: Vec<&Entry> =
+        journal.entries().iter().filter(|it| it.split == SplitName::Validation && it.part.is_none()).collect();
+    entries.sort_by_key(|entry| entry.interventions.boundary(usize::MAX));
+    let account: Option<Account> = run.read_json("strategy.json", "run the search again, which writes it anew")?;
     Ok(format!(
-        "Accuracy on validation, % (base {:.1}, best marked *)\n\n{}\n{}",
+        "Accuracy on validation, % (base {:.1}, best marked *)\n\n{}\n{}{}",
         100.0 * verdict.base.validation.score.accuracy,
         sweep_table(&entries, &verdict.best),
+        account.map(|account| account_text(&account)).unwrap_or_default(),
         verdict_text(verdict)
     ))
 }

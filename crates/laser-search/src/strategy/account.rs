@@ -1,0 +1,93 @@
+//! What a strategy did: `strategy.json`.
+
+use crate::candidate::Candidate;
+use crate::sweep::Sweep;
+use serde::{Deserialize, Serialize};
+
+/// How a search went through its space.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Account {
+    /// Candidates in the space.
+    pub space: usize,
+    /// Validation examples.
+    pub examples: usize,
+    /// Examples that candidates were scored on, summed over the candidates; an example of a backward pass counts three times.
+    pub evaluations: usize,
+    /// Where candidates raced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub race: Option<RaceAccount>,
+    /// Where gradients ranked candidates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gradient: Option<GradientAccount>,
+    /// Where reductions were composed, the accepted steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Step>,
+}
+
+/// A race's course.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RaceAccount {
+    /// The rounds; the last is over all examples.
+    pub rounds: Vec<Round>,
+    /// With what probability at least none of the dropped candidates is better than the winner.
+    pub confidence: f64,
+    /// At 95 % confidence, by how much accuracy the best of them may be better.
+    pub margin: f64,
+}
+
+/// A round of a race.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Round {
+    /// Candidates in it.
+    pub candidates: usize,
+    /// Examples that each has seen at its end.
+    pub examples: usize,
+}
+
+/// A ranking by gradients.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GradientAccount {
+    /// Examples of the backward pass.
+    pub examples: usize,
+    /// How many of the first candidates were scored.
+    pub scanned: usize,
+    /// Against an exhaustive search, where one was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recall: Option<Recall>,
+}
+
+/// How well a ranking finds what an exhaustive search finds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Recall {
+    /// Of the ten most accurate candidates, how many are among the scanned.
+    pub of_best_10: usize,
+    /// The rank, from 1, of the most accurate candidate.
+    pub rank_of_best: usize,
+    /// Spearman's correlation of the predicted change of the loss and that of the log-loss.
+    pub spearman: f64,
+}
+
+/// An accepted step of a composition.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// What was composed so far.
+    pub interventions: Candidate,
+    /// Its validation accuracy.
+    pub accuracy: f64,
+    /// Its log-loss there, nats a token.
+    pub log_loss: f64,
+}
+
+impl Account {
+    /// Of a sweep that has scored what it was to.
+    pub(super) fn of(sweep: &Sweep, space: &[Candidate]) -> Self {
+        Self {
+            space: space.len(),
+            examples: sweep.examples().len(),
+            evaluations: sweep.evaluations(),
+            race: None,
+            gradient: None,
+            steps: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Candidates ranked by what the loss's gradient predicts ("Compress to Impress", arXiv 2510.20800).
+//!
+//! To first order, replacing W by W' changes the loss by the inner product of G = dL/dW and W' - W. Of a reduction that is minus
+//! the sum over the removed components of sigma_i u_i' G v_i.
+
+use super::{Account, GradientAccount, Recall, Strategy, by_score};
+use crate::candidate::Candidate;
+use crate::engine::{Encoded, encode, samples};
+use crate::journal::{Journal, SplitName};
+use crate::run_folder::RunFolder;
+use crate::sweep::Sweep;
+use crate::{Error, Result};
+use laser_checkpoint::{EditableMatrix, MatrixId};
+use serde::{Deserialize, Serialize};
+
+/// The file of the ranking.
+const RANKING: &str = "gradient.json";
+/// One candidate in so many is scored, and at least [`LEAST`].
+const SCANNED: usize = 12;
+const LEAST: usize = 16;
+
+/// Scores the candidates that a backward pass over `examples` examples ranks first.
+#[derive(Debug, Clone)]
+pub struct Gradient {
+    /// Validation examples of the backward pass.
+    pub examples: usize,
+    /// The journal of an exhaustive search of the same space, to compare with.
+    pub exhaustive: Option<std::path::PathBuf>,
+}
+
+/// A candidate and the predicted change of the mean log-loss, nats a token.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Predicted {
+    interventions: Candidate,
+    change: f64,
+}
+
+impl Strategy for Gradient {
+    fn run(&self, sweep: &mut Sweep, space: &[Candidate], run: &RunFolder) -> Result<Account> {
+        let advice = "remove the file and run the search again, which makes it anew";
+        let ranking: Vec<Predicted> = match run.read_json(RANKING, advice)? {
+            Some(ranking) => ranking,
+            None => {
+                let ranking = self.rank(sweep, space)?;
+                run.write_json(RANKING, &ranking)?;
+                ranking
+            }
+        };
+        let scanned = (space.len() / SCANNED).max(LEAST).min(ranking.len());
+        let first: Vec<Candidate> = ranking[..scanned].iter().map(|it| it.interventions.clone()).collect();
+        sweep.score("validation", &first)?;
+        let examples = self.examples.min(sweep.examples().len());
+        let recall = match &self.exhaustive {
+            Some(path) => Some(recall(&Journal::open(path)?, &ranking, scanned)?),
+            None => None,
+        };
+        let mut account = Account::of(sweep, space);
+        account.evaluations += 3 * examples;
+        account.gradient = Some(GradientAccount { examples, scanned, recall });
+        Ok(account)
+    }
+}
+
+impl Gradient {
+    /// All candidates, that whose loss is predicted to fall most first.
+    fn rank(&self, sweep: &Sweep, space: &[Candidate]) -> Result<Vec<Predicted>> {
+        let subject = sweep.subject();
+        let (model, config) = (subject.model, subject.model.config());
+        let taken = sweep.order().iter().take(self.examples).map(|&i| sweep.examples()[i]);
+        let encoded =
+            taken.map(|example| encode(subject.tokenizer, example, config)).collect::<Result<Vec<Encoded>>>()?;
+        let mut changes = vec![0.0; space.len()];
+        let each = config.matrices.iter().map(|&kind| MatrixId::from(kind).each(config).len()).sum::<usize>();
+        sweep.progress().start("gradients", config.layers * each, 0);
+        model.gradients::<Error>(&samples(&encoded), |layer, id, gradient| {
+            let mut matrix = None;
+            for (candidate, change) in space.iter().zip(&mut changes) {
+                let edits = candidate.interventions().iter().filter(|it| it.layer == layer);
+                for edit in edits.filter(|edit| edit.matrix.each(config).contains(&id)) {
+                    if matrix.is_none() {
+                        matrix = Some(EditableMatrix::new(subject.checkpoint.matrix(layer, id)?));
+                    }
+                    let Some(matrix) = &matrix else { continue };
+                    *change += matrix
+                        .edit(edit)?
+                        .data()
+                        .iter()
+                        .zip(matrix.unedited().data())
+                        .zip(gradient.data())
+                        .map(|((edited, unedited), slope)| f64::from(edited - unedited) * f64::from(*slope))
+                        .sum::<f64>();
+                }
+            }
+            sweep.progress().advance(1);
+            Ok(())
+        })?;
+        sweep.progress().finish();
+        let mut ranking: Vec<Predicted> =
+            space.iter().zip(changes).map(|(it, change)| Predicted { interventions: it.clone(), change }).collect();
+        ranking.sort_by(|a, b| a.change.total_cmp(&b.change));
+        Ok(ranking)
+    }
+}
+
+/// How well a ranking, of which the first `scanned` were scored, finds what the journal of an exhaustive search holds.
+fn recall(exhaustive: &Journal, ranking: &[Predicted], scanned: usize) -> Result<Recall> {
+    let entries: Vec<_> = ranking
+        .iter()
+        .map(|it| exhaustive.get(SplitName::Validation, &it.interventions))
+        .collect::<Option<Vec<_>>>()
+        .ok_or(Error::NoCandidates { why: "the search to compare with has not scored all candidates of this one" })?;
+    let mut by_accuracy: Vec<usize> = (0..entries.len()).collect();
+    by_accuracy.sort_by(|&a, &b| by_score(entries[a], entries[b]));
+    Ok(Recall {
+        of_best_10: by_accuracy.iter().take(10).filter(|&&i| i < scanned).count(),
+        rank_of_best: by_accuracy.first().map_or(0, |&i| i + 1),
+        spearman: spearman(
+            &ranking.iter().map(|it| it.change).collect::<Vec<_>>(),
+            &entries.iter().map(|entry| entry.score.log_loss).collect::<Vec<_>>(),
+        ),
+    })
+}
+
+/// Spearman's rank correlation: Pearson's of the ranks, equal values sharing their mean rank. 0 where one list is constant.
+fn spearman(a: &[f64], b: &[f64]) -> f64 {
+    let (a, b) = (ranks(a), ranks(b));
+    let mean = (a.len() as f64 - 1.0) / 2.0;
+    let product = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| (x - mean) * (y - mean)).sum::<f64>();
+    let scale = (product(&a, &a) * product(&b, &b)).sqrt();
+    if scale > 0.0 { product(&a, &b) / scale } else { 0.0 }
+}
+
+fn ranks(values: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|&i, &j| values[i].total_cmp(&values[j]));
+    let mut ranks = vec![0.0; values.len()];
+    let mut first = 0;
+    for equal in order.chunk_by(|&i, &j| values[i] == values[j]) {
+        let rank = first as f64 + (equal.len() as f64 - 1.0) / 2.0;
+        equal.iter().for_each(|&i| ranks[i] = rank);
+        first += equal.len();
+    }
+    ranks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spearman_of_known_lists() {
+        assert_eq!(spearman(&[1.0, 2.0, 3.0], &[10.0, 20.0, 30.0]), 1.0);
+        assert_eq!(spearman(&[1.0, 2.0, 3.0], &[3.0, 2.0, 1.0]), -1.0);
+        assert_eq!(spearman(&[1.0, 1.0], &[3.0, 2.0]), 0.0);
+        // scipy.stats.spearmanr([1, 2, 2, 4, 5], [5, 6, 7, 8, 7])
+        assert!(
+            (spearman(&[1.0, 2.0, 2.0, 4.0, 5.0], &[5.0, 6.0, 7.0, 8.0, 7.0]) - 0.763_157_894_736_842_1).abs() < 1e-12
+        );
+    }
+}

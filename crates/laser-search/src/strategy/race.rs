@@ -1,0 +1,152 @@
+//! Successive halving: many candidates on few examples, the better of them on more (Jamieson and Talwalkar, arXiv 1502.07943).
+
+use super::{Account, RaceAccount, Round, Strategy, by_score};
+use crate::Result;
+use crate::candidate::Candidate;
+use crate::journal::{Entry, Part};
+use crate::run_folder::RunFolder;
+use crate::sweep::Sweep;
+use statrs::distribution::{Binomial, ContinuousCDF, Discrete, DiscreteCDF, Normal};
+use std::cmp::Ordering;
+
+/// Examples of the first round.
+const FIRST: usize = 8;
+/// One candidate in so many goes on to the next round, which has twice as many examples.
+const KEPT: usize = 3;
+/// At least so many are scored on all examples.
+const FINALISTS: usize = 16;
+
+/// Races the candidates of the space.
+#[derive(Debug, Clone, Copy)]
+pub struct Race;
+
+impl Strategy for Race {
+    fn run(&self, sweep: &mut Sweep, space: &[Candidate], _: &RunFolder) -> Result<Account> {
+        let total = sweep.examples().len();
+        let mut parts: Vec<Part> = Vec::new();
+        let (mut field, mut dropped): (Vec<Candidate>, Vec<(Candidate, usize)>) = (space.to_vec(), Vec::new());
+        let mut rounds = Vec::new();
+        loop {
+            let seen = parts.last().map_or(0, |part| part.1);
+            let next = if seen == 0 { FIRST } else { 2 * seen };
+            let last = field.len() <= FINALISTS || next >= total;
+            let part = (seen, if last { total } else { next });
+            let what = format!("race {}", rounds.len() + 1);
+            sweep.score_part(&what, &field, part)?;
+            parts.push(part);
+            rounds.push(Round { candidates: field.len(), examples: part.1 });
+            if last {
+                break;
+            }
+            let kept = kept(sweep, &field, &parts, (field.len() / KEPT).max(FINALISTS));
+            let (on, behind) = field.into_iter().partition(|candidate| kept.contains(candidate));
+            field = on;
+            dropped.extend(Vec::into_iter(behind).map(|candidate| (candidate, parts.len())));
+        }
+        for candidate in &field {
+            sweep.join(candidate, &parts)?;
+        }
+        let entries = field.iter().filter_map(|candidate| sweep.entry(candidate));
+        let winner = entries.min_by(|a, b| by_score(a, b)).map(|entry| entry.interventions.clone());
+        let mut account = Account::of(sweep, space);
+        if let Some(winner) = winner {
+            let pairs: Vec<Paired> = dropped
+                .iter()
+                .filter_map(|(loser, rounds)| Paired::of(sweep, &winner, loser, &parts[..*rounds]))
+                .collect();
+            account.race = Some(RaceAccount { rounds, confidence: confidence(&pairs), margin: margin(&pairs) });
+        }
+        Ok(account)
+    }
+}
+
+/// The `count` candidates to keep, by what they gave on `parts`: alternately the next most accurate and the next by log-loss. On few
+/// examples log-loss tells more than accuracy, which is what counts in the end.
+fn kept(sweep: &Sweep, candidates: &[Candidate], parts: &[Part], count: usize) -> Vec<Candidate> {
+    let sums: Vec<(usize, f64)> = candidates
+        .iter()
+        .map(|candidate| {
+            let entries = parts.iter().filter_map(|&part| sweep.part(candidate, part));
+            entries.fold((0, 0.0), |(right, loss), it| (right + it.right(), loss + it.log_loss.iter().sum::<f64>()))
+        })
+        .collect();
+    let sorted = |before: &dyn Fn(&(usize, f64), &(usize, f64)) -> Ordering| {
+        let mut order: Vec<usize> = (0..sums.len()).collect();
+        order.sort_by(|&a, &b| before(&sums[a], &sums[b]));
+        order
+    };
+    let by_accuracy = sorted(&|a, b| b.0.cmp(&a.0).then(a.1.total_cmp(&b.1)));
+    let by_log_loss = sorted(&|a, b| a.1.total_cmp(&b.1));
+    let mut kept = Vec::with_capacity(count);
+    for i in by_accuracy.into_iter().zip(by_log_loss).flat_map(|(a, b)| [a, b]) {
+        if kept.len() < count && !kept.contains(&candidates[i]) {
+            kept.push(candidates[i].clone());
+        }
+    }
+    kept
+}
+
+/// The winner and a dropped candidate on the examples that both have seen.
+struct Paired {
+    examples: usize,
+    only_winner: usize,
+    only_loser: usize,
+}
+
+impl Paired {
+    fn of(sweep: &Sweep, winner: &Candidate, loser: &Candidate, parts: &[Part]) -> Option<Self> {
+        let mut paired = Self { examples: 0, only_winner: 0, only_loser: 0 };
+        for &part in parts {
+            let (winner, loser): (&Entry, &Entry) = (sweep.part(winner, part)?, sweep.part(loser, part)?);
+            for (winner, loser) in winner.hits().zip(loser.hits()) {
+                paired.examples += 1;
+                paired.only_winner += usize::from(winner && !loser);
+                paired.only_loser += usize::from(loser && !winner);
+            }
+        }
+        Some(paired)
+    }
+
+    /// How likely the loser would look this bad or worse were it as good: the sign test's mid-p value.
+    fn chance(&self) -> f64 {
+        let discordant = (self.only_winner + self.only_loser) as u64;
+        let Ok(flips) = Binomial::new(0.5, discordant) else { return 1.0 };
+        flips.cdf(self.only_loser as u64) - 0.5 * flips.pmf(self.only_loser as u64)
+    }
+
+    /// By how much the loser's accuracy may be above the winner's, at `z` standard errors (Agresti and Min 2005: a Wald interval
+    /// with half an example added to each cell of the table).
+    fn upper(&self, z: f64) -> f64 {
+        let n = self.examples as f64 + 2.0;
+        let (b, c) = (self.only_winner as f64 + 0.5, self.only_loser as f64 + 0.5);
+        let error = (b + c - (c - b).powi(2) / n).max(0.0).sqrt() / n;
+        (c - b) / n + z * error
+    }
+}
+
+/// A lower bound of the probability that none of the dropped is better: one less the sum of their chances (Bonferroni).
+fn confidence(pairs: &[Paired]) -> f64 {
+    (1.0 - pairs.iter().map(Paired::chance).sum::<f64>()).max(0.0)
+}
+
+/// A common 95 % upper bound of what the dropped may be better by.
+fn margin(pairs: &[Paired]) -> f64 {
+    let Ok(normal) = Normal::new(0.0, 1.0) else { return 1.0 };
+    let z = normal.inverse_cdf(1.0 - 0.05 / pairs.len().max(1) as f64);
+    pairs.iter().map(|pair| pair.upper(z)).fold(0.0, f64::max).min(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loser_that_was_never_right_alone_is_hardly_better() {
+        let clear = Paired { examples: 64, only_winner: 20, only_loser: 0 };
+        let even = Paired { examples: 8, only_winner: 1, only_loser: 1 };
+        assert!(clear.chance() < 1e-6 && (even.chance() - 0.5).abs() < 1e-12);
+        assert!(clear.upper(1.645) < 0.0 && even.upper(1.645) > 0.2);
+        assert!(confidence(&[clear]) > 0.999_99);
+        assert_eq!(confidence(&[]), 1.0);
+    }
+}

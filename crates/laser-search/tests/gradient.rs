@@ -1,0 +1,82 @@
+//! Gradients agree with what a small change does to the loss.
+
+mod support;
+
+use laser_checkpoint::MatrixId;
+use laser_linalg::Matrix;
+use laser_model::{Context, LossTerm, Model, Sample};
+use laser_tasks::SplitMix64;
+use support::{families, open};
+
+const TOKENS: [u32; 9] = [5, 9, 3, 7, 7, 2, 11, 4, 6];
+
+fn loss_terms() -> Vec<LossTerm> {
+    vec![LossTerm { row: 3, token: 8, weight: 0.5 }, LossTerm { row: 8, token: 2, weight: 1.0 }]
+}
+
+fn sample(model: &Model) -> Sample {
+    let last = TOKENS.len() as u32;
+    let mut context = Context::default();
+    for row in 0..last {
+        context.push(0..if model.config().masked { last } else { row + 1 });
+    }
+    Sample { tokens: TOKENS.to_vec(), positions: (0..last).collect(), context, loss: loss_terms() }
+}
+
+/// The loss by the plainest road.
+fn loss(model: &Model) -> f64 {
+    let rows = model.logits(&TOKENS).unwrap().to_vec2::<f32>().unwrap();
+    let logprob = |term: &LossTerm| {
+        let row = &rows[term.row as usize];
+        f64::from(row[term.token as usize]) - row.iter().map(|&x| f64::from(x).exp()).sum::<f64>().ln()
+    };
+    loss_terms().iter().map(|term| -term.weight * logprob(term)).sum()
+}
+
+#[test]
+fn a_gradient_predicts_what_a_small_change_does() {
+    for name in families() {
+        let fixture = open(&name);
+        let model = &fixture.model;
+        let mut gradients: Vec<(usize, MatrixId, Matrix)> = Vec::new();
+        let found = model
+            .gradients::<laser_model::Error>(&[sample(model), sample(model)], |layer, id, gradient| {
+                gradients.push((layer, id, gradient));
+                Ok(())
+            })
+            .unwrap();
+        let expected = loss(model);
+        assert!((found / 2.0 - expected).abs() < 1e-4 * expected, "{name}: {found} and {expected}");
+        assert!(gradients.windows(2).all(|pair| pair[0].0 >= pair[1].0), "{name}: not from the last layer down");
+
+        // In a mixture the routing is taken as constant, which a change of what the router sees is not.
+        let exact = |layer: usize| model.config().experts.is_none() || layer + 1 == model.config().layers;
+        let mut random = SplitMix64::new(7);
+        for (layer, id, gradient) in gradients
+            .iter()
+            .filter(|(layer, id, _)| exact(*layer) && (id.expert.is_some() || model.config().experts.is_none()))
+        {
+            let matrix = fixture.checkpoint.matrix(*layer, *id).unwrap();
+            // Along the gradient and some noise, so that the change is not lost in rounding.
+            let norm = gradient.frobenius_norm().max(1e-12);
+            let direction: Vec<f32> = gradient
+                .data()
+                .iter()
+                .map(|g| (f64::from(*g) / norm) as f32 + (random.below(2001) as f32 / 1000.0 - 1.0) * 0.02)
+                .collect();
+            let step = 0.02 * matrix.frobenius_norm() / (matrix.data().len() as f64).sqrt();
+            let moved = |sign: f32| {
+                let mut moved = matrix.clone();
+                for (value, d) in moved.data_mut().iter_mut().zip(&direction) {
+                    *value += sign * step as f32 * d;
+                }
+                loss(&model.replace(*layer, *id, &moved).unwrap())
+            };
+            let difference = (moved(1.0) - moved(-1.0)) / (2.0 * step);
+            let predicted =
+                0.5 * gradient.data().iter().zip(&direction).map(|(g, d)| f64::from(*g) * f64::from(*d)).sum::<f64>();
+            let tolerance = 0.03 * predicted.abs() + 2e-5 / step;
+            assert!((difference - predicted).abs() < tolerance, "{name}, {layer}.{id}: {difference} and {predicted}");
+        }
+    }
+}

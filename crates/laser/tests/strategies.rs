@@ -1,0 +1,79 @@
+//! Every strategy as a user runs it.
+
+mod support;
+
+use serde_json::Value;
+use support::{Session, fixture, task};
+
+const SPACE: &str = "--matrices mlp,out_proj --rho 0.8,0.5,0.2,0.1 --quiet";
+
+fn search(session: &Session, options: &str) -> String {
+    let model = fixture("llama").display().to_string();
+    session.prints(&format!("search {model} --task task.jsonl {SPACE} {options}"))
+}
+
+fn account(session: &Session, run: &str) -> Value {
+    session.json(&format!("{run}/strategy.json"))
+}
+
+#[test]
+fn a_race_scores_few_examples_and_says_what_it_may_have_missed() {
+    let session = Session::new();
+    session.write("task.jsonl", task(400));
+    let text = search(&session, "--strategy race --out run");
+    assert!(text.contains("Race: 48 on 8") && text.contains("None dropped is better: confidence"), "{text}");
+    let account = account(&session, "run");
+    assert_eq!((&account["space"], &account["examples"]), (&48.into(), &80.into()));
+    assert!(account["evaluations"].as_u64().unwrap() < 48 * 80 / 2);
+    // Run again, it is finished, and says the same.
+    assert_eq!(search(&session, "--strategy race --out run"), text);
+    let message = session.fails(&format!(
+        "search {} --task task.jsonl {SPACE} --strategy gradient --out run",
+        fixture("llama").display()
+    ));
+    assert!(message.1.contains("search.gradient_examples differs"), "{}", message.1);
+}
+
+#[test]
+fn a_gradient_is_compared_with_an_exhaustive_search() {
+    let session = Session::new();
+    session.write("task.jsonl", task(100));
+    search(&session, "--out all");
+    assert!(account(&session, "all")["gradient"].is_null());
+    let text = search(&session, "--strategy gradient --gradient-examples 10 --compare all --out run");
+    assert!(text.contains("one backward pass over 10 examples ranked all; the first 16 were scored"), "{text}");
+    assert!(text.contains("of its best 10 are among them"), "{text}");
+    assert_eq!(session.json("run/gradient.json").as_array().unwrap().len(), 48);
+    assert_eq!(session.json("run/run.json")["search"]["gradient_examples"], 10);
+}
+
+#[test]
+fn compositions_tell_their_steps_and_are_applied() {
+    let session = Session::new();
+    session.write("task.jsonl", task(100));
+    for options in ["--strategy compose --start gradient", "--strategy beam --width 2"] {
+        let run = options.split(' ').nth(1).unwrap();
+        let text = search(&session, &format!("{options} --out {run}"));
+        let steps = account(&session, run)["steps"].as_array().unwrap().clone();
+        assert!(text.contains("Step 1: ") && !steps.is_empty(), "{text}");
+        assert_eq!(session.json(&format!("{run}/best.json"))["interventions"], steps.last().unwrap()["interventions"]);
+        session.prints(&format!("apply {} --recipe {run} --out {run}-edited --quiet", fixture("llama").display()));
+    }
+}
+
+#[test]
+fn the_papers_approximation_is_an_edit_like_others() {
+    let session = Session::new();
+    session.write("task.jsonl", task(50));
+    search(&session, "--paper-compat --layers 2 --out run");
+    let best = session.json("run/best.json");
+    assert!(best["interventions"][0]["randomised"].is_number(), "{best}");
+    assert_eq!(session.json("run/run.json")["search"]["randomised"], true);
+    let model = fixture("llama").display().to_string();
+    let log_loss = |edit: &str| {
+        let text = session.prints(&format!("eval {model} --task task.jsonl --json --quiet --reduce 1.fc_in:{edit}"));
+        serde_json::from_str::<Value>(&text).unwrap()["log_loss"].as_f64().unwrap()
+    };
+    assert_ne!(log_loss("randomised=0.3"), log_loss("0.3"));
+    assert_eq!(log_loss("randomised=1"), log_loss("1"));
+}
