@@ -5,6 +5,7 @@ use crate::cache::KeyValueCache;
 use crate::kernels::{Scores, add, attention};
 use crate::layers::{Linear, Mlp, NormLayer, Place, normed};
 use crate::mixture::Mixture;
+use crate::rotary::Rotation;
 use crate::{Error, Result};
 use candle_core::{Device, Tensor, Var};
 use laser_checkpoint::{Checkpoint, MatrixId, MatrixKind, Residual, Slot};
@@ -88,16 +89,17 @@ impl Block {
     /// The block's output for `x [rows, hidden]`, one row for each query of `batch`. The rows' keys and values are
     /// put in their places of `cache` first; the batch's contexts are row numbers of that cache.
     pub fn forward(&self, x: &Tensor, batch: &Batch, cache: &mut KeyValueCache) -> Result<Tensor> {
+        let residual = batch.queries(x)?;
         match self.residual {
             Residual::Pre => {
                 let attended = self.attend(&normed(&self.attention_norm, x)?, batch, cache)?;
-                let x = add(x, &normed(&self.attention_output_norm, &attended)?)?;
+                let x = add(&residual, &normed(&self.attention_output_norm, &attended)?)?;
                 let fed = self.feed(&normed(&self.mlp_norm, &x)?)?;
                 Ok(add(&x, &normed(&self.mlp_output_norm, &fed)?)?)
             }
             Residual::Post => {
                 let attended = self.attend(x, batch, cache)?;
-                let x = normed(&self.attention_norm, &add(x, &attended)?)?;
+                let x = normed(&self.attention_norm, &add(&residual, &attended)?)?;
                 let fed = self.feed(&x)?;
                 Ok(normed(&self.mlp_norm, &add(&x, &fed)?)?)
             }
@@ -105,27 +107,28 @@ impl Block {
                 let input = normed(&self.attention_norm, x)?;
                 let attended = self.attend(&input, batch, cache)?;
                 let fed = match &self.mlp_norm {
-                    Some(norm) => self.feed(&norm.forward(x)?)?,
-                    None => self.feed(&input)?,
+                    Some(norm) => self.feed(&norm.forward(&residual)?)?,
+                    None => self.feed(&batch.queries(&input)?)?,
                 };
-                Ok(add(&add(x, &attended)?, &fed)?)
+                Ok(add(&add(&residual, &attended)?, &fed)?)
             }
         }
     }
 
     fn attend(&self, x: &Tensor, batch: &Batch, cache: &mut KeyValueCache) -> Result<Tensor> {
-        let prepare = |x: Tensor, norm: &Option<NormLayer>| -> Result<Tensor> {
+        let prepare = |x: Tensor, norm: &Option<NormLayer>, rotation: Option<&Rotation>| -> Result<Tensor> {
             let x = match norm {
                 Some(norm) => norm.forward_in_pieces(&x)?,
                 None => x,
             };
-            match batch.rotation(self.window) {
+            match rotation {
                 Some(rotation) => Ok(rotation.turn(&x, self.head_dim)?),
                 None => Ok(x),
             }
         };
-        let q = prepare(self.q_proj.forward(x)?, &self.query_norm)?;
-        let k = prepare(self.k_proj.forward(x)?, &self.key_norm)?;
+        let q = self.q_proj.forward(&batch.queries(x)?)?;
+        let q = prepare(q, &self.query_norm, batch.query_rotation(self.window))?;
+        let k = prepare(self.k_proj.forward(x)?, &self.key_norm, batch.rotation(self.window))?;
         let v = self.v_proj.forward(x)?;
         // Where gradients are wanted, the rows see each other only: what is written to a cache has none.
         let (keys, values) = if k.track_op() || v.track_op() {

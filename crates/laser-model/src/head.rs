@@ -1,7 +1,7 @@
 //! The residual stream to logits.
 
 use crate::embedding::Embedding;
-use crate::kernels::activate;
+use crate::kernels::{Screen, activate, argmax};
 use crate::layers::{Linear, NormLayer, normed, vector};
 use crate::{Error, Result};
 use candle_core::{Device, Tensor};
@@ -16,6 +16,8 @@ pub(crate) struct Head {
     dense_norm: Option<NormLayer>,
     output: Linear,
     softcap: Option<f64>,
+    /// Where the most likely token is found faster by it.
+    screen: Option<Screen>,
 }
 
 impl Head {
@@ -29,12 +31,21 @@ impl Head {
             None => None,
         };
         let bias = checkpoint.bias(Slot::Head, 0, None)?;
-        let output = match checkpoint.table(Slot::Head)? {
-            Some(head) => Linear::new(head, bias, device)?,
+        // With a bias, or a cap that makes large logits equal, the most likely token is not that of the largest product.
+        let screens = device.is_cpu() && Screen::pays() && bias.is_none() && config.final_softcap.is_none();
+        let (output, screen) = match checkpoint.table(Slot::Head)? {
+            Some(head) => {
+                let screen = if screens { Screen::new(head.data(), head.cols()) } else { None };
+                (Linear::new(head, bias, device)?, screen)
+            }
             None if config.tied_head => {
-                let transposed = embedding.tokens().t()?.contiguous()?;
-                let bias = bias.map(|bias| vector(bias, device)).transpose()?;
-                Linear::of(transposed, bias)
+                let tokens = embedding.tokens();
+                let screen = if screens {
+                    Screen::new(&tokens.flatten_all()?.to_vec1::<f32>()?, config.hidden_size)
+                } else {
+                    None
+                };
+                (Linear::of(tokens.t()?.contiguous()?, bias.map(|bias| vector(bias, device)).transpose()?), screen)
             }
             None => return Err(Error::Model { why: "it has no head".to_owned() }),
         };
@@ -45,19 +56,35 @@ impl Head {
             dense_norm: NormLayer::load(checkpoint, Slot::HeadNorm, 0, device)?,
             output,
             softcap: config.final_softcap,
+            screen,
         })
     }
 
     /// Logits `[rows, vocabulary]` of the final residual stream `x [rows, hidden]`.
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let mut x = normed(&self.final_norm, x)?;
-        if let Some(dense) = &self.dense {
-            x = normed(&self.dense_norm, &activate(&dense.forward(&x)?, self.activation)?)?;
-        }
-        let logits = self.output.forward(&x)?;
+        let logits = self.output.forward(&self.input(x)?)?;
         Ok(match self.softcap {
             Some(cap) => ((logits / cap)?.tanh()? * cap)?,
             None => logits,
         })
+    }
+
+    /// The most likely token of each row of `x [rows, hidden]`, to the bit that of [`Self::forward`]; none where another way
+    /// than by all logits does not pay.
+    pub(crate) fn argmax(&self, x: &Tensor) -> Result<Option<Vec<u32>>> {
+        let Some(screen) = &self.screen else { return Ok(None) };
+        let x = self.input(x)?;
+        let Some(tokens) = screen.candidates(&x.flatten_all()?.to_vec1::<f32>()?) else { return Ok(None) };
+        let Some(output) = self.output.only(&tokens)? else { return Ok(None) };
+        let columns = argmax(&output.forward(&x)?)?;
+        Ok(Some(columns.into_iter().map(|column| tokens[column as usize]).collect()))
+    }
+
+    fn input(&self, x: &Tensor) -> Result<Tensor> {
+        let x = normed(&self.final_norm, x)?;
+        match &self.dense {
+            Some(dense) => Ok(normed(&self.dense_norm, &activate(&dense.forward(&x)?, self.activation)?)?),
+            None => Ok(x),
+        }
     }
 }

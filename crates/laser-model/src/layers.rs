@@ -68,6 +68,14 @@ impl Linear {
         Ok((Self { weight: Weight::InMemory(variable.as_tensor().clone()), bias: self.bias.clone() }, variable))
     }
 
+    /// The part that gives only `outputs`, where that is easily had.
+    pub(crate) fn only(&self, outputs: &[u32]) -> Result<Option<Self>> {
+        let Weight::InMemory(transposed) = &self.weight else { return Ok(None) };
+        let outputs = Tensor::from_slice(outputs, outputs.len(), transposed.device())?;
+        let bias = self.bias.as_ref().map(|bias| bias.index_select(&outputs, 0)).transpose()?;
+        Ok(Some(Self { weight: Weight::InMemory(transposed.index_select(&outputs, 1)?), bias }))
+    }
+
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let y = match &self.weight {
             Weight::InMemory(transposed) => kernels::linear(x, transposed)?,

@@ -14,7 +14,7 @@ pub struct Rotary {
 }
 
 /// Cosines and sines of some rows, each `[rows, 1, dim / 2]`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Rotation {
     style: RotaryStyle,
     cos: Tensor,
@@ -49,6 +49,12 @@ impl Rotation {
     /// The rotation of the rows `range`.
     pub fn slice(&self, range: Range<usize>) -> Result<Self> {
         let part = |angles: &Tensor| angles.narrow(0, range.start, range.len());
+        Ok(Self { style: self.style, cos: part(&self.cos)?, sin: part(&self.sin)? })
+    }
+
+    /// The rotation of the rows with these numbers, a tensor of integers.
+    pub fn select(&self, rows: &Tensor) -> Result<Self> {
+        let part = |angles: &Tensor| angles.index_select(rows, 0);
         Ok(Self { style: self.style, cos: part(&self.cos)?, sin: part(&self.sin)? })
     }
 

@@ -63,6 +63,7 @@ fn main() -> Result<()> {
         swept.push(json!({"layer": layer, "seconds": start.elapsed().as_secs_f64()}));
     }
     let (seconds, after) = (start.elapsed().as_secs_f64(), products());
+    let [in_f32, in_bf16] = [after[0] - before[0], after[1] - before[1]];
     let report = json!({
         "examples": examples.len(),
         "candidates_a_layer": edits.len(),
@@ -70,8 +71,10 @@ fn main() -> Result<()> {
         "base_seconds": base_seconds,
         "layers": swept,
         "products": {
-            "share_of_the_time": seconds_between(before, after) / seconds,
-            "gflops": (after.flops - before.flops) as f64 / seconds_between(before, after) / 1e9,
+            "share_of_the_time": in_f32.time.as_secs_f64() / seconds,
+            "gflops": gflops(in_f32),
+            "share_of_the_time_bf16": in_bf16.time.as_secs_f64() / seconds,
+            "gflops_bf16": gflops(in_bf16),
             "plain_product_gflops": [peak_before, plain_product()],
         },
         "candidates": candidates,
@@ -80,8 +83,8 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn seconds_between(before: Products, after: Products) -> f64 {
-    (after.time - before.time).as_secs_f64()
+fn gflops(products: Products) -> f64 {
+    products.flops as f64 / products.time.as_secs_f64().max(1e-9) / 1e9
 }
 
 fn outcomes(candidate: &Candidate, responses: &[laser_search::Response]) -> serde_json::Value {

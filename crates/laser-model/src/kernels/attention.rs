@@ -42,6 +42,15 @@ impl Context {
         Context { ends, rows: self.rows[start..end].to_vec() }
     }
 
+    /// The queries with these numbers.
+    pub fn select(&self, queries: &[u32]) -> Context {
+        let mut selected = Context::default();
+        for &query in queries {
+            selected.push(self.of(query as usize).iter().copied());
+        }
+        selected
+    }
+
     /// Each query sees only the last `window` of its rows.
     pub fn nearest(&self, window: usize) -> Context {
         let mut nearest = Context::default();

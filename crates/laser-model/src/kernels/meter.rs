@@ -1,12 +1,19 @@
 //! How much arithmetic the matrix products have done, and how long they took.
 
+use std::ops::Sub;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-static FLOPS: AtomicU64 = AtomicU64::new(0);
-static NANOSECONDS: AtomicU64 = AtomicU64::new(0);
+/// The products of one precision.
+struct Meter {
+    flops: AtomicU64,
+    nanoseconds: AtomicU64,
+}
 
-/// The matrix products of this process so far, of all threads together.
+static IN_F32: Meter = Meter { flops: AtomicU64::new(0), nanoseconds: AtomicU64::new(0) };
+static IN_BF16: Meter = Meter { flops: AtomicU64::new(0), nanoseconds: AtomicU64::new(0) };
+
+/// Some matrix products of one precision.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Products {
     /// Floating-point operations, a multiplication and its addition counted as two.
@@ -15,16 +22,38 @@ pub struct Products {
     pub time: Duration,
 }
 
-/// What the matrix products have done since the process started.
-pub fn products() -> Products {
-    Products { flops: FLOPS.load(Relaxed), time: Duration::from_nanos(NANOSECONDS.load(Relaxed)) }
+impl Sub for Products {
+    type Output = Self;
+
+    fn sub(self, before: Self) -> Self {
+        Self { flops: self.flops - before.flops, time: self.time - before.time }
+    }
+}
+
+/// What the matrix products of this process have done so far, in f32 and in bf16.
+pub fn products() -> [Products; 2] {
+    [&IN_F32, &IN_BF16].map(|meter| Products {
+        flops: meter.flops.load(Relaxed),
+        time: Duration::from_nanos(meter.nanoseconds.load(Relaxed)),
+    })
+}
+
+impl Meter {
+    fn count<R>(&self, [rows, inputs, outputs]: [usize; 3], product: impl FnOnce() -> R) -> R {
+        let start = Instant::now();
+        let result = product();
+        self.nanoseconds.fetch_add(start.elapsed().as_nanos() as u64, Relaxed);
+        self.flops.fetch_add(2 * (rows * inputs * outputs) as u64, Relaxed);
+        result
+    }
 }
 
 /// Runs a product of `[rows, inputs]` and `[inputs, outputs]`, and counts it.
 pub(super) fn count<R>(rows: usize, inputs: usize, outputs: usize, product: impl FnOnce() -> R) -> R {
-    let start = Instant::now();
-    let result = product();
-    NANOSECONDS.fetch_add(start.elapsed().as_nanos() as u64, Relaxed);
-    FLOPS.fetch_add(2 * (rows * inputs * outputs) as u64, Relaxed);
-    result
+    IN_F32.count([rows, inputs, outputs], product)
+}
+
+/// [`count`] of a product in bf16.
+pub(super) fn count_bf16<R>(rows: usize, inputs: usize, outputs: usize, product: impl FnOnce() -> R) -> R {
+    IN_BF16.count([rows, inputs, outputs], product)
 }

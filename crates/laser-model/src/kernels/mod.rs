@@ -12,6 +12,7 @@ mod meter;
 mod norm;
 mod panels;
 mod readout;
+mod screen;
 mod vector;
 
 pub use attention::{Context, Scores, attention};
@@ -20,7 +21,8 @@ pub use linear::linear;
 pub use meter::{Products, products};
 pub use norm::norm;
 pub use panels::linear_in_panels;
-pub use readout::{Reading, readout};
+pub use readout::{Reading, argmax, readout};
+pub use screen::Screen;
 
 use candle_core::{CpuStorage, Error, Layout, Result, Tensor};
 

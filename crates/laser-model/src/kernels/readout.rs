@@ -51,6 +51,12 @@ pub fn readout(logits: &Tensor, wanted: &[&[u32]]) -> Result<Vec<Reading>> {
     Ok(readings)
 }
 
+/// The column of the largest value in each row of `logits [rows, columns]`, on the CPU; of several, the first.
+pub fn argmax(logits: &Tensor) -> Result<Vec<u32>> {
+    let readings = readout(logits, &vec![&[][..]; logits.dim(0)?])?;
+    Ok(readings.into_iter().map(|reading| reading.argmax).collect())
+}
+
 #[inline(always)]
 fn read(logits: &[f32], wanted: &[u32]) -> Reading {
     let max = vector::max(logits);

@@ -3,6 +3,8 @@
 //! Sums run in [`LANES`] interleaved partial sums on every machine, so that a result does not depend on the width of
 //! the instructions that computed it. Call these inside [`dispatch`], which picks the widest that the CPU has.
 
+use gemmkit::bf16;
+
 /// Partial sums of a reduction: one AVX-512 register of f32.
 const LANES: usize = 16;
 
@@ -91,6 +93,22 @@ pub fn max(values: &[f32]) -> f32 {
         }
     }
     lanes.iter().chain(rest).fold(f32::NEG_INFINITY, |max, &v| if v > max { v } else { max })
+}
+
+/// The largest value as f32; NaN counts as nothing.
+#[inline(always)]
+pub fn max_bf16(values: &[bf16]) -> f32 {
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let (blocks, rest) = values.as_chunks::<LANES>();
+    for block in blocks {
+        for lane in 0..LANES {
+            // What `bf16::to_f32` does, but for a quiet NaN of a signalling one.
+            let value = f32::from_bits(u32::from(block[lane].to_bits()) << 16);
+            lanes[lane] = if value > lanes[lane] { value } else { lanes[lane] };
+        }
+    }
+    let rest = rest.iter().map(|value| value.to_f32());
+    lanes.into_iter().chain(rest).fold(f32::NEG_INFINITY, |max, v| if v > max { v } else { max })
 }
 
 /// ln Σ exp(vᵢ) for `max` = maxᵢ vᵢ.

@@ -13,7 +13,7 @@ pub fn continuation_logprob(model: &Model, encoded: &Encoded) -> Result<f64> {
     let mut streams = Streams::new(model, chunk.given)?;
     let mut pass = Pass::new(model, std::slice::from_ref(model), 0, chunk.given)?;
     let visits: Vec<Visit> = (0..chunk.given as NodeId).map(|node| Visit { candidate: 0, node }).collect();
-    pass.visit(&mut streams, &chunk.forest, &visits)?;
+    pass.visit(&mut streams, &chunk.forest, &visits, |node| chunk.scored.contains(&node))?;
     let scored: Vec<Visit> = chunk.scored.iter().map(|&node| Visit { candidate: 0, node }).collect();
     let wanted: Vec<&[u32]> = chunk.wanted.iter().map(Vec::as_slice).collect();
     let readings = pass.read(&scored, &wanted)?;

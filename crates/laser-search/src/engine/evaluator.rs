@@ -8,6 +8,7 @@ use super::{STEP_ROWS, TILE_ROWS};
 use crate::{Error, Result};
 use laser_model::{Model, NodeId, Reading, Tokenizer};
 use laser_tasks::{Example, Generation, Outcome, Target};
+use std::collections::HashSet;
 use std::ops::Range;
 
 /// What one example gave under one model.
@@ -157,7 +158,8 @@ impl<'a> Evaluator<'a> {
             (0..candidates).flat_map(|candidate| nodes.iter().map(move |&node| Visit { candidate, node })).collect()
         };
         let given: Vec<NodeId> = (0..chunk.given as NodeId).collect();
-        pass.visit(streams, &chunk.forest, &all(&given))?;
+        let scored: HashSet<NodeId> = chunk.scored.iter().copied().collect();
+        pass.visit(streams, &chunk.forest, &all(&given), |node| scored.contains(&node))?;
         let wanted: Vec<&[u32]> = chunk.wanted.iter().map(Vec::as_slice).collect();
         let readings = pass.read(&all(&chunk.scored), &wanted.repeat(candidates))?;
 
@@ -263,7 +265,7 @@ impl<'a> Evaluator<'a> {
             }
             let visits: Vec<Visit> = waiting.iter().map(|this| this.at).collect();
             if !visits.is_empty() {
-                pass.visit(streams, &chunk.forest, &visits)?;
+                pass.visit(streams, &chunk.forest, &visits, |_| true)?;
                 pass.read(&visits, &vec![&[][..]; visits.len()])?;
             }
             unfinished = waiting;
