@@ -24,10 +24,12 @@ MATRICES = {"q_proj": "self_attn.q_proj", "k_proj": "self_attn.k_proj", "v_proj"
 def reduce(model, candidate):
     place, rho = candidate.split(":")
     layer, name = place.split(".")
-    weight = model.get_submodule(f"model.layers.{layer}.{MATRICES[name]}").weight
+    module = f"model.layers.{layer}.{MATRICES[name]}"
+    weight = model.get_submodule(module).weight
     rank = int(float(rho) * min(weight.shape) + 1e-9)
     u, s, vt = torch.linalg.svd(weight.data, full_matrices=False)
     weight.data = (u[:, :rank] * s[:rank]) @ vt[:rank]
+    return f"{module}.weight"
 
 
 def paper(model, tokenizer, examples):
@@ -79,11 +81,11 @@ def main():
     unedited = {name: weight.clone() for name, weight in model.state_dict().items()}
     for candidate in candidates:
         start = time.perf_counter()
-        # What the paper's scripts do by reading the checkpoint again; reading GGUF would be unfairly slow.
-        model.load_state_dict(unedited)
-        reduce(model, candidate)
+        name = reduce(model, candidate)
         with torch.inference_mode():
             outcomes = list({"paper": paper, "batched": batched}[protocol](model, tokenizer, examples))
+        # The paper's scripts read the whole checkpoint again; reading GGUF in its place would be unfairly slow.
+        model.load_state_dict(unedited if protocol == "paper" else {name: unedited[name]}, strict=False)
         seconds = time.perf_counter() - start
         correct, log_loss = zip(*outcomes)
         print(json.dumps({"candidate": candidate, "seconds": seconds, "correct": correct, "log_loss": log_loss}), flush=True)

@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// Rows whose logits are held at a time.
-const HEAD_ROWS: usize = 512;
+const HEAD_ROWS: usize = 256;
 
 /// A model, f32 on its device. Cloning shares the weights, so that an edited copy costs one matrix.
 ///
