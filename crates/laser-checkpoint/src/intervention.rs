@@ -226,6 +226,14 @@ impl EditableMatrix {
         &self.matrix
     }
 
+    /// How much memory it takes, at most.
+    pub fn bytes(&self) -> usize {
+        let decompositions =
+            usize::from(self.decompositions.whole.get().is_some()) + self.decompositions.blocks.borrow().len();
+        // The factors of one have no more elements than two such matrices.
+        self.matrix.data().len() * size_of::<f32>() * (1 + 2 * decompositions)
+    }
+
     /// What [`Intervention::apply`] gives.
     pub fn edit(&self, intervention: &Intervention) -> Result<Matrix> {
         intervention.apply_with(&self.matrix, &self.decompositions)

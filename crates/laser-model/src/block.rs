@@ -167,6 +167,17 @@ impl Block {
         Ok((block, variables))
     }
 
+    /// A copy whose matrices are in bf16; none where they are not in memory.
+    pub(crate) fn rounded(&self, matrices: &[MatrixId]) -> Result<Option<Self>> {
+        let mut block = self.clone();
+        for &id in matrices {
+            let linear = block.matrix(id).ok_or_else(|| Error::Model { why: format!("it has no {id}") })?;
+            let Some(rounded) = linear.rounded()? else { return Ok(None) };
+            *linear = rounded;
+        }
+        Ok(Some(block))
+    }
+
     fn matrix(&mut self, id: MatrixId) -> Option<&mut Linear> {
         match (id.kind, &mut self.mlp) {
             (MatrixKind::QProj, _) => Some(&mut self.q_proj),

@@ -24,6 +24,12 @@ pub enum Error {
         /// The driver's or the build's reason.
         why: String,
     },
+    /// The layers cannot be computed in bf16.
+    #[error("products in bf16 cannot be used: {why}: leave `--dtype bf16` out")]
+    Rounding {
+        /// What stands in the way.
+        why: String,
+    },
     /// The checkpoint has no tokenizer, or one that this version does not read.
     #[error("tokenizer: {why}: {advice}")]
     Tokenizer {

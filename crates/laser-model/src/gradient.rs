@@ -46,7 +46,7 @@ impl Model {
         mut each: impl FnMut(usize, MatrixId, Matrix) -> Result<(), E>,
     ) -> Result<f64, E> {
         let config = self.config();
-        let ids: Vec<MatrixId> = config.matrices.iter().flat_map(|&kind| MatrixId::from(kind).each(config)).collect();
+        let ids = self.matrices();
         let mut loss = 0.0;
         let mut forwards = Vec::with_capacity(samples.len());
         for sample in samples {

@@ -1,6 +1,6 @@
 //! What blocks and heads are made of: products with a weight matrix, norms, and MLPs.
 
-use crate::kernels;
+use crate::kernels::{self, RoundedMatrix};
 use crate::{Error, Result};
 use candle_core::{Device, Tensor, Var};
 use laser_checkpoint::{Activation, Checkpoint, Config, MatrixId, MatrixKind, Norm, Slot};
@@ -18,6 +18,8 @@ pub(crate) struct Linear {
 enum Weight {
     /// Transposed, `[inputs, outputs]`.
     InMemory(Tensor),
+    /// Rounded to bf16.
+    Rounded(RoundedMatrix),
     /// Read in pieces each time it is used.
     OnDisk { checkpoint: Arc<Checkpoint>, layer: usize, matrix: MatrixId },
 }
@@ -51,16 +53,37 @@ impl Linear {
         }
     }
 
-    /// The same bias with another matrix.
+    /// The same bias with another matrix, in the same precision.
     pub(crate) fn with(&self, matrix: &Matrix, device: &Device) -> Result<Self> {
-        let new = Self::new(matrix.clone(), None, device)?;
-        Ok(Self { bias: self.bias.clone(), ..new })
+        let weight = match self.weight {
+            Weight::Rounded(_) => Weight::Rounded(RoundedMatrix::new(matrix.data(), matrix.rows(), matrix.cols())),
+            Weight::InMemory(_) | Weight::OnDisk { .. } => Self::new(matrix.clone(), None, device)?.weight,
+        };
+        Ok(Self { weight, bias: self.bias.clone() })
+    }
+
+    /// A copy in bf16; none where the weight is not in memory.
+    pub(crate) fn rounded(&self) -> Result<Option<Self>> {
+        let weight = match &self.weight {
+            Weight::InMemory(transposed) => {
+                let (inputs, outputs) = transposed.dims2()?;
+                let weights = transposed.t()?.flatten_all()?.to_vec1::<f32>()?;
+                Weight::Rounded(RoundedMatrix::new(&weights, outputs, inputs))
+            }
+            Weight::Rounded(matrix) => Weight::Rounded(matrix.clone()),
+            Weight::OnDisk { .. } => return Ok(None),
+        };
+        Ok(Some(Self { weight, bias: self.bias.clone() }))
     }
 
     /// A copy whose weight is a variable, `[inputs, outputs]`.
     pub(crate) fn tracked(&self, device: &Device) -> Result<(Self, Var)> {
         let variable = match &self.weight {
             Weight::InMemory(transposed) => Var::from_tensor(transposed)?,
+            Weight::Rounded(matrix) => {
+                let (weights, shape) = matrix.widened();
+                Var::from_tensor(&Tensor::from_vec(weights, shape, device)?.t()?.contiguous()?)?
+            }
             Weight::OnDisk { checkpoint, layer, matrix } => {
                 Var::from_tensor(&tensor(checkpoint.matrix(*layer, *matrix)?.transpose(), device)?)?
             }
@@ -79,6 +102,7 @@ impl Linear {
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let y = match &self.weight {
             Weight::InMemory(transposed) => kernels::linear(x, transposed)?,
+            Weight::Rounded(matrix) => matrix.forward(x)?,
             Weight::OnDisk { checkpoint, layer, matrix } => {
                 let [outputs, _] = matrix.kind.shape(checkpoint.config());
                 let read = |rows| Ok::<_, Error>(checkpoint.matrix_rows(*layer, *matrix, rows)?);

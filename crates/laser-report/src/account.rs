@@ -1,6 +1,6 @@
-//! What a strategy did, for a terminal.
+//! What a search did, for a terminal.
 
-use laser_search::Account;
+use laser_search::{Account, Rounding};
 use std::fmt::Write;
 
 /// Some lines on how the space was gone through; nothing where every candidate was simply scored.
@@ -50,6 +50,24 @@ pub fn account_text(account: &Account) -> String {
             100.0 * step.accuracy,
             step.log_loss,
             step.interventions
+        );
+    }
+    text.push('\n');
+    text
+}
+
+/// What it changed that candidates were compared in bf16.
+pub fn rounding_text(rounding: &[Rounding]) -> String {
+    let mut text = String::from("Compared in bf16. On validation, against f32:\n");
+    for Rounding { interventions, rounded, exact, different } in rounding {
+        let _ = writeln!(
+            text,
+            "{interventions}: {:.1} % for {:.1} %, {different} of {} answers differ, log-loss {:.3} for {:.3}",
+            100.0 * rounded.accuracy,
+            100.0 * exact.accuracy,
+            exact.n,
+            rounded.log_loss,
+            exact.log_loss
         );
     }
     text.push('\n');

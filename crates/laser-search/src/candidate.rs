@@ -66,20 +66,28 @@ impl fmt::Display for Candidate {
 pub struct Editor<'a> {
     checkpoint: &'a Checkpoint,
     model: &'a Model,
-    /// Matrices of the candidate edited last; the others are let go to bound the memory.
+    /// How many bytes of matrices and their decompositions are kept.
+    memory: usize,
     matrices: HashMap<(usize, MatrixId), EditableMatrix>,
 }
 
 impl<'a> Editor<'a> {
-    /// An editor of `model`, which was loaded from `checkpoint`.
+    /// An editor of `model`, which was loaded from `checkpoint`. It keeps what it has decomposed of a candidate's layers.
     pub fn new(checkpoint: &'a Checkpoint, model: &'a Model) -> Self {
-        Self { checkpoint, model, matrices: HashMap::new() }
+        Self { checkpoint, model, memory: 0, matrices: HashMap::new() }
+    }
+
+    /// The same, which keeps everything that it has decomposed as long as that takes no more than `memory` bytes.
+    pub fn with_memory(self, memory: usize) -> Self {
+        Self { memory, ..self }
     }
 
     /// A copy of the model under `candidate`, sharing every other weight.
     pub fn edit(&mut self, candidate: &Candidate) -> Result<Model> {
-        let layers = |layer| candidate.interventions().iter().any(|i| i.layer == layer);
-        self.matrices.retain(|&(layer, _), _| layers(layer));
+        if self.matrices.values().map(EditableMatrix::bytes).sum::<usize>() > self.memory {
+            let layers = |layer| candidate.interventions().iter().any(|i| i.layer == layer);
+            self.matrices.retain(|&(layer, _), _| layers(layer));
+        }
         let mut model = self.model.clone();
         for intervention in candidate.interventions() {
             let layer = intervention.layer;

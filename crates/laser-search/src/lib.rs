@@ -14,6 +14,7 @@ mod metrics;
 mod perplexity;
 mod progress;
 mod record;
+mod rounding;
 mod run_folder;
 mod search;
 pub mod statistics;
@@ -31,6 +32,7 @@ pub use metrics::{ChoiceMetrics, ClassMetrics, GenerationMetrics, Metrics};
 pub use perplexity::{Perplexity, PerplexityChange, Text, Windows};
 pub use progress::{Progress, Silent};
 pub use record::Record;
+pub use rounding::{FILE as ROUNDING_FILE, Rounding};
 pub use run_folder::{
     ModelDescription, RunDescription, RunFolder, SearchDescription, TaskDescription, TextDescription,
 };

@@ -85,6 +85,9 @@ pub struct SearchDescription {
     /// A text whose perplexity is measured before and after.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<TextDescription>,
+    /// In what precision candidates are compared, where it is not f32.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dtype: Option<String>,
     /// Where the model runs; another kind of device rounds differently.
     pub device: String,
 }

@@ -6,6 +6,7 @@ use crate::engine::encode;
 use crate::journal::{Entry, Journal, SplitName};
 use crate::perplexity::{PerplexityChange, Text};
 use crate::progress::Progress;
+use crate::rounding;
 use crate::run_folder::RunFolder;
 use crate::strategy::Strategy;
 use crate::sweep::Sweep;
@@ -29,6 +30,8 @@ pub struct Subject<'a> {
 pub struct Plan<'a> {
     /// The candidates of the space.
     pub candidates: &'a [Candidate],
+    /// A copy of the model in another precision, by which candidates are compared; what is chosen is judged by the model itself.
+    pub rounded: Option<&'a Model>,
     /// Which of them are scored, and what is made of them.
     pub strategy: &'a dyn Strategy,
     /// The examples of each split.
@@ -64,11 +67,18 @@ pub fn search(
 
     let (validation, test) = (pick(&plan.split.validation), pick(&plan.split.test));
     run.write_examples(&validation, &test)?;
-    let mut sweep = Sweep::on_validation(subject, validation, plan.seed, plan.memory, &mut journal, progress)?;
+    let compared = Subject { model: plan.rounded.unwrap_or(subject.model), ..*subject };
+    let mut sweep =
+        Sweep::on_validation(&compared, validation.clone(), plan.seed, plan.memory, &mut journal, progress)?;
     sweep.score("base", &[Candidate::base()])?;
     let account = plan.strategy.run(&mut sweep, plan.candidates, run)?;
     run.write_json("strategy.json", &account)?;
     let best = chosen(&journal)?;
+
+    if plan.rounded.is_some() {
+        let of = [Candidate::base(), best.clone()];
+        rounding::measure(subject, &of, &validation, plan.memory, &journal, run)?;
+    }
 
     let blanks = Blanks::new(task, &test)?;
     let mut sweep = Sweep::on_test(subject, test, &blanks, plan.memory, &mut journal, progress)?;

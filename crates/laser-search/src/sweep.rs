@@ -12,6 +12,9 @@ use laser_model::Model;
 use laser_tasks::{Example, Outcome, SplitMix64};
 use std::collections::HashMap;
 
+/// One part in so many of the memory is for decompositions, which a race or a composition comes back to.
+const DECOMPOSITIONS: usize = 4;
+
 /// A split's examples and the journal of what candidates gave on them.
 pub struct Sweep<'a> {
     subject: &'a Subject<'a>,
@@ -64,9 +67,11 @@ impl<'a> Sweep<'a> {
         journal: &'a mut Journal,
         progress: &'a dyn Progress,
     ) -> Result<Self> {
+        let decompositions = memory / DECOMPOSITIONS;
+        let memory = memory - decompositions;
         Ok(Self {
             evaluator: Evaluator::new(subject.model, subject.tokenizer, examples.clone(), memory)?,
-            editor: Editor::new(subject.checkpoint, subject.model),
+            editor: Editor::new(subject.checkpoint, subject.model).with_memory(decompositions),
             order: (0..examples.len()).collect(),
             subject,
             split,

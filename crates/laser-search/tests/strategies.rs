@@ -64,6 +64,7 @@ fn run(fixture: &Fixture, task: &Task, strategy: &dyn Strategy, out: &Path) -> R
             split_first: false,
             chat: false,
             text: None,
+            dtype: None,
             device: "cpu".into(),
         },
     };
@@ -72,6 +73,7 @@ fn run(fixture: &Fixture, task: &Task, strategy: &dyn Strategy, out: &Path) -> R
     let (split, candidates) = (Split::shuffled(task, 0.5, 3).unwrap(), space(fixture));
     let plan = Plan {
         candidates: &candidates,
+        rounded: None,
         strategy,
         split: &split,
         seed: 3,

@@ -246,6 +246,9 @@ pub struct SpaceOptions {
     /// Say how well the gradient's ranking finds what an exhaustive search of the same space, in this RUN folder, has found
     #[arg(long, value_name = "RUN")]
     pub compare: Option<PathBuf>,
+    /// Compare candidates in bf16, which is faster on CPUs with AVX512-BF16 and rounds; the winner is judged in f32 all the same
+    #[arg(long, default_value = "f32", value_enum)]
+    pub dtype: Dtype,
     /// Memory for kept activations [default: a quarter of the machine's]
     #[arg(long, value_name = "SIZE")]
     pub memory: Option<Bytes>,
@@ -281,6 +284,13 @@ pub enum Strategy {
     Compose,
     /// Several reductions at once, the best few compositions of each size kept
     Beam,
+}
+
+/// In what precision candidates are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Dtype {
+    F32,
+    Bf16,
 }
 
 /// What finds the reductions that are composed.

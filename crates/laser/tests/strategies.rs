@@ -77,3 +77,42 @@ fn the_papers_approximation_is_an_edit_like_others() {
     assert_ne!(log_loss("randomised=0.3"), log_loss("0.3"));
     assert_eq!(log_loss("randomised=1"), log_loss("1"));
 }
+
+#[test]
+fn comparing_in_bf16_tells_what_it_changes() {
+    let session = Session::new();
+    session.write("task.jsonl", task(60));
+    let options = "--layers 1-2 --dtype bf16 --out run";
+    #[cfg(target_arch = "x86_64")]
+    let has_bf16 = std::arch::is_x86_feature_detected!("avx512bf16");
+    #[cfg(not(target_arch = "x86_64"))]
+    let has_bf16 = false;
+    if !has_bf16 {
+        let model = fixture("llama").display().to_string();
+        let message = session.fails(&format!("search {model} --task task.jsonl {SPACE} {options}"));
+        assert!(message.1.contains("products in bf16 cannot be used"), "{}", message.1);
+        return;
+    }
+    let text = search(&session, options);
+    assert!(text.contains("Compared in bf16. On validation, against f32:\nbase: "), "{text}");
+    let rounding = session.json("run/rounding.json");
+    let (rounded, exact) = (&rounding[1]["rounded"]["log_loss"], &rounding[1]["exact"]["log_loss"]);
+    let (rounded, exact) = (rounded.as_f64().unwrap(), exact.as_f64().unwrap());
+    assert!(rounded != exact && (rounded - exact).abs() < 0.05, "{rounded} for {exact}");
+    assert_eq!(rounding[1]["interventions"], session.json("run/best.json")["interventions"]);
+    // The test split is scored in f32: as by a search that compares in f32.
+    let base = |run: &str| {
+        let journal = session.read(&format!("{run}/journal.jsonl"));
+        let entries = journal.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let of = |split: &str| {
+            let base = |entry: &Value| entry["split"] == split && entry["interventions"].as_array().unwrap().is_empty();
+            entries.clone().find(base).unwrap()["score"]["log_loss"].clone()
+        };
+        [of("validation"), of("test")]
+    };
+    search(&session, "--layers 1-2 --out exact");
+    let (in_bf16, in_f32) = (base("run"), base("exact"));
+    assert_ne!(in_bf16[0], in_f32[0]);
+    assert_eq!(in_bf16[1], in_f32[1]);
+    assert_eq!(search(&session, options), text);
+}

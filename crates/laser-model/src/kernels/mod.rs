@@ -12,6 +12,7 @@ mod meter;
 mod norm;
 mod panels;
 mod readout;
+mod rounded;
 mod screen;
 mod vector;
 
@@ -22,6 +23,7 @@ pub use meter::{Products, products};
 pub use norm::norm;
 pub use panels::linear_in_panels;
 pub use readout::{Reading, argmax, readout};
+pub use rounded::{RoundedMatrix, has_bf16};
 pub use screen::Screen;
 
 use candle_core::{CpuStorage, Error, Layout, Result, Tensor};

@@ -47,14 +47,6 @@ struct Found {
 }
 
 impl Screen {
-    /// Whether this processor multiplies in bf16 faster than in f32.
-    pub fn pays() -> bool {
-        #[cfg(target_arch = "x86_64")]
-        return std::arch::is_x86_feature_detected!("avx512bf16");
-        #[cfg(not(target_arch = "x86_64"))]
-        false
-    }
-
     /// Of row-major `weights [vocabulary, inputs]`; none where they are not all finite in bf16.
     pub fn new(weights: &[f32], inputs: usize) -> Option<Self> {
         let mut rounded = vec![bf16::ZERO; weights.len()];

@@ -1,7 +1,7 @@
 //! `laser demo`: search, verdict and apply on a model and a task that are part of the program.
 
 use crate::cli::{
-    CheckpointOptions, DataOptions, DemoOptions, Global, ModelOptions, SpaceOptions, StartChoice, Strategy,
+    CheckpointOptions, DataOptions, DemoOptions, Dtype, Global, ModelOptions, SpaceOptions, StartChoice, Strategy,
     TaskOptions, TextOptions,
 };
 use crate::commands::{apply, search};
@@ -68,6 +68,7 @@ pub fn run(options: &DemoOptions, global: &Global) -> anyhow::Result<()> {
         start: StartChoice::Race,
         width: 4,
         compare: None,
+        dtype: Dtype::F32,
         memory: None,
     };
     let finished = search::find(&model_options, &task, &text, &space, &run, &progress)?;

@@ -1,16 +1,18 @@
 //! `laser search`: the best reduction for a model and a task.
 
-use crate::cli::{Global, ModelOptions, SearchOptions, SpaceOptions, StartChoice, Strategy, TaskOptions, TextOptions};
+use crate::cli::{
+    Dtype, Global, ModelOptions, SearchOptions, SpaceOptions, StartChoice, Strategy, TaskOptions, TextOptions,
+};
 use crate::output;
 use crate::progress::Bar;
 use crate::spectra::SpectraCache;
 use crate::subject::{self, Loaded};
 use laser_checkpoint::{Checkpoint, MatrixId};
-use laser_report::{account_text, sweep_table, verdict_text};
+use laser_report::{account_text, rounding_text, sweep_table, verdict_text};
 use laser_search::{
-    Account, All, Beam, Candidate, Compose, Entry, Gradient, ModelDescription, Plan, Progress, Race, RunDescription,
-    RunFolder, SearchDescription, SplitName, Start, Subject, TaskDescription, TextDescription, Verdict, Word, check,
-    exhaustive, noise_edge, search,
+    Account, All, Beam, Candidate, Compose, Entry, Gradient, ModelDescription, Plan, Progress, ROUNDING_FILE, Race,
+    Rounding, RunDescription, RunFolder, SearchDescription, SplitName, Start, Subject, TaskDescription,
+    TextDescription, Verdict, Word, check, exhaustive, noise_edge, search,
 };
 use laser_tasks::Task;
 use serde_json::json;
@@ -71,6 +73,7 @@ pub fn find(
         true => above_noise(&loaded.checkpoint, &layers, &matrices, progress)?,
     };
     let strategy = strategy(space);
+    let rounded = (space.dtype == Dtype::Bf16).then(|| loaded.model.rounded()).transpose()?;
     check(&loaded.model, &loaded.tokenizer, &task)?;
     if split.validation.len() < FEW {
         let n = split.validation.len();
@@ -100,6 +103,7 @@ pub fn find(
             split_first: task_options.split_first || task_options.data.paper_compat,
             chat: task_options.chat,
             text: text.as_ref().map(|text| TextDescription { sha256: text.sha256.clone(), limit: text.limit }),
+            dtype: (space.dtype == Dtype::Bf16).then(|| "bf16".to_owned()),
             device: model.device.name().to_owned(),
         },
     };
@@ -107,6 +111,7 @@ pub fn find(
     let subject = Subject { checkpoint: &loaded.checkpoint, model: &loaded.model, tokenizer: &loaded.tokenizer };
     let plan = Plan {
         candidates: &candidates,
+        rounded: rounded.as_ref(),
         strategy: &*strategy,
         split: &split,
         seed: task_options.seed,
@@ -177,11 +182,13 @@ fn summary(run: &RunFolder, verdict: &Verdict) -> anyhow::Result<String> {
         journal.entries().iter().filter(|it| it.split == SplitName::Validation && it.part.is_none()).collect();
     entries.sort_by_key(|entry| entry.interventions.boundary(usize::MAX));
     let account: Option<Account> = run.read_json("strategy.json", "run the search again, which writes it anew")?;
+    let rounding: Option<Vec<Rounding>> = run.read_json(ROUNDING_FILE, "run the search again, which writes it anew")?;
     Ok(format!(
-        "Accuracy on validation, % (base {:.1}, best marked *)\n\n{}\n{}{}",
+        "Accuracy on validation, % (base {:.1}, best marked *)\n\n{}\n{}{}{}",
         100.0 * verdict.base.validation.score.accuracy,
         sweep_table(&entries, &verdict.best),
         account.map(|account| account_text(&account)).unwrap_or_default(),
+        rounding.map(|rounding| rounding_text(&rounding)).unwrap_or_default(),
         verdict_text(verdict)
     ))
 }
