@@ -231,7 +231,7 @@ impl EditableMatrix {
         let decompositions =
             usize::from(self.decompositions.whole.get().is_some()) + self.decompositions.blocks.borrow().len();
         // The factors of one have no more elements than two such matrices.
-        self.matrix.data().len() * size_of::<f32>() * (1 + 2 * decompositions)
+        size_of_val(self.matrix.data()) * (1 + 2 * decompositions)
     }
 
     /// What [`Intervention::apply`] gives.

@@ -171,6 +171,7 @@ impl<'a> Sweep<'a> {
         let mut of_part = match part {
             Some(_) if !missing.is_empty() => {
                 let Subject { model, tokenizer, .. } = *self.subject;
+                self.evaluator.release();
                 Some(Evaluator::new(model, tokenizer, examples.clone(), self.memory)?)
             }
             _ => None,

@@ -1,5 +1,6 @@
 //! What can be typed.
 
+use crate::output::Usage;
 use anyhow::Context;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use laser_checkpoint::{InterventionSpec, Layers, MatrixGroup};
@@ -234,15 +235,15 @@ pub struct SpaceOptions {
     /// Numbers of blocks to cut the rows into, each block reduced by itself; 1 is the whole matrix
     #[arg(long, default_value = "1", value_delimiter = ',', value_name = "LIST")]
     pub blocks: Vec<NonZeroUsize>,
-    /// Validation examples of the backward pass that ranks candidates
-    #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub gradient_examples: u64,
-    /// What finds the reductions that compose and beam put together
-    #[arg(long, default_value = "race", value_enum, value_name = "STRATEGY")]
-    pub start: StartChoice,
-    /// How many compositions of a size a beam keeps
-    #[arg(long, default_value_t = 4, value_name = "K", value_parser = clap::value_parser!(u64).range(1..))]
-    pub width: u64,
+    /// Validation examples of the backward pass by which a gradient ranks candidates [default: 100]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub gradient_examples: Option<u64>,
+    /// What finds the reductions that compose and beam put together [default: race]
+    #[arg(long, value_enum, value_name = "STRATEGY")]
+    pub start: Option<StartChoice>,
+    /// How many compositions of a size a beam keeps [default: 4]
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..))]
+    pub width: Option<u64>,
     /// Say how well the gradient's ranking finds what an exhaustive search of the same space, in this RUN folder, has found
     #[arg(long, value_name = "RUN")]
     pub compare: Option<PathBuf>,
@@ -255,6 +256,50 @@ pub struct SpaceOptions {
 }
 
 impl SpaceOptions {
+    /// What finds the reductions that are composed.
+    pub fn start(&self) -> StartChoice {
+        self.start.unwrap_or(StartChoice::Race)
+    }
+
+    /// Validation examples of a backward pass.
+    pub fn gradient_examples(&self) -> usize {
+        usize::try_from(self.gradient_examples.unwrap_or(100)).unwrap_or(usize::MAX)
+    }
+
+    /// How many compositions of a size a beam keeps.
+    pub fn width(&self) -> usize {
+        usize::try_from(self.width.unwrap_or(4)).unwrap_or(usize::MAX)
+    }
+
+    /// Whether reductions are composed.
+    pub fn composes(&self) -> bool {
+        matches!(self.strategy, Strategy::Compose | Strategy::Beam)
+    }
+
+    /// Whether a gradient ranks candidates.
+    pub fn uses_gradient(&self) -> bool {
+        self.strategy == Strategy::Gradient || (self.composes() && self.start() == StartChoice::Gradient)
+    }
+
+    /// Refuses options that the strategy would not heed.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let gradient = "--strategy gradient, or compose or beam with --start gradient";
+        let unheeded = [
+            ("--gradient-examples", self.gradient_examples.is_some() && !self.uses_gradient(), gradient),
+            ("--compare", self.compare.is_some() && !self.uses_gradient(), gradient),
+            ("--start", self.start.is_some() && !self.composes(), "--strategy compose or beam"),
+            ("--width", self.width.is_some() && self.strategy != Strategy::Beam, "--strategy beam"),
+        ];
+        match unheeded.into_iter().find(|(_, unheeded, _)| *unheeded) {
+            Some((option, _, strategies)) => {
+                let strategy = self.strategy.name();
+                let why = format!("{option} means nothing to --strategy {strategy}: it is for {strategies}");
+                Err(Usage(why.into()).into())
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Bytes for kept activations.
     pub fn memory(&self) -> usize {
         const UNKNOWN: usize = 16_000_000_000;

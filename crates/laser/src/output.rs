@@ -1,6 +1,7 @@
 //! What goes to standard output, and how errors are worded.
 
 use serde::Serialize;
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 /// Prints one JSON document.
@@ -25,11 +26,11 @@ pub fn complain(line: &str) {
 
 /// Something that cannot be asked for: exit code 2.
 #[derive(Debug)]
-pub struct Usage(pub &'static str);
+pub struct Usage(pub Cow<'static, str>);
 
 impl std::fmt::Display for Usage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.0)
+        f.write_str(&self.0)
     }
 }
 

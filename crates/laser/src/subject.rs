@@ -104,7 +104,7 @@ pub fn read_task(spec: &str, data: &DataOptions, seed: u64, progress: &Bar) -> a
 
 /// The task that was asked for, as its file has it.
 pub fn open_task(options: &TaskOptions, progress: &Bar) -> anyhow::Result<Task> {
-    let spec = options.task.as_deref().ok_or(Usage("no task was given: add --task TASK"))?;
+    let spec = options.task.as_deref().ok_or(Usage("no task was given: add --task TASK".into()))?;
     read_task(spec, &options.data, options.seed, progress)
 }
 

@@ -116,3 +116,23 @@ fn comparing_in_bf16_tells_what_it_changes() {
     assert_eq!(in_bf16[1], in_f32[1]);
     assert_eq!(search(&session, options), text);
 }
+
+#[test]
+fn options_that_a_strategy_does_not_heed_are_refused() {
+    let session = Session::new();
+    session.write("task.jsonl", task(50));
+    let model = fixture("llama").display().to_string();
+    for (options, refused) in [
+        ("--strategy race --width 2", "--width means nothing to --strategy race: it is for --strategy beam"),
+        ("--start race", "--start means nothing to --strategy exhaustive: it is for --strategy compose or beam"),
+        (
+            "--strategy compose --gradient-examples 5",
+            "--gradient-examples means nothing to --strategy compose: it is for",
+        ),
+        ("--strategy beam --compare run", "--compare means nothing to --strategy beam: it is for --strategy gradient"),
+    ] {
+        let (code, message) = session.fails(&format!("search {model} --task task.jsonl {options} --out run"));
+        assert!(code == 2 && message.contains(refused), "{code} {message}");
+        assert!(!session.list().iter().any(|name| name == "run"));
+    }
+}

@@ -72,6 +72,11 @@ impl<'a> Evaluator<'a> {
         &self.encoded
     }
 
+    /// Lets go of the kept streams.
+    pub fn release(&mut self) {
+        self.resident = None;
+    }
+
     /// How many candidates of one lowest edited layer are best scored together on a chunk: as many as make products large, or
     /// as half of the memory budget holds.
     pub fn together(&self, chunk: usize) -> usize {

@@ -7,7 +7,6 @@ use crate::journal::{Entry, Part};
 use crate::run_folder::RunFolder;
 use crate::sweep::Sweep;
 use statrs::distribution::{Binomial, ContinuousCDF, Discrete, DiscreteCDF, Normal};
-use std::cmp::Ordering;
 
 /// Examples of the first round.
 const FIRST: usize = 8;
@@ -70,13 +69,11 @@ fn kept(sweep: &Sweep, candidates: &[Candidate], parts: &[Part], count: usize) -
             entries.fold((0, 0.0), |(right, loss), it| (right + it.right(), loss + it.log_loss.iter().sum::<f64>()))
         })
         .collect();
-    let sorted = |before: &dyn Fn(&(usize, f64), &(usize, f64)) -> Ordering| {
-        let mut order: Vec<usize> = (0..sums.len()).collect();
-        order.sort_by(|&a, &b| before(&sums[a], &sums[b]));
-        order
-    };
-    let by_accuracy = sorted(&|a, b| b.0.cmp(&a.0).then(a.1.total_cmp(&b.1)));
-    let by_log_loss = sorted(&|a, b| a.1.total_cmp(&b.1));
+    let mut by_log_loss: Vec<usize> = (0..sums.len()).collect();
+    by_log_loss.sort_by(|&a, &b| sums[a].1.total_cmp(&sums[b].1));
+    // Stable: the equally accurate stay in the order of their log-loss.
+    let mut by_accuracy = by_log_loss.clone();
+    by_accuracy.sort_by_key(|&i| std::cmp::Reverse(sums[i].0));
     let mut kept = Vec::with_capacity(count);
     for i in by_accuracy.into_iter().zip(by_log_loss).flat_map(|(a, b)| [a, b]) {
         if kept.len() < count && !kept.contains(&candidates[i]) {

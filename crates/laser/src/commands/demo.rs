@@ -1,8 +1,8 @@
 //! `laser demo`: search, verdict and apply on a model and a task that are part of the program.
 
 use crate::cli::{
-    CheckpointOptions, DataOptions, DemoOptions, Dtype, Global, ModelOptions, SpaceOptions, StartChoice, Strategy,
-    TaskOptions, TextOptions,
+    CheckpointOptions, DataOptions, DemoOptions, Dtype, Global, ModelOptions, SpaceOptions, Strategy, TaskOptions,
+    TextOptions,
 };
 use crate::commands::{apply, search};
 use crate::output;
@@ -64,9 +64,9 @@ pub fn run(options: &DemoOptions, global: &Global) -> anyhow::Result<()> {
         layers: Vec::new(),
         rho: RHOS.into_iter().map(Rho::new).collect::<Result<_, _>>()?,
         blocks: vec![NonZeroUsize::MIN],
-        gradient_examples: 100,
-        start: StartChoice::Race,
-        width: 4,
+        gradient_examples: None,
+        start: None,
+        width: None,
         compare: None,
         dtype: Dtype::F32,
         memory: None,

@@ -60,6 +60,7 @@ pub fn find(
     out: &Path,
     progress: &Bar,
 ) -> anyhow::Result<Finished> {
+    space.check()?;
     let task = subject::open_task(task_options, progress)?;
     let loaded = Loaded::open(model, task_options.chat, progress)?;
     let task = subject::settle(&task, task_options, &loaded.tokenizer)?;
@@ -90,9 +91,9 @@ pub fn find(
         task: describe(&task, task_options),
         search: SearchDescription {
             strategy: space.strategy.name(),
-            gradient_examples: uses_gradient(space).then_some(space.gradient_examples as usize),
-            start: composes(space).then(|| space.start.name()),
-            width: (space.strategy == Strategy::Beam).then_some(space.width as usize),
+            gradient_examples: space.uses_gradient().then(|| space.gradient_examples()),
+            start: space.composes().then(|| space.start().name()),
+            width: (space.strategy == Strategy::Beam).then(|| space.width()),
             matrices,
             layers,
             rho: if fixed_ranks { Vec::new() } else { space.rho.iter().map(|rho| rho.get()).collect() },
@@ -127,8 +128,8 @@ pub fn find(
 /// How the space is gone through.
 fn strategy(space: &SpaceOptions) -> Box<dyn laser_search::Strategy> {
     let exhaustive = space.compare.as_ref().map(|run| run.join("journal.jsonl"));
-    let gradient = || Gradient { examples: space.gradient_examples as usize, exhaustive: exhaustive.clone() };
-    let start = match space.start {
+    let gradient = || Gradient { examples: space.gradient_examples(), exhaustive: exhaustive.clone() };
+    let start = match space.start() {
         StartChoice::Race => Start::Race,
         StartChoice::Gradient => Start::Gradient(gradient()),
     };
@@ -137,16 +138,8 @@ fn strategy(space: &SpaceOptions) -> Box<dyn laser_search::Strategy> {
         Strategy::Race => Box::new(Race),
         Strategy::Gradient => Box::new(gradient()),
         Strategy::Compose => Box::new(Compose { start }),
-        Strategy::Beam => Box::new(Beam { start, width: space.width as usize }),
+        Strategy::Beam => Box::new(Beam { start, width: space.width() }),
     }
-}
-
-fn composes(space: &SpaceOptions) -> bool {
-    matches!(space.strategy, Strategy::Compose | Strategy::Beam)
-}
-
-fn uses_gradient(space: &SpaceOptions) -> bool {
-    space.strategy == Strategy::Gradient || (composes(space) && space.start == StartChoice::Gradient)
 }
 
 /// The candidates of the noise edge; spectra are kept for the next time.
