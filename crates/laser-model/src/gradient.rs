@@ -36,26 +36,28 @@ pub struct LossTerm {
 }
 
 impl Model {
-    /// The loss of `samples`, nats; `each` is given dL/dW `[outputs, inputs]` of every matrix, from the last layer to the first.
+    /// The loss of `samples`, nats; `each` is given dL/dW `[outputs, inputs]` of the matrices `ids`, from the last layer to layer
+    /// `lowest`.
     ///
-    /// The residual streams between all layers are kept, and one layer's gradients at a time. In a mixture of experts the choice
+    /// The residual streams between those layers are kept, and one layer's gradients at a time. In a mixture of experts the choice
     /// of experts and their weights are taken as constants.
     pub fn gradients<E: From<Error>>(
         &self,
         samples: &[Sample],
+        ids: &[MatrixId],
+        lowest: usize,
         mut each: impl FnMut(usize, MatrixId, Matrix) -> Result<(), E>,
     ) -> Result<f64, E> {
         let config = self.config();
-        let ids = self.matrices();
         let mut loss = 0.0;
         let mut forwards = Vec::with_capacity(samples.len());
         for sample in samples {
-            let mut forward = Forward::new(self, sample)?;
+            let mut forward = Forward::new(self, sample, lowest)?;
             loss += forward.through_head(self, &sample.loss)?;
             forwards.push(forward);
         }
-        for layer in (0..config.layers).rev() {
-            let gradients = layer_gradients(self, layer, &ids, &mut forwards)?;
+        for layer in (lowest..config.layers).rev() {
+            let gradients = layer_gradients(self, layer, ids, &mut forwards)?;
             for (id, gradient) in ids.iter().zip(gradients) {
                 let [rows, cols] = id.kind.shape(config);
                 let values = match gradient {
@@ -80,14 +82,20 @@ struct Forward {
 }
 
 impl Forward {
-    fn new(model: &Model, sample: &Sample) -> Result<Self> {
+    fn new(model: &Model, sample: &Sample, lowest: usize) -> Result<Self> {
         let rows = 0..sample.tokens.len() as u32;
         let batch = Batch::new(model, &sample.positions, rows.collect(), sample.context.clone())?;
-        let mut residual = vec![model.embed(&sample.tokens, &sample.positions)?];
+        let mut x = model.embed(&sample.tokens, &sample.positions)?;
+        let mut residual = Vec::with_capacity(model.config().layers + 1);
         for layer in 0..model.config().layers {
             let mut cache = model.caches(layer..layer + 1, sample.tokens.len())?;
-            residual.push(model.run(layer..layer + 1, residual[layer].clone(), &batch, &mut cache)?);
+            let above = model.run(layer..layer + 1, x.clone(), &batch, &mut cache)?;
+            if layer >= lowest {
+                residual.push(x);
+            }
+            x = above;
         }
+        residual.push(x);
         Ok(Self { batch, residual, gradient: None })
     }
 

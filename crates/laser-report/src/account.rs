@@ -1,37 +1,33 @@
 //! What a search did, for a terminal.
 
-use laser_search::{Account, Rounding};
+use laser_search::{Account, RaceAccount, Rounding};
 use std::fmt::Write;
 
-/// Some lines on how the space was gone through; nothing where every candidate was simply scored.
-pub fn account_text(account: &Account) -> String {
+/// From which confidence on it is said that nothing better was dropped.
+const CONFIDENT: f64 = 0.5;
+
+/// Some lines on how the space was gone through; nothing where every candidate was simply scored. `composed`: reductions were to be
+/// put together.
+pub fn account_text(account: &Account, composed: bool) -> String {
     let mut text = String::new();
     let Account { space, examples, evaluations, race, gradient, steps } = account;
     if race.is_none() && gradient.is_none() {
         return text;
     }
-    let all = space * examples;
-    let _ = writeln!(
-        text,
-        "{evaluations} examples scored for {space} candidates; all on all would be {all} ({:.1} times as many).",
-        all as f64 / (*evaluations).max(1) as f64
-    );
-    if let Some(race) = race {
-        let rounds: Vec<String> =
-            race.rounds.iter().map(|round| format!("{} on {}", round.candidates, round.examples)).collect();
-        let _ = writeln!(
-            text,
-            "Race: {} examples. None dropped is better: confidence {:.0} %; at 95 %, none by more than {:.0} points.",
-            rounds.join(", "),
-            100.0 * race.confidence,
-            100.0 * race.margin
-        );
-    }
+    // The unedited model is scored, too.
+    let all = (space + 1) * examples;
+    let ratio = all as f64 / (*evaluations).max(1) as f64;
+    let compared = if ratio >= 1.0 {
+        format!("{ratio:.1} times fewer than all {space} candidates on all examples ({all})")
+    } else {
+        format!("{:.1} times as many as all {space} candidates on all examples ({all})", 1.0 / ratio)
+    };
+    let _ = writeln!(text, "{evaluations} evaluations of an example: {compared}.");
     if let Some(gradient) = gradient {
         let _ = writeln!(
             text,
-            "Gradient: one backward pass over {} examples ranked all; the first {} were scored.",
-            gradient.examples, gradient.scanned
+            "Gradient: one backward pass over {} examples ranked all; the first {} raced.",
+            gradient.examples, gradient.raced
         );
         if let Some(recall) = gradient.recall {
             let _ = writeln!(
@@ -41,6 +37,9 @@ pub fn account_text(account: &Account) -> String {
                 recall.of_best_10, recall.rank_of_best, recall.spearman
             );
         }
+    }
+    if let Some(race) = race {
+        text.push_str(&race_text(race));
     }
     for (number, step) in steps.iter().enumerate() {
         let _ = writeln!(
@@ -52,13 +51,33 @@ pub fn account_text(account: &Account) -> String {
             step.interventions
         );
     }
+    if composed && steps.len() < 2 {
+        text.push_str("No second reduction makes validation better.\n");
+    }
     text.push('\n');
     text
 }
 
+fn race_text(race: &RaceAccount) -> String {
+    let rounds: Vec<String> =
+        race.rounds.iter().map(|round| format!("{} on {}", round.candidates, round.examples)).collect();
+    let (confidence, margin) = (100.0 * race.confidence, 100.0 * race.margin);
+    let doubt = if race.rounds.len() == 1 {
+        String::from("None was dropped.")
+    } else if race.confidence >= CONFIDENT {
+        format!("None dropped is better: confidence {confidence:.0} %; at 95 %, none by more than {margin:.0} points.")
+    } else {
+        format!(
+            "These are too few examples to say that none dropped is better (confidence {confidence:.0} %); at 95 %, none is by more \
+             than {margin:.0} points."
+        )
+    };
+    format!("Race: {} examples. {doubt}\n", rounds.join(", "))
+}
+
 /// What it changed that candidates were compared in bf16.
 pub fn rounding_text(rounding: &[Rounding]) -> String {
-    let mut text = String::from("Compared in bf16. On validation, against f32:\n");
+    let mut text = String::from("Compared in bf16, as are the validation figures here. On validation, bf16 for f32:\n");
     for Rounding { interventions, rounded, exact, different } in rounding {
         let _ = writeln!(
             text,

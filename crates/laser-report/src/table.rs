@@ -1,32 +1,35 @@
 //! Tables for a terminal.
 
+use laser_checkpoint::{Edit, Intervention};
 use laser_search::{Candidate, Entry};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// Validation accuracy of every single-matrix candidate: a row a layer and matrix, a column an edit, the chosen one
-/// marked with `*`. Candidates of several interventions are listed below it.
+/// Validation accuracy of every candidate that keeps a fraction of one matrix: a row a layer and matrix, a column an edit, the chosen
+/// one marked with `*`. All others are listed below it.
 pub fn sweep_table(entries: &[&Entry], best: &Candidate) -> String {
-    let mut columns: Vec<String> = Vec::new();
-    let mut rows: BTreeMap<_, Vec<(usize, String)>> = BTreeMap::new();
-    let mut several = Vec::new();
-    for entry in entries {
-        let mark = if entry.interventions == *best { "*" } else { "" };
-        let cell = format!("{mark}{:.1}", 100.0 * entry.score.accuracy);
-        match entry.interventions.interventions() {
-            [] => {}
-            [one] => {
-                let edit = one.edit.to_string();
-                let column = columns.iter().position(|other| *other == edit).unwrap_or_else(|| {
-                    columns.push(edit);
-                    columns.len() - 1
-                });
-                rows.entry((one.layer, one.matrix)).or_default().push((column, cell));
-            }
-            _ => several.push((entry.interventions.to_string(), cell)),
+    let mut columns: Vec<(Fraction, Edit)> = Vec::new();
+    for (_, column) in entries.iter().filter_map(|entry| cell(&entry.interventions)) {
+        if !columns.contains(&column) {
+            columns.push(column);
         }
     }
-    let mut lines: Vec<Vec<String>> = vec![["matrix".to_owned()].into_iter().chain(columns.iter().cloned()).collect()];
+    // Blocks by their number, fractions fall.
+    columns.sort_by(|((a, x), _), ((b, y), _)| a.cmp(b).then(y.total_cmp(x)));
+    let mut rows: BTreeMap<_, Vec<(usize, String)>> = BTreeMap::new();
+    let mut others = Vec::new();
+    for entry in entries {
+        let mark = if entry.interventions == *best { "*" } else { "" };
+        let accuracy = format!("{mark}{:.1}", 100.0 * entry.score.accuracy);
+        if let Some((one, column)) = cell(&entry.interventions) {
+            let column = columns.iter().position(|other| *other == column).unwrap_or_default();
+            rows.entry((one.layer, one.matrix)).or_default().push((column, accuracy));
+        } else if !entry.interventions.interventions().is_empty() {
+            others.push(vec![entry.interventions.to_string(), accuracy]);
+        }
+    }
+    let mut lines: Vec<Vec<String>> =
+        vec![["matrix".to_owned()].into_iter().chain(columns.iter().map(|(_, edit)| edit.to_string())).collect()];
     for ((layer, matrix), cells) in rows {
         let mut line = vec![String::new(); columns.len() + 1];
         line[0] = format!("{layer}.{matrix}");
@@ -35,8 +38,32 @@ pub fn sweep_table(entries: &[&Entry], best: &Candidate) -> String {
         }
         lines.push(line);
     }
-    lines.extend(several.into_iter().map(|(name, cell)| vec![name, cell]));
-    aligned(&lines)
+    let dropped = lines.iter().skip(1).flatten().any(String::is_empty);
+    let mut text = if columns.is_empty() { String::new() } else { aligned(&lines) };
+    if dropped {
+        text.push_str("blank: dropped before it was scored on all examples\n");
+    }
+    if !others.is_empty() {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(&aligned(&others));
+    }
+    text
+}
+
+/// The number of row blocks and the kept fraction.
+type Fraction = (usize, f64);
+
+/// The one intervention of a candidate, and its column, where that is a fraction.
+fn cell(candidate: &Candidate) -> Option<(&Intervention, (Fraction, Edit))> {
+    let [one] = candidate.interventions() else { return None };
+    let fraction = match one.edit {
+        Edit::Rho(rho) | Edit::Randomised(rho) => (1, rho.get()),
+        Edit::Blocks { blocks, rho } => (blocks.get(), rho.get()),
+        _ => return None,
+    };
+    Some((one, (fraction, one.edit)))
 }
 
 /// Columns two blanks apart: the first to the left, the others to the right.
@@ -60,7 +87,7 @@ pub fn aligned(lines: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use laser_checkpoint::{Edit, Intervention, MatrixKind};
+    use laser_checkpoint::MatrixKind;
     use laser_linalg::Rho;
     use laser_search::SplitName;
     use laser_tasks::Outcome;
@@ -74,11 +101,15 @@ mod tests {
                 (0..4).map(|i| Outcome { correct: i < right, answer_logprob: -1.0, answer_tokens: 1 }).collect();
             Entry::new(SplitName::Validation, &candidate, &outcomes)
         };
-        let entries = [entry(0, 0.9, 1), entry(0, 0.01, 2), entry(1, 0.9, 4), entry(1, 0.01, 0)];
+        let entries = [entry(0, 0.01, 2), entry(0, 0.9, 1), entry(1, 0.9, 4), entry(1, 0.01, 0)];
         let best = entries[2].interventions.clone();
         assert_eq!(
             sweep_table(&entries.iter().collect::<Vec<_>>(), &best),
             "matrix      0.9  0.01\n0.fc_in    25.0  50.0\n1.fc_in  *100.0   0.0\n"
+        );
+        assert_eq!(
+            sweep_table(&entries.iter().take(3).collect::<Vec<_>>(), &best),
+            "matrix      0.9  0.01\n0.fc_in    25.0  50.0\n1.fc_in  *100.0\nblank: dropped before it was scored on all examples\n"
         );
     }
 }

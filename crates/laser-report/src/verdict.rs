@@ -36,9 +36,13 @@ pub fn verdict_text(verdict: &Verdict) -> String {
         }
     }
     let selection = &verdict.selection;
+    let dropped = match verdict.considered.saturating_sub(verdict.candidates) {
+        0 => String::new(),
+        dropped => format!(" ({dropped} were dropped before, so that p is too small)"),
+    };
     let _ = writeln!(
         text,
-        "On validation: {:+.1} points, the best of {}; chance alone shows {:+.1} half of the time and {:+.1} once in 20 (p = {}).",
+        "On validation: {:+.1} points, the best of {}{dropped}; chance alone shows at most {:+.1} half of the time and {:+.1} in 19 of 20 (p = {}).",
         100.0 * selection.observed,
         selection.candidates,
         100.0 * selection.median,

@@ -86,6 +86,14 @@ pub enum Error {
         /// The first part of `run.json` that is different.
         what: String,
     },
+    /// A search that another one cannot be compared with.
+    #[error("{}: cannot be compared with: {why}: give the RUN of a finished exhaustive search of the same model, examples and space", path.display())]
+    NotComparable {
+        /// The RUN folder.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// Another process writes to the folder.
     #[error("{}: another search is running in this folder: wait for it, or choose another --out", path.display())]
     Busy {

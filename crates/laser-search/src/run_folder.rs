@@ -1,5 +1,6 @@
 //! A RUN folder: what was asked, what has been scored, what came out.
 
+use crate::candidate::Candidate;
 use crate::files::write_whole;
 use crate::journal::{Journal, SplitName};
 use crate::{Error, Result};
@@ -173,6 +174,25 @@ impl RunFolder {
         self.read_json("run.json", "choose another --out")
     }
 
+    /// Refuses a folder that does not hold a search over the examples of `description`, with its model, in which all of
+    /// `candidates` were scored.
+    pub fn check_comparable(&self, description: &RunDescription, candidates: &[Candidate]) -> Result<()> {
+        let refuse = |why: String| Err(Error::NotComparable { path: self.path.clone(), why });
+        let Some(found) = self.description()? else { return refuse("it holds no search".to_owned()) };
+        // What says which model answers which examples.
+        let examples = |it: &RunDescription| {
+            let search = &it.search;
+            let sample = (search.limit, search.seed, search.split_first, search.chat);
+            serde_json::json!({"model": it.model.files, "task": it.task.digest, "sample": sample})
+        };
+        if let Some(what) = first_difference("", &examples(&found), &examples(description)) {
+            return refuse(format!("{what} differs"));
+        }
+        let journal = self.journal()?;
+        let missing = candidates.iter().find(|it| journal.get(SplitName::Validation, it).is_none());
+        missing.map_or(Ok(()), |candidate| refuse(format!("{candidate} was not scored there on all examples")))
+    }
+
     /// The file `name`, if it is there.
     pub fn read_json<T: DeserializeOwned>(&self, name: &str, advice: &'static str) -> Result<Option<T>> {
         let path = self.path.join(name);
@@ -286,7 +306,9 @@ fn first_difference(at: &str, found: &Value, asked: &Value) -> Option<String> {
     match (found, asked) {
         (Value::Object(found), Value::Object(asked)) => {
             let keys: std::collections::BTreeSet<&String> = found.keys().chain(asked.keys()).collect();
-            keys.into_iter().find_map(|key| {
+            // What other options follow from comes first.
+            let (first, others): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| *key == "strategy");
+            first.into_iter().chain(others).find_map(|key| {
                 let at = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
                 first_difference(&at, found.get(key).unwrap_or(&Value::Null), asked.get(key).unwrap_or(&Value::Null))
             })

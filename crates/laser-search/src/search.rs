@@ -8,7 +8,7 @@ use crate::perplexity::{PerplexityChange, Text};
 use crate::progress::Progress;
 use crate::rounding;
 use crate::run_folder::RunFolder;
-use crate::strategy::Strategy;
+use crate::strategy::{Account, Strategy};
 use crate::sweep::Sweep;
 use crate::verdict::{self, Evidence, Pair, Verdict};
 use crate::{Error, Result};
@@ -46,6 +46,9 @@ pub struct Plan<'a> {
     pub text: Option<(&'a Text, &'a str)>,
 }
 
+/// The file of what a strategy did.
+const ACCOUNT: &str = "strategy.json";
+
 /// Refuses a task that the model cannot take, before anything is computed or written.
 pub fn check(model: &Model, tokenizer: &Tokenizer, task: &Task) -> Result<()> {
     for example in &task.examples {
@@ -72,7 +75,7 @@ pub fn search(
         Sweep::on_validation(&compared, validation.clone(), plan.seed, plan.memory, &mut journal, progress)?;
     sweep.score("base", &[Candidate::base()])?;
     let account = plan.strategy.run(&mut sweep, plan.candidates, run)?;
-    run.write_json("strategy.json", &account)?;
+    run.write_json(ACCOUNT, &account)?;
     let best = chosen(&journal)?;
 
     if plan.rounded.is_some() {
@@ -130,10 +133,12 @@ fn judge_and_write(run: &RunFolder, journal: &Journal, text: Option<&str>, seed:
         Some(sha256) => Some(measured(run, &best, sha256)?.ok_or_else(unfinished)?),
         None => None,
     };
+    let account: Option<Account> = run.read_json(ACCOUNT, "run the search again, which writes it anew")?;
     let verdict = verdict::judge(&Evidence {
         base: pair(&Candidate::base()).ok_or_else(unfinished)?,
         edited: pair(&best).ok_or_else(unfinished)?,
         candidates: &candidates,
+        considered: account.map_or(candidates.len(), |account| account.space),
         validation: &validation.iter().collect::<Vec<_>>(),
         test: &test.iter().collect::<Vec<_>>(),
         perplexity,

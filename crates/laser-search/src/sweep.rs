@@ -10,7 +10,7 @@ use crate::search::Subject;
 use crate::{Error, Result};
 use laser_model::Model;
 use laser_tasks::{Example, Outcome, SplitMix64};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// One part in so many of the memory is for decompositions, which a race or a composition comes back to.
 const DECOMPOSITIONS: usize = 4;
@@ -25,6 +25,8 @@ pub struct Sweep<'a> {
     /// On the test split, where records are kept.
     blanks: Option<&'a Blanks>,
     memory: usize,
+    /// Candidates and parts that this sweep has been asked for.
+    scored: HashSet<(String, Option<Part>)>,
     evaluator: Evaluator<'a>,
     editor: Editor<'a>,
     journal: &'a mut Journal,
@@ -78,6 +80,7 @@ impl<'a> Sweep<'a> {
             examples,
             blanks,
             memory,
+            scored: HashSet::new(),
             journal,
             progress,
         })
@@ -167,7 +170,13 @@ impl<'a> Sweep<'a> {
             Some((from, to)) => self.order[from..to].iter().map(|&i| self.examples[i]).collect(),
         };
         let step = examples.len();
-        self.progress.start(what, candidates.len() * step, (candidates.len() - missing.len()) * step);
+        // What this process has scored is not told again as done before.
+        let asked = candidates.iter().filter(|it| self.scored.insert((it.to_string(), part))).count();
+        let before = asked.saturating_sub(missing.len());
+        if missing.is_empty() && before == 0 {
+            return Ok(());
+        }
+        self.progress.start(what, (missing.len() + before) * step, before * step);
         let mut of_part = match part {
             Some(_) if !missing.is_empty() => {
                 let Subject { model, tokenizer, .. } = *self.subject;

@@ -39,12 +39,24 @@ fn a_gradient_predicts_what_a_small_change_does() {
         let fixture = open(&name);
         let model = &fixture.model;
         let mut gradients: Vec<(usize, MatrixId, Matrix)> = Vec::new();
+        let config = model.config();
+        let ids: Vec<MatrixId> = config.matrices.iter().flat_map(|&it| MatrixId::from(it).each(config)).collect();
+        let samples = [sample(model), sample(model)];
         let found = model
-            .gradients::<laser_model::Error>(&[sample(model), sample(model)], |layer, id, gradient| {
+            .gradients::<laser_model::Error>(&samples, &ids, 0, |layer, id, gradient| {
                 gradients.push((layer, id, gradient));
                 Ok(())
             })
             .unwrap();
+        // Of some matrices from a layer on they are the same.
+        let mut some = Vec::new();
+        let again = model.gradients::<laser_model::Error>(&samples, &ids[..2], 1, |layer, id, gradient| {
+            some.push((layer, id, gradient));
+            Ok(())
+        });
+        assert_eq!(again.unwrap(), found, "{name}");
+        let wanted = |(layer, id, _): &&(usize, MatrixId, Matrix)| *layer >= 1 && ids[..2].contains(id);
+        assert!(some.iter().eq(gradients.iter().filter(wanted)) && !some.is_empty(), "{name}");
         let expected = loss(model);
         assert!((found / 2.0 - expected).abs() < 1e-4 * expected, "{name}: {found} and {expected}");
         assert!(gradients.windows(2).all(|pair| pair[0].0 >= pair[1].0), "{name}: not from the last layer down");

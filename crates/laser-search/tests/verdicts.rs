@@ -83,6 +83,7 @@ fn searched(candidates: usize, accuracy: f64, noise: f64, truth: Option<(f64, f6
         base: Pair { validation: &base_entries[0], test: &base_entries[1] },
         edited: Pair { validation: entries[best], test: &edited },
         candidates: &entries,
+        considered: entries.len(),
         validation: &validation,
         test: &test,
         perplexity: None,
@@ -152,6 +153,7 @@ fn verdict_of(
         base: Pair { validation: &base[0], test: &base[1] },
         edited: Pair { validation: &edited[0], test: &edited[1] },
         candidates: &[&edited[0]],
+        considered: 1,
         validation: &examples,
         test: &examples,
         perplexity: perplexity.map(|(base, edited)| PerplexityChange {
@@ -265,6 +267,7 @@ impl Choices {
             base: Pair { validation: &validation[0], test: &test[0] },
             edited: Pair { validation: &validation[1], test: &test[1] },
             candidates: &[&validation[1]],
+            considered: 1,
             validation: &examples,
             test: &examples,
             perplexity: None,

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 /// The kept fractions of the paper's table 5.
 const DEFAULT_RHOS: &str = "0.9,0.8,0.6,0.2,0.1,0.05,0.01";
+const ALL_BUT_NOISE_EDGE: &str = "all but it, which has its own rank for each matrix";
 
 /// Find, judge and apply rank reductions that improve a trained transformer.
 #[derive(Debug, Parser)]
@@ -56,7 +57,7 @@ pub struct Global {
     #[arg(long, global = true)]
     pub quiet: bool,
     /// Threads to compute with [default: one a core]
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, allow_negative_numbers = true, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: Option<u16>,
 }
 
@@ -98,7 +99,7 @@ pub struct TaskOptions {
     #[command(flatten)]
     pub data: DataOptions,
     /// Use a random sample of at most N examples (groups of paraphrases stay whole)
-    #[arg(long, value_name = "N", requires = "task", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", requires = "task", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
     /// Seed of the sample, the split and the bootstrap
     #[arg(long, default_value_t = 0, value_name = "S")]
@@ -127,7 +128,7 @@ pub struct TextOptions {
     #[arg(long, value_name = "FILE")]
     pub text: Option<PathBuf>,
     /// Use the first N tokens of the text [default: all in eval, 16384 in search]
-    #[arg(long, value_name = "N", requires = "text", value_parser = clap::value_parser!(u64).range(2..))]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", requires = "text", value_parser = clap::value_parser!(u64).range(2..))]
     pub text_tokens: Option<u64>,
 }
 
@@ -229,20 +230,20 @@ pub struct SpaceOptions {
     /// Layers to try, such as 20-29 or 0,5,-1 [default: all]
     #[arg(long, value_delimiter = ',', value_name = "LIST", allow_hyphen_values = true, value_parser = parse_layers)]
     pub layers: Vec<Layers>,
-    /// Kept fractions of the rank to try
-    #[arg(long, default_value = DEFAULT_RHOS, value_delimiter = ',', value_name = "LIST", allow_hyphen_values = true, value_parser = parse_rho)]
+    /// Kept fractions of the rank to try [default: 0.9,0.8,0.6,0.2,0.1,0.05,0.01]
+    #[arg(long, value_delimiter = ',', value_name = "LIST", allow_hyphen_values = true, value_parser = parse_rho)]
     pub rho: Vec<Rho>,
-    /// Numbers of blocks to cut the rows into, each block reduced by itself; 1 is the whole matrix
-    #[arg(long, default_value = "1", value_delimiter = ',', value_name = "LIST")]
+    /// Numbers of blocks to cut the rows into, each block reduced by itself; 1 is the whole matrix [default: 1]
+    #[arg(long, allow_negative_numbers = true, value_delimiter = ',', value_name = "LIST", value_parser = parse_blocks)]
     pub blocks: Vec<NonZeroUsize>,
     /// Validation examples of the backward pass by which a gradient ranks candidates [default: 100]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub gradient_examples: Option<u64>,
     /// What finds the reductions that compose and beam put together [default: race]
     #[arg(long, value_enum, value_name = "STRATEGY")]
     pub start: Option<StartChoice>,
     /// How many compositions of a size a beam keeps [default: 4]
-    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, allow_negative_numbers = true, value_name = "K", value_parser = clap::value_parser!(u64).range(1..))]
     pub width: Option<u64>,
     /// Say how well the gradient's ranking finds what an exhaustive search of the same space, in this RUN folder, has found
     #[arg(long, value_name = "RUN")]
@@ -251,11 +252,22 @@ pub struct SpaceOptions {
     #[arg(long, default_value = "f32", value_enum)]
     pub dtype: Dtype,
     /// Memory for kept activations [default: a quarter of the machine's]
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
     pub memory: Option<Bytes>,
 }
 
 impl SpaceOptions {
+    /// The kept fractions and numbers of blocks to try; none where each matrix has a rank of its own.
+    pub fn grid(&self) -> Option<(Vec<Rho>, Vec<NonZeroUsize>)> {
+        if self.strategy == Strategy::NoiseEdge {
+            return None;
+        }
+        let defaults = || DEFAULT_RHOS.split(',').filter_map(|rho| parse_rho(rho).ok()).collect();
+        let rho = if self.rho.is_empty() { defaults() } else { self.rho.clone() };
+        let blocks = if self.blocks.is_empty() { vec![NonZeroUsize::MIN] } else { self.blocks.clone() };
+        Some((rho, blocks))
+    }
+
     /// What finds the reductions that are composed.
     pub fn start(&self) -> StartChoice {
         self.start.unwrap_or(StartChoice::Race)
@@ -288,6 +300,8 @@ impl SpaceOptions {
             ("--gradient-examples", self.gradient_examples.is_some() && !self.uses_gradient(), gradient),
             ("--compare", self.compare.is_some() && !self.uses_gradient(), gradient),
             ("--start", self.start.is_some() && !self.composes(), "--strategy compose or beam"),
+            ("--rho", !self.rho.is_empty() && self.grid().is_none(), ALL_BUT_NOISE_EDGE),
+            ("--blocks", !self.blocks.is_empty() && self.grid().is_none(), ALL_BUT_NOISE_EDGE),
             ("--width", self.width.is_some() && self.strategy != Strategy::Beam, "--strategy beam"),
         ];
         match unheeded.into_iter().find(|(_, unheeded, _)| *unheeded) {
@@ -323,7 +337,7 @@ pub enum Strategy {
     NoiseEdge,
     /// All on a few examples, the better ones on more, the best on all
     Race,
-    /// Those that one backward pass ranks first
+    /// A race of the half that one backward pass ranks first
     Gradient,
     /// Several reductions at once, added one by one from the last layer down, each only if it helps
     Compose,
@@ -392,6 +406,10 @@ fn parse_layers(text: &str) -> Result<Layers, String> {
 fn parse_rho(text: &str) -> Result<Rho, String> {
     let number: f64 = text.parse().map_err(|_| format!("`{text}` is no number: rho is a fraction from 0 to 1"))?;
     Rho::new(number).map_err(|error| error.to_string())
+}
+
+fn parse_blocks(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| format!("`{text}` is no number of blocks: write 1 or more"))
 }
 
 /// A number of bytes: `500MB`, `4GB`, `1.5GiB`.

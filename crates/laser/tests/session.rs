@@ -148,7 +148,7 @@ fn the_noise_edge_takes_the_rank_that_inspect_gives() {
         found.map(|entry| (&entry["interventions"][0]["matrix"], &entry["interventions"][0]["rank"])).collect();
     assert_eq!(found, above);
     let (_, line) = session.fails(&search);
-    assert!(line.contains("holds another search (search.rho differs)"), "{line}");
+    assert!(line.contains("holds another search (search.strategy differs)"), "{line}");
 }
 
 #[test]

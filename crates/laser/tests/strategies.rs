@@ -21,7 +21,7 @@ fn a_race_scores_few_examples_and_says_what_it_may_have_missed() {
     let session = Session::new();
     session.write("task.jsonl", task(400));
     let text = search(&session, "--strategy race --out run");
-    assert!(text.contains("Race: 48 on 8") && text.contains("None dropped is better: confidence"), "{text}");
+    assert!(text.contains("Race: 48 on 8") && text.contains("at 95 %, none "), "{text}");
     let account = account(&session, "run");
     assert_eq!((&account["space"], &account["examples"]), (&48.into(), &80.into()));
     assert!(account["evaluations"].as_u64().unwrap() < 48 * 80 / 2);
@@ -31,7 +31,7 @@ fn a_race_scores_few_examples_and_says_what_it_may_have_missed() {
         "search {} --task task.jsonl {SPACE} --strategy gradient --out run",
         fixture("llama").display()
     ));
-    assert!(message.1.contains("search.gradient_examples differs"), "{}", message.1);
+    assert!(message.1.contains("search.strategy differs"), "{}", message.1);
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn a_gradient_is_compared_with_an_exhaustive_search() {
     search(&session, "--out all");
     assert!(account(&session, "all")["gradient"].is_null());
     let text = search(&session, "--strategy gradient --gradient-examples 10 --compare all --out run");
-    assert!(text.contains("one backward pass over 10 examples ranked all; the first 16 were scored"), "{text}");
+    assert!(text.contains("one backward pass over 10 examples ranked all; the first 24 raced"), "{text}");
     assert!(text.contains("of its best 10 are among them"), "{text}");
     assert_eq!(session.json("run/gradient.json").as_array().unwrap().len(), 48);
     assert_eq!(session.json("run/run.json")["search"]["gradient_examples"], 10);
@@ -94,7 +94,7 @@ fn comparing_in_bf16_tells_what_it_changes() {
         return;
     }
     let text = search(&session, options);
-    assert!(text.contains("Compared in bf16. On validation, against f32:\nbase: "), "{text}");
+    assert!(text.contains("On validation, bf16 for f32:\nbase: "), "{text}");
     let rounding = session.json("run/rounding.json");
     let (rounded, exact) = (&rounding[1]["rounded"]["log_loss"], &rounding[1]["exact"]["log_loss"]);
     let (rounded, exact) = (rounded.as_f64().unwrap(), exact.as_f64().unwrap());
@@ -129,6 +129,7 @@ fn options_that_a_strategy_does_not_heed_are_refused() {
             "--strategy compose --gradient-examples 5",
             "--gradient-examples means nothing to --strategy compose: it is for",
         ),
+        ("--strategy noise-edge --rho 0.5", "--rho means nothing to --strategy noise-edge: it is for all but it"),
         ("--strategy beam --compare run", "--compare means nothing to --strategy beam: it is for --strategy gradient"),
     ] {
         let (code, message) = session.fails(&format!("search {model} --task task.jsonl {options} --out run"));

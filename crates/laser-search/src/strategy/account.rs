@@ -49,8 +49,8 @@ pub struct Round {
 pub struct GradientAccount {
     /// Examples of the backward pass.
     pub examples: usize,
-    /// How many of the first candidates were scored.
-    pub scanned: usize,
+    /// How many of the first candidates raced.
+    pub raced: usize,
     /// Against an exhaustive search, where one was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recall: Option<Recall>,
@@ -59,7 +59,7 @@ pub struct GradientAccount {
 /// How well a ranking finds what an exhaustive search finds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Recall {
-    /// Of the ten most accurate candidates, how many are among the scanned.
+    /// Of the ten most accurate candidates, how many are among the raced.
     pub of_best_10: usize,
     /// The rank, from 1, of the most accurate candidate.
     pub rank_of_best: usize,

@@ -3,6 +3,7 @@
 //! To first order, replacing W by W' changes the loss by the inner product of G = dL/dW and W' - W. Of a reduction that is minus
 //! the sum over the removed components of sigma_i u_i' G v_i.
 
+use super::race::race;
 use super::{Account, GradientAccount, Recall, Strategy, by_score};
 use crate::candidate::Candidate;
 use crate::engine::{Encoded, encode, samples};
@@ -15,11 +16,12 @@ use serde::{Deserialize, Serialize};
 
 /// The file of the ranking.
 const RANKING: &str = "gradient.json";
-/// One candidate in so many is scored, and at least [`LEAST`].
-const SCANNED: usize = 12;
+/// One candidate in so many races, and at least [`LEAST`]. To first order an edit as large as a reduction is predicted roughly: the
+/// worse half is told from the better one, the best within the better half is not.
+const RACED: usize = 2;
 const LEAST: usize = 16;
 
-/// Scores the candidates that a backward pass over `examples` examples ranks first.
+/// Races the candidates that a backward pass over `examples` examples ranks first.
 #[derive(Debug, Clone)]
 pub struct Gradient {
     /// Validation examples of the backward pass.
@@ -46,18 +48,16 @@ impl Strategy for Gradient {
                 ranking
             }
         };
-        let scanned = (space.len() / SCANNED).max(LEAST).min(ranking.len());
-        let first: Vec<Candidate> = ranking[..scanned].iter().map(|it| it.interventions.clone()).collect();
-        sweep.score("validation", &first)?;
+        let raced = (space.len() / RACED).max(LEAST).min(ranking.len());
+        let race = race(sweep, ranking[..raced].iter().map(|it| it.interventions.clone()).collect())?;
         let examples = self.examples.min(sweep.examples().len());
         let recall = match &self.exhaustive {
-            Some(path) => Some(recall(&Journal::open(path)?, &ranking, scanned)?),
+            Some(path) => Some(recall(&Journal::open(path)?, &ranking, raced)?),
             None => None,
         };
         let mut account = Account::of(sweep, space);
         account.evaluations += 3 * examples;
-        account.gradient = Some(GradientAccount { examples, scanned, recall });
-        Ok(account)
+        Ok(Account { race, gradient: Some(GradientAccount { examples, raced, recall }), ..account })
     }
 }
 
@@ -70,9 +70,13 @@ impl Gradient {
         let encoded =
             taken.map(|example| encode(subject.tokenizer, example, config)).collect::<Result<Vec<Encoded>>>()?;
         let mut changes = vec![0.0; space.len()];
-        let each = config.matrices.iter().map(|&kind| MatrixId::from(kind).each(config).len()).sum::<usize>();
-        sweep.progress().start("gradients", config.layers * each, 0);
-        model.gradients::<Error>(&samples(&encoded), |layer, id, gradient| {
+        let edits = || space.iter().flat_map(|candidate| candidate.interventions());
+        let mut ids: Vec<MatrixId> = edits().flat_map(|edit| edit.matrix.each(config)).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let lowest = edits().map(|edit| edit.layer).min().unwrap_or(config.layers);
+        sweep.progress().start("gradients", (config.layers - lowest) * ids.len(), 0);
+        model.gradients::<Error>(&samples(&encoded), &ids, lowest, |layer, id, gradient| {
             let mut matrix = None;
             for (candidate, change) in space.iter().zip(&mut changes) {
                 let edits = candidate.interventions().iter().filter(|it| it.layer == layer);
@@ -102,17 +106,17 @@ impl Gradient {
     }
 }
 
-/// How well a ranking, of which the first `scanned` were scored, finds what the journal of an exhaustive search holds.
-fn recall(exhaustive: &Journal, ranking: &[Predicted], scanned: usize) -> Result<Recall> {
+/// How well a ranking, of which the first `raced` raced, finds what the journal of an exhaustive search holds.
+fn recall(exhaustive: &Journal, ranking: &[Predicted], raced: usize) -> Result<Recall> {
     let entries: Vec<_> = ranking
         .iter()
         .map(|it| exhaustive.get(SplitName::Validation, &it.interventions))
         .collect::<Option<Vec<_>>>()
-        .ok_or(Error::NoCandidates { why: "the search to compare with has not scored all candidates of this one" })?;
+        .ok_or(Error::NoCandidates { why: "the search to compare with has not scored them all" })?;
     let mut by_accuracy: Vec<usize> = (0..entries.len()).collect();
     by_accuracy.sort_by(|&a, &b| by_score(entries[a], entries[b]));
     Ok(Recall {
-        of_best_10: by_accuracy.iter().take(10).filter(|&&i| i < scanned).count(),
+        of_best_10: by_accuracy.iter().take(10).filter(|&&i| i < raced).count(),
         rank_of_best: by_accuracy.first().map_or(0, |&i| i + 1),
         spearman: spearman(
             &ranking.iter().map(|it| it.change).collect::<Vec<_>>(),

@@ -21,42 +21,44 @@ pub struct Race;
 
 impl Strategy for Race {
     fn run(&self, sweep: &mut Sweep, space: &[Candidate], _: &RunFolder) -> Result<Account> {
-        let total = sweep.examples().len();
-        let mut parts: Vec<Part> = Vec::new();
-        let (mut field, mut dropped): (Vec<Candidate>, Vec<(Candidate, usize)>) = (space.to_vec(), Vec::new());
-        let mut rounds = Vec::new();
-        loop {
-            let seen = parts.last().map_or(0, |part| part.1);
-            let next = if seen == 0 { FIRST } else { 2 * seen };
-            let last = field.len() <= FINALISTS || next >= total;
-            let part = (seen, if last { total } else { next });
-            let what = format!("race {}", rounds.len() + 1);
-            sweep.score_part(&what, &field, part)?;
-            parts.push(part);
-            rounds.push(Round { candidates: field.len(), examples: part.1 });
-            if last {
-                break;
-            }
-            let kept = kept(sweep, &field, &parts, (field.len() / KEPT).max(FINALISTS));
-            let (on, behind) = field.into_iter().partition(|candidate| kept.contains(candidate));
-            field = on;
-            dropped.extend(Vec::into_iter(behind).map(|candidate| (candidate, parts.len())));
-        }
-        for candidate in &field {
-            sweep.join(candidate, &parts)?;
-        }
-        let entries = field.iter().filter_map(|candidate| sweep.entry(candidate));
-        let winner = entries.min_by(|a, b| by_score(a, b)).map(|entry| entry.interventions.clone());
-        let mut account = Account::of(sweep, space);
-        if let Some(winner) = winner {
-            let pairs: Vec<Paired> = dropped
-                .iter()
-                .filter_map(|(loser, rounds)| Paired::of(sweep, &winner, loser, &parts[..*rounds]))
-                .collect();
-            account.race = Some(RaceAccount { rounds, confidence: confidence(&pairs), margin: margin(&pairs) });
-        }
-        Ok(account)
+        let race = race(sweep, space.to_vec())?;
+        Ok(Account { race, ..Account::of(sweep, space) })
     }
+}
+
+/// Races the candidates of `field`; the finalists are then scored on the whole split. None where the field is empty.
+pub(super) fn race(sweep: &mut Sweep, mut field: Vec<Candidate>) -> Result<Option<RaceAccount>> {
+    let total = sweep.examples().len();
+    let mut parts: Vec<Part> = Vec::new();
+    let mut dropped: Vec<(Candidate, usize)> = Vec::new();
+    let mut rounds = Vec::new();
+    loop {
+        let seen = parts.last().map_or(0, |part| part.1);
+        let next = if seen == 0 { FIRST } else { 2 * seen };
+        let last = field.len() <= FINALISTS || next >= total;
+        let part = (seen, if last { total } else { next });
+        let what = format!("race {}", rounds.len() + 1);
+        sweep.score_part(&what, &field, part)?;
+        parts.push(part);
+        rounds.push(Round { candidates: field.len(), examples: part.1 });
+        if last {
+            break;
+        }
+        let kept = kept(sweep, &field, &parts, (field.len() / KEPT).max(FINALISTS));
+        let (on, behind) = field.into_iter().partition(|candidate| kept.contains(candidate));
+        field = on;
+        dropped.extend(Vec::into_iter(behind).map(|candidate| (candidate, parts.len())));
+    }
+    for candidate in &field {
+        sweep.join(candidate, &parts)?;
+    }
+    let entries = field.iter().filter_map(|candidate| sweep.entry(candidate));
+    let winner = entries.min_by(|a, b| by_score(a, b)).map(|entry| entry.interventions.clone());
+    Ok(winner.map(|winner| {
+        let of = |(loser, rounds): &(Candidate, usize)| Paired::of(sweep, &winner, loser, &parts[..*rounds]);
+        let pairs: Vec<Paired> = dropped.iter().filter_map(of).collect();
+        RaceAccount { rounds, confidence: confidence(&pairs), margin: margin(&pairs) }
+    }))
 }
 
 /// The `count` candidates to keep, by what they gave on `parts`: alternately the next most accurate and the next by log-loss. On few

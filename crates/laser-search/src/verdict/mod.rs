@@ -35,8 +35,11 @@ pub struct Verdict {
     pub because: String,
     /// The chosen candidate.
     pub best: Candidate,
-    /// How many candidates it was chosen from.
+    /// How many candidates were scored on the whole validation split.
     pub candidates: usize,
+    /// How many there were to choose from.
+    #[serde(default)]
+    pub considered: usize,
     /// The unedited model.
     pub base: Scores,
     /// The chosen candidate.
@@ -150,6 +153,8 @@ pub struct Evidence<'a> {
     pub edited: Pair<'a>,
     /// Every candidate on validation, without the base.
     pub candidates: &'a [&'a Entry],
+    /// How many there were to choose from: more where some were dropped before they were scored on the whole split.
+    pub considered: usize,
     /// The examples of the validation split.
     pub validation: &'a [&'a Example],
     /// The examples of the test split.
@@ -220,6 +225,7 @@ pub fn judge(evidence: &Evidence) -> Option<Verdict> {
         test: &comparison,
         base_log_loss: base_scores.test.score.log_loss,
         selection: &selection,
+        dropped: evidence.considered.saturating_sub(evidence.candidates.len()),
         without_top_answer: without_top_answer.as_ref(),
         classes: classes.as_ref(),
         perplexity: perplexity.as_ref(),
@@ -229,6 +235,7 @@ pub fn judge(evidence: &Evidence) -> Option<Verdict> {
         because,
         best: edited.test.interventions.clone(),
         candidates: evidence.candidates.len(),
+        considered: evidence.considered.max(evidence.candidates.len()),
         base: base_scores,
         edited: edited_scores,
         test: comparison,

@@ -68,6 +68,8 @@ pub(super) struct Findings<'a> {
     pub test: &'a Comparison,
     pub base_log_loss: f64,
     pub selection: &'a ChanceGain,
+    /// Candidates that were dropped before they were scored on the whole validation split.
+    pub dropped: usize,
     pub without_top_answer: Option<&'a WithoutTopAnswer>,
     pub classes: Option<&'a ClassVerdict>,
     pub perplexity: Option<&'a PerplexityChange>,
@@ -85,15 +87,20 @@ pub(super) fn decide(findings: &Findings) -> (Word, String) {
     {
         return (Word::LabelBias, because);
     }
-    let level = if selection.p <= LIMITS.level { LIMITS.level } else { LIMITS.strict_level };
+    // Where validation shows no more than chance does, or where it is not known how much chance shows because candidates were
+    // dropped by what they gave there, the test split carries the claim alone.
+    let shown = selection.p <= LIMITS.level && findings.dropped == 0;
+    let level = if shown { LIMITS.level } else { LIMITS.strict_level };
     if test.p > level || gain == 0.0 {
-        let chance = match selection.p <= LIMITS.level {
-            true => String::new(),
-            false => format!(
-                ", and the best of {} candidates shows up to {} on validation by chance alone",
+        let asked = format!("where {} is asked", LIMITS.strict_level);
+        let chance = match (shown, findings.dropped) {
+            (true, _) => String::new(),
+            (false, 0) => format!(
+                ", {asked}: the best of {} candidates shows up to {} on validation by chance alone",
                 selection.candidates,
                 points(selection.upper)
             ),
+            (false, dropped) => format!(", {asked}: {dropped} candidates were dropped by what they gave on validation"),
         };
         return (Word::Noise, format!("the change on test, {}, has p = {:.2}{chance}", points(gain), test.p));
     }

@@ -23,7 +23,7 @@ pub fn run(options: &SearchOptions, global: &Global) -> anyhow::Result<()> {
     let finished = find(&options.model, &options.task, &options.text, &options.space, &options.out, &progress)?;
     if global.json {
         return output::print_json(
-            &json!({"run": options.out, "best": finished.verdict.best, "verdict": finished.verdict}),
+            &json!({"run": options.out, "best": finished.verdict.best, "strategy": finished.account, "verdict": finished.verdict}),
         );
     }
     output::print(&finished.text)?;
@@ -47,6 +47,8 @@ const SEARCH_TOKENS: usize = 16_384;
 /// A finished search.
 pub struct Finished {
     pub verdict: Verdict,
+    /// How the space was gone through.
+    pub account: Option<Account>,
     /// The tables that a person reads.
     pub text: String,
 }
@@ -68,10 +70,10 @@ pub fn find(
     let text = subject::open_text(text_options, SEARCH_TOKENS, &loaded)?;
     let layers = subject::layers(&space.layers, loaded.model.config().layers)?;
     let matrices = subject::matrices(&space.matrices, loaded.model.config())?;
-    let fixed_ranks = space.strategy == Strategy::NoiseEdge;
-    let candidates = match fixed_ranks {
-        false => exhaustive(&layers, &matrices, &space.blocks, &space.rho, task_options.data.paper_compat)?,
-        true => above_noise(&loaded.checkpoint, &layers, &matrices, progress)?,
+    let grid = space.grid();
+    let candidates = match &grid {
+        Some((rho, blocks)) => exhaustive(&layers, &matrices, blocks, rho, task_options.data.paper_compat)?,
+        None => above_noise(&loaded.checkpoint, &layers, &matrices, progress)?,
     };
     let strategy = strategy(space);
     let rounded = (space.dtype == Dtype::Bf16).then(|| loaded.model.rounded()).transpose()?;
@@ -96,9 +98,9 @@ pub fn find(
             width: (space.strategy == Strategy::Beam).then(|| space.width()),
             matrices,
             layers,
-            rho: if fixed_ranks { Vec::new() } else { space.rho.iter().map(|rho| rho.get()).collect() },
-            blocks: if fixed_ranks { vec![1] } else { space.blocks.iter().map(|blocks| blocks.get()).collect() },
-            randomised: task_options.data.paper_compat && !fixed_ranks,
+            rho: grid.iter().flat_map(|(rho, _)| rho.iter().map(|rho| rho.get())).collect(),
+            blocks: grid.as_ref().map_or(vec![1], |(_, blocks)| blocks.iter().map(|blocks| blocks.get()).collect()),
+            randomised: task_options.data.paper_compat && grid.is_some(),
             limit: task_options.limit.map(|limit| limit as usize),
             seed: task_options.seed,
             split_first: task_options.split_first || task_options.data.paper_compat,
@@ -108,6 +110,9 @@ pub fn find(
             device: model.device.name().to_owned(),
         },
     };
+    if let Some(other) = &space.compare {
+        RunFolder::open_existing(other)?.check_comparable(&description, &candidates)?;
+    }
     let run = RunFolder::open(out, &description)?;
     let subject = Subject { checkpoint: &loaded.checkpoint, model: &loaded.model, tokenizer: &loaded.tokenizer };
     let plan = Plan {
@@ -121,8 +126,9 @@ pub fn find(
         text: text.as_ref().map(|text| (&text.text, text.sha256.as_str())),
     };
     let verdict = search(&subject, &task, &plan, &run, progress)?;
-    let text = summary(&run, &verdict)?;
-    Ok(Finished { verdict, text })
+    let text = summary(&run, &verdict, space.composes())?;
+    let account = run.read_json("strategy.json", "run the search again, which writes it anew")?;
+    Ok(Finished { verdict, account, text })
 }
 
 /// How the space is gone through.
@@ -169,19 +175,23 @@ fn describe(task: &Task, options: &TaskOptions) -> TaskDescription {
     }
 }
 
-fn summary(run: &RunFolder, verdict: &Verdict) -> anyhow::Result<String> {
+fn summary(run: &RunFolder, verdict: &Verdict, composed: bool) -> anyhow::Result<String> {
     let journal = run.journal()?;
     let mut entries: Vec<&Entry> =
         journal.entries().iter().filter(|it| it.split == SplitName::Validation && it.part.is_none()).collect();
     entries.sort_by_key(|entry| entry.interventions.boundary(usize::MAX));
     let account: Option<Account> = run.read_json("strategy.json", "run the search again, which writes it anew")?;
-    let rounding: Option<Vec<Rounding>> = run.read_json(ROUNDING_FILE, "run the search again, which writes it anew")?;
     Ok(format!(
-        "Accuracy on validation, % (base {:.1}, best marked *)\n\n{}\n{}{}{}",
+        "Accuracy on validation, % (base {:.1}, best marked *)\n\n{}\n{}{}",
         100.0 * verdict.base.validation.score.accuracy,
         sweep_table(&entries, &verdict.best),
-        account.map(|account| account_text(&account)).unwrap_or_default(),
-        rounding.map(|rounding| rounding_text(&rounding)).unwrap_or_default(),
-        verdict_text(verdict)
+        account.map(|account| account_text(&account, composed)).unwrap_or_default(),
+        judged(run, verdict)?
     ))
+}
+
+/// The verdict, after what comparing in bf16 changed, if it was.
+pub fn judged(run: &RunFolder, verdict: &Verdict) -> anyhow::Result<String> {
+    let rounding: Option<Vec<Rounding>> = run.read_json(ROUNDING_FILE, "run the search again, which writes it anew")?;
+    Ok(rounding.map(|rounding| rounding_text(&rounding)).unwrap_or_default() + &verdict_text(verdict))
 }

@@ -1,8 +1,8 @@
 //! `laser verdict`: the verdict of a finished search, recomputed from its folder.
 
+use super::search::judged;
 use crate::cli::{Global, VerdictOptions};
 use crate::output;
-use laser_report::verdict_text;
 use laser_search::{RunFolder, rejudge};
 
 pub fn run(options: &VerdictOptions, global: &Global) -> anyhow::Result<()> {
@@ -11,5 +11,5 @@ pub fn run(options: &VerdictOptions, global: &Global) -> anyhow::Result<()> {
     if global.json {
         return output::print_json(&verdict);
     }
-    output::print(&verdict_text(&verdict))
+    output::print(&judged(&run, &verdict)?)
 }
