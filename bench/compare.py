@@ -49,9 +49,12 @@ def main():
     if not options.model.is_file():
         sys.exit(f"{options.model}: no such file: run scripts/smollm2.sh, or give --model")
     python = options.venv / "bin/python"
-    if not python.exists():
+    # Written last: an installation that was interrupted is made anew.
+    installed = options.venv / "installed.txt"
+    if not (installed.is_file() and installed.read_text().split() == PACKAGES):
         venv.create(options.venv, with_pip=True)
         run([python, "-m", "pip", "install", "--quiet", *PACKAGES])
+        installed.write_text("\n".join(PACKAGES))
 
     work = HERE / ".work"
     work.mkdir(exist_ok=True)

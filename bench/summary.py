@@ -13,6 +13,13 @@ import pathlib
 import sys
 
 
+def name(intervention):
+    place = f"{intervention.pop('layer')}.{intervention.pop('matrix')}"
+    if list(intervention) == ["rho"]:
+        return f"{place}:{intervention['rho']}"
+    return f"{place}:" + ",".join(f"{key}={value}" for key, value in intervention.items())
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__.strip())
@@ -22,8 +29,7 @@ def main():
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(["candidate", "accuracy", "log_loss"])
     for entry in entries:
-        names = [f"{it['layer']}.{it['matrix']}:{it['rho']}" for it in entry["interventions"]]
-        writer.writerow([" ".join(names), f"{entry['score']['accuracy']:.4f}", f"{entry['score']['log_loss']:.4f}"])
+        writer.writerow([" ".join(map(name, entry["interventions"])), f"{entry['score']['accuracy']:.4f}", f"{entry['score']['log_loss']:.4f}"])
 
 
 main()

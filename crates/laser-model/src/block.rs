@@ -155,9 +155,12 @@ impl Block {
         Ok(())
     }
 
-    /// A copy whose matrices are variables, of which gradients can be had, each `[inputs, outputs]`.
+    /// A copy that gradients go through, whose `matrices` are variables, each `[inputs, outputs]`.
     pub(crate) fn tracked(&self, matrices: &[MatrixId], device: &Device) -> Result<(Self, Vec<(MatrixId, Var)>)> {
         let (mut block, mut variables) = (self.clone(), Vec::with_capacity(matrices.len()));
+        for linear in block.matrices() {
+            *linear = linear.differentiable(device)?;
+        }
         for &id in matrices {
             let linear = block.matrix(id).ok_or_else(|| Error::Model { why: format!("it has no {id}") })?;
             let variable;
@@ -176,6 +179,16 @@ impl Block {
             *linear = rounded;
         }
         Ok(Some(block))
+    }
+
+    fn matrices(&mut self) -> impl Iterator<Item = &mut Linear> {
+        let mlps = match &mut self.mlp {
+            FeedForward::Dense(mlp) => std::slice::from_mut(mlp),
+            FeedForward::Mixture(mixture) => &mut mixture.experts[..],
+        };
+        [&mut self.q_proj, &mut self.k_proj, &mut self.v_proj, &mut self.out_proj]
+            .into_iter()
+            .chain(mlps.iter_mut().flat_map(Mlp::matrices))
     }
 
     fn matrix(&mut self, id: MatrixId) -> Option<&mut Linear> {

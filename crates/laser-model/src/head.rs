@@ -1,7 +1,7 @@
 //! The residual stream to logits.
 
 use crate::embedding::Embedding;
-use crate::kernels::{Screen, activate, argmax, has_bf16};
+use crate::kernels::{Screen, activate, argmax, has_bf16, has_tiles};
 use crate::layers::{Linear, NormLayer, normed, vector};
 use crate::{Error, Result};
 use candle_core::{Device, Tensor};
@@ -32,7 +32,9 @@ impl Head {
         };
         let bias = checkpoint.bias(Slot::Head, 0, None)?;
         // With a bias, or a cap that makes large logits equal, the most likely token is not that of the largest product.
-        let screens = device.is_cpu() && has_bf16() && bias.is_none() && config.final_softcap.is_none();
+        // Tile instructions have all logits in f32 sooner than others screen them in bf16.
+        let faster = has_bf16() && !has_tiles();
+        let screens = device.is_cpu() && faster && bias.is_none() && config.final_softcap.is_none();
         let (output, screen) = match checkpoint.table(Slot::Head)? {
             Some(head) => {
                 let screen = if screens { Screen::new(head.data(), head.cols()) } else { None };

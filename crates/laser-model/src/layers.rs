@@ -76,19 +76,29 @@ impl Linear {
         Ok(Some(Self { weight, bias: self.bias.clone() }))
     }
 
-    /// A copy whose weight is a variable, `[inputs, outputs]`.
-    pub(crate) fn tracked(&self, device: &Device) -> Result<(Self, Var)> {
-        let variable = match &self.weight {
-            Weight::InMemory(transposed) => Var::from_tensor(transposed)?,
+    /// The transposed weight in memory and in f32, `[inputs, outputs]`.
+    fn transposed(&self, device: &Device) -> Result<Tensor> {
+        Ok(match &self.weight {
+            Weight::InMemory(transposed) => transposed.clone(),
             Weight::Rounded(matrix) => {
                 let (weights, shape) = matrix.widened();
-                Var::from_tensor(&Tensor::from_vec(weights, shape, device)?.t()?.contiguous()?)?
+                Tensor::from_vec(weights, shape, device)?.t()?.contiguous()?
             }
             Weight::OnDisk { checkpoint, layer, matrix } => {
-                Var::from_tensor(&tensor(checkpoint.matrix(*layer, *matrix)?.transpose(), device)?)?
+                tensor(checkpoint.matrix(*layer, *matrix)?.transpose(), device)?
             }
-        };
-        Ok((Self { weight: Weight::InMemory(variable.as_tensor().clone()), bias: self.bias.clone() }, variable))
+        })
+    }
+
+    /// A copy that gradients go through: its weight is in memory and in f32.
+    pub(crate) fn differentiable(&self, device: &Device) -> Result<Self> {
+        Ok(Self::of(self.transposed(device)?, self.bias.clone()))
+    }
+
+    /// A copy whose weight is a variable, `[inputs, outputs]`.
+    pub(crate) fn tracked(&self, device: &Device) -> Result<(Self, Var)> {
+        let variable = Var::from_tensor(&self.transposed(device)?)?;
+        Ok((Self::of(variable.as_tensor().clone(), self.bias.clone()), variable))
     }
 
     /// The part that gives only `outputs`, where that is easily had.
@@ -202,6 +212,10 @@ impl Mlp {
             None => kernels::activate(&inner, self.activation)?,
         };
         self.fc_out.forward(&inner)
+    }
+
+    pub(crate) fn matrices(&mut self) -> impl Iterator<Item = &mut Linear> {
+        [Some(&mut self.fc_in), self.fc_up.as_mut(), Some(&mut self.fc_out)].into_iter().flatten()
     }
 
     pub(crate) fn matrix(&mut self, kind: MatrixKind) -> Option<&mut Linear> {

@@ -10,7 +10,7 @@ const CONFIDENT: f64 = 0.5;
 /// put together.
 pub fn account_text(account: &Account, composed: bool) -> String {
     let mut text = String::new();
-    let Account { space, examples, evaluations, race, gradient, steps } = account;
+    let Account { space, examples, evaluations, race, gradient, steps, .. } = account;
     if race.is_none() && gradient.is_none() {
         return text;
     }
@@ -63,13 +63,15 @@ fn race_text(race: &RaceAccount) -> String {
         race.rounds.iter().map(|round| format!("{} on {}", round.candidates, round.examples)).collect();
     let (confidence, margin) = (100.0 * race.confidence, 100.0 * race.margin);
     let doubt = if race.rounds.len() == 1 {
-        String::from("None was dropped.")
+        String::from("None was dropped in it.")
     } else if race.confidence >= CONFIDENT {
-        format!("None dropped is better: confidence {confidence:.0} %; at 95 %, none by more than {margin:.0} points.")
+        format!(
+            "None dropped is better, at a level of {confidence:.0} %; at one of 95 %, none by more than {margin:.0} points."
+        )
     } else {
         format!(
-            "These are too few examples to say that none dropped is better (confidence {confidence:.0} %); at 95 %, none is by more \
-             than {margin:.0} points."
+            "The first rounds have too few examples to rule out that one dropped is better (at a level of {confidence:.0} %; at one of \
+             95 %, none is by more than {margin:.0} points)."
         )
     };
     format!("Race: {} examples. {doubt}\n", rounds.join(", "))

@@ -36,9 +36,10 @@ pub fn verdict_text(verdict: &Verdict) -> String {
         }
     }
     let selection = &verdict.selection;
-    let dropped = match verdict.considered.saturating_sub(verdict.candidates) {
-        0 => String::new(),
-        dropped => format!(" ({dropped} were dropped before, so that p is too small)"),
+    let dropped = match (verdict.adaptive, verdict.considered.saturating_sub(verdict.candidates)) {
+        (false, _) => String::new(),
+        (true, 0) => String::from(" (of which some were made of the better ones, so that p is too small)"),
+        (true, dropped) => format!(" ({dropped} were dropped before, so that p is too small)"),
     };
     let _ = writeln!(
         text,

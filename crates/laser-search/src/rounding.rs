@@ -3,6 +3,7 @@
 use crate::candidate::{Candidate, Editor};
 use crate::engine::{Detail, Evaluator};
 use crate::journal::{Entry, Journal, SplitName};
+use crate::progress::Progress;
 use crate::run_folder::RunFolder;
 use crate::search::Subject;
 use crate::{Error, Result};
@@ -33,6 +34,7 @@ pub(crate) fn measure(
     memory: usize,
     journal: &Journal,
     run: &RunFolder,
+    progress: &dyn Progress,
 ) -> Result<()> {
     let known: Option<Vec<Rounding>> = run.read_json(FILE, "remove the file and run the search again")?;
     if known.is_some_and(|known| known.iter().map(|it| &it.interventions).eq(candidates)) {
@@ -41,16 +43,19 @@ pub(crate) fn measure(
     let mut evaluator = Evaluator::new(subject.model, subject.tokenizer, validation.to_vec(), memory)?;
     let mut editor = Editor::new(subject.checkpoint, subject.model);
     let mut found = Vec::with_capacity(candidates.len());
+    progress.start("in f32", candidates.len() * validation.len(), 0);
     for candidate in candidates {
         let entry = journal
             .get(SplitName::Validation, candidate)
             .ok_or(Error::NoCandidates { why: "a candidate was not scored" })?;
         let boundary = candidate.boundary(subject.model.config().layers);
         let responses = evaluator.evaluate(&editor.edit(candidate)?, boundary, Detail::Outcome)?;
+        progress.advance(responses.len());
         let outcomes: Vec<Outcome> = responses.iter().map(|response| response.outcome).collect();
         let different = entry.outcomes().zip(&outcomes).filter(|(a, b)| a.correct != b.correct).count();
         let exact = Entry::new(SplitName::Validation, candidate, &outcomes).score;
         found.push(Rounding { interventions: candidate.clone(), rounded: entry.score, exact, different });
     }
+    progress.finish();
     run.write_json(FILE, &found)
 }

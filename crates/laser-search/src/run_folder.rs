@@ -5,7 +5,7 @@ use crate::files::write_whole;
 use crate::journal::{Journal, SplitName};
 use crate::{Error, Result};
 use laser_checkpoint::{FileHash, MatrixId};
-use laser_tasks::Example;
+use laser_tasks::{Example, Score};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -174,11 +174,11 @@ impl RunFolder {
         self.read_json("run.json", "choose another --out")
     }
 
-    /// Refuses a folder that does not hold a search over the examples of `description`, with its model, in which all of
-    /// `candidates` were scored.
-    pub fn check_comparable(&self, description: &RunDescription, candidates: &[Candidate]) -> Result<()> {
-        let refuse = |why: String| Err(Error::NotComparable { path: self.path.clone(), why });
-        let Some(found) = self.description()? else { return refuse("it holds no search".to_owned()) };
+    /// What each of `candidates` gave on validation in this search. Refuses a search that is not over the examples of `description`,
+    /// with its model, or has not scored them all.
+    pub fn scores(&self, description: &RunDescription, candidates: &[Candidate]) -> Result<Vec<Score>> {
+        let refused = |why: String| Error::NotComparable { path: self.path.clone(), why };
+        let found = self.description()?.ok_or_else(|| refused("it holds no search".to_owned()))?;
         // What says which model answers which examples.
         let examples = |it: &RunDescription| {
             let search = &it.search;
@@ -186,11 +186,16 @@ impl RunFolder {
             serde_json::json!({"model": it.model.files, "task": it.task.digest, "sample": sample})
         };
         if let Some(what) = first_difference("", &examples(&found), &examples(description)) {
-            return refuse(format!("{what} differs"));
+            return Err(refused(format!("{what} differs")));
         }
         let journal = self.journal()?;
-        let missing = candidates.iter().find(|it| journal.get(SplitName::Validation, it).is_none());
-        missing.map_or(Ok(()), |candidate| refuse(format!("{candidate} was not scored there on all examples")))
+        let score = |candidate: &Candidate| {
+            let entry = journal.get(SplitName::Validation, candidate);
+            entry
+                .map(|entry| entry.score)
+                .ok_or_else(|| refused(format!("{candidate} was not scored there on all examples")))
+        };
+        candidates.iter().map(score).collect()
     }
 
     /// The file `name`, if it is there.

@@ -71,16 +71,19 @@ pub fn search(
     let (validation, test) = (pick(&plan.split.validation), pick(&plan.split.test));
     run.write_examples(&validation, &test)?;
     let compared = Subject { model: plan.rounded.unwrap_or(subject.model), ..*subject };
-    let mut sweep =
-        Sweep::on_validation(&compared, validation.clone(), plan.seed, plan.memory, &mut journal, progress)?;
-    sweep.score("base", &[Candidate::base()])?;
-    let account = plan.strategy.run(&mut sweep, plan.candidates, run)?;
-    run.write_json(ACCOUNT, &account)?;
+    {
+        // Each sweep has the whole memory, and lets go of it before the next.
+        let mut sweep =
+            Sweep::on_validation(&compared, validation.clone(), plan.seed, plan.memory, &mut journal, progress)?;
+        sweep.score("base", &[Candidate::base()])?;
+        let account = plan.strategy.run(&mut sweep, plan.candidates, run)?;
+        run.write_json(ACCOUNT, &account)?;
+    }
     let best = chosen(&journal)?;
 
     if plan.rounded.is_some() {
         let of = [Candidate::base(), best.clone()];
-        rounding::measure(subject, &of, &validation, plan.memory, &journal, run)?;
+        rounding::measure(subject, &of, &validation, plan.memory, &journal, run, progress)?;
     }
 
     let blanks = Blanks::new(task, &test)?;
@@ -134,11 +137,13 @@ fn judge_and_write(run: &RunFolder, journal: &Journal, text: Option<&str>, seed:
         None => None,
     };
     let account: Option<Account> = run.read_json(ACCOUNT, "run the search again, which writes it anew")?;
+    let account = account.ok_or_else(unfinished)?;
     let verdict = verdict::judge(&Evidence {
         base: pair(&Candidate::base()).ok_or_else(unfinished)?,
         edited: pair(&best).ok_or_else(unfinished)?,
         candidates: &candidates,
-        considered: account.map_or(candidates.len(), |account| account.space),
+        dropped: account.dropped,
+        adaptive: account.is_adaptive(),
         validation: &validation.iter().collect::<Vec<_>>(),
         test: &test.iter().collect::<Vec<_>>(),
         perplexity,

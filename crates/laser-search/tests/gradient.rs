@@ -2,11 +2,11 @@
 
 mod support;
 
-use laser_checkpoint::MatrixId;
+use laser_checkpoint::{MatrixId, MatrixKind};
 use laser_linalg::Matrix;
 use laser_model::{Context, LossTerm, Model, Sample};
 use laser_tasks::SplitMix64;
-use support::{families, open};
+use support::{families, folder, open, open_at};
 
 const TOKENS: [u32; 9] = [5, 9, 3, 7, 7, 2, 11, 4, 6];
 
@@ -90,5 +90,43 @@ fn a_gradient_predicts_what_a_small_change_does() {
             let tolerance = 0.03 * predicted.abs() + 2e-5 / step;
             assert!((difference - predicted).abs() < tolerance, "{name}, {layer}.{id}: {difference} and {predicted}");
         }
+    }
+}
+
+/// Gradients by the MLP of every layer.
+fn mlp_gradients(model: &Model) -> Vec<Matrix> {
+    let mut found = Vec::new();
+    let config = model.config();
+    let mlp =
+        config.matrices.iter().filter(|kind| [MatrixKind::FcIn, MatrixKind::FcUp, MatrixKind::FcOut].contains(kind));
+    let ids: Vec<MatrixId> = mlp.flat_map(|&kind| MatrixId::from(kind).each(config)).collect();
+    let each = |_, _, gradient| {
+        found.push(gradient);
+        Ok(())
+    };
+    model.gradients::<laser_model::Error>(&[sample(model)], &ids, 0, each).unwrap();
+    found
+}
+
+#[test]
+fn gradients_go_through_matrices_on_disk() {
+    for name in families() {
+        let (memory, disk) = (mlp_gradients(&open(&name).model), mlp_gradients(&open_at(&folder(&name), 0).model));
+        assert!(memory == disk && memory.iter().any(|it| it.frobenius_norm() > 0.0), "{name}");
+    }
+}
+
+#[test]
+fn gradients_go_through_matrices_in_bf16() {
+    let model = open("llama").model;
+    let Ok(rounded) = model.rounded() else { return println!("skipped: this processor has no products in bf16") };
+    for (exact, found) in mlp_gradients(&model).iter().zip(mlp_gradients(&rounded)) {
+        let difference = exact.data().iter().zip(found.data()).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();
+        assert!(
+            difference.sqrt() < 0.1 * exact.frobenius_norm(),
+            "{} of {}",
+            difference.sqrt(),
+            exact.frobenius_norm()
+        );
     }
 }

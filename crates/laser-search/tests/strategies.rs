@@ -169,8 +169,11 @@ fn a_composition_accepts_only_what_helps() {
 fn an_exhaustive_journal_tells_what_a_gradient_recalls() {
     let (fixture, scratch) = (open("llama"), tempfile::tempdir().unwrap());
     let task = task(scratch.path());
-    run(&fixture, &task, &All, &scratch.path().join("all"));
-    let exhaustive = Some(scratch.path().join("all/journal.jsonl"));
+    let path = scratch.path().join("all");
+    run(&fixture, &task, &All, &path);
+    let folder = RunFolder::open_existing(&path).unwrap();
+    let exhaustive = Some(folder.scores(&folder.description().unwrap().unwrap(), &space(&fixture)).unwrap());
+    drop(folder);
     let gradient = run(&fixture, &task, &Gradient { examples: 130, exhaustive }, &scratch.path().join("gradient"));
     let account = gradient.account.gradient.unwrap();
     let recall = account.recall.unwrap();

@@ -317,8 +317,15 @@ impl SpaceOptions {
     /// Bytes for kept activations.
     pub fn memory(&self) -> usize {
         const UNKNOWN: usize = 16_000_000_000;
-        self.memory.map_or_else(|| machine_memory().unwrap_or(UNKNOWN) / 4, |memory| memory.0)
+        let available = || machine_memory().unwrap_or(UNKNOWN).min(container_memory().unwrap_or(usize::MAX));
+        self.memory.map_or_else(|| available() / 4, |memory| memory.0)
     }
+}
+
+/// What a Linux container may take, in bytes, where it is limited (control groups v2, v1).
+fn container_memory() -> Option<usize> {
+    let files = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+    files.iter().find_map(|file| std::fs::read_to_string(file).ok()?.trim().parse().ok())
 }
 
 /// The machine's memory in bytes, where the system tells it in a file.

@@ -14,6 +14,7 @@ mod panels;
 mod readout;
 mod rounded;
 mod screen;
+mod tiles;
 mod vector;
 
 pub use attention::{Context, Scores, attention};
@@ -25,6 +26,7 @@ pub use panels::linear_in_panels;
 pub use readout::{Reading, argmax, readout};
 pub use rounded::{RoundedMatrix, has_bf16};
 pub use screen::Screen;
+pub use tiles::available as has_tiles;
 
 use candle_core::{CpuStorage, Error, Layout, Result, Tensor};
 

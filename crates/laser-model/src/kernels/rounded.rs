@@ -9,6 +9,9 @@ use std::sync::Arc;
 /// Rows, or where there are few, outputs that a thread computes at a time, whatever the number of threads.
 const PART: usize = 256;
 
+/// Rows from which on gemmkit takes its general road.
+const LEAST: usize = 17;
+
 /// Whether this processor multiplies in bf16 faster than in f32.
 pub fn has_bf16() -> bool {
     #[cfg(target_arch = "x86_64")]
@@ -45,7 +48,7 @@ impl RoundedMatrix {
         let (outputs, inputs) = (self.outputs, self.inputs);
         let x: Vec<bf16> = x.iter().map(|&x| bf16::from_f32(x)).collect();
         let mut y = vec![0.0f32; rows * outputs];
-        if outputs == 0 || inputs == 0 {
+        if y.is_empty() || inputs == 0 {
             return y;
         }
         if rows >= 2 * PART || outputs < 2 * PART {
@@ -70,8 +73,15 @@ impl RoundedMatrix {
 }
 
 /// Row-major `x wᵀ`, both `[_, inputs]`.
+///
+/// gemmkit sums over the inputs in another order where there are few rows; they are filled up with repetitions.
 fn multiply(x: &[bf16], w: &[bf16], inputs: usize) -> Vec<bf16> {
     let (rows, outputs) = (x.len() / inputs, w.len() / inputs);
+    if (1..LEAST).contains(&rows) {
+        let mut y = multiply(&x.repeat(LEAST.div_ceil(rows)), w, inputs);
+        y.truncate(rows * outputs);
+        return y;
+    }
     let mut y = vec![bf16::ZERO; rows * outputs];
     gemm(
         bf16::ONE,
@@ -104,6 +114,21 @@ impl CustomOp1 for RoundedMatrix {
 mod tests {
     use super::*;
     use candle_core::Device;
+
+    #[test]
+    fn a_row_has_the_same_bits_in_any_batch() {
+        let (inputs, outputs) = (96, 600);
+        let x = Tensor::randn(0f32, 1.0, (1025, inputs), &Device::Cpu).unwrap();
+        let w = Tensor::randn(0f32, 1.0, outputs * inputs, &Device::Cpu).unwrap().to_vec1::<f32>().unwrap();
+        let matrix = RoundedMatrix::new(&w, outputs, inputs);
+        let all = matrix.forward(&x).unwrap().to_vec2::<f32>().unwrap();
+        for rows in [1, 2, 16, 17, 300, 513, 769] {
+            let some = matrix.forward(&x.narrow(0, 0, rows).unwrap()).unwrap().to_vec2::<f32>().unwrap();
+            assert!(some[..] == all[..rows], "{rows} rows");
+        }
+        let last = matrix.forward(&x.narrow(0, 1024, 1).unwrap()).unwrap().to_vec2::<f32>().unwrap();
+        assert_eq!(last[0], all[1024]);
+    }
 
     /// Within the rounding of inputs, weights and result, for any cut of the work.
     #[test]

@@ -46,6 +46,8 @@ pub struct Evaluator<'a> {
     chunks: Vec<Range<usize>>,
     /// How many nodes the budget holds.
     nodes: usize,
+    /// As many nodes take as much memory as the largest matrix, which an edit makes anew.
+    matrix_nodes: usize,
     resident: Option<(usize, Chunk, Streams)>,
 }
 
@@ -57,9 +59,11 @@ impl<'a> Evaluator<'a> {
         let encoded = examples.iter().map(encode).collect::<Result<Vec<_>>>()?;
         let kept = 2 * config.layers * config.kv_heads * config.head_dim + 3 * config.hidden_size;
         let nodes = (memory / (kept * size_of::<f32>())).max(1);
+        let elements = config.matrices.iter().map(|kind| kind.shape(config).iter().product::<usize>());
+        let matrix_nodes = elements.max().unwrap_or(0).div_ceil(kept);
         let chunks =
             cut(encoded.iter().zip(&examples).map(|(encoded, example)| expected_nodes(encoded, example)), nodes);
-        Ok(Self { model, tokenizer, examples, encoded, chunks, nodes, resident: None })
+        Ok(Self { model, tokenizer, examples, encoded, chunks, nodes, matrix_nodes, resident: None })
     }
 
     /// How many chunks the examples take: with one, candidates can be finished one by one at no extra cost.
@@ -87,7 +91,7 @@ impl<'a> Evaluator<'a> {
             0 => TILE_ROWS.div_ceil(expected.max(1)),
             _ => STEP_ROWS.div_ceil(generating),
         };
-        wanted.min(self.nodes / 2 / expected.max(1)).max(1)
+        wanted.min(self.nodes / 2 / (expected + self.matrix_nodes).max(1)).max(1)
     }
 
     fn expected_nodes(&self, chunk: usize) -> usize {

@@ -1,6 +1,7 @@
 //! Intervals, and the one of a proportion.
 
 use serde::{Deserialize, Serialize};
+use statrs::distribution::{Beta, ContinuousCDF};
 
 /// An interval on the real line, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +35,19 @@ pub fn wilson(successes: usize, n: usize) -> Interval {
     }
 }
 
+/// An interval of a proportion each end of which fails with probability at most `level` (Clopper and Pearson 1934, both
+/// one-sided); [0, 1] for no examples.
+pub fn clopper_pearson(successes: usize, n: usize, level: f64) -> Interval {
+    let successes = successes.min(n);
+    let failures = n - successes;
+    let quantile = |a: usize, b: usize, q: f64| Beta::new(a as f64, b as f64).ok().map(|beta| beta.inverse_cdf(q));
+    // One of the parameters is 0 exactly where the end is the end of [0, 1], which is no distribution.
+    Interval {
+        low: quantile(successes, failures + 1, level).unwrap_or(0.0),
+        high: quantile(successes + 1, failures, 1.0 - level).unwrap_or(1.0),
+    }
+}
+
 /// The `q` quantile of sorted, non-empty `values`: linear between the neighbours of place q (n - 1).
 pub(super) fn quantile(values: &[f64], q: f64) -> f64 {
     let place = q * (values.len() - 1) as f64;
@@ -63,6 +77,29 @@ mod tests {
             close(interval.low, low, 1e-12);
             close(interval.high, high, 1e-12);
         }
+    }
+
+    /// scipy 1.x: `binomtest(k, n).proportion_ci(0.95, method="exact")`, whose ends fail with probability 0.025.
+    #[test]
+    fn clopper_pearson_is_scipys() {
+        for (successes, n, low, high) in [
+            (0, 8, 0.0, 0.3694166475528192),
+            (8, 8, 0.6305833524471808, 1.0),
+            (1, 8, 0.003159723531252275, 0.5265096708751638),
+            (27, 400, 0.044950801192366885, 0.09669190685305225),
+            (68, 400, 0.13449719089489046, 0.21047106155562914),
+            (1, 1, 0.025000000000000022, 1.0),
+            (500, 1000, 0.46854917297179194, 0.531450827028208),
+        ] {
+            let interval = clopper_pearson(successes, n, 0.025);
+            close(interval.low, low, 1e-9);
+            close(interval.high, high, 1e-9);
+        }
+        assert_eq!(clopper_pearson(0, 0, 0.025), Interval { low: 0.0, high: 1.0 });
+    }
+
+    #[test]
+    fn wilson_of_impossible_counts() {
         assert_eq!(wilson(0, 0), Interval { low: 0.0, high: 1.0 });
         assert_eq!(wilson(5, 3), wilson(3, 3));
     }

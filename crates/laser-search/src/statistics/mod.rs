@@ -9,7 +9,7 @@ mod sign_flip;
 mod thresholds;
 
 pub use bootstrap::{bootstrap_of, paired_bootstrap};
-pub use interval::{Interval, wilson};
+pub use interval::{Interval, clopper_pearson, wilson};
 pub use labels::{balanced_accuracy, binary_f1, histogram, macro_f1};
 pub use mcnemar::mcnemar_exact;
 pub use sign_flip::{ChanceGain, best_by_chance, sign_flip_p};

@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub struct Account {
     /// Candidates in the space.
     pub space: usize,
+    /// How many of them were dropped before they were scored on all validation examples.
+    pub dropped: usize,
     /// Validation examples.
     pub examples: usize,
     /// Examples that candidates were scored on, summed over the candidates; an example of a backward pass counts three times.
@@ -29,9 +31,9 @@ pub struct Account {
 pub struct RaceAccount {
     /// The rounds; the last is over all examples.
     pub rounds: Vec<Round>,
-    /// With what probability at least none of the dropped candidates is better than the winner.
+    /// At which level of confidence none of the dropped candidates is better than the winner.
     pub confidence: f64,
-    /// At 95 % confidence, by how much accuracy the best of them may be better.
+    /// At a level of 95 %, by how much accuracy the best of them may be better.
     pub margin: f64,
 }
 
@@ -79,10 +81,17 @@ pub struct Step {
 }
 
 impl Account {
+    /// Whether what candidates gave on validation decided which were scored there: how much the best of them shows by chance is
+    /// then not known.
+    pub fn is_adaptive(&self) -> bool {
+        self.dropped > 0 || !self.steps.is_empty()
+    }
+
     /// Of a sweep that has scored what it was to.
     pub(super) fn of(sweep: &Sweep, space: &[Candidate]) -> Self {
         Self {
             space: space.len(),
+            dropped: space.iter().filter(|candidate| sweep.entry(candidate).is_none()).count(),
             examples: sweep.examples().len(),
             evaluations: sweep.evaluations(),
             race: None,

@@ -39,10 +39,10 @@ impl Strategy for Beam {
             let mut better: Vec<_> = larger
                 .iter()
                 .filter_map(|(it, from)| Some((entry(it)?, entry(from)?)))
-                .filter(|(it, from)| by_score(it, from) == Ordering::Less)
+                .filter(|(it, from)| by_score(&it.score, &from.score) == Ordering::Less)
                 .map(|(it, _)| it)
                 .collect();
-            better.sort_by(|a, b| by_score(a, b));
+            better.sort_by(|a, b| by_score(&a.score, &b.score));
             better.truncate(self.width);
             kept = better.into_iter().map(|entry| entry.interventions.clone()).collect();
             let Some(best) = kept.first() else { break };

@@ -32,7 +32,7 @@ impl Start {
         };
         let base = sweep.base()?;
         let helps = |candidate: &&Candidate| {
-            sweep.entry(candidate).is_some_and(|entry| by_score(entry, base) == Ordering::Less)
+            sweep.entry(candidate).is_some_and(|entry| by_score(&entry.score, &base.score) == Ordering::Less)
         };
         let mut pool: Vec<Candidate> = space.iter().filter(helps).cloned().collect();
         pool.sort_by(|a, b| layer(b).cmp(&layer(a)).then(kept(a).total_cmp(&kept(b))));
@@ -48,7 +48,6 @@ fn layer(candidate: &Candidate) -> usize {
 fn kept(candidate: &Candidate) -> f64 {
     let of = |it: &Intervention| match it.edit {
         Edit::Rho(rho) | Edit::Randomised(rho) | Edit::Blocks { rho, .. } => rho.get(),
-        Edit::Rank(rank) => rank as f64,
         _ => 0.0,
     };
     candidate.interventions().iter().map(of).fold(0.0, f64::max)
@@ -70,7 +69,7 @@ impl Strategy for Compose {
     /// Grows a composition from the unedited model, as the paper does, and one from the best single reduction; the better counts.
     fn run(&self, sweep: &mut Sweep, space: &[Candidate], run: &RunFolder) -> Result<Account> {
         let (account, pool) = self.start.pool(sweep, space, run)?;
-        let best = pool.iter().filter_map(|it| sweep.entry(it)).min_by(|a, b| by_score(a, b));
+        let best = pool.iter().filter_map(|it| sweep.entry(it)).min_by(|a, b| by_score(&a.score, &b.score));
         let best = best.map(|entry| entry.interventions.clone());
         let mut steps = grow(sweep, &pool, Candidate::base())?;
         if let Some(best) = best {
@@ -120,7 +119,7 @@ pub(super) fn counted(account: &Account) -> usize {
 /// [`Ordering::Less`] where `a` is better on validation than `b`.
 fn better(sweep: &mut Sweep, a: &Candidate, b: &Candidate) -> Result<Ordering> {
     sweep.score("compose", &[a.clone(), b.clone()])?;
-    Ok(by_score(scored(sweep, a)?, scored(sweep, b)?))
+    Ok(by_score(&scored(sweep, a)?.score, &scored(sweep, b)?.score))
 }
 
 fn scored<'s>(sweep: &'s Sweep, candidate: &Candidate) -> Result<&'s Entry> {

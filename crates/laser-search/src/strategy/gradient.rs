@@ -7,12 +7,13 @@ use super::race::race;
 use super::{Account, GradientAccount, Recall, Strategy, by_score};
 use crate::candidate::Candidate;
 use crate::engine::{Encoded, encode, samples};
-use crate::journal::{Journal, SplitName};
 use crate::run_folder::RunFolder;
 use crate::sweep::Sweep;
 use crate::{Error, Result};
 use laser_checkpoint::{EditableMatrix, MatrixId};
+use laser_tasks::Score;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 
 /// The file of the ranking.
 const RANKING: &str = "gradient.json";
@@ -26,8 +27,8 @@ const LEAST: usize = 16;
 pub struct Gradient {
     /// Validation examples of the backward pass.
     pub examples: usize,
-    /// The journal of an exhaustive search of the same space, to compare with.
-    pub exhaustive: Option<std::path::PathBuf>,
+    /// What the candidates of the space gave on validation in an exhaustive search, in their order, to compare with.
+    pub exhaustive: Option<Vec<Score>>,
 }
 
 /// A candidate and the predicted change of the mean log-loss, nats a token.
@@ -52,7 +53,7 @@ impl Strategy for Gradient {
         let race = race(sweep, ranking[..raced].iter().map(|it| it.interventions.clone()).collect())?;
         let examples = self.examples.min(sweep.examples().len());
         let recall = match &self.exhaustive {
-            Some(path) => Some(recall(&Journal::open(path)?, &ranking, raced)?),
+            Some(scores) => Some(recall(space.iter().zip(scores), &ranking, raced)?),
             None => None,
         };
         let mut account = Account::of(sweep, space);
@@ -106,21 +107,26 @@ impl Gradient {
     }
 }
 
-/// How well a ranking, of which the first `raced` raced, finds what the journal of an exhaustive search holds.
-fn recall(exhaustive: &Journal, ranking: &[Predicted], raced: usize) -> Result<Recall> {
-    let entries: Vec<_> = ranking
+/// How well a ranking, of which the first `raced` raced, finds what an exhaustive search gave.
+fn recall<'a>(
+    exhaustive: impl Iterator<Item = (&'a Candidate, &'a Score)>,
+    ranking: &[Predicted],
+    raced: usize,
+) -> Result<Recall> {
+    let scores: HashMap<String, &Score> = exhaustive.map(|(it, score)| (it.to_string(), score)).collect();
+    let scores: Vec<&Score> = ranking
         .iter()
-        .map(|it| exhaustive.get(SplitName::Validation, &it.interventions))
-        .collect::<Option<Vec<_>>>()
+        .map(|it| scores.get(&it.interventions.to_string()).copied())
+        .collect::<Option<_>>()
         .ok_or(Error::NoCandidates { why: "the search to compare with has not scored them all" })?;
-    let mut by_accuracy: Vec<usize> = (0..entries.len()).collect();
-    by_accuracy.sort_by(|&a, &b| by_score(entries[a], entries[b]));
+    let mut by_accuracy: Vec<usize> = (0..scores.len()).collect();
+    by_accuracy.sort_by(|&a, &b| by_score(scores[a], scores[b]));
     Ok(Recall {
         of_best_10: by_accuracy.iter().take(10).filter(|&&i| i < raced).count(),
         rank_of_best: by_accuracy.first().map_or(0, |&i| i + 1),
         spearman: spearman(
             &ranking.iter().map(|it| it.change).collect::<Vec<_>>(),
-            &entries.iter().map(|entry| entry.score.log_loss).collect::<Vec<_>>(),
+            &scores.iter().map(|score| score.log_loss).collect::<Vec<_>>(),
         ),
     })
 }

@@ -20,11 +20,11 @@ pub use noise_edge::noise_edge;
 pub use race::Race;
 
 use crate::candidate::Candidate;
-use crate::journal::Entry;
 use crate::run_folder::RunFolder;
 use crate::sweep::Sweep;
 use crate::{Error, Result};
 use laser_checkpoint::MatrixId;
+use laser_tasks::Score;
 use std::cmp::Ordering;
 
 /// How a search goes through its space. Run again over a journal that has all that it scored, it comes to the same end.
@@ -34,8 +34,7 @@ pub trait Strategy {
 }
 
 /// Better first: by accuracy, then by log-loss.
-fn by_score(a: &Entry, b: &Entry) -> Ordering {
-    let (a, b) = (&a.score, &b.score);
+fn by_score(a: &Score, b: &Score) -> Ordering {
     b.accuracy.total_cmp(&a.accuracy).then(a.log_loss.total_cmp(&b.log_loss))
 }
 

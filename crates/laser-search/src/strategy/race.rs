@@ -5,8 +5,9 @@ use crate::Result;
 use crate::candidate::Candidate;
 use crate::journal::{Entry, Part};
 use crate::run_folder::RunFolder;
+use crate::statistics::clopper_pearson;
 use crate::sweep::Sweep;
-use statrs::distribution::{Binomial, ContinuousCDF, Discrete, DiscreteCDF, Normal};
+use statrs::distribution::{Binomial, DiscreteCDF};
 
 /// Examples of the first round.
 const FIRST: usize = 8;
@@ -53,7 +54,7 @@ pub(super) fn race(sweep: &mut Sweep, mut field: Vec<Candidate>) -> Result<Optio
         sweep.join(candidate, &parts)?;
     }
     let entries = field.iter().filter_map(|candidate| sweep.entry(candidate));
-    let winner = entries.min_by(|a, b| by_score(a, b)).map(|entry| entry.interventions.clone());
+    let winner = entries.min_by(|a, b| by_score(&a.score, &b.score)).map(|entry| entry.interventions.clone());
     Ok(winner.map(|winner| {
         let of = |(loser, rounds): &(Candidate, usize)| Paired::of(sweep, &winner, loser, &parts[..*rounds]);
         let pairs: Vec<Paired> = dropped.iter().filter_map(of).collect();
@@ -106,33 +107,29 @@ impl Paired {
         Some(paired)
     }
 
-    /// How likely the loser would look this bad or worse were it as good: the sign test's mid-p value.
+    /// How likely the loser would look this bad or worse were it as good: the one-sided p-value of the exact sign test.
     fn chance(&self) -> f64 {
         let discordant = (self.only_winner + self.only_loser) as u64;
-        let Ok(flips) = Binomial::new(0.5, discordant) else { return 1.0 };
-        flips.cdf(self.only_loser as u64) - 0.5 * flips.pmf(self.only_loser as u64)
+        Binomial::new(0.5, discordant).map_or(1.0, |flips| flips.cdf(self.only_loser as u64))
     }
 
-    /// By how much the loser's accuracy may be above the winner's, at `z` standard errors (Agresti and Min 2005: a Wald interval
-    /// with half an example added to each cell of the table).
-    fn upper(&self, z: f64) -> f64 {
-        let n = self.examples as f64 + 2.0;
-        let (b, c) = (self.only_winner as f64 + 0.5, self.only_loser as f64 + 0.5);
-        let error = (b + c - (c - b).powi(2) / n).max(0.0).sqrt() / n;
-        (c - b) / n + z * error
+    /// An upper bound of the loser's accuracy less the winner's that fails with probability at most `level`: of the share of
+    /// examples that only the loser gets right less that which only the winner does, each by Clopper and Pearson (1934).
+    fn upper(&self, level: f64) -> f64 {
+        let n = self.examples;
+        clopper_pearson(self.only_loser, n, level / 2.0).high - clopper_pearson(self.only_winner, n, level / 2.0).low
     }
 }
 
-/// A lower bound of the probability that none of the dropped is better: one less the sum of their chances (Bonferroni).
+/// At which level none of the dropped is better: one less the sum of their chances (Bonferroni).
 fn confidence(pairs: &[Paired]) -> f64 {
     (1.0 - pairs.iter().map(Paired::chance).sum::<f64>()).max(0.0)
 }
 
 /// A common 95 % upper bound of what the dropped may be better by.
 fn margin(pairs: &[Paired]) -> f64 {
-    let Ok(normal) = Normal::new(0.0, 1.0) else { return 1.0 };
-    let z = normal.inverse_cdf(1.0 - 0.05 / pairs.len().max(1) as f64);
-    pairs.iter().map(|pair| pair.upper(z)).fold(0.0, f64::max).min(1.0)
+    let level = 0.05 / pairs.len().max(1) as f64;
+    pairs.iter().map(|pair| pair.upper(level)).fold(0.0, f64::max)
 }
 
 #[cfg(test)]
@@ -143,8 +140,11 @@ mod tests {
     fn a_loser_that_was_never_right_alone_is_hardly_better() {
         let clear = Paired { examples: 64, only_winner: 20, only_loser: 0 };
         let even = Paired { examples: 8, only_winner: 1, only_loser: 1 };
-        assert!(clear.chance() < 1e-6 && (even.chance() - 0.5).abs() < 1e-12);
-        assert!(clear.upper(1.645) < 0.0 && even.upper(1.645) > 0.2);
+        assert!(clear.chance() < 1e-6 && (even.chance() - 0.75).abs() < 1e-12);
+        assert!(clear.upper(0.05) < 0.0 && even.upper(0.05) > 0.2);
+        // Eight examples that both get wrong say little of the rest.
+        let unknown = Paired { examples: 8, only_winner: 0, only_loser: 0 };
+        assert!((margin(&[unknown]) - (1.0 - 0.025f64.powf(0.125))).abs() < 1e-12);
         assert!(confidence(&[clear]) > 0.999_99);
         assert_eq!(confidence(&[]), 1.0);
     }

@@ -37,9 +37,12 @@ pub struct Verdict {
     pub best: Candidate,
     /// How many candidates were scored on the whole validation split.
     pub candidates: usize,
-    /// How many there were to choose from.
+    /// How many there were to choose from, with those that were dropped before.
     #[serde(default)]
     pub considered: usize,
+    /// Whether what candidates gave on validation decided which others were scored there, so that `selection` understates chance.
+    #[serde(default)]
+    pub adaptive: bool,
     /// The unedited model.
     pub base: Scores,
     /// The chosen candidate.
@@ -153,8 +156,10 @@ pub struct Evidence<'a> {
     pub edited: Pair<'a>,
     /// Every candidate on validation, without the base.
     pub candidates: &'a [&'a Entry],
-    /// How many there were to choose from: more where some were dropped before they were scored on the whole split.
-    pub considered: usize,
+    /// How many more were dropped before they were scored on the whole split.
+    pub dropped: usize,
+    /// Whether what candidates gave on validation decided which others were scored there.
+    pub adaptive: bool,
     /// The examples of the validation split.
     pub validation: &'a [&'a Example],
     /// The examples of the test split.
@@ -225,7 +230,7 @@ pub fn judge(evidence: &Evidence) -> Option<Verdict> {
         test: &comparison,
         base_log_loss: base_scores.test.score.log_loss,
         selection: &selection,
-        dropped: evidence.considered.saturating_sub(evidence.candidates.len()),
+        adaptive: evidence.adaptive,
         without_top_answer: without_top_answer.as_ref(),
         classes: classes.as_ref(),
         perplexity: perplexity.as_ref(),
@@ -235,7 +240,8 @@ pub fn judge(evidence: &Evidence) -> Option<Verdict> {
         because,
         best: edited.test.interventions.clone(),
         candidates: evidence.candidates.len(),
-        considered: evidence.considered.max(evidence.candidates.len()),
+        considered: evidence.candidates.len() + evidence.dropped,
+        adaptive: evidence.adaptive,
         base: base_scores,
         edited: edited_scores,
         test: comparison,

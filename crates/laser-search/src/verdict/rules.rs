@@ -68,8 +68,8 @@ pub(super) struct Findings<'a> {
     pub test: &'a Comparison,
     pub base_log_loss: f64,
     pub selection: &'a ChanceGain,
-    /// Candidates that were dropped before they were scored on the whole validation split.
-    pub dropped: usize,
+    /// What candidates gave on validation decided which others were scored there.
+    pub adaptive: bool,
     pub without_top_answer: Option<&'a WithoutTopAnswer>,
     pub classes: Option<&'a ClassVerdict>,
     pub perplexity: Option<&'a PerplexityChange>,
@@ -88,19 +88,19 @@ pub(super) fn decide(findings: &Findings) -> (Word, String) {
         return (Word::LabelBias, because);
     }
     // Where validation shows no more than chance does, or where it is not known how much chance shows because candidates were
-    // dropped by what they gave there, the test split carries the claim alone.
-    let shown = selection.p <= LIMITS.level && findings.dropped == 0;
+    // dropped or made by what others gave there, the test split carries the claim alone.
+    let shown = selection.p <= LIMITS.level && !findings.adaptive;
     let level = if shown { LIMITS.level } else { LIMITS.strict_level };
     if test.p > level || gain == 0.0 {
         let asked = format!("where {} is asked", LIMITS.strict_level);
-        let chance = match (shown, findings.dropped) {
+        let chance = match (shown, findings.adaptive) {
             (true, _) => String::new(),
-            (false, 0) => format!(
+            (false, false) => format!(
                 ", {asked}: the best of {} candidates shows up to {} on validation by chance alone",
                 selection.candidates,
                 points(selection.upper)
             ),
-            (false, dropped) => format!(", {asked}: {dropped} candidates were dropped by what they gave on validation"),
+            (false, true) => format!(", {asked}: validation decided which candidates were scored there"),
         };
         return (Word::Noise, format!("the change on test, {}, has p = {:.2}{chance}", points(gain), test.p));
     }

@@ -14,7 +14,7 @@ use laser_search::{
     Rounding, RunDescription, RunFolder, SearchDescription, SplitName, Start, Subject, TaskDescription,
     TextDescription, Verdict, Word, check, exhaustive, noise_edge, search,
 };
-use laser_tasks::Task;
+use laser_tasks::{Score, Task};
 use serde_json::json;
 use std::path::Path;
 
@@ -22,9 +22,13 @@ pub fn run(options: &SearchOptions, global: &Global) -> anyhow::Result<()> {
     let progress = Bar::new(global.quiet);
     let finished = find(&options.model, &options.task, &options.text, &options.space, &options.out, &progress)?;
     if global.json {
-        return output::print_json(
-            &json!({"run": options.out, "best": finished.verdict.best, "strategy": finished.account, "verdict": finished.verdict}),
-        );
+        return output::print_json(&json!({
+            "run": options.out,
+            "best": finished.verdict.best,
+            "strategy": finished.account,
+            "rounding": finished.rounding,
+            "verdict": finished.verdict,
+        }));
     }
     output::print(&finished.text)?;
     if !matches!(finished.verdict.word, Word::Real | Word::TradeOff) {
@@ -49,6 +53,8 @@ pub struct Finished {
     pub verdict: Verdict,
     /// How the space was gone through.
     pub account: Option<Account>,
+    /// What it changed that candidates were compared in bf16, where they were.
+    pub rounding: Option<Vec<Rounding>>,
     /// The tables that a person reads.
     pub text: String,
 }
@@ -75,7 +81,6 @@ pub fn find(
         Some((rho, blocks)) => exhaustive(&layers, &matrices, blocks, rho, task_options.data.paper_compat)?,
         None => above_noise(&loaded.checkpoint, &layers, &matrices, progress)?,
     };
-    let strategy = strategy(space);
     let rounded = (space.dtype == Dtype::Bf16).then(|| loaded.model.rounded()).transpose()?;
     check(&loaded.model, &loaded.tokenizer, &task)?;
     if split.validation.len() < FEW {
@@ -110,9 +115,11 @@ pub fn find(
             device: model.device.name().to_owned(),
         },
     };
-    if let Some(other) = &space.compare {
-        RunFolder::open_existing(other)?.check_comparable(&description, &candidates)?;
-    }
+    let exhaustive = match &space.compare {
+        Some(other) => Some(RunFolder::open_existing(other)?.scores(&description, &candidates)?),
+        None => None,
+    };
+    let strategy = strategy(space, exhaustive);
     let run = RunFolder::open(out, &description)?;
     let subject = Subject { checkpoint: &loaded.checkpoint, model: &loaded.model, tokenizer: &loaded.tokenizer };
     let plan = Plan {
@@ -127,13 +134,14 @@ pub fn find(
     };
     let verdict = search(&subject, &task, &plan, &run, progress)?;
     let text = summary(&run, &verdict, space.composes())?;
-    let account = run.read_json("strategy.json", "run the search again, which writes it anew")?;
-    Ok(Finished { verdict, account, text })
+    let advice = "run the search again, which writes it anew";
+    let account = run.read_json("strategy.json", advice)?;
+    let rounding = run.read_json(ROUNDING_FILE, advice)?;
+    Ok(Finished { verdict, account, rounding, text })
 }
 
 /// How the space is gone through.
-fn strategy(space: &SpaceOptions) -> Box<dyn laser_search::Strategy> {
-    let exhaustive = space.compare.as_ref().map(|run| run.join("journal.jsonl"));
+fn strategy(space: &SpaceOptions, exhaustive: Option<Vec<Score>>) -> Box<dyn laser_search::Strategy> {
     let gradient = || Gradient { examples: space.gradient_examples(), exhaustive: exhaustive.clone() };
     let start = match space.start() {
         StartChoice::Race => Start::Race,
