@@ -57,7 +57,7 @@ impl Block {
         let mlp = match config.experts {
             None => FeedForward::Dense(Mlp::of(config, &mut take, None)?),
             Some(experts) => FeedForward::Mixture(Mixture {
-                router: Linear::new(checkpoint.router(layer)?, None, device)?,
+                router: Linear::new(&checkpoint.router(layer)?, None, device)?,
                 experts: (0..experts.count)
                     .map(|expert| Mlp::of(config, &mut take, Some(expert)))
                     .collect::<Result<_>>()?,

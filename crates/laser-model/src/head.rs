@@ -1,11 +1,16 @@
 //! The residual stream to logits.
 
 use crate::embedding::Embedding;
-use crate::kernels::{Screen, activate, argmax, has_bf16, has_tiles};
-use crate::layers::{Linear, NormLayer, normed, vector};
+use crate::kernels::{Precision, Reading, Screen, activate, packs, read_packed, readout};
+use crate::layers::{Linear, NormLayer, normed};
 use crate::{Error, Result};
 use candle_core::{Device, Tensor};
 use laser_checkpoint::{Activation, Checkpoint, Slot};
+use laser_linalg::Matrix;
+use rayon::prelude::*;
+
+/// Rows whose logits are held at a time.
+const HEAD_ROWS: usize = 256;
 
 /// The final norm, a masked model's transformation where there is one, the product with the vocabulary, and a soft cap.
 #[derive(Debug)]
@@ -26,31 +31,24 @@ impl Head {
         let dense = match checkpoint.table(Slot::HeadDense)? {
             Some(matrix) => {
                 let bias = checkpoint.bias(Slot::HeadDense, 0, None)?;
-                Some(Linear::new(matrix, bias, device)?)
+                Some(Linear::new(&matrix, bias, device)?)
             }
             None => None,
         };
         let bias = checkpoint.bias(Slot::Head, 0, None)?;
-        // With a bias, or a cap that makes large logits equal, the most likely token is not that of the largest product.
-        // Tile instructions have all logits in f32 sooner than others screen them in bf16.
-        let faster = has_bf16() && !has_tiles();
-        let screens = device.is_cpu() && faster && bias.is_none() && config.final_softcap.is_none();
-        let (output, screen) = match checkpoint.table(Slot::Head)? {
-            Some(head) => {
-                let screen = if screens { Screen::new(head.data(), head.cols()) } else { None };
-                (Linear::new(head, bias, device)?, screen)
-            }
+        let matrix = match checkpoint.table(Slot::Head)? {
+            Some(matrix) => matrix,
             None if config.tied_head => {
-                let tokens = embedding.tokens();
-                let screen = if screens {
-                    Screen::new(&tokens.flatten_all()?.to_vec1::<f32>()?, config.hidden_size)
-                } else {
-                    None
-                };
-                (Linear::of(tokens.t()?.contiguous()?, bias.map(|bias| vector(bias, device)).transpose()?), screen)
+                let (rows, cols) = embedding.tokens().dims2()?;
+                let tokens = embedding.tokens().flatten_all()?.to_vec1()?;
+                Matrix::new(rows, cols, tokens).map_err(|error| Error::Model { why: error.to_string() })?
             }
             None => return Err(Error::Model { why: "it has no head".to_owned() }),
         };
+        let output = Linear::new(&matrix, bias, device)?;
+        // With a bias, or a cap that makes large logits equal, the most likely token is not that of the largest product.
+        let screens = packs(Precision::Bf16) && config.final_softcap.is_none() && output.packed().is_some();
+        let screen = if screens { Screen::new(matrix.data(), matrix.cols()) } else { None };
         Ok(Self {
             final_norm: NormLayer::load(checkpoint, Slot::FinalNorm, 0, device)?,
             dense,
@@ -71,15 +69,39 @@ impl Head {
         })
     }
 
+    /// What rows of the final residual stream `x [rows, hidden]` predict; `wanted[i]` are the tokens whose log-probability is wanted of
+    /// row `i`. Where none is of any, the most likely tokens are looked for alone.
+    pub(crate) fn predict(&self, x: &Tensor, wanted: &[&[u32]]) -> Result<Vec<Reading>> {
+        if wanted.iter().all(|wanted| wanted.is_empty())
+            && let Some(tokens) = self.argmax(x)?
+        {
+            let reading = |argmax| Reading { argmax, logprobs: Vec::new(), ranks: Vec::new() };
+            return Ok(tokens.into_iter().map(reading).collect());
+        }
+        if let (Some(weights), None) = (self.output.packed(), self.softcap) {
+            return Ok(read_packed(weights, &self.input(x)?, wanted)?);
+        }
+        let mut readings = Vec::with_capacity(wanted.len());
+        for (i, wanted) in wanted.chunks(HEAD_ROWS).enumerate() {
+            let logits = self.forward(&x.narrow(0, i * HEAD_ROWS, wanted.len())?)?;
+            readings.extend(readout(&logits, wanted)?);
+        }
+        Ok(readings)
+    }
+
     /// The most likely token of each row of `x [rows, hidden]`, to the bit that of [`Self::forward`]; none where another way
     /// than by all logits does not pay.
-    pub(crate) fn argmax(&self, x: &Tensor) -> Result<Option<Vec<u32>>> {
-        let Some(screen) = &self.screen else { return Ok(None) };
-        let x = self.input(x)?;
-        let Some(tokens) = screen.candidates(&x.flatten_all()?.to_vec1::<f32>()?) else { return Ok(None) };
-        let Some(output) = self.output.only(&tokens)? else { return Ok(None) };
-        let columns = argmax(&output.forward(&x)?)?;
-        Ok(Some(columns.into_iter().map(|column| tokens[column as usize]).collect()))
+    fn argmax(&self, x: &Tensor) -> Result<Option<Vec<u32>>> {
+        let (Some(screen), Some(weights)) = (&self.screen, self.output.packed()) else { return Ok(None) };
+        let inputs = x.dim(1)?;
+        let x = self.input(x)?.flatten_all()?.to_vec1::<f32>()?;
+        let Some(candidates) = screen.candidates(&x) else { return Ok(None) };
+        let largest = |(x, tokens): (&[f32], &Vec<u32>)| {
+            let logits = tokens.iter().map(|&token| (token, weights.output(token as usize, x)));
+            let best = logits.reduce(|best, other| if other.1 > best.1 { other } else { best });
+            best.map_or(0, |(token, _)| token)
+        };
+        Ok(Some(x.par_chunks(inputs.max(1)).zip(&candidates).map(largest).collect()))
     }
 
     fn input(&self, x: &Tensor) -> Result<Tensor> {

@@ -1,6 +1,6 @@
 //! What blocks and heads are made of: products with a weight matrix, norms, and MLPs.
 
-use crate::kernels::{self, RoundedMatrix};
+use crate::kernels::{self, PackedMatrix, Precision, packs};
 use crate::{Error, Result};
 use candle_core::{Device, Tensor, Var};
 use laser_checkpoint::{Activation, Checkpoint, Config, MatrixId, MatrixKind, Norm, Slot};
@@ -16,23 +16,21 @@ pub(crate) struct Linear {
 
 #[derive(Debug, Clone)]
 enum Weight {
+    /// As the processor multiplies by it best.
+    Packed(PackedMatrix),
     /// Transposed, `[inputs, outputs]`.
-    InMemory(Tensor),
-    /// Rounded to bf16.
-    Rounded(RoundedMatrix),
+    Transposed(Tensor),
     /// Read in pieces each time it is used.
     OnDisk { checkpoint: Arc<Checkpoint>, layer: usize, matrix: MatrixId },
 }
 
 impl Linear {
-    pub(crate) fn new(matrix: Matrix, bias: Option<Vec<f32>>, device: &Device) -> Result<Self> {
+    pub(crate) fn new(matrix: &Matrix, bias: Option<Vec<f32>>, device: &Device) -> Result<Self> {
         let bias = bias.map(|bias| vector(bias, device)).transpose()?;
-        Ok(Self::of(tensor(matrix.transpose(), device)?, bias))
-    }
-
-    /// Of a transposed weight tensor.
-    pub(crate) fn of(transposed: Tensor, bias: Option<Tensor>) -> Self {
-        Self { weight: Weight::InMemory(transposed), bias }
+        if device.is_cpu() && packs(Precision::F32) {
+            return Ok(Self { weight: Weight::Packed(packed(matrix, Precision::F32)), bias });
+        }
+        Ok(Self { weight: Weight::Transposed(tensor(matrix.transpose(), device)?), bias })
     }
 
     /// A matrix of the checkpoint, in memory or not.
@@ -45,7 +43,7 @@ impl Linear {
     ) -> Result<Self> {
         let bias = checkpoint.bias(Slot::Matrix(matrix.kind), layer, matrix.expert)?;
         match place {
-            Place::Memory => Self::new(checkpoint.matrix(layer, matrix)?, bias, device),
+            Place::Memory => Self::new(&checkpoint.matrix(layer, matrix)?, bias, device),
             Place::Disk => Ok(Self {
                 weight: Weight::OnDisk { checkpoint: checkpoint.clone(), layer, matrix },
                 bias: bias.map(|bias| vector(bias, device)).transpose()?,
@@ -55,9 +53,9 @@ impl Linear {
 
     /// The same bias with another matrix, in the same precision.
     pub(crate) fn with(&self, matrix: &Matrix, device: &Device) -> Result<Self> {
-        let weight = match self.weight {
-            Weight::Rounded(_) => Weight::Rounded(RoundedMatrix::new(matrix.data(), matrix.rows(), matrix.cols())),
-            Weight::InMemory(_) | Weight::OnDisk { .. } => Self::new(matrix.clone(), None, device)?.weight,
+        let weight = match &self.weight {
+            Weight::Packed(of) => Weight::Packed(packed(matrix, of.precision())),
+            Weight::Transposed(_) | Weight::OnDisk { .. } => Self::new(matrix, None, device)?.weight,
         };
         Ok(Self { weight, bias: self.bias.clone() })
     }
@@ -65,23 +63,26 @@ impl Linear {
     /// A copy in bf16; none where the weight is not in memory.
     pub(crate) fn rounded(&self) -> Result<Option<Self>> {
         let weight = match &self.weight {
-            Weight::InMemory(transposed) => {
+            Weight::Packed(matrix) => {
+                let (weights, (outputs, inputs)) = matrix.values();
+                PackedMatrix::new(&weights, outputs, inputs, Precision::Bf16)
+            }
+            Weight::Transposed(transposed) => {
                 let (inputs, outputs) = transposed.dims2()?;
                 let weights = transposed.t()?.flatten_all()?.to_vec1::<f32>()?;
-                Weight::Rounded(RoundedMatrix::new(&weights, outputs, inputs))
+                PackedMatrix::new(&weights, outputs, inputs, Precision::Bf16)
             }
-            Weight::Rounded(matrix) => Weight::Rounded(matrix.clone()),
             Weight::OnDisk { .. } => return Ok(None),
         };
-        Ok(Some(Self { weight, bias: self.bias.clone() }))
+        Ok(Some(Self { weight: Weight::Packed(weight), bias: self.bias.clone() }))
     }
 
     /// The transposed weight in memory and in f32, `[inputs, outputs]`.
     fn transposed(&self, device: &Device) -> Result<Tensor> {
         Ok(match &self.weight {
-            Weight::InMemory(transposed) => transposed.clone(),
-            Weight::Rounded(matrix) => {
-                let (weights, shape) = matrix.widened();
+            Weight::Transposed(transposed) => transposed.clone(),
+            Weight::Packed(matrix) => {
+                let (weights, shape) = matrix.values();
                 Tensor::from_vec(weights, shape, device)?.t()?.contiguous()?
             }
             Weight::OnDisk { checkpoint, layer, matrix } => {
@@ -92,27 +93,28 @@ impl Linear {
 
     /// A copy that gradients go through: its weight is in memory and in f32.
     pub(crate) fn differentiable(&self, device: &Device) -> Result<Self> {
-        Ok(Self::of(self.transposed(device)?, self.bias.clone()))
+        Ok(Self { weight: Weight::Transposed(self.transposed(device)?), bias: self.bias.clone() })
     }
 
     /// A copy whose weight is a variable, `[inputs, outputs]`.
     pub(crate) fn tracked(&self, device: &Device) -> Result<(Self, Var)> {
         let variable = Var::from_tensor(&self.transposed(device)?)?;
-        Ok((Self::of(variable.as_tensor().clone(), self.bias.clone()), variable))
+        let weight = Weight::Transposed(variable.as_tensor().clone());
+        Ok((Self { weight, bias: self.bias.clone() }, variable))
     }
 
-    /// The part that gives only `outputs`, where that is easily had.
-    pub(crate) fn only(&self, outputs: &[u32]) -> Result<Option<Self>> {
-        let Weight::InMemory(transposed) = &self.weight else { return Ok(None) };
-        let outputs = Tensor::from_slice(outputs, outputs.len(), transposed.device())?;
-        let bias = self.bias.as_ref().map(|bias| bias.index_select(&outputs, 0)).transpose()?;
-        Ok(Some(Self { weight: Weight::InMemory(transposed.index_select(&outputs, 1)?), bias }))
+    /// The weight where it is packed and all that counts.
+    pub(crate) fn packed(&self) -> Option<&PackedMatrix> {
+        match &self.weight {
+            Weight::Packed(matrix) if self.bias.is_none() => Some(matrix),
+            _ => None,
+        }
     }
 
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let y = match &self.weight {
-            Weight::InMemory(transposed) => kernels::linear(x, transposed)?,
-            Weight::Rounded(matrix) => matrix.forward(x)?,
+            Weight::Packed(matrix) => matrix.forward(x)?,
+            Weight::Transposed(transposed) => kernels::linear(x, transposed)?,
             Weight::OnDisk { checkpoint, layer, matrix } => {
                 let [outputs, _] = matrix.kind.shape(checkpoint.config());
                 let read = |rows| Ok::<_, Error>(checkpoint.matrix_rows(*layer, *matrix, rows)?);
@@ -226,6 +228,10 @@ impl Mlp {
             MatrixKind::QProj | MatrixKind::KProj | MatrixKind::VProj | MatrixKind::OutProj => None,
         }
     }
+}
+
+fn packed(matrix: &Matrix, precision: Precision) -> PackedMatrix {
+    PackedMatrix::new(matrix.data(), matrix.rows(), matrix.cols(), precision)
 }
 
 pub(crate) fn tensor(matrix: Matrix, device: &Device) -> candle_core::Result<Tensor> {

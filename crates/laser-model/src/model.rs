@@ -5,7 +5,7 @@ use crate::block::Block;
 use crate::cache::KeyValueCache;
 use crate::embedding::Embedding;
 use crate::head::Head;
-use crate::kernels::{Context, Reading, has_bf16, readout};
+use crate::kernels::{Context, Precision, Reading, packs};
 use crate::layers::Place;
 use crate::rotary::Rotary;
 use crate::{Error, Result};
@@ -14,9 +14,6 @@ use laser_checkpoint::{Checkpoint, CheckpointError, Config, MatrixId, MatrixKind
 use laser_linalg::Matrix;
 use std::ops::Range;
 use std::sync::Arc;
-
-/// Rows whose logits are held at a time.
-const HEAD_ROWS: usize = 256;
 
 /// A model, f32 on its device. Cloning shares the weights, so that an edited copy costs one matrix.
 ///
@@ -108,7 +105,7 @@ impl Model {
         if !self.device().is_cpu() {
             return Err(cannot("only the CPU has them here"));
         }
-        if !has_bf16() {
+        if !packs(Precision::Bf16) {
             return Err(cannot("this processor lacks AVX512-BF16"));
         }
         let matrices = self.matrices();
@@ -154,21 +151,9 @@ impl Model {
     }
 
     /// What the positions with final residual `x [rows, hidden]` predict: the next token, or in a masked model their own.
-    /// `wanted[i]` are the tokens whose log-probability is wanted of row `i`. The logits of a few rows at a time are held.
+    /// `wanted[i]` are the tokens whose log-probability is wanted of row `i`.
     pub fn predict(&self, x: &Tensor, wanted: &[&[u32]]) -> Result<Vec<Reading>> {
-        let mut readings = Vec::with_capacity(wanted.len());
-        for (i, wanted) in wanted.chunks(HEAD_ROWS).enumerate() {
-            let rows = x.narrow(0, i * HEAD_ROWS, wanted.len())?;
-            if wanted.iter().all(|wanted| wanted.is_empty())
-                && let Some(tokens) = self.shared.head.argmax(&rows)?
-            {
-                let reading = |argmax| Reading { argmax, logprobs: Vec::new(), ranks: Vec::new() };
-                readings.extend(tokens.into_iter().map(reading));
-                continue;
-            }
-            readings.extend(readout(&self.shared.head.forward(&rows)?, wanted)?);
-        }
-        Ok(readings)
+        self.shared.head.predict(x, wanted)
     }
 
     pub(crate) fn block(&self, layer: usize) -> &Block {

@@ -5,7 +5,6 @@
 
 use super::vector;
 use candle_core::{CpuStorage, CustomOp3, D, Layout, Result, Shape, Tensor};
-use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -140,19 +139,16 @@ impl CustomOp3 for Attention {
         let q = super::contiguous("attention", q, q_layout)?;
         let k = super::contiguous("attention", k, k_layout)?;
         let v = super::contiguous("attention", v, v_layout)?;
-        let mut out = vec![0.0f32; q.len()];
         let block = QUERIES * q_width;
-        out.par_chunks_mut(block).zip(q.par_chunks(block)).enumerate().for_each_init(
-            Vec::new,
-            |scores, (number, (out, q))| {
-                let heads = Heads { head_dim: self.head_dim, kv_width, q_width };
-                let rows: Vec<&[u32]> = (0..q.len() / q_width).map(|i| self.context.of(number * QUERIES + i)).collect();
-                vector::dispatch(
-                    #[inline(always)]
-                    || attend(q, k, v, &rows, heads, self.scores, scores, out),
-                );
-            },
-        );
+        let out = super::filled(q.len(), block, |number, out| {
+            let q = &q[number * block..][..out.len()];
+            let heads = Heads { head_dim: self.head_dim, kv_width, q_width };
+            let rows: Vec<&[u32]> = (0..q.len() / q_width).map(|i| self.context.of(number * QUERIES + i)).collect();
+            vector::dispatch(
+                #[inline(always)]
+                || attend(q, k, v, &rows, heads, self.scores, &mut Vec::new(), out),
+            );
+        });
         Ok((CpuStorage::F32(out), q_layout.shape().clone()))
     }
 }

@@ -5,7 +5,6 @@
 use super::vector;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
 use laser_checkpoint::Activation;
-use rayon::prelude::*;
 
 /// Elements a thread takes at a time.
 const CHUNK: usize = 1 << 14;
@@ -115,8 +114,8 @@ impl CustomOp2 for Elementwise {
 
 #[inline(always)]
 fn zip(a: &[f32], b: &[f32], operation: impl Fn(f32, f32) -> f32 + Sync) -> Vec<f32> {
-    let mut out = vec![0.0f32; a.len()];
-    out.par_chunks_mut(CHUNK).zip(a.par_chunks(CHUNK)).zip(b.par_chunks(CHUNK)).for_each(|((out, a), b)| {
+    super::filled(a.len(), CHUNK, |number, out| {
+        let (a, b) = (&a[number * CHUNK..][..out.len()], &b[number * CHUNK..][..out.len()]);
         vector::dispatch(
             #[inline(always)]
             || {
@@ -125,8 +124,7 @@ fn zip(a: &[f32], b: &[f32], operation: impl Fn(f32, f32) -> f32 + Sync) -> Vec<
                 }
             },
         );
-    });
-    out
+    })
 }
 
 #[cfg(test)]

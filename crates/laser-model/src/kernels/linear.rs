@@ -1,9 +1,9 @@
-//! `y = x Wᵀ`, the product that nearly all of the time is spent in.
+//! `y = x Wᵀ` by faer, where the processor lacks what [`packed`](super::packed) takes.
 //!
 //! Weights that stay in memory are kept transposed, `Wᵀ [inputs, outputs]`: faer packs that form without a stride, which for
 //! few rows (decoding) makes the product up to half as fast again.
 
-use super::{meter, tiles};
+use super::{Precision, meter, tiles};
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
@@ -47,7 +47,7 @@ impl CustomOp2 for Linear {
         }
         let x = super::contiguous("linear", x, x_layout)?;
         let w = super::contiguous("linear", w, w_layout)?;
-        let y = meter::count(rows, inputs, outputs, || {
+        let y = meter::count(Precision::F32, [rows, inputs, outputs], || {
             if tiles::available() {
                 return tiles::product(x, w, rows, inputs, outputs);
             }

@@ -1,5 +1,6 @@
 //! How much arithmetic the matrix products have done, and how long they took.
 
+use super::Precision;
 use std::ops::Sub;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -38,22 +39,15 @@ pub fn products() -> [Products; 2] {
     })
 }
 
-impl Meter {
-    fn count<R>(&self, [rows, inputs, outputs]: [usize; 3], product: impl FnOnce() -> R) -> R {
-        let start = Instant::now();
-        let result = product();
-        self.nanoseconds.fetch_add(start.elapsed().as_nanos() as u64, Relaxed);
-        self.flops.fetch_add(2 * (rows * inputs * outputs) as u64, Relaxed);
-        result
-    }
-}
-
-/// Runs a product of `[rows, inputs]` and `[inputs, outputs]`, and counts it.
-pub(super) fn count<R>(rows: usize, inputs: usize, outputs: usize, product: impl FnOnce() -> R) -> R {
-    IN_F32.count([rows, inputs, outputs], product)
-}
-
-/// [`count`] of a product in bf16.
-pub(super) fn count_bf16<R>(rows: usize, inputs: usize, outputs: usize, product: impl FnOnce() -> R) -> R {
-    IN_BF16.count([rows, inputs, outputs], product)
+/// Runs a product of `[rows, inputs]` and `[inputs, outputs]`, given as `[rows, inputs, outputs]`, and counts it.
+pub(super) fn count<R>(precision: Precision, shape: [usize; 3], product: impl FnOnce() -> R) -> R {
+    let meter = match precision {
+        Precision::F32 => &IN_F32,
+        Precision::Bf16 => &IN_BF16,
+    };
+    let start = Instant::now();
+    let result = product();
+    meter.nanoseconds.fetch_add(start.elapsed().as_nanos() as u64, Relaxed);
+    meter.flops.fetch_add(2 * shape.iter().product::<usize>() as u64, Relaxed);
+    result
 }

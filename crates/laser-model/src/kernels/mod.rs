@@ -10,9 +10,9 @@ mod elementwise;
 mod linear;
 mod meter;
 mod norm;
+mod packed;
 mod panels;
 mod readout;
-mod rounded;
 mod screen;
 mod tiles;
 mod vector;
@@ -22,13 +22,35 @@ pub use elementwise::{activate, add, gated};
 pub use linear::linear;
 pub use meter::{Products, products};
 pub use norm::norm;
+pub use packed::{PackedMatrix, Precision};
 pub use panels::linear_in_panels;
-pub use readout::{Reading, argmax, readout};
-pub use rounded::{RoundedMatrix, has_bf16};
+pub use readout::{Reading, read_packed, readout};
 pub use screen::Screen;
-pub use tiles::available as has_tiles;
 
 use candle_core::{CpuStorage, Error, Layout, Result, Tensor};
+use rayon::prelude::*;
+use std::mem::MaybeUninit;
+
+/// Whether this processor multiplies best by packed matrices of a precision.
+pub fn packs(precision: Precision) -> bool {
+    // Tile instructions are faster in f32.
+    packed::available(precision) && !(precision == Precision::F32 && tiles::available())
+}
+
+/// A vector of `len` values that `fill` writes, by all threads, `chunk` at a time; it gets each chunk's number, and zeros.
+///
+/// What is new to the processor is first touched by the thread that fills it, not by one thread for all.
+fn filled(len: usize, chunk: usize, fill: impl Fn(usize, &mut [f32]) + Sync) -> Vec<f32> {
+    let mut values = Vec::with_capacity(len);
+    values.spare_capacity_mut()[..len].par_chunks_mut(chunk.max(1)).enumerate().for_each(|(number, chunk)| {
+        chunk.fill(MaybeUninit::new(0.0));
+        // SAFETY: all of it has just been written.
+        fill(number, unsafe { std::slice::from_raw_parts_mut(chunk.as_mut_ptr().cast(), chunk.len()) });
+    });
+    // SAFETY: the chunks are all of it.
+    unsafe { values.set_len(len) };
+    values
+}
 
 /// Whether the kernels of our own compute an operation of these: on the CPU, and where no gradient is wanted.
 fn is_ours(operands: &[&Tensor]) -> bool {

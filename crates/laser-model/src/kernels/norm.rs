@@ -3,7 +3,9 @@
 use super::vector;
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use laser_checkpoint::Norm;
-use rayon::prelude::*;
+
+/// Elements a thread takes at a time, about.
+const CHUNK: usize = 1 << 13;
 
 /// Each row of `x [rows, width]`, normalised and then multiplied by `weight` and added to `bias`, both `[width]`.
 ///
@@ -48,11 +50,16 @@ impl CustomOp3 for Normalise {
         if weight.len() != width || bias.len() != width {
             candle_core::bail!("norm: rows of {width} do not fit {} weights and {} biases", weight.len(), bias.len());
         }
-        let mut out = vec![0.0f32; x.len()];
-        out.par_chunks_mut(width).zip(x.par_chunks(width)).for_each(|(out, x)| {
+        let some = (CHUNK / width.max(1)).max(1) * width;
+        let out = super::filled(x.len(), some, |number, out| {
+            let x = &x[number * some..][..out.len()];
             vector::dispatch(
                 #[inline(always)]
-                || normalise(x, weight, bias, self.kind, self.eps, out),
+                || {
+                    for (x, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
+                        normalise(x, weight, bias, self.kind, self.eps, out);
+                    }
+                },
             );
         });
         Ok((CpuStorage::F32(out), x_layout.shape().clone()))

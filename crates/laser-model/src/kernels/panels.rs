@@ -1,6 +1,7 @@
 //! `y = x Wᵀ` for a weight matrix that is not in memory: some of its rows are read at a time, each time it is used.
 
 use super::linear::{DEPTH, TINY};
+use super::packed::{PackedMatrix, Precision};
 use super::tiles;
 use candle_core::{Device, Tensor};
 use faer::linalg::matmul::matmul;
@@ -12,7 +13,7 @@ use std::ops::Range;
 const PANEL: usize = 256;
 
 /// `x Wᵀ` for `x [rows, inputs]` on the CPU and W of `outputs` rows, of which `read` gives some, row-major. The bits are those
-/// of [`linear`](super::linear()).
+/// of the product with W in memory.
 pub fn linear_in_panels<E>(
     x: &Tensor,
     outputs: usize,
@@ -22,6 +23,9 @@ where
     E: From<candle_core::Error> + Send,
 {
     let (rows, inputs) = x.dims2()?;
+    if super::packs(Precision::F32) {
+        return packed(&x.flatten_all()?.to_vec1::<f32>()?, [rows, inputs, outputs], read);
+    }
     // As in a product in memory, faer's shortcuts for few rows and tiny products are kept away from.
     let least = if inputs > DEPTH { TINY / inputs + 1 } else { 1 }.max(2);
     let mut x = x.flatten_all()?.to_vec1::<f32>()?;
@@ -35,13 +39,11 @@ where
     // The product the other way round, yᵀ = W xᵀ, so that a panel's outputs lie together.
     let mut transposed = vec![0.0f32; outputs * padded];
     let mut panels = Vec::with_capacity(outputs / PANEL + 1);
-    let (mut rest, mut start) = (&mut transposed[..], 0);
-    while start < outputs {
-        // The last panel takes what would be too few rows for one of their own.
-        let end = if outputs - start < 2 * PANEL { outputs } else { start + PANEL };
-        let (panel, behind) = rest.split_at_mut((end - start) * padded);
-        panels.push((start..end, panel));
-        (rest, start) = (behind, end);
+    let mut rest = &mut transposed[..];
+    for range in cut(outputs) {
+        let (panel, behind) = rest.split_at_mut(range.len() * padded);
+        panels.push((range, panel));
+        rest = behind;
     }
     panels.into_par_iter().try_for_each(|(range, panel)| {
         let n = range.len();
@@ -68,10 +70,41 @@ where
     Ok(Tensor::from_vec(y, (rows, outputs), &Device::Cpu)?)
 }
 
+/// The outputs in panels; the last takes what would be too few for one of their own.
+fn cut(outputs: usize) -> Vec<Range<usize>> {
+    let mut starts: Vec<usize> = (0..outputs).step_by(PANEL).collect();
+    if starts.len() > 1 && !outputs.is_multiple_of(PANEL) {
+        starts.pop();
+    }
+    let ends = starts.iter().skip(1).copied().chain([outputs]);
+    starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect()
+}
+
+/// The same by packed matrices, for row-major `x`; the shape is rows, inputs, outputs.
+fn packed<E: From<candle_core::Error> + Send>(
+    x: &[f32],
+    [rows, inputs, outputs]: [usize; 3],
+    read: impl Fn(Range<usize>) -> Result<Vec<f32>, E> + Sync,
+) -> Result<Tensor, E> {
+    let parts: Vec<(Range<usize>, Vec<f32>)> = cut(outputs)
+        .into_par_iter()
+        .map(|range| {
+            let matrix = PackedMatrix::new(&read(range.clone())?, range.len(), inputs, Precision::F32);
+            Ok((range, matrix.product(x, rows)))
+        })
+        .collect::<Result<_, E>>()?;
+    let y = super::filled(rows * outputs, outputs, |row, y| {
+        for (range, part) in &parts {
+            y[range.clone()].copy_from_slice(&part[row * range.len()..][..range.len()]);
+        }
+    });
+    Ok(Tensor::from_vec(y, (rows, outputs), &Device::Cpu)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::linear;
+    use crate::kernels::{linear, packs};
 
     #[test]
     fn panels_give_the_bits_of_the_whole() {
@@ -80,8 +113,13 @@ mod tests {
         {
             let x = Tensor::randn(0f32, 1.0, (rows, inputs), &Device::Cpu).unwrap();
             let w = Tensor::randn(0f32, 1.0, (outputs, inputs), &Device::Cpu).unwrap();
-            let whole = linear(&x, &w.t().unwrap().contiguous().unwrap()).unwrap().to_vec2::<f32>().unwrap();
             let values = w.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+            let whole = if packs(Precision::F32) {
+                PackedMatrix::new(&values, outputs, inputs, Precision::F32).forward(&x)
+            } else {
+                linear(&x, &w.t().unwrap().contiguous().unwrap())
+            };
+            let whole = whole.unwrap().to_vec2::<f32>().unwrap();
             let read = |range: Range<usize>| {
                 Ok::<_, candle_core::Error>(values[range.start * inputs..range.end * inputs].to_vec())
             };

@@ -1,6 +1,7 @@
 //! What is read off the logits of a position: the most likely token, and log-probabilities of chosen tokens.
 
-use super::vector;
+use super::packed::{PackedMatrix, Precision};
+use super::{meter, vector};
 use candle_core::{CpuStorage, D, DType, Result, Storage, Tensor};
 use rayon::prelude::*;
 
@@ -51,34 +52,84 @@ pub fn readout(logits: &Tensor, wanted: &[&[u32]]) -> Result<Vec<Reading>> {
     Ok(readings)
 }
 
-/// The column of the largest value in each row of `logits [rows, columns]`, on the CPU; of several, the first.
-pub fn argmax(logits: &Tensor) -> Result<Vec<u32>> {
-    let readings = readout(logits, &vec![&[][..]; logits.dim(0)?])?;
-    Ok(readings.into_iter().map(|reading| reading.argmax).collect())
+/// Reads each row of the logits `x Wᵀ` of `x [rows, inputs]`, which are never there all at once.
+pub fn read_packed(weights: &PackedMatrix, x: &Tensor, wanted: &[&[u32]]) -> Result<Vec<Reading>> {
+    let (rows, inputs) = x.dims2()?;
+    let (storage, layout) = x.storage_and_layout();
+    let Storage::Cpu(storage) = &*storage else { candle_core::bail!("readout: the rows are not on the CPU") };
+    let x = super::contiguous("readout", storage, layout)?;
+    let vocabulary = weights.outputs();
+    if let Some(token) = wanted.iter().copied().flatten().find(|&&token| token as usize >= vocabulary) {
+        candle_core::bail!("readout: token {token} is outside the vocabulary of {vocabulary}");
+    }
+    let logits: Vec<Vec<f32>> = x
+        .par_chunks(inputs.max(1))
+        .zip(wanted)
+        .map(|(x, wanted)| wanted.iter().map(|&token| weights.output(token as usize, x)).collect())
+        .collect();
+    let parts = meter::count(Precision::F32, [rows, inputs, vocabulary], || {
+        weights.by_panels(x, rows, |tokens, rows, values| {
+            let of_row = |(values, row): (&[f32], usize)| {
+                vector::dispatch(
+                    #[inline(always)]
+                    || Part::of(values, tokens.start, wanted[row], &logits[row]),
+                )
+            };
+            values.chunks_exact(tokens.len()).zip(rows).map(of_row).collect::<Vec<Part>>()
+        })
+    });
+    // By panels of tokens, then blocks of rows, then rows.
+    let parts: Vec<Vec<Part>> = parts.into_iter().map(|blocks| blocks.into_iter().flatten().collect()).collect();
+    let of_row = |row: usize| Part::reading(parts.iter().map(|panel| &panel[row]), &logits[row]);
+    Ok((0..rows).into_par_iter().map(of_row).collect())
 }
 
 #[inline(always)]
 fn read(logits: &[f32], wanted: &[u32]) -> Reading {
-    let max = vector::max(logits);
-    let argmax = logits.iter().position(|&logit| logit == max).unwrap_or(0) as u32;
-    let logprobs = if wanted.is_empty() {
-        Vec::new()
-    } else {
-        let normaliser = vector::log_sum_exp(logits, max);
-        wanted.iter().map(|&token| f64::from(logits[token as usize]) - normaliser).collect()
-    };
-    let ranks = wanted.iter().map(|&token| rank(logits, token)).collect();
-    Reading { argmax, logprobs, ranks }
+    let of_wanted: Vec<f32> = wanted.iter().map(|&token| logits[token as usize]).collect();
+    Part::reading([&Part::of(logits, 0, wanted, &of_wanted)].into_iter(), &of_wanted)
 }
 
-#[inline(always)]
-fn rank(logits: &[f32], token: u32) -> usize {
-    let (before, rest) = logits.split_at(token as usize);
-    let logit = rest[0];
-    let count = |row: &[f32], counts: fn(f32, f32) -> bool| {
-        row.iter().map(|&other| u32::from(counts(other, logit))).sum::<u32>() as usize
-    };
-    count(before, |other, logit| other >= logit) + count(rest, |other, logit| other > logit)
+/// What some neighbouring logits of a row say.
+struct Part {
+    max: f32,
+    argmax: u32,
+    /// Of exp(logit - max), where a log-probability is wanted.
+    sum: f64,
+    /// How many are more likely than each token that is asked for.
+    above: Vec<usize>,
+}
+
+impl Part {
+    /// Of the logits of the tokens from `first` on; `of_wanted` are those of the tokens `wanted`.
+    #[inline(always)]
+    fn of(logits: &[f32], first: usize, wanted: &[u32], of_wanted: &[f32]) -> Self {
+        let max = vector::max(logits);
+        let argmax = first + logits.iter().position(|&logit| logit == max).unwrap_or(0);
+        let sum = if wanted.is_empty() { 0.0 } else { vector::sum_exp(logits, max) };
+        let above = wanted.iter().zip(of_wanted).map(|(&token, &logit)| {
+            let (before, rest) = logits.split_at((token as usize).clamp(first, first + logits.len()) - first);
+            let count = |part: &[f32], counts: fn(f32, f32) -> bool| {
+                part.iter().map(|&other| u32::from(counts(other, logit))).sum::<u32>() as usize
+            };
+            count(before, |other, logit| other >= logit) + count(rest, |other, logit| other > logit)
+        });
+        Self { max, argmax: argmax as u32, sum, above: above.collect() }
+    }
+
+    /// The reading of a row whose logits the parts are, in order.
+    #[inline(always)]
+    fn reading<'p>(parts: impl Iterator<Item = &'p Part> + Clone, of_wanted: &[f32]) -> Reading {
+        let max = parts.clone().map(|part| part.max).fold(f32::NEG_INFINITY, f32::max);
+        let argmax = parts.clone().find(|part| part.max == max).map_or(0, |part| part.argmax);
+        let total: f64 = parts.clone().map(|part| part.sum * f64::from(part.max - max).exp()).sum();
+        let normaliser = f64::from(max) + total.ln();
+        Reading {
+            argmax,
+            logprobs: of_wanted.iter().map(|&logit| f64::from(logit) - normaliser).collect(),
+            ranks: (0..of_wanted.len()).map(|i| parts.clone().map(|part| part.above[i]).sum()).collect(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -101,5 +152,31 @@ mod tests {
             readout(&logits, &[&[1, 2], &[0, 3]]).unwrap().iter().flat_map(|r| r.ranks.clone()).collect::<Vec<_>>(),
             [0, 1, 0, 1]
         );
+    }
+
+    /// In parts the same most likely token and ranks, and log-probabilities to the rounding of sums.
+    #[test]
+    fn logits_in_parts_read_like_logits() {
+        if !super::super::packs(Precision::F32) {
+            return println!("skipped: this processor has no packed products");
+        }
+        let (rows, inputs, vocabulary) = (70, 300, 2500);
+        let x = Tensor::randn(0f32, 1.0, (rows, inputs), &Device::Cpu).unwrap();
+        let w = Tensor::randn(0f32, 0.3, (vocabulary, inputs), &Device::Cpu).unwrap();
+        // Some tokens are equal.
+        let w = Tensor::cat(&[&w, &w.narrow(0, 7, 40).unwrap()], 0).unwrap();
+        let matrix =
+            PackedMatrix::new(&w.flatten_all().unwrap().to_vec1().unwrap(), vocabulary + 40, inputs, Precision::F32);
+        assert!(matrix.panel_outputs() < vocabulary);
+        let tokens: Vec<[u32; 3]> = (0..rows as u32).map(|row| [row, 2500 + row % 40, 1000 + 7 * row]).collect();
+        let wanted: Vec<&[u32]> = tokens.iter().enumerate().map(|(i, tokens)| &tokens[..i % 4]).collect();
+        let found = read_packed(&matrix, &x, &wanted).unwrap();
+        let expected = readout(&matrix.forward(&x).unwrap(), &wanted).unwrap();
+        for (found, expected) in found.iter().zip(&expected) {
+            assert_eq!((found.argmax, &found.ranks), (expected.argmax, &expected.ranks));
+            let close = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-6;
+            assert!(found.logprobs.iter().zip(&expected.logprobs).all(close));
+        }
+        assert!(read_packed(&matrix, &x, &vec![&[9999u32][..]; rows]).is_err());
     }
 }

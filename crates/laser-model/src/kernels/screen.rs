@@ -1,17 +1,16 @@
 //! Which tokens can be the most likely one, from a product in bf16.
 //!
-//! A processor with bf16 products has them at least twice as fast as those in f32. The logits that they give are not exact, but
+//! A processor with bf16 products has them at twice the speed of those in f32. The logits that they give are not exact, but
 //! how far off they can be is known: only the tokens that can be the most likely one need an exact logit.
 //!
 //! With h' and w' the roundings of h and w, Cauchy and Schwarz bound |h w - h' w'| by |h| |w - w'| + |h - h'| |w'|; the sums over
-//! k terms in f32, there and in the exact logit, add k 2^-23 (|h'| |w'| + |h| |w|) at most, and the rounded result 2^-8 of itself.
+//! k terms in f32, there and in the exact logit, add k 2^-23 (|h'| |w'| + |h| |w|) at most. Where numbers below 2^-126 count as 0,
+//! a term is off by at most that times 1 + |h'| + |w'|.
 
+use super::packed::{PackedMatrix, Precision};
 use super::{meter, vector};
-use gemmkit::{MatMut, MatRef, Parallelism, bf16, gemm};
 use rayon::prelude::*;
-
-/// Tokens whose logits are held at a time by a thread.
-const PANEL: usize = 2048;
+use std::ops::Range;
 
 /// Tokens that are passed over together where none of them can be the most likely one.
 const STRIP: usize = 128;
@@ -22,163 +21,173 @@ const LARGE: f32 = 1e36;
 /// A head's weights in bf16.
 #[derive(Debug)]
 pub struct Screen {
-    /// `[vocabulary, inputs]`.
-    weights: Vec<bf16>,
+    weights: PackedMatrix,
     inputs: usize,
+    /// Of the tokens that are taken at a time.
     panels: Vec<Norms>,
 }
 
-/// The largest Euclidean norms in a panel of weights.
-#[derive(Debug, Clone, Copy)]
+/// The largest Euclidean norms of some vectors.
+#[derive(Debug, Clone, Copy, Default)]
 struct Norms {
-    /// Of w.
+    /// As they are.
     exact: f32,
-    /// Of w'.
+    /// Rounded.
     rounded: f32,
-    /// Of w - w'.
+    /// Of what rounding has changed.
     error: f32,
 }
 
-/// What one panel says: below which logit the most likely token cannot be, for each row, and what is not below it.
+/// What some tokens say of a row: below which logit the most likely token cannot be, and what is not below it.
 struct Found {
-    least: Vec<f32>,
-    /// Row, token, and the highest that its logit can be.
-    tokens: Vec<(usize, u32, f32)>,
+    least: f32,
+    /// Token, and the highest that its logit can be.
+    tokens: Vec<(u32, f32)>,
 }
 
 impl Screen {
     /// Of row-major `weights [vocabulary, inputs]`; none where they are not all finite in bf16.
     pub fn new(weights: &[f32], inputs: usize) -> Option<Self> {
-        let mut rounded = vec![bf16::ZERO; weights.len()];
-        let of_panel = |(weights, rounded): (&[f32], &mut [bf16])| {
-            weights.iter().zip(&mut *rounded).for_each(|(w, rounded)| *rounded = bf16::from_f32(*w));
-            let rows = weights.chunks_exact(inputs).zip(rounded.chunks_exact(inputs));
-            rows.map(|(row, rounded)| norms(row, rounded)).fold(
-                Norms { exact: 0.0, rounded: 0.0, error: 0.0 },
-                |a, b| Norms {
-                    exact: a.exact.max(b.exact),
-                    rounded: a.rounded.max(b.rounded),
-                    error: a.error.max(b.error),
-                },
-            )
-        };
-        let size = PANEL * inputs.max(1);
-        let panels = weights.par_chunks(size).zip(rounded.par_chunks_mut(size)).map(of_panel).collect();
-        rounded.iter().all(|w| w.is_finite()).then_some(Self { weights: rounded, inputs, panels })
+        let packed = PackedMatrix::new(weights, weights.len() / inputs.max(1), inputs, Precision::Bf16);
+        let of_panel = |weights: &[f32]| weights.chunks_exact(inputs).map(norms).fold(Norms::default(), Norms::max);
+        let panels: Vec<Norms> = weights.par_chunks((packed.panel_outputs() * inputs).max(1)).map(of_panel).collect();
+        panels.iter().all(|norms| norms.rounded.is_finite()).then_some(Self { weights: packed, inputs, panels })
     }
 
-    /// The tokens, ascending, among which is the most likely one of each row of `x [rows, inputs]`; none where that cannot
-    /// be said.
-    pub fn candidates(&self, x: &[f32]) -> Option<Vec<u32>> {
-        let rounded: Vec<bf16> = x.iter().map(|&x| bf16::from_f32(x)).collect();
-        let of_rows: Vec<Norms> =
-            x.chunks_exact(self.inputs).zip(rounded.chunks_exact(self.inputs)).map(|(x, r)| norms(x, r)).collect();
-        let vocabulary = self.weights.len() / self.inputs;
-        let found: Vec<Found> = meter::count_bf16(of_rows.len(), self.inputs, vocabulary, || {
-            let panels = self.weights.par_chunks(PANEL * self.inputs).zip(&self.panels).enumerate();
-            panels.map(|(i, (weights, norms))| self.panel(i * PANEL, weights, *norms, &rounded, &of_rows)).collect()
+    /// For each row of `x [rows, inputs]` the tokens, ascending, among which is the most likely one; none where that cannot be said.
+    pub fn candidates(&self, x: &[f32]) -> Option<Vec<Vec<u32>>> {
+        let of_rows: Vec<Norms> = x.par_chunks(self.inputs.max(1)).map(norms).collect();
+        let (rows, vocabulary) = (of_rows.len(), self.weights.outputs());
+        let found = meter::count(Precision::Bf16, [rows, self.inputs, vocabulary], || {
+            self.weights.by_panels(x, rows, |tokens, rows, logits| self.look(tokens, &of_rows[rows], logits))
         });
-        let least: Vec<f32> = (0..of_rows.len())
-            .map(|row| found.iter().map(|found| found.least[row]).fold(f32::NEG_INFINITY, f32::max))
-            .collect();
-        let all = found.iter().all(|found| found.least.iter().all(|least| least.is_finite()));
-        let mut tokens: Vec<u32> = found
-            .iter()
-            .flat_map(|found| &found.tokens)
-            .filter(|(row, _, highest)| *highest >= least[*row])
-            .map(|(_, token, _)| *token)
-            .collect();
-        tokens.sort_unstable();
-        tokens.dedup();
-        all.then_some(tokens)
+        // By panels of tokens, then blocks of rows, then rows.
+        let found: Vec<Vec<&Found>> = found.iter().map(|blocks| blocks.iter().flatten().collect()).collect();
+        (0..rows)
+            .into_par_iter()
+            .map(|row| {
+                let of_row = || found.iter().map(|panel| panel[row]);
+                let least = of_row().map(|found| found.least).fold(f32::NEG_INFINITY, f32::max);
+                let tokens = of_row().flat_map(|found| &found.tokens).filter(|(_, highest)| *highest >= least);
+                let known = of_row().all(|found| found.least.is_finite());
+                known.then(|| tokens.map(|(token, _)| *token).collect())
+            })
+            .collect()
     }
 
-    fn panel(&self, first: usize, weights: &[bf16], norms: Norms, x: &[bf16], of_rows: &[Norms]) -> Found {
-        let (rows, tokens) = (of_rows.len(), weights.len() / self.inputs);
-        let mut logits = vec![bf16::ZERO; rows * tokens];
-        gemm(
-            bf16::ONE,
-            MatRef::from_row_major(x, rows, self.inputs),
-            MatRef::from_col_major(weights, self.inputs, tokens),
-            bf16::ZERO,
-            MatMut::from_row_major(&mut logits, rows, tokens),
-            Parallelism::Serial,
-        );
-        let rounding = self.inputs as f32 * f32::EPSILON;
-        let mut maxima = vec![f32::NEG_INFINITY; tokens.div_ceil(STRIP)];
-        let mut found = Found { least: Vec::with_capacity(rows), tokens: Vec::new() };
-        for (row, (logits, x)) in logits.chunks_exact(tokens).zip(of_rows).enumerate() {
-            let error = x.exact * norms.error
-                + x.error * norms.rounded
-                + rounding * (x.rounded * norms.rounded + x.exact * norms.exact);
-            // Sums might overflow on their way.
-            let error = if x.exact * norms.exact < LARGE { error } else { f32::INFINITY };
-            let spread = |logit: f32| error + logit.abs() / 256.0;
+    /// Rounded logits `[rows, tokens]`.
+    fn look(&self, tokens: Range<usize>, of_rows: &[Norms], logits: &[f32]) -> Vec<Found> {
+        let weights = self.panels[tokens.start / self.weights.panel_outputs()];
+        let mut maxima = vec![f32::NEG_INFINITY; tokens.len().div_ceil(STRIP)];
+        let of_row = |(logits, row): (&[f32], &Norms)| {
+            let spread = self.error(weights, *row);
             vector::dispatch(
                 #[inline(always)]
-                || logits.chunks(STRIP).zip(&mut maxima).for_each(|(strip, max)| *max = vector::max_bf16(strip)),
+                || logits.chunks(STRIP).zip(&mut maxima).for_each(|(strip, max)| *max = vector::max(strip)),
             );
             let max = maxima.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let least = max - spread(max);
-            found.least.push(least);
+            let least = max - spread;
+            let mut found = Found { least, tokens: Vec::new() };
             for (i, (strip, max)) in logits.chunks(STRIP).zip(&maxima).enumerate() {
-                if max + spread(*max) < least {
+                if max + spread < least {
                     continue;
                 }
-                for (token, logit) in (first as u32 + (i * STRIP) as u32..).zip(strip) {
-                    let highest = logit.to_f32() + spread(logit.to_f32());
-                    if highest >= least {
-                        found.tokens.push((row, token, highest));
-                    }
-                }
+                let numbered = (tokens.start as u32 + (i * STRIP) as u32..).zip(strip);
+                found
+                    .tokens
+                    .extend(numbered.map(|(i, logit)| (i, logit + spread)).filter(|(_, highest)| *highest >= least));
             }
+            found
+        };
+        logits.chunks_exact(tokens.len()).zip(of_rows).map(of_row).collect()
+    }
+
+    /// How far a logit in bf16 can be from the exact one.
+    fn error(&self, w: Norms, x: Norms) -> f32 {
+        // Sums might overflow on their way.
+        if x.exact * w.exact >= LARGE {
+            return f32::INFINITY;
         }
-        found
+        let k = self.inputs as f32;
+        let error = x.exact * w.error
+            + x.error * w.rounded
+            + k * f32::EPSILON * (x.rounded * w.rounded + x.exact * w.exact)
+            + 2.0 * k * f32::MIN_POSITIVE * (1.0 + x.rounded + w.rounded);
+        // The bound itself is computed in f32.
+        error * (1.0 + 16.0 * f32::EPSILON)
     }
 }
 
-fn norms(values: &[f32], rounded: &[bf16]) -> Norms {
-    let norm = |squares: f64| squares.sqrt() as f32 * (1.0 + 4.0 * f32::EPSILON);
-    let square = |value: f32| f64::from(value) * f64::from(value);
-    Norms {
-        exact: norm(values.iter().map(|&value| square(value)).sum()),
-        rounded: norm(rounded.iter().map(|value| square(value.to_f32())).sum()),
-        error: norm(values.iter().zip(rounded).map(|(value, rounded)| square(value - rounded.to_f32())).sum()),
+impl Norms {
+    fn max(self, other: Self) -> Self {
+        Self {
+            exact: self.exact.max(other.exact),
+            rounded: self.rounded.max(other.rounded),
+            error: self.error.max(other.error),
+        }
     }
+}
+
+fn norms(values: &[f32]) -> Norms {
+    let norm = |squares: f64| squares.sqrt() as f32 * (1.0 + 4.0 * f32::EPSILON);
+    let mut squares = [0.0f64; 3];
+    for &value in values {
+        let rounded = f32::from_bits(vector::bf16_bits(value));
+        for (sum, value) in squares.iter_mut().zip([value, rounded, value - rounded]) {
+            *sum += f64::from(value) * f64::from(value);
+        }
+    }
+    let [exact, rounded, error] = squares.map(norm);
+    Norms { exact, rounded, error }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernels::{linear, readout};
     use candle_core::{Device, Tensor};
+
+    fn skipped() -> bool {
+        if !super::super::packs(Precision::Bf16) {
+            println!("skipped: this processor has no products in bf16");
+        }
+        !super::super::packs(Precision::Bf16)
+    }
 
     /// The most likely token of all is among the candidates, and there are few of them.
     #[test]
     fn the_most_likely_token_is_a_candidate() {
-        for (rows, inputs, vocabulary) in [(1, 64, 5000), (7, 576, 4096), (40, 96, 2049), (3, 33, 17)] {
+        if skipped() {
+            return;
+        }
+        for (rows, inputs, vocabulary) in [(1, 64, 5000), (7, 576, 4096), (140, 96, 2049), (3, 33, 17)] {
             let x = Tensor::randn(0f32, 3.0, (rows, inputs), &Device::Cpu).unwrap();
             let w = Tensor::randn(0f32, 0.3, (vocabulary, inputs), &Device::Cpu).unwrap();
             let screen = Screen::new(&w.flatten_all().unwrap().to_vec1::<f32>().unwrap(), inputs).unwrap();
             let found = screen.candidates(&x.flatten_all().unwrap().to_vec1::<f32>().unwrap()).unwrap();
-            let logits = linear(&x, &w.t().unwrap().contiguous().unwrap()).unwrap();
-            for reading in readout(&logits, &vec![&[][..]; rows]).unwrap() {
-                assert!(found.contains(&reading.argmax));
-            }
-            assert!(found.is_sorted() && found.len() < 20 + 20 * rows, "{} of {vocabulary}", found.len());
+            let logits = x.matmul(&w.t().unwrap()).unwrap();
+            let largest = logits.argmax(1).unwrap().to_vec1::<u32>().unwrap();
+            assert!(found.iter().zip(&largest).all(|(found, largest)| found.contains(largest)));
+            assert!(found.iter().all(|found| found.is_sorted()));
+            let count: usize = found.iter().map(Vec::len).sum();
+            assert!(count < 20 + 20 * rows, "{count} of {vocabulary}");
         }
     }
 
     #[test]
     fn what_is_equal_stays() {
+        if skipped() {
+            return;
+        }
         let w: Vec<f32> = [[1.0f32, 2.0], [3.0, 4.0], [3.0, 4.0], [-1.0, 0.0], [3.0, 3.999]].concat();
         let screen = Screen::new(&w, 2).unwrap();
-        assert_eq!(screen.candidates(&[1.0, 1.0]).unwrap(), [1, 2, 4]);
-        assert_eq!(screen.candidates(&[0.0, 0.0]).unwrap(), [0, 1, 2, 3, 4]);
+        assert_eq!(screen.candidates(&[1.0, 1.0, 0.0, 0.0]).unwrap(), [vec![1, 2, 4], vec![0, 1, 2, 3, 4]]);
     }
 
     #[test]
     fn says_nothing_where_it_cannot() {
+        if skipped() {
+            return;
+        }
         let screen = Screen::new(&[1.0, 2.0, 3.0, 4.0], 2).unwrap();
         assert_eq!(screen.candidates(&[f32::NAN, 1.0]), None);
         assert_eq!(screen.candidates(&[f32::INFINITY, 1.0]), None);

@@ -144,15 +144,6 @@ impl Output {
 #[repr(C, align(64))]
 struct Sums([[f32; BLOCK]; BLOCK]);
 
-/// The bits of the bf16 nearest to `value`, in the upper half.
-#[inline(always)]
-fn rounded(value: f32) -> u32 {
-    let bits = value.to_bits();
-    let rounded = bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) & 0xffff_0000;
-    // Rounding would carry a NaN's bits over its sign.
-    if value.is_nan() { 0x7fc0_0000 } else { rounded }
-}
-
 /// Cuts up to [`BLOCK`] rows of `inputs` values into lines `[step][part][row]`.
 #[inline(always)]
 fn cut_rows(x: &[f32], inputs: usize, lines: &mut [Line]) {
@@ -179,7 +170,7 @@ fn cut_rows(x: &[f32], inputs: usize, lines: &mut [Line]) {
 #[inline(always)]
 fn cut(lower: &mut [f32], upper: &mut [f32], line: &mut Line) {
     for ((lower, upper), pair) in lower.iter_mut().zip(upper).zip(&mut line.0) {
-        let bits = [rounded(*lower), rounded(*upper)];
+        let bits = [vector::bf16_bits(*lower), vector::bf16_bits(*upper)];
         *lower -= f32::from_bits(bits[0]);
         *upper -= f32::from_bits(bits[1]);
         *pair = (bits[0] >> 16) | bits[1];
@@ -392,13 +383,13 @@ mod tests {
         for value in values(1000, 1).into_iter().chain([0.0, -1.0, 1e30, f32::MIN_POSITIVE * 1e10]) {
             let (mut rest, mut sum) = (value, 0.0);
             for _ in 0..3 {
-                let part = f32::from_bits(rounded(rest));
+                let part = f32::from_bits(vector::bf16_bits(rest));
                 rest -= part;
                 sum += part;
             }
             assert_eq!((rest, sum), (0.0, value));
         }
-        assert!(f32::from_bits(rounded(f32::from_bits(0x7fff_ffff))).is_nan());
+        assert!(f32::from_bits(vector::bf16_bits(f32::from_bits(0x7fff_ffff))).is_nan());
     }
 
     proptest! {

@@ -3,10 +3,17 @@
 //! Sums run in [`LANES`] interleaved partial sums on every machine, so that a result does not depend on the width of
 //! the instructions that computed it. Call these inside [`dispatch`], which picks the widest that the CPU has.
 
-use gemmkit::bf16;
-
 /// Partial sums of a reduction: one AVX-512 register of f32.
 const LANES: usize = 16;
+
+/// The bits of the bf16 nearest to `value`, in the upper half.
+#[inline(always)]
+pub fn bf16_bits(value: f32) -> u32 {
+    let bits = value.to_bits();
+    let rounded = bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) & 0xffff_0000;
+    // Rounding would carry a NaN's bits over its sign.
+    if value.is_nan() { 0x7fc0_0000 } else { rounded }
+}
 
 /// Runs `work` compiled for the widest vector instructions of this CPU.
 #[inline(always)]
@@ -95,25 +102,9 @@ pub fn max(values: &[f32]) -> f32 {
     lanes.iter().chain(rest).fold(f32::NEG_INFINITY, |max, &v| if v > max { v } else { max })
 }
 
-/// The largest value as f32; NaN counts as nothing.
+/// Σ exp(vᵢ - max).
 #[inline(always)]
-pub fn max_bf16(values: &[bf16]) -> f32 {
-    let mut lanes = [f32::NEG_INFINITY; LANES];
-    let (blocks, rest) = values.as_chunks::<LANES>();
-    for block in blocks {
-        for lane in 0..LANES {
-            // What `bf16::to_f32` does, but for a quiet NaN of a signalling one.
-            let value = f32::from_bits(u32::from(block[lane].to_bits()) << 16);
-            lanes[lane] = if value > lanes[lane] { value } else { lanes[lane] };
-        }
-    }
-    let rest = rest.iter().map(|value| value.to_f32());
-    lanes.into_iter().chain(rest).fold(f32::NEG_INFINITY, |max, v| if v > max { v } else { max })
-}
-
-/// ln Σ exp(vᵢ) for `max` = maxᵢ vᵢ.
-#[inline(always)]
-pub fn log_sum_exp(values: &[f32], max: f32) -> f64 {
+pub fn sum_exp(values: &[f32], max: f32) -> f64 {
     let mut total = 0.0f64;
     // Blocks short enough that the f32 partial sums keep their precision over a large vocabulary.
     for block in values.chunks(64 * LANES) {
@@ -127,7 +118,7 @@ pub fn log_sum_exp(values: &[f32], max: f32) -> f64 {
         total += f64::from(fold(lanes));
         total += rest.iter().map(|v| f64::from(exp(v - max))).sum::<f64>();
     }
-    f64::from(max) + total.ln()
+    total
 }
 
 #[inline(always)]
@@ -205,7 +196,7 @@ mod tests {
             assert_eq!(max(&a), largest);
             if n > 0 {
                 let exact = a.iter().map(|v| f64::from(*v).exp()).sum::<f64>().ln();
-                assert!((log_sum_exp(&a, largest) - exact).abs() < 1e-6);
+                assert!((f64::from(largest) + sum_exp(&a, largest).ln() - exact).abs() < 1e-6);
             }
         }
     }
