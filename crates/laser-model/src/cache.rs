@@ -16,6 +16,12 @@ impl KeyValueCache {
         Ok(Self { keys: Rows::new(capacity, width, device)?, values: Rows::new(capacity, width, device)? })
     }
 
+    /// Forgets the rows, but keeps their memory.
+    pub fn clear(&mut self) {
+        self.keys.clear();
+        self.values.clear();
+    }
+
     /// The number of rows held.
     pub fn len(&self) -> usize {
         self.keys.len()

@@ -1,6 +1,7 @@
 //! Rotary position embedding (Su et al., arXiv 2104.09864): pair i of a head's first `dim` elements turns by the angle
 //! `position * theta^(-2i / dim)`, scaled as the configuration asks.
 
+use crate::kernels::{is_ours, rope};
 use candle_core::{Device, Result, Tensor};
 use laser_checkpoint::{RotaryConfig, RotaryStyle};
 use std::ops::Range;
@@ -60,6 +61,9 @@ impl Rotation {
 
     /// Turns the heads of `x [rows, heads * head_dim]`.
     pub fn turn(&self, x: &Tensor, head_dim: usize) -> Result<Tensor> {
+        if is_ours(&[x]) {
+            return rope(x, &self.cos, &self.sin, self.style, head_dim);
+        }
         let (rows, width) = x.dims2()?;
         let (heads, dim) = (width / head_dim, 2 * self.cos.dim(2)?);
         let x = x.reshape((rows, heads, head_dim))?;

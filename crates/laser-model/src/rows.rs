@@ -25,14 +25,19 @@ impl Rows {
         self.len == 0
     }
 
+    /// Forgets the rows, but keeps their memory.
+    pub fn clear(&mut self) {
+        self.len = 0;
+    }
+
     /// Adds `rows [n, width]` at the end.
     pub fn append(&mut self, rows: &Tensor) -> Result<()> {
         let (len, n) = (self.len as u32, rows.dim(0)? as u32);
         self.write(&(len..len + n).collect::<Vec<_>>(), rows)
     }
 
-    /// Puts `rows [numbers, width]` in the places `numbers`, all different, which may be behind the end; what is skipped so is
-    /// zero.
+    /// Puts `rows [numbers, width]` in the places `numbers`, all different, which may be behind the end; what is skipped so
+    /// has no meaning.
     pub fn write(&mut self, numbers: &[u32], rows: &Tensor) -> Result<()> {
         let (_, width) = rows.dims2()?;
         let (capacity, len) = (self.data.dim(0)?, numbers.iter().map(|&n| n as usize + 1).fold(self.len, usize::max));

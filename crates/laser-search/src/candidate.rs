@@ -3,6 +3,7 @@
 use crate::Result;
 use laser_checkpoint::{Checkpoint, EditableMatrix, Intervention, MatrixId};
 use laser_model::Model;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::fmt;
@@ -80,6 +81,27 @@ impl<'a> Editor<'a> {
     /// The same, which keeps everything that it has decomposed as long as that takes no more than `memory` bytes.
     pub fn with_memory(self, memory: usize) -> Self {
         Self { memory, ..self }
+    }
+
+    /// What [`Self::edit`] makes of each of some candidates, whose matrices are decomposed by all threads.
+    pub fn edit_all(&mut self, candidates: &[&Candidate]) -> Result<Vec<Model>> {
+        let config = self.model.config();
+        let mut new: HashMap<(usize, MatrixId), &Intervention> = HashMap::new();
+        for edit in candidates.iter().flat_map(|candidate| candidate.interventions()) {
+            for matrix in edit.matrix.each(config) {
+                if !self.matrices.contains_key(&(edit.layer, matrix)) {
+                    new.entry((edit.layer, matrix)).or_insert(edit);
+                }
+            }
+        }
+        let decompose = |((layer, matrix), edit): (_, &Intervention)| {
+            let editable = EditableMatrix::new(self.checkpoint.matrix(layer, matrix)?);
+            editable.edit(edit)?;
+            Ok(((layer, matrix), editable))
+        };
+        let decomposed = new.into_par_iter().map(decompose).collect::<Result<Vec<_>>>()?;
+        self.matrices.extend(decomposed);
+        candidates.iter().map(|candidate| self.edit(candidate)).collect()
     }
 
     /// A copy of the model under `candidate`, sharing every other weight.

@@ -195,7 +195,7 @@ impl<'a> Sweep<'a> {
             for chunk in 0..evaluator.chunks() {
                 let together = evaluator.together(chunk);
                 for (candidates, scored) in group.chunks(together).zip(scored.chunks_mut(together)) {
-                    let edited = candidates.iter().map(|it| self.editor.edit(it)).collect::<Result<Vec<_>>>()?;
+                    let edited = self.editor.edit_all(candidates)?;
                     let boundary = candidates[0].boundary(layers);
                     let detail = if self.blanks.is_some() { Detail::Full } else { Detail::Outcome };
                     let responses = evaluator.evaluate_together(chunk, &edited, boundary, detail)?;

@@ -56,7 +56,7 @@ fn main() -> Result<()> {
             of_layer.push(Candidate::new(spec.expand(model.config())?)?);
         }
         for together in of_layer.chunks(evaluator.together(0)) {
-            let edited = together.iter().map(|candidate| Ok(editor.edit(candidate)?)).collect::<Result<Vec<_>>>()?;
+            let edited = editor.edit_all(&together.iter().collect::<Vec<_>>())?;
             let responses = evaluator.evaluate_together(0, &edited, layer, Detail::Outcome)?;
             candidates.extend(together.iter().zip(&responses).map(|(candidate, it)| outcomes(candidate, it)));
         }

@@ -5,6 +5,7 @@
 use super::vector;
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Tensor};
 use laser_checkpoint::Activation;
+use std::mem::MaybeUninit;
 
 /// Elements a thread takes at a time.
 const CHUNK: usize = 1 << 14;
@@ -114,17 +115,19 @@ impl CustomOp2 for Elementwise {
 
 #[inline(always)]
 fn zip(a: &[f32], b: &[f32], operation: impl Fn(f32, f32) -> f32 + Sync) -> Vec<f32> {
-    super::filled(a.len(), CHUNK, |number, out| {
+    let write = |number: usize, out: &mut [MaybeUninit<f32>]| {
         let (a, b) = (&a[number * CHUNK..][..out.len()], &b[number * CHUNK..][..out.len()]);
         vector::dispatch(
             #[inline(always)]
             || {
                 for ((out, &a), &b) in out.iter_mut().zip(a).zip(b) {
-                    *out = operation(a, b);
+                    out.write(operation(a, b));
                 }
             },
         );
-    })
+    };
+    // SAFETY: an element is written for each of a, and b has as many.
+    unsafe { super::written(a.len(), CHUNK, write) }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod norm;
 mod packed;
 mod panels;
 mod readout;
+mod rope;
 mod screen;
 mod tiles;
 mod vector;
@@ -25,6 +26,7 @@ pub use norm::norm;
 pub use packed::{PackedMatrix, Precision};
 pub use panels::linear_in_panels;
 pub use readout::{Reading, read_packed, readout};
+pub use rope::rope;
 pub use screen::Screen;
 
 use candle_core::{CpuStorage, Error, Layout, Result, Tensor};
@@ -41,19 +43,30 @@ pub fn packs(precision: Precision) -> bool {
 ///
 /// What is new to the processor is first touched by the thread that fills it, not by one thread for all.
 fn filled(len: usize, chunk: usize, fill: impl Fn(usize, &mut [f32]) + Sync) -> Vec<f32> {
-    let mut values = Vec::with_capacity(len);
-    values.spare_capacity_mut()[..len].par_chunks_mut(chunk.max(1)).enumerate().for_each(|(number, chunk)| {
+    let zeros_first = |number, chunk: &mut [MaybeUninit<f32>]| {
         chunk.fill(MaybeUninit::new(0.0));
         // SAFETY: all of it has just been written.
         fill(number, unsafe { std::slice::from_raw_parts_mut(chunk.as_mut_ptr().cast(), chunk.len()) });
-    });
-    // SAFETY: the chunks are all of it.
+    };
+    // SAFETY: each chunk is written.
+    unsafe { written(len, chunk, zeros_first) }
+}
+
+/// The same without zeros.
+///
+/// # Safety
+/// `write` writes all of each chunk.
+unsafe fn written(len: usize, chunk: usize, write: impl Fn(usize, &mut [MaybeUninit<f32>]) + Sync) -> Vec<f32> {
+    let mut values = Vec::with_capacity(len);
+    let room = &mut values.spare_capacity_mut()[..len];
+    room.par_chunks_mut(chunk.max(1)).enumerate().for_each(|(number, chunk)| write(number, chunk));
+    // SAFETY: the chunks are all of it, and written, as the caller says.
     unsafe { values.set_len(len) };
     values
 }
 
 /// Whether the kernels of our own compute an operation of these: on the CPU, and where no gradient is wanted.
-fn is_ours(operands: &[&Tensor]) -> bool {
+pub fn is_ours(operands: &[&Tensor]) -> bool {
     operands.iter().all(|operand| operand.device().is_cpu() && !operand.track_op())
 }
 

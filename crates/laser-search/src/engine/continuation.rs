@@ -11,7 +11,7 @@ use laser_model::{Model, NodeId};
 pub fn continuation_logprob(model: &Model, encoded: &Encoded) -> Result<f64> {
     let chunk = Chunk::new(std::slice::from_ref(encoded));
     let mut streams = Streams::new(model, chunk.given)?;
-    let mut pass = Pass::new(model, std::slice::from_ref(model), 0, chunk.given)?;
+    let mut pass = Pass::new(model, std::slice::from_ref(model), 0, chunk.given, Vec::new())?;
     let visits: Vec<Visit> = (0..chunk.given as NodeId).map(|node| Visit { candidate: 0, node }).collect();
     pass.visit(&mut streams, &chunk.forest, &visits, |node| chunk.scored.contains(&node))?;
     let scored: Vec<Visit> = chunk.scored.iter().map(|&node| Visit { candidate: 0, node }).collect();

@@ -6,10 +6,13 @@ use super::pass::{Pass, Visit};
 use super::streams::Streams;
 use super::{STEP_ROWS, TILE_ROWS};
 use crate::{Error, Result};
-use laser_model::{Model, NodeId, Reading, Tokenizer};
+use laser_model::{KeyValueCache, Model, NodeId, Reading, Tokenizer};
 use laser_tasks::{Example, Generation, Outcome, Target};
 use std::collections::HashSet;
 use std::ops::Range;
+
+/// How many times the expected nodes streams have room for.
+const ROOM: usize = 16;
 
 /// What one example gave under one model.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,6 +52,8 @@ pub struct Evaluator<'a> {
     /// As many nodes take as much memory as the largest matrix, which an edit makes anew.
     matrix_nodes: usize,
     resident: Option<(usize, Chunk, Streams)>,
+    /// What the last pass has left.
+    caches: Vec<KeyValueCache>,
 }
 
 impl<'a> Evaluator<'a> {
@@ -63,7 +68,17 @@ impl<'a> Evaluator<'a> {
         let matrix_nodes = elements.max().unwrap_or(0).div_ceil(kept);
         let chunks =
             cut(encoded.iter().zip(&examples).map(|(encoded, example)| expected_nodes(encoded, example)), nodes);
-        Ok(Self { model, tokenizer, examples, encoded, chunks, nodes, matrix_nodes, resident: None })
+        Ok(Self {
+            model,
+            tokenizer,
+            examples,
+            encoded,
+            chunks,
+            nodes,
+            matrix_nodes,
+            resident: None,
+            caches: Vec::new(),
+        })
     }
 
     /// How many chunks the examples take: with one, candidates can be finished one by one at no extra cost.
@@ -79,6 +94,7 @@ impl<'a> Evaluator<'a> {
     /// Lets go of the kept streams.
     pub fn release(&mut self) {
         self.resident = None;
+        self.caches = Vec::new();
     }
 
     /// How many candidates of one lowest edited layer are best scored together on a chunk: as many as make products large, or
@@ -107,11 +123,25 @@ impl<'a> Evaluator<'a> {
         boundary: usize,
         detail: Detail,
     ) -> Result<Vec<Vec<Response>>> {
+        // Within the pool the loop over layers needs no other thread to be woken at each operation.
+        rayon::scope(|_| self.evaluate_here(chunk, edited, boundary, detail))
+    }
+
+    fn evaluate_here(
+        &mut self,
+        chunk: usize,
+        edited: &[Model],
+        boundary: usize,
+        detail: Detail,
+    ) -> Result<Vec<Vec<Response>>> {
         let first = self.chunks[chunk].start;
         // Taken out while it is in use: on an error half-grown streams must not stay.
         let (mut laid_out, mut streams) = self.resident(chunk, edited.len())?;
-        let mut pass = Pass::new(self.model, edited, boundary, edited.len() * laid_out.given)?;
+        let generated: usize = self.chunks[chunk].clone().map(|i| self.examples[i].new_tokens()).sum();
+        let visits = edited.len() * (laid_out.given + generated);
+        let mut pass = Pass::new(self.model, edited, boundary, visits, std::mem::take(&mut self.caches))?;
         let responses = self.respond(first, &mut laid_out, &mut streams, &mut pass, edited.len(), detail)?;
+        self.caches = pass.into_caches();
         self.resident = Some((chunk, laid_out, streams));
         Ok(responses)
     }
@@ -148,7 +178,9 @@ impl<'a> Evaluator<'a> {
             }
             _ => {
                 let laid_out = Chunk::new(&self.encoded[self.chunks[chunk].clone()]);
-                let streams = Streams::new(self.model, laid_out.given)?;
+                // On the CPU room that is not used takes no memory, and streams that outgrow theirs are copied.
+                let room = if self.model.device().is_cpu() { ROOM * expected } else { laid_out.given };
+                let streams = Streams::new(self.model, room.clamp(laid_out.given, self.nodes.max(laid_out.given)))?;
                 Ok((laid_out, streams))
             }
         }

@@ -24,4 +24,4 @@ pub use samples::samples;
 const TILE_ROWS: usize = 1024;
 
 /// Rows of several candidates that are worth collecting for a step of generation: the head's matrix is large.
-const STEP_ROWS: usize = 2048;
+const STEP_ROWS: usize = 4096;

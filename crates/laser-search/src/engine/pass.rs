@@ -34,11 +34,21 @@ pub struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    /// A pass of copies of `unedited` whose layers below `boundary` are unedited; `visits` is a guess at their number.
-    pub fn new(unedited: &'a Model, edited: &'a [Model], boundary: usize, visits: usize) -> Result<Self> {
+    /// A pass of copies of `unedited` whose layers below `boundary` are unedited; `visits` is a guess at their number. `caches` are
+    /// used again where there are some: fresh memory costs as much as what is written to it.
+    pub fn new(
+        unedited: &'a Model,
+        edited: &'a [Model],
+        boundary: usize,
+        visits: usize,
+        mut caches: Vec<KeyValueCache>,
+    ) -> Result<Self> {
         let config = unedited.config();
+        caches.truncate(config.layers - boundary);
+        caches.iter_mut().for_each(KeyValueCache::clear);
+        caches.extend(unedited.caches(boundary + caches.len()..config.layers, visits)?);
         Ok(Self {
-            caches: unedited.caches(boundary..config.layers, visits)?,
+            caches,
             rows: vec![Vec::new(); edited.len()],
             taken: 0,
             finals: Rows::new(visits, config.hidden_size, unedited.device()).map_err(laser_model::Error::from)?,
@@ -48,6 +58,11 @@ impl<'a> Pass<'a> {
             edited,
             boundary,
         })
+    }
+
+    /// The caches, for another pass.
+    pub fn into_caches(self) -> Vec<KeyValueCache> {
+        self.caches
     }
 
     /// Takes nodes through the edited layers, unless it was done before. What a node sees must have been visited by the same

@@ -10,6 +10,8 @@ use laser_model::{Batch, Context, Forest, KeyValueCache, Model, NodeId, Rows, Te
 pub struct Streams {
     /// The layer that a node's kept residual stream enters; none of a node that has not been asked for.
     levels: Vec<Option<usize>>,
+    /// For how many nodes there is room at first.
+    room: usize,
     residual: Rows,
     /// Of the layers from 0 on.
     caches: Vec<KeyValueCache>,
@@ -20,14 +22,14 @@ impl Streams {
     pub fn new(model: &Model, nodes: usize) -> Result<Self> {
         let residual =
             Rows::new(nodes, model.config().hidden_size, model.device()).map_err(laser_model::Error::from)?;
-        Ok(Self { levels: Vec::new(), residual, caches: Vec::new() })
+        Ok(Self { levels: Vec::new(), room: nodes, residual, caches: Vec::new() })
     }
 
     /// Takes `nodes`, ascending and different, to layer `to`. What they see must be among them, or have been there before.
     pub fn bring(&mut self, model: &Model, forest: &Forest, nodes: &[NodeId], to: usize) -> Result<()> {
         self.levels.resize(forest.len(), None);
         if self.caches.len() < to {
-            self.caches.extend(model.caches(self.caches.len()..to, forest.len())?);
+            self.caches.extend(model.caches(self.caches.len()..to, self.room.max(forest.len()))?);
         }
         let level = |levels: &[Option<usize>], node: NodeId| levels[node as usize];
         // A residual stream cannot go down: it starts anew. The keys and values that are kept stay as they are.

@@ -123,7 +123,7 @@ impl PackedMatrix {
 
     /// `x Wᵀ` for `x [rows, inputs]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        x.apply_op1_no_bwd(self)
+        if x.track_op() { x.apply_op1(self.clone()) } else { x.apply_op1_no_bwd(self) }
     }
 
     /// Row-major `x [rows, inputs]` times Wᵀ, row-major.
@@ -309,6 +309,12 @@ impl CustomOp1 for PackedMatrix {
         let x = super::contiguous("linear", x, layout)?;
         let y = meter::count(self.precision, [rows, inputs, self.outputs], || self.product(x, rows));
         Ok((CpuStorage::F32(y), Shape::from((rows, self.outputs))))
+    }
+
+    /// The gradient by x is that by y times W.
+    fn bwd(&self, _: &Tensor, _: &Tensor, by_y: &Tensor) -> Result<Option<Tensor>> {
+        let (weights, shape) = self.values();
+        Ok(Some(by_y.matmul(&Tensor::from_vec(weights, shape, by_y.device())?)?))
     }
 }
 
