@@ -10,8 +10,10 @@ use crate::engine::{Encoded, encode, samples};
 use crate::run_folder::RunFolder;
 use crate::sweep::Sweep;
 use crate::{Error, Result};
-use laser_checkpoint::{EditableMatrix, MatrixId};
+use laser_checkpoint::{Checkpoint, Config, EditableMatrix, Intervention, MatrixId};
+use laser_linalg::Matrix;
 use laser_tasks::Score;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -77,26 +79,17 @@ impl Gradient {
         ids.dedup();
         let lowest = edits().map(|edit| edit.layer).min().unwrap_or(config.layers);
         sweep.progress().start("gradients", (config.layers - lowest) * ids.len(), 0);
+        // A layer's gradients wait for each other, so that its matrices are decomposed by all threads.
+        let mut of_layer = Vec::with_capacity(ids.len());
         model.gradients::<Error>(&samples(&encoded), &ids, lowest, |layer, id, gradient| {
-            let mut matrix = None;
-            for (candidate, change) in space.iter().zip(&mut changes) {
-                let edits = candidate.interventions().iter().filter(|it| it.layer == layer);
-                for edit in edits.filter(|edit| edit.matrix.each(config).contains(&id)) {
-                    if matrix.is_none() {
-                        matrix = Some(EditableMatrix::new(subject.checkpoint.matrix(layer, id)?));
-                    }
-                    let Some(matrix) = &matrix else { continue };
-                    *change += matrix
-                        .edit(edit)?
-                        .data()
-                        .iter()
-                        .zip(matrix.unedited().data())
-                        .zip(gradient.data())
-                        .map(|((edited, unedited), slope)| f64::from(edited - unedited) * f64::from(*slope))
-                        .sum::<f64>();
-                }
+            of_layer.push((layer, id, gradient));
+            if of_layer.len() < ids.len() {
+                return Ok(());
             }
-            sweep.progress().advance(1);
+            let of_matrix = |(layer, id, gradient)| predicted(subject.checkpoint, config, space, layer, id, &gradient);
+            let predicted = of_layer.par_drain(..).map(of_matrix).collect::<Result<Vec<_>>>()?;
+            predicted.iter().flatten().for_each(|(candidate, change)| changes[*candidate] += change);
+            sweep.progress().advance(ids.len());
             Ok(())
         })?;
         sweep.progress().finish();
@@ -105,6 +98,29 @@ impl Gradient {
         ranking.sort_by(|a, b| a.change.total_cmp(&b.change));
         Ok(ranking)
     }
+}
+
+/// What the gradient by one matrix predicts of each candidate that edits it, by its number.
+fn predicted(
+    checkpoint: &Checkpoint,
+    config: &Config,
+    space: &[Candidate],
+    layer: usize,
+    id: MatrixId,
+    gradient: &Matrix,
+) -> Result<Vec<(usize, f64)>> {
+    let edits = |it: &&Intervention| it.layer == layer && it.matrix.each(config).contains(&id);
+    let of_candidate = |(number, it): (usize, &Candidate)| Some((number, *it.interventions().iter().find(edits)?));
+    let edits: Vec<(usize, Intervention)> = space.iter().enumerate().filter_map(of_candidate).collect();
+    if edits.is_empty() {
+        return Ok(Vec::new());
+    }
+    let matrix = EditableMatrix::new(checkpoint.matrix(layer, id)?);
+    let change = |edited: &Matrix| -> f64 {
+        let both = edited.data().iter().zip(matrix.unedited().data());
+        both.zip(gradient.data()).map(|((edited, unedited), by)| f64::from(edited - unedited) * f64::from(*by)).sum()
+    };
+    edits.iter().map(|(number, edit)| Ok((*number, change(&matrix.edit(edit)?)))).collect()
 }
 
 /// How well a ranking, of which the first `raced` raced, finds what an exhaustive search gave.
