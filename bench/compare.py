@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times one and the same sweep in PyTorch, as the paper's published scripts go about it and batched, and in laser.
 
-    bench/compare.py QA_WIKIDATA.jsonl [--model FILE.gguf] [--venv FOLDER] [--all-layers]
+    bench/compare.py QA_WIKIDATA.jsonl [--model FILE.gguf] [--venv FOLDER] [--all-layers] [--protocol paper|batched]
 
 QA_WIKIDATA.jsonl is BIG-bench's qa_wikidata, one example (`input`, `targets`) a line. 100 of its examples with one target are taken
 (seeded). PyTorch scores two reductions in each of four layers on them; laser, as a search does, all 28 reductions of a layer's MLP and
@@ -45,6 +45,7 @@ def main():
     parser.add_argument("--model", type=pathlib.Path, default=HERE.parent / "models/SmolLM2-135M-Instruct.Q4_1.gguf")
     parser.add_argument("--venv", type=pathlib.Path, default=HERE / ".venv")
     parser.add_argument("--all-layers", action="store_true")
+    parser.add_argument("--protocol", choices=["paper", "batched"], help="only this one of the two")
     options = parser.parse_args()
     if not options.model.is_file():
         sys.exit(f"{options.model}: no such file: run scripts/smollm2.sh, or give --model")
@@ -79,8 +80,10 @@ def main():
         return [json.loads(line) for line in found.splitlines()]
 
     layers = "*" if options.all_layers else ",".join(map(str, range(0, 30, 2)))
-    report("with 10 generated tokens, PyTorch by the paper's protocol", pytorch("paper"), ours(examples))
-    report("without generation, PyTorch batched", pytorch("batched"), ours(work / "exact.yaml"))
+    if options.protocol != "batched":
+        report("with 10 generated tokens, PyTorch by the paper's protocol", pytorch("paper"), ours(examples))
+    if options.protocol != "paper":
+        report("without generation, PyTorch batched", pytorch("batched"), ours(work / "exact.yaml"))
 
 
 def mean(numbers):
@@ -93,7 +96,7 @@ def each(found, layer):
 
 
 def report(what, theirs, ours):
-    print(f"{what}: seconds an example and candidate")
+    print(f"{what}: seconds an example and candidate", flush=True)
     print("                  PyTorch      laser   ratio")
 
     def row(name, a, b):

@@ -3,7 +3,7 @@
 //! Weights that stay in memory are kept transposed, `Wᵀ [inputs, outputs]`: faer packs that form without a stride, which for
 //! few rows (decoding) makes the product up to half as fast again.
 
-use super::{Precision, meter, tiles};
+use super::{Precision, meter};
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
@@ -47,12 +47,8 @@ impl CustomOp2 for Linear {
         }
         let x = super::contiguous("linear", x, x_layout)?;
         let w = super::contiguous("linear", w, w_layout)?;
-        let y = meter::count(Precision::F32, [rows, inputs, outputs], || {
-            if tiles::available() {
-                return tiles::product(x, w, rows, inputs, outputs);
-            }
-            product(x, MatRef::from_row_major_slice(w, inputs, outputs), rows)
-        });
+        let w = MatRef::from_row_major_slice(w, inputs, outputs);
+        let y = meter::count(Precision::F32, [rows, inputs, outputs], || product(x, w, rows));
         Ok((CpuStorage::F32(y), Shape::from((rows, outputs))))
     }
 }

@@ -1,6 +1,6 @@
 //! The operations that a block spends its time in.
 //!
-//! On the CPU each is a kernel of our own (or faer's matrix product); on other devices, and where gradients are wanted, it is
+//! On the CPU each is a kernel of our own (without AVX-512, faer's matrix product); on other devices, and where gradients are wanted, it is
 //! composed of candle's operations. Every CPU kernel computes a row of its output from that row's inputs alone, in an order that depends
 //! neither on the number of rows beside it nor on the number of threads. Batched, cached and one-by-one evaluation
 //! therefore give the same bits.
@@ -15,7 +15,6 @@ mod panels;
 mod readout;
 mod rope;
 mod screen;
-mod tiles;
 mod vector;
 
 pub use attention::{Context, Scores, attention};
@@ -23,7 +22,7 @@ pub use elementwise::{activate, add, gated};
 pub use linear::linear;
 pub use meter::{Products, products};
 pub use norm::norm;
-pub use packed::{PackedMatrix, Precision};
+pub use packed::{PackedMatrix, Precision, available as packs};
 pub use panels::linear_in_panels;
 pub use readout::{Reading, read_packed, readout};
 pub use rope::rope;
@@ -32,12 +31,6 @@ pub use screen::Screen;
 use candle_core::{CpuStorage, Error, Layout, Result, Tensor};
 use rayon::prelude::*;
 use std::mem::MaybeUninit;
-
-/// Whether this processor multiplies best by packed matrices of a precision.
-pub fn packs(precision: Precision) -> bool {
-    // Tile instructions are faster in f32.
-    packed::available(precision) && !(precision == Precision::F32 && tiles::available())
-}
 
 /// A vector of `len` values that `fill` writes, by all threads, `chunk` at a time; it gets each chunk's number, and zeros.
 ///

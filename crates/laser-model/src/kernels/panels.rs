@@ -2,7 +2,6 @@
 
 use super::linear::{DEPTH, TINY};
 use super::packed::{PackedMatrix, Precision};
-use super::tiles;
 use candle_core::{Device, Tensor};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
@@ -33,7 +32,6 @@ where
     if padded > rows {
         x = x.repeat(padded / rows);
     }
-    let rows_of_x = &x[..];
     let x = MatRef::from_column_major_slice(&x, inputs, padded);
 
     // The product the other way round, yᵀ = W xᵀ, so that a panel's outputs lie together.
@@ -48,14 +46,6 @@ where
     panels.into_par_iter().try_for_each(|(range, panel)| {
         let n = range.len();
         let weights = read(range)?;
-        if tiles::available() {
-            let columns: Vec<f32> = (0..n * inputs).map(|i| weights[i % n * inputs + i / n]).collect();
-            let y = tiles::product(rows_of_x, &columns, padded, inputs, n);
-            for (i, y) in y.into_iter().enumerate() {
-                panel[i % n * padded + i / n] = y;
-            }
-            return Ok(());
-        }
         let weights = MatRef::from_row_major_slice(&weights, n, inputs);
         let panel = MatMut::from_row_major_slice_mut(panel, n, padded);
         matmul(panel, Accum::Replace, weights, x, 1.0, Par::Seq);

@@ -76,9 +76,12 @@ impl Layout {
         for tokens in &example.continuations {
             let mut node = prompt_end;
             let mut places = Vec::with_capacity(tokens.len());
-            for &token in tokens {
+            for (i, &token) in tokens.iter().enumerate() {
                 places.push(self.place(node, token));
-                node = self.forest.extend(node, token);
+                // Nothing is read behind the last token, and nothing sees it.
+                if i + 1 < tokens.len() {
+                    node = self.forest.extend(node, token);
+                }
             }
             continuations.push(places);
         }
@@ -147,8 +150,8 @@ mod tests {
     #[test]
     fn continuations_share_their_prefix() {
         let chunk = Chunk::new(&[example(&[5, 6], &[&[1, 2, 3], &[1, 4], &[9]])]);
-        // Two prompt tokens, then 1 2 3, 4 and 9.
-        assert_eq!(chunk.given, 7);
+        // Two prompt tokens, then 1 2: 3, 4 and 9 are predicted, but predict nothing.
+        assert_eq!(chunk.given, 4);
         // The prompt's end predicts 1 and 9, node 1 predicts 2 and 4, node 2 predicts 3.
         assert_eq!(chunk.wanted, [vec![1, 9], vec![2, 4], vec![3]]);
         assert_eq!(chunk.scored.len(), 3);
@@ -158,10 +161,10 @@ mod tests {
     fn examples_share_their_instruction() {
         let chunk =
             Chunk::new(&[example(&[5, 6, 7], &[&[1]]), example(&[5, 6, 8], &[&[1]]), example(&[5, 6], &[&[7], &[2]])]);
-        // 5 6, then 7 1, 8 1 and 2: the second choice of the last example is the only one that is not there yet.
-        assert_eq!(chunk.given, 7);
+        // 5 6, then 7 and 8.
+        assert_eq!(chunk.given, 4);
         assert_eq!(chunk.wanted, [vec![1], vec![1], vec![7, 2]]);
-        assert_eq!(chunk.trees.iter().map(|tree| tree.prompt_end).collect::<Vec<_>>(), [2, 4, 1]);
+        assert_eq!(chunk.trees.iter().map(|tree| tree.prompt_end).collect::<Vec<_>>(), [2, 3, 1]);
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Scores models on a set of examples.
 
+use super::STEP_ROWS;
 use super::chunk::{Chunk, Tree};
 use super::encode::Encoded;
 use super::pass::{Pass, Visit};
 use super::streams::Streams;
-use super::{STEP_ROWS, TILE_ROWS};
 use crate::{Error, Result};
 use laser_model::{KeyValueCache, Model, NodeId, Reading, Tokenizer};
 use laser_tasks::{Example, Generation, Outcome, Target};
@@ -103,10 +103,12 @@ impl<'a> Evaluator<'a> {
         let examples = self.chunks[chunk].clone();
         let generating = examples.clone().filter(|&i| self.examples[i].new_tokens() > 0).count();
         let expected = self.expected_nodes(chunk);
-        let wanted = match generating {
-            0 => TILE_ROWS.div_ceil(expected.max(1)),
-            _ => STEP_ROWS.div_ceil(generating),
+        let rows = match generating {
+            // Without what the examples share.
+            0 => Chunk::new(&self.encoded[examples]).given,
+            _ => generating,
         };
+        let wanted = STEP_ROWS.div_ceil(rows.max(1));
         wanted.min(self.nodes / 2 / (expected + self.matrix_nodes).max(1)).max(1)
     }
 

@@ -23,5 +23,6 @@ pub use samples::samples;
 /// intermediate rows stay in the processor's cache.
 const TILE_ROWS: usize = 1024;
 
-/// Rows of several candidates that are worth collecting for a step of generation: the head's matrix is large.
+/// Rows of several candidates that are worth collecting, for a step of generation or where nothing is generated: the head's matrix
+/// is large.
 const STEP_ROWS: usize = 4096;

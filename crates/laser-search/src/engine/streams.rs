@@ -66,11 +66,12 @@ impl Streams {
     }
 }
 
-/// `rows` in tiles of about [`TILE_ROWS`], none of which starts with a row that `continues` the one before.
+/// `rows` in tiles of like size, at most about [`TILE_ROWS`], none of which starts with a row that `continues` the one before.
 pub fn cut<T: Copy>(rows: &[T], continues: impl Fn(T) -> bool) -> Vec<&[T]> {
     let (mut tiles, mut rest) = (Vec::new(), rows);
+    let size = rows.len().div_ceil(rows.len().div_ceil(TILE_ROWS).max(1));
     while !rest.is_empty() {
-        let mut end = TILE_ROWS.min(rest.len());
+        let mut end = size.min(rest.len());
         while end < rest.len() && continues(rest[end]) {
             end += 1;
         }

@@ -221,7 +221,10 @@ impl PackedMatrix {
     /// # Safety
     /// `y` has room for `rows` rows of all outputs, which nobody else has.
     pub(super) unsafe fn multiply(&self, x: &[f32], rows: usize, y: Output) {
-        let (panels, groups) = (self.outputs.div_ceil(WIDTH), rows.div_ceil(GROUP));
+        let panels = self.outputs.div_ceil(WIDTH);
+        // Groups of like size, so that none is a sliver.
+        let group_rows = rows.div_ceil(rows.div_ceil(GROUP).max(1)).next_multiple_of(micro::ROWS).max(1);
+        let groups = rows.div_ceil(group_rows);
         let (x, x_stride) = (self.units(x, rows), self.x_stride());
         let flops = 2 * rows * self.inputs * self.outputs;
         if flops < PARALLEL_FLOPS {
@@ -231,7 +234,7 @@ impl PackedMatrix {
         let pieces = (flops / groups / TASK_FLOPS).clamp(1, panels);
         (0..groups * pieces).into_par_iter().for_each(|task| {
             let (group, piece) = (task / pieces, task % pieces);
-            let rows = group * GROUP..((group + 1) * GROUP).min(rows);
+            let rows = group * group_rows..((group + 1) * group_rows).min(rows);
             let panels = panels * piece / pieces..panels * (piece + 1) / pieces;
             // SAFETY: as the caller says, and no other task has these rows and columns.
             unsafe {

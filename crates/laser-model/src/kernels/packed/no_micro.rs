@@ -2,6 +2,8 @@
 
 use super::{Line, Precision};
 
+pub const ROWS: usize = 1;
+
 pub fn available(_: Precision) -> bool {
     false
 }
