@@ -1,6 +1,7 @@
 //! Gradients of a loss by the weight matrices: one backward pass, a layer at a time.
 
 use crate::batch::Batch;
+use crate::head::Head;
 use crate::kernels::Context;
 use crate::model::Model;
 use crate::{Error, Result};
@@ -51,9 +52,10 @@ impl Model {
         let config = self.config();
         let mut loss = 0.0;
         let mut forwards = Vec::with_capacity(samples.len());
+        let head = self.head().differentiable(self.device())?;
         for sample in samples {
             let mut forward = Forward::new(self, sample, lowest)?;
-            loss += forward.through_head(self, &sample.loss)?;
+            loss += forward.through_head(&head, &sample.loss)?;
             forwards.push(forward);
         }
         for layer in (lowest..config.layers).rev() {
@@ -100,7 +102,7 @@ impl Forward {
     }
 
     /// The loss, and its gradient by the residual stream behind the last layer.
-    fn through_head(&mut self, model: &Model, terms: &[LossTerm]) -> Result<f64> {
+    fn through_head(&mut self, head: &Head, terms: &[LossTerm]) -> Result<f64> {
         let Some(last) = self.residual.pop() else { return Ok(0.0) };
         let mut gradient = last.zeros_like()?;
         let mut loss = 0.0;
@@ -112,7 +114,7 @@ impl Forward {
             let weights: Vec<f32> = terms.iter().map(|term| -term.weight as f32).collect();
             let weights = Tensor::from_vec(weights, (n, 1), last.device())?;
             let x = Var::from_tensor(&last.index_select(&rows, 0)?)?;
-            let logprobs = candle_nn::ops::log_softmax(&model.head().forward(&x)?, D::Minus1)?;
+            let logprobs = candle_nn::ops::log_softmax(&head.forward(&x)?, D::Minus1)?;
             let sum = (logprobs.gather(&tokens, 1)? * weights)?.sum_all()?;
             loss += f64::from(sum.to_scalar::<f32>()?);
             if let Some(by_x) = sum.backward()?.get(&x) {

@@ -9,8 +9,11 @@ use laser_checkpoint::{Activation, Checkpoint, Slot};
 use laser_linalg::Matrix;
 use rayon::prelude::*;
 
-/// Rows whose logits are held at a time.
+/// Rows whose logits are held at a time, where they are held.
 const HEAD_ROWS: usize = 256;
+
+/// Rows that are read at a time: what parts of the vocabulary say of each is held.
+const READ_ROWS: usize = 1024;
 
 /// The final norm, a masked model's transformation where there is one, the product with the vocabulary, and a soft cap.
 #[derive(Debug)]
@@ -60,6 +63,19 @@ impl Head {
         })
     }
 
+    /// A copy that gradients go through.
+    pub(crate) fn differentiable(&self, device: &Device) -> Result<Self> {
+        Ok(Self {
+            final_norm: self.final_norm.clone(),
+            dense: self.dense.as_ref().map(|dense| dense.differentiable(device)).transpose()?,
+            activation: self.activation,
+            dense_norm: self.dense_norm.clone(),
+            output: self.output.differentiable(device)?,
+            softcap: self.softcap,
+            screen: None,
+        })
+    }
+
     /// Logits `[rows, vocabulary]` of the final residual stream `x [rows, hidden]`.
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let logits = self.output.forward(&self.input(x)?)?;
@@ -72,6 +88,14 @@ impl Head {
     /// What rows of the final residual stream `x [rows, hidden]` predict; `wanted[i]` are the tokens whose log-probability is wanted of
     /// row `i`. Where none is of any, the most likely tokens are looked for alone.
     pub(crate) fn predict(&self, x: &Tensor, wanted: &[&[u32]]) -> Result<Vec<Reading>> {
+        let mut readings = Vec::with_capacity(wanted.len());
+        for (i, wanted) in wanted.chunks(READ_ROWS).enumerate() {
+            readings.extend(self.predict_some(&x.narrow(0, i * READ_ROWS, wanted.len())?, wanted)?);
+        }
+        Ok(readings)
+    }
+
+    fn predict_some(&self, x: &Tensor, wanted: &[&[u32]]) -> Result<Vec<Reading>> {
         if wanted.iter().all(|wanted| wanted.is_empty())
             && let Some(tokens) = self.argmax(x)?
         {

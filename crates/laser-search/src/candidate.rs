@@ -83,12 +83,27 @@ impl<'a> Editor<'a> {
         Self { memory, ..self }
     }
 
+    /// A copy of the model under `candidate`, sharing every other weight.
+    pub fn edit(&mut self, candidate: &Candidate) -> Result<Model> {
+        self.prepare(&[candidate])?;
+        self.make(candidate)
+    }
+
     /// What [`Self::edit`] makes of each of some candidates, whose matrices are decomposed by all threads.
     pub fn edit_all(&mut self, candidates: &[&Candidate]) -> Result<Vec<Model>> {
-        let config = self.model.config();
+        self.prepare(candidates)?;
+        candidates.iter().map(|candidate| self.make(candidate)).collect()
+    }
+
+    /// Decomposes what the candidates edit, and lets go of other layers where there is too much.
+    fn prepare(&mut self, candidates: &[&Candidate]) -> Result<()> {
+        let edits = || candidates.iter().flat_map(|candidate| candidate.interventions());
+        if self.matrices.values().map(EditableMatrix::bytes).sum::<usize>() > self.memory {
+            self.matrices.retain(|&(layer, _), _| edits().any(|edit| edit.layer == layer));
+        }
         let mut new: HashMap<(usize, MatrixId), &Intervention> = HashMap::new();
-        for edit in candidates.iter().flat_map(|candidate| candidate.interventions()) {
-            for matrix in edit.matrix.each(config) {
+        for edit in edits() {
+            for matrix in edit.matrix.each(self.model.config()) {
                 if !self.matrices.contains_key(&(edit.layer, matrix)) {
                     new.entry((edit.layer, matrix)).or_insert(edit);
                 }
@@ -96,31 +111,22 @@ impl<'a> Editor<'a> {
         }
         let decompose = |((layer, matrix), edit): (_, &Intervention)| {
             let editable = EditableMatrix::new(self.checkpoint.matrix(layer, matrix)?);
+            // What this edit takes of a decomposition, others do.
             editable.edit(edit)?;
             Ok(((layer, matrix), editable))
         };
         let decomposed = new.into_par_iter().map(decompose).collect::<Result<Vec<_>>>()?;
         self.matrices.extend(decomposed);
-        candidates.iter().map(|candidate| self.edit(candidate)).collect()
+        Ok(())
     }
 
-    /// A copy of the model under `candidate`, sharing every other weight.
-    pub fn edit(&mut self, candidate: &Candidate) -> Result<Model> {
-        if self.matrices.values().map(EditableMatrix::bytes).sum::<usize>() > self.memory {
-            let layers = |layer| candidate.interventions().iter().any(|i| i.layer == layer);
-            self.matrices.retain(|&(layer, _), _| layers(layer));
-        }
+    /// Of a candidate that has been prepared.
+    fn make(&self, candidate: &Candidate) -> Result<Model> {
         let mut model = self.model.clone();
-        for intervention in candidate.interventions() {
-            let layer = intervention.layer;
-            for matrix in intervention.matrix.each(self.model.config()) {
-                let editable = match self.matrices.entry((layer, matrix)) {
-                    std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
-                    std::collections::hash_map::Entry::Vacant(entry) => {
-                        entry.insert(EditableMatrix::new(self.checkpoint.matrix(layer, matrix)?))
-                    }
-                };
-                model = model.replace(layer, matrix, &editable.edit(intervention)?)?;
+        for edit in candidate.interventions() {
+            for matrix in edit.matrix.each(self.model.config()) {
+                let editable = &self.matrices[&(edit.layer, matrix)];
+                model = model.replace(edit.layer, matrix, &editable.edit(edit)?)?;
             }
         }
         Ok(model)

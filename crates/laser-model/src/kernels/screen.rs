@@ -5,7 +5,7 @@
 //!
 //! With h' and w' the roundings of h and w, Cauchy and Schwarz bound |h w - h' w'| by |h| |w - w'| + |h - h'| |w'|; the sums over
 //! k terms in f32, there and in the exact logit, add k 2^-23 (|h'| |w'| + |h| |w|) at most. Where numbers below 2^-126 count as 0,
-//! a term is off by at most that times 1 + |h'| + |w'|.
+//! a term is off by at most that times 1 + |h'| + |w'|; twice that is counted, for f32 itself underflows.
 
 use super::packed::{PackedMatrix, Precision};
 use super::{meter, vector};
@@ -120,10 +120,12 @@ impl Screen {
 
 impl Norms {
     fn max(self, other: Self) -> Self {
+        // Unlike `f32::max` no NaN is passed over.
+        let larger = |a: f32, b: f32| if a.is_nan() || a >= b { a } else { b };
         Self {
-            exact: self.exact.max(other.exact),
-            rounded: self.rounded.max(other.rounded),
-            error: self.error.max(other.error),
+            exact: larger(self.exact, other.exact),
+            rounded: larger(self.rounded, other.rounded),
+            error: larger(self.error, other.error),
         }
     }
 }
@@ -191,6 +193,9 @@ mod tests {
         let screen = Screen::new(&[1.0, 2.0, 3.0, 4.0], 2).unwrap();
         assert_eq!(screen.candidates(&[f32::NAN, 1.0]), None);
         assert_eq!(screen.candidates(&[f32::INFINITY, 1.0]), None);
-        assert!(Screen::new(&[1.0, f32::MAX], 2).is_none());
+        for value in [f32::MAX, f32::NAN] {
+            assert!(Screen::new(&[value, 1.0, 1.0, 1.0], 2).is_none());
+            assert!(Screen::new(&[1.0, 1.0, 1.0, value], 2).is_none());
+        }
     }
 }

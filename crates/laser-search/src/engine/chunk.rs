@@ -4,7 +4,8 @@ use super::encode::{Encoded, Masks};
 use laser_model::{Forest, NodeId, Reading};
 use std::collections::HashMap;
 
-/// The trees of some examples: each prompt, below it every continuation, and what examples have in common once.
+/// The trees of some examples: each prompt, below it every continuation without its last token, and what examples have in common
+/// once.
 #[derive(Debug)]
 pub struct Chunk {
     /// Grows as candidates generate.

@@ -140,7 +140,11 @@ impl<'a> Evaluator<'a> {
         // Taken out while it is in use: on an error half-grown streams must not stay.
         let (mut laid_out, mut streams) = self.resident(chunk, edited.len())?;
         let generated: usize = self.chunks[chunk].clone().map(|i| self.examples[i].new_tokens()).sum();
-        let visits = edited.len() * (laid_out.given + generated);
+        let given = edited.len() * laid_out.given;
+        let visits = match self.model.device().is_cpu() && !self.model.config().masked {
+            true => given.saturating_add(edited.len().saturating_mul(generated)).min(self.nodes).max(given),
+            false => given,
+        };
         let mut pass = Pass::new(self.model, edited, boundary, visits, std::mem::take(&mut self.caches))?;
         let responses = self.respond(first, &mut laid_out, &mut streams, &mut pass, edited.len(), detail)?;
         self.caches = pass.into_caches();
@@ -180,7 +184,7 @@ impl<'a> Evaluator<'a> {
             }
             _ => {
                 let laid_out = Chunk::new(&self.encoded[self.chunks[chunk].clone()]);
-                // On the CPU room that is not used takes no memory, and streams that outgrow theirs are copied.
+                // Fresh memory of the CPU that is not used takes none, and streams that outgrow theirs are copied.
                 let room = if self.model.device().is_cpu() { ROOM * expected } else { laid_out.given };
                 let streams = Streams::new(self.model, room.clamp(laid_out.given, self.nodes.max(laid_out.given)))?;
                 Ok((laid_out, streams))

@@ -41,6 +41,7 @@ macro_rules! by_rows {
         }
     };
 }
+
 /// Writes the product of a block, or adds it to what is there, continuing the same sums: `outputs` values a row, at most [`WIDTH`],
 /// `y_stride` apart.
 ///
@@ -57,7 +58,7 @@ pub unsafe fn multiply(precision: Precision, block: Block, add: bool, y: *mut f3
         let (x, rows) = (block.x[row * block.x_stride..].as_ptr(), (block.rows - row).min(ROWS));
         // SAFETY: x and w have what is read, as was asserted; the caller vouches for y and for the instructions.
         unsafe {
-            let y = y.add(row * y_stride);
+            let y = y.wrapping_add(row * y_stride);
             let place = Place { x, x_stride: block.x_stride, w: block.w.as_ptr(), steps, y, y_stride, masks, add };
             match precision {
                 Precision::F32 => by_rows!(in_f32, rows, place),
@@ -96,7 +97,7 @@ macro_rules! kernel {
                 if add {
                     for (row, sums) in sums.iter_mut().enumerate() {
                         for (i, sum) in sums.iter_mut().enumerate() {
-                            *sum = _mm512_maskz_loadu_ps(masks[i], y.add(row * y_stride + 16 * i));
+                            *sum = _mm512_maskz_loadu_ps(masks[i], y.wrapping_add(row * y_stride + 16 * i));
                         }
                     }
                 }
@@ -112,7 +113,7 @@ macro_rules! kernel {
                 }
                 for (row, sums) in sums.iter().enumerate() {
                     for (i, &sum) in sums.iter().enumerate() {
-                        _mm512_mask_storeu_ps(y.add(row * y_stride + 16 * i), masks[i], sum);
+                        _mm512_mask_storeu_ps(y.wrapping_add(row * y_stride + 16 * i), masks[i], sum);
                     }
                 }
             }

@@ -118,12 +118,17 @@ impl PackedMatrix {
 
     /// Output `output` of `x [inputs]` in f32: the very bits of the product.
     pub fn output(&self, output: usize, x: &[f32]) -> f32 {
-        self.of_output(output).zip(x).fold(0.0, |sum, (weight, x)| x.mul_add(f32::from_bits(weight), sum))
+        debug_assert_eq!(self.precision, Precision::F32);
+        vector::dispatch(
+            #[inline(always)]
+            || self.of_output(output).zip(x).fold(0.0, |sum, (weight, x)| x.mul_add(f32::from_bits(weight), sum)),
+        )
     }
 
     /// `x Wᵀ` for `x [rows, inputs]`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        if x.track_op() { x.apply_op1(self.clone()) } else { x.apply_op1_no_bwd(self) }
+        // Where a gradient is wanted, asking for it is an error.
+        x.apply_op1(self.clone())
     }
 
     /// Row-major `x [rows, inputs]` times Wᵀ, row-major.
@@ -220,7 +225,7 @@ impl PackedMatrix {
     ///
     /// # Safety
     /// `y` has room for `rows` rows of all outputs, which nobody else has.
-    pub(super) unsafe fn multiply(&self, x: &[f32], rows: usize, y: Output) {
+    unsafe fn multiply(&self, x: &[f32], rows: usize, y: Output) {
         let panels = self.outputs.div_ceil(WIDTH);
         // Groups of like size, so that none is a sliver.
         let group_rows = rows.div_ceil(rows.div_ceil(GROUP).max(1)).next_multiple_of(micro::ROWS).max(1);
@@ -270,11 +275,10 @@ impl PackedMatrix {
 
 /// Where a product is written to, row-major.
 #[derive(Clone, Copy)]
-pub(super) struct Output {
-    /// The first value.
-    pub first: *mut f32,
+struct Output {
+    first: *mut f32,
     /// How far apart rows lie.
-    pub stride: usize,
+    stride: usize,
 }
 
 // SAFETY: who writes to it vouches for having the place alone.
@@ -284,12 +288,8 @@ unsafe impl Sync for Output {}
 
 impl Output {
     /// The place of a value.
-    ///
-    /// # Safety
-    /// It lies in what the output was made for.
-    pub unsafe fn at(&self, row: usize, column: usize) -> *mut f32 {
-        // SAFETY: as the caller says.
-        unsafe { self.first.add(row * self.stride + column) }
+    fn at(&self, row: usize, column: usize) -> *mut f32 {
+        self.first.wrapping_add(row * self.stride + column)
     }
 }
 
@@ -312,12 +312,6 @@ impl CustomOp1 for PackedMatrix {
         let x = super::contiguous("linear", x, layout)?;
         let y = meter::count(self.precision, [rows, inputs, self.outputs], || self.product(x, rows));
         Ok((CpuStorage::F32(y), Shape::from((rows, self.outputs))))
-    }
-
-    /// The gradient by x is that by y times W.
-    fn bwd(&self, _: &Tensor, _: &Tensor, by_y: &Tensor) -> Result<Option<Tensor>> {
-        let (weights, shape) = self.values();
-        Ok(Some(by_y.matmul(&Tensor::from_vec(weights, shape, by_y.device())?)?))
     }
 }
 
