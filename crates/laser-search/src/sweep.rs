@@ -128,6 +128,7 @@ impl<'a> Sweep<'a> {
 
     /// Notes as scored on the whole split a candidate that has been on all of `parts`, which make up the split.
     pub fn join(&mut self, candidate: &Candidate, parts: &[Part]) -> Result<()> {
+        self.scored.insert((candidate.to_string(), None));
         if self.entry(candidate).is_some() {
             return Ok(());
         }

@@ -89,6 +89,24 @@ fn a_search_chooses_on_validation_and_apply_writes_what_it_found() {
 }
 
 #[test]
+fn applying_a_recipe_says_what_its_verdict_was() {
+    let session = Session::new();
+    session.write("task.jsonl", task(60));
+    let model = fixture("llama").display().to_string();
+    session.prints(&format!("search {model} --task task.jsonl --out run {SPACE}"));
+    for (word, doubted) in [("noise", true), ("label-bias", true), ("real", false), ("trade-off", false)] {
+        session.write("run/verdict.json", format!("{{\"word\":\"{word}\"}}"));
+        let output = session.laser(&format!("apply {model} --recipe run --out edited --force")).output().unwrap();
+        assert!(output.status.success());
+        let said = String::from_utf8(output.stderr).unwrap().contains(&format!("the verdict on this edit was {word}"));
+        assert_eq!(said, doubted, "{word}");
+    }
+    std::fs::remove_file(session.path("run/best.json")).unwrap();
+    let (_, message) = session.fails(&format!("apply {model} --recipe run --out other"));
+    assert!(message.contains("the search is not finished"), "{message}");
+}
+
+#[test]
 fn the_outcome_does_not_depend_on_memory_or_threads() {
     let session = Session::new();
     session.write("task.jsonl", task(60));

@@ -137,3 +137,24 @@ fn options_that_a_strategy_does_not_heed_are_refused() {
         assert!(!session.list().iter().any(|name| name == "run"));
     }
 }
+
+#[test]
+fn a_fresh_composition_does_not_claim_earlier_work() {
+    let session = Session::new();
+    session.write("task.jsonl", task(100));
+    for strategy in ["compose", "beam"] {
+        let run = |layers: &str| {
+            let arguments = format!(
+                "search {} --task task.jsonl {} --strategy {strategy} --layers {layers} --out {strategy}",
+                fixture("llama").display(),
+                SPACE.replace("--quiet", "")
+            );
+            let output = session.laser(&arguments).output().unwrap();
+            assert!(output.status.success());
+            String::from_utf8(output.stderr).unwrap()
+        };
+        assert!(!run("1-2").contains("were done before"));
+        // Run again, all of it was.
+        assert!(run("1-2").contains("were done before"));
+    }
+}

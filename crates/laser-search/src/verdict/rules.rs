@@ -100,7 +100,7 @@ pub(super) fn decide(findings: &Findings) -> (Word, String) {
                 selection.candidates,
                 points(selection.upper)
             ),
-            (false, true) => format!(", {asked}: validation decided which candidates were scored there"),
+            (false, true) => format!(", {asked}, since validation was used to choose which candidates to score on it"),
         };
         return (Word::Noise, format!("the change on test, {}, has p = {:.2}{chance}", points(gain), test.p));
     }

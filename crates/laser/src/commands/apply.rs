@@ -12,9 +12,20 @@ use std::fs;
 use std::path::Path;
 
 pub fn run(options: &ApplyOptions, global: &Global) -> anyhow::Result<()> {
-    let checkpoint = subject::open_checkpoint(&options.checkpoint, &Bar::new(global.quiet))?;
+    let progress = Bar::new(global.quiet);
+    let checkpoint = subject::open_checkpoint(&options.checkpoint, &progress)?;
     let candidate = match &options.recipe {
-        Some(path) => read_recipe(path, &checkpoint)?,
+        Some(path) => {
+            let best = path.join("best.json");
+            let path = if path.is_dir() { best.as_path() } else { path };
+            let candidate = read_recipe(path, &checkpoint)?;
+            if let Some(word) = doubt(path) {
+                progress.note(&format!(
+                    "the verdict on this edit was {word}: on unseen examples it was not shown to be better"
+                ));
+            }
+            candidate
+        }
         None => subject::candidate(&options.reduce, checkpoint.config())?,
     };
     write(&checkpoint, &candidate, &options.out, options.force)?;
@@ -36,9 +47,21 @@ pub fn write(checkpoint: &Checkpoint, candidate: &Candidate, out: &Path, force: 
     Ok(())
 }
 
+/// The verdict beside a recipe, where it is not in its favour.
+fn doubt(recipe: &Path) -> Option<String> {
+    let text = fs::read_to_string(recipe.with_file_name("verdict.json")).ok()?;
+    let verdict: serde_json::Value = serde_json::from_str(&text).ok()?;
+    let word = verdict.get("word")?.as_str()?;
+    (!["real", "trade-off"].contains(&word)).then(|| word.to_owned())
+}
+
 fn read_recipe(path: &Path, checkpoint: &Checkpoint) -> anyhow::Result<Candidate> {
-    let best = path.join("best.json");
-    let path = if path.is_dir() { best.as_path() } else { path };
+    if !path.exists() && path.with_file_name("run.json").exists() {
+        anyhow::bail!(
+            "{}: there is no recipe yet: the search is not finished: run the same search again",
+            path.display()
+        );
+    }
     let text = fs::read_to_string(path).with_context(|| format!("{}: the recipe cannot be read", path.display()))?;
     let recipe: Recipe = serde_json::from_str(&text)
         .with_context(|| format!("{}: this is no recipe: give the best.json of a RUN folder", path.display()))?;
