@@ -125,17 +125,6 @@ impl<'a> Evaluator<'a> {
         boundary: usize,
         detail: Detail,
     ) -> Result<Vec<Vec<Response>>> {
-        // Within the pool the loop over layers needs no other thread to be woken at each operation.
-        rayon::scope(|_| self.evaluate_here(chunk, edited, boundary, detail))
-    }
-
-    fn evaluate_here(
-        &mut self,
-        chunk: usize,
-        edited: &[Model],
-        boundary: usize,
-        detail: Detail,
-    ) -> Result<Vec<Vec<Response>>> {
         let first = self.chunks[chunk].start;
         // Taken out while it is in use: on an error half-grown streams must not stay.
         let (mut laid_out, mut streams) = self.resident(chunk, edited.len())?;
