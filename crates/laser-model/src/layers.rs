@@ -60,19 +60,15 @@ impl Linear {
         Ok(Self { weight, bias: self.bias.clone() })
     }
 
-    /// A copy in bf16; none where the weight is not in memory.
+    /// A copy in bf16; none where the weight is not packed in memory.
     pub(crate) fn rounded(&self) -> Result<Option<Self>> {
         let weight = match &self.weight {
             Weight::Packed(matrix) => {
                 let (weights, (outputs, inputs)) = matrix.values();
                 PackedMatrix::new(&weights, outputs, inputs, Precision::Bf16)
             }
-            Weight::Transposed(transposed) => {
-                let (inputs, outputs) = transposed.dims2()?;
-                let weights = transposed.t()?.flatten_all()?.to_vec1::<f32>()?;
-                PackedMatrix::new(&weights, outputs, inputs, Precision::Bf16)
-            }
-            Weight::OnDisk { .. } => return Ok(None),
+            // Where there is bf16, what is in memory is packed.
+            Weight::Transposed(_) | Weight::OnDisk { .. } => return Ok(None),
         };
         Ok(Some(Self { weight: Weight::Packed(weight), bias: self.bias.clone() }))
     }
