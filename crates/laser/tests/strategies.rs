@@ -21,7 +21,7 @@ fn a_race_scores_few_examples_and_says_what_it_may_have_missed() {
     let session = Session::new();
     session.write("task.jsonl", task(400));
     let text = search(&session, "--strategy race --out run");
-    assert!(text.contains("Race: 48 on 8") && text.contains(" 95 %, none "), "{text}");
+    assert!(text.contains("Race: 48 on 5") && text.contains(" 95 %, none "), "{text}");
     let account = account(&session, "run");
     assert_eq!((&account["space"], &account["examples"]), (&48.into(), &80.into()));
     assert!(account["evaluations"].as_u64().unwrap() < 48 * 80 / 2);

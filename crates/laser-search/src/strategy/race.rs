@@ -10,9 +10,11 @@ use crate::sweep::Sweep;
 use statrs::distribution::{Binomial, DiscreteCDF};
 
 /// Examples of the first round.
-const FIRST: usize = 8;
+const FIRST: usize = 5;
 /// One candidate in so many goes on to the next round, which has twice as many examples.
-const KEPT: usize = 3;
+const KEPT: usize = 2;
+/// How often the true gain may lie above the bound that candidates are kept by.
+const LEVEL: f64 = 0.05;
 /// At least so many are scored on all examples.
 const FINALISTS: usize = 16;
 
@@ -45,7 +47,7 @@ pub(super) fn race(sweep: &mut Sweep, mut field: Vec<Candidate>) -> Result<Optio
         if last {
             break;
         }
-        let kept = kept(sweep, &field, &parts, (field.len() / KEPT).max(FINALISTS));
+        let kept = kept(sweep, &field, &parts, (field.len() / KEPT).max(FINALISTS))?;
         let (on, behind) = field.into_iter().partition(|candidate| kept.contains(candidate));
         field = on;
         dropped.extend(Vec::into_iter(behind).map(|candidate| (candidate, parts.len())));
@@ -53,71 +55,86 @@ pub(super) fn race(sweep: &mut Sweep, mut field: Vec<Candidate>) -> Result<Optio
     for candidate in &field {
         sweep.join(candidate, &parts)?;
     }
-    let entries = field.iter().filter_map(|candidate| sweep.entry(candidate));
-    let winner = entries.min_by(|a, b| by_score(&a.score, &b.score)).map(|entry| entry.interventions.clone());
+    let finalists = field.iter().filter_map(|candidate| sweep.entry(candidate));
+    let winner = finalists.min_by(|a, b| by_score(&a.score, &b.score)).map(|entry| entry.interventions.clone());
     Ok(winner.map(|winner| {
-        let of = |(loser, rounds): &(Candidate, usize)| Paired::of(sweep, &winner, loser, &parts[..*rounds]);
-        let pairs: Vec<Paired> = dropped.iter().filter_map(of).collect();
+        let of = |(loser, rounds): &(Candidate, usize)| {
+            let seen = &parts[..*rounds];
+            Paired::of(
+                entries(sweep, &winner, seen).flat_map(Entry::hits),
+                entries(sweep, loser, seen).flat_map(Entry::hits),
+            )
+        };
+        let pairs: Vec<Paired> = dropped.iter().map(of).collect();
         RaceAccount { rounds, confidence: confidence(&pairs), margin: margin(&pairs) }
     }))
 }
 
-/// The `count` candidates to keep, by what they gave on `parts`: alternately the next most accurate and the next by log-loss. On few
-/// examples log-loss tells more than accuracy, which is what counts in the end.
-fn kept(sweep: &Sweep, candidates: &[Candidate], parts: &[Part], count: usize) -> Vec<Candidate> {
-    let sums: Vec<(usize, f64)> = candidates
+/// The `count` candidates to keep, by what they gave on `parts`: by turns the next two by how much more accurate than the unedited
+/// model they may be, and the next by log-loss.
+///
+/// A bound keeps those that change many answers, though a few examples speak against them, before those that change none and so have
+/// nothing to gain. Log-loss tells more on few examples, where an edit changes it at all for the better.
+fn kept(sweep: &Sweep, candidates: &[Candidate], parts: &[Part], count: usize) -> Result<Vec<Candidate>> {
+    let base: Vec<bool> = sweep.base()?.hits().collect();
+    let order = parts.iter().flat_map(|part| &sweep.order()[part.0..part.1]);
+    let base: Vec<bool> = order.filter_map(|&i| base.get(i).copied()).collect();
+    let seen: Vec<(f64, f64)> = candidates
         .iter()
         .map(|candidate| {
-            let entries = parts.iter().filter_map(|&part| sweep.part(candidate, part));
-            entries.fold((0, 0.0), |(right, loss), it| (right + it.right(), loss + it.log_loss.iter().sum::<f64>()))
+            let entries = || entries(sweep, candidate, parts);
+            let against_base = Paired::of(base.iter().copied(), entries().flat_map(Entry::hits));
+            (against_base.upper(LEVEL), entries().flat_map(|entry| &entry.log_loss).sum())
         })
         .collect();
-    let mut by_log_loss: Vec<usize> = (0..sums.len()).collect();
-    by_log_loss.sort_by(|&a, &b| sums[a].1.total_cmp(&sums[b].1));
-    // Stable: the equally accurate stay in the order of their log-loss.
-    let mut by_accuracy = by_log_loss.clone();
-    by_accuracy.sort_by_key(|&i| std::cmp::Reverse(sums[i].0));
+    let mut by_log_loss: Vec<usize> = (0..seen.len()).collect();
+    by_log_loss.sort_by(|&a, &b| seen[a].1.total_cmp(&seen[b].1));
+    // Stable: those of equal bounds stay in the order of their log-loss.
+    let mut by_bound = by_log_loss.clone();
+    by_bound.sort_by(|&a, &b| seen[b].0.total_cmp(&seen[a].0));
     let mut kept = Vec::with_capacity(count);
-    for i in by_accuracy.into_iter().zip(by_log_loss).flat_map(|(a, b)| [a, b]) {
+    for i in by_bound.chunks(2).zip(by_log_loss).flat_map(|(two, one)| two.iter().copied().chain([one])) {
         if kept.len() < count && !kept.contains(&candidates[i]) {
             kept.push(candidates[i].clone());
         }
     }
-    kept
+    Ok(kept)
 }
 
-/// The winner and a dropped candidate on the examples that both have seen.
+/// What a candidate gave on parts.
+fn entries<'s>(sweep: &'s Sweep, candidate: &'s Candidate, parts: &'s [Part]) -> impl Iterator<Item = &'s Entry> {
+    parts.iter().filter_map(|&part| sweep.part(candidate, part))
+}
+
+/// What two candidates gave on the examples that both have seen.
 struct Paired {
     examples: usize,
-    only_winner: usize,
-    only_loser: usize,
+    only_first: usize,
+    only_second: usize,
 }
 
 impl Paired {
-    fn of(sweep: &Sweep, winner: &Candidate, loser: &Candidate, parts: &[Part]) -> Option<Self> {
-        let mut paired = Self { examples: 0, only_winner: 0, only_loser: 0 };
-        for &part in parts {
-            let (winner, loser): (&Entry, &Entry) = (sweep.part(winner, part)?, sweep.part(loser, part)?);
-            for (winner, loser) in winner.hits().zip(loser.hits()) {
-                paired.examples += 1;
-                paired.only_winner += usize::from(winner && !loser);
-                paired.only_loser += usize::from(loser && !winner);
-            }
+    fn of(first: impl Iterator<Item = bool>, second: impl Iterator<Item = bool>) -> Self {
+        let mut paired = Self { examples: 0, only_first: 0, only_second: 0 };
+        for (first, second) in first.zip(second) {
+            paired.examples += 1;
+            paired.only_first += usize::from(first && !second);
+            paired.only_second += usize::from(second && !first);
         }
-        Some(paired)
+        paired
     }
 
-    /// How likely the loser would look this bad or worse were it as good: the one-sided p-value of the exact sign test.
+    /// How likely the second would look this bad or worse were it as good: the one-sided p-value of the exact sign test.
     fn chance(&self) -> f64 {
-        let discordant = (self.only_winner + self.only_loser) as u64;
-        Binomial::new(0.5, discordant).map_or(1.0, |flips| flips.cdf(self.only_loser as u64))
+        let discordant = (self.only_first + self.only_second) as u64;
+        Binomial::new(0.5, discordant).map_or(1.0, |flips| flips.cdf(self.only_second as u64))
     }
 
-    /// An upper bound of the loser's accuracy less the winner's that fails with probability at most `level`: of the share of
-    /// examples that only the loser gets right less that which only the winner does, each by Clopper and Pearson (1934).
+    /// An upper bound of the second's accuracy less the first's that fails with probability at most `level`: of the share of
+    /// examples that only the second gets right less that which only the first does, each by Clopper and Pearson (1934).
     fn upper(&self, level: f64) -> f64 {
         let n = self.examples;
-        clopper_pearson(self.only_loser, n, level / 2.0).high - clopper_pearson(self.only_winner, n, level / 2.0).low
+        clopper_pearson(self.only_second, n, level / 2.0).high - clopper_pearson(self.only_first, n, level / 2.0).low
     }
 }
 
@@ -137,13 +154,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn many_changed_answers_promise_more_than_none_and_none_more_than_lost_ones() {
+        let bound = |only_first, only_second| Paired { examples: 8, only_first, only_second }.upper(LEVEL);
+        assert!(bound(3, 2) > bound(0, 0) && bound(0, 0) > bound(2, 0));
+    }
+
+    #[test]
     fn a_loser_that_was_never_right_alone_is_hardly_better() {
-        let clear = Paired { examples: 64, only_winner: 20, only_loser: 0 };
-        let even = Paired { examples: 8, only_winner: 1, only_loser: 1 };
+        let clear = Paired { examples: 64, only_first: 20, only_second: 0 };
+        let even = Paired { examples: 8, only_first: 1, only_second: 1 };
         assert!(clear.chance() < 1e-6 && (even.chance() - 0.75).abs() < 1e-12);
         assert!(clear.upper(0.05) < 0.0 && even.upper(0.05) > 0.2);
         // Eight examples that both get wrong say little of the rest.
-        let unknown = Paired { examples: 8, only_winner: 0, only_loser: 0 };
+        let unknown = Paired { examples: 8, only_first: 0, only_second: 0 };
         assert!((margin(&[unknown]) - (1.0 - 0.025f64.powf(0.125))).abs() < 1e-12);
         assert!(confidence(&[clear]) > 0.999_99);
         assert_eq!(confidence(&[]), 1.0);
