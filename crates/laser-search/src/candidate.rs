@@ -2,10 +2,11 @@
 
 use crate::Result;
 use laser_checkpoint::{Checkpoint, EditableMatrix, Intervention, MatrixId};
+use laser_linalg::Matrix;
 use laser_model::Model;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 /// A set of interventions on different matrices, in canonical order; the empty set is the unedited model.
@@ -43,9 +44,14 @@ impl Candidate {
         &self.0
     }
 
+    /// The edited layers, ascending; one with several edits comes as often.
+    fn layers(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().map(|intervention| intervention.layer)
+    }
+
     /// The lowest edited layer: everything below it is as in the unedited model. `layers` for the base.
     pub fn boundary(&self, layers: usize) -> usize {
-        self.0.iter().map(|intervention| intervention.layer).min().unwrap_or(layers)
+        self.layers().min().unwrap_or(layers)
     }
 }
 
@@ -85,50 +91,50 @@ impl<'a> Editor<'a> {
 
     /// A copy of the model under `candidate`, sharing every other weight.
     pub fn edit(&mut self, candidate: &Candidate) -> Result<Model> {
-        self.prepare(&[candidate])?;
-        self.make(candidate)
+        Ok(self.edit_all(&[candidate])?.pop().unwrap_or_else(|| self.model.clone()))
     }
 
-    /// What [`Self::edit`] makes of each of some candidates, whose matrices are decomposed by all threads.
+    /// What [`Self::edit`] makes of each of some candidates, their matrices decomposed and edited by all threads.
     pub fn edit_all(&mut self, candidates: &[&Candidate]) -> Result<Vec<Model>> {
-        self.prepare(candidates)?;
-        candidates.iter().map(|candidate| self.make(candidate)).collect()
+        let mut models = Vec::with_capacity(candidates.len());
+        // Those of other layers wait, so that what is too much to keep is not held all at once.
+        for candidates in candidates.chunk_by(|a, b| a.layers().eq(b.layers())) {
+            models.extend(self.edit_layers(candidates)?);
+        }
+        Ok(models)
     }
 
-    /// Decomposes what the candidates edit, and lets go of other layers where there is too much.
-    fn prepare(&mut self, candidates: &[&Candidate]) -> Result<()> {
-        let edits = || candidates.iter().flat_map(|candidate| candidate.interventions());
-        if self.matrices.values().map(EditableMatrix::bytes).sum::<usize>() > self.memory {
-            self.matrices.retain(|&(layer, _), _| edits().any(|edit| edit.layer == layer));
-        }
-        let mut new: HashMap<(usize, MatrixId), &Intervention> = HashMap::new();
-        for edit in edits() {
-            for matrix in edit.matrix.each(self.model.config()) {
-                if !self.matrices.contains_key(&(edit.layer, matrix)) {
-                    new.entry((edit.layer, matrix)).or_insert(edit);
+    /// Of candidates that edit the same layers.
+    fn edit_layers(&mut self, candidates: &[&Candidate]) -> Result<Vec<Model>> {
+        let mut edits: BTreeMap<(usize, MatrixId), Vec<(usize, &Intervention)>> = BTreeMap::new();
+        for (number, candidate) in candidates.iter().enumerate() {
+            for edit in candidate.interventions() {
+                for matrix in edit.matrix.each(self.model.config()) {
+                    edits.entry((edit.layer, matrix)).or_default().push((number, edit));
                 }
             }
         }
-        let decompose = |((layer, matrix), edit): (_, &Intervention)| {
-            let editable = EditableMatrix::new(self.checkpoint.matrix(layer, matrix)?);
-            // What this edit takes of a decomposition, others do.
-            editable.edit(edit)?;
-            Ok(((layer, matrix), editable))
-        };
-        let decomposed = new.into_par_iter().map(decompose).collect::<Result<Vec<_>>>()?;
-        self.matrices.extend(decomposed);
-        Ok(())
-    }
-
-    /// Of a candidate that has been prepared.
-    fn make(&self, candidate: &Candidate) -> Result<Model> {
-        let mut model = self.model.clone();
-        for edit in candidate.interventions() {
-            for matrix in edit.matrix.each(self.model.config()) {
-                let editable = &self.matrices[&(edit.layer, matrix)];
-                model = model.replace(edit.layer, matrix, &editable.edit(edit)?)?;
-            }
+        if self.matrices.values().map(EditableMatrix::bytes).sum::<usize>() > self.memory {
+            self.matrices.retain(|&(layer, _), _| edits.keys().any(|&(edited, _)| edited == layer));
         }
-        Ok(model)
+        let kept: Vec<_> = edits.into_iter().map(|(at, edits)| (at, self.matrices.remove(&at), edits)).collect();
+        let edit = |((layer, matrix), kept, edits): ((usize, MatrixId), Option<EditableMatrix>, Vec<_>)| {
+            let editable = match kept {
+                Some(editable) => editable,
+                None => EditableMatrix::new(self.checkpoint.matrix(layer, matrix)?),
+            };
+            let edit = |(number, edit): (usize, &Intervention)| Ok((number, editable.edit(edit)?));
+            let edited = edits.into_iter().map(edit).collect::<Result<Vec<(usize, Matrix)>>>()?;
+            Ok(((layer, matrix), editable, edited))
+        };
+        let edited = kept.into_par_iter().map(edit).collect::<Result<Vec<_>>>()?;
+        let mut models = vec![self.model.clone(); candidates.len()];
+        for ((layer, matrix), editable, edited) in edited {
+            for (number, edited) in edited {
+                models[number] = models[number].replace(layer, matrix, &edited)?;
+            }
+            self.matrices.insert((layer, matrix), editable);
+        }
+        Ok(models)
     }
 }

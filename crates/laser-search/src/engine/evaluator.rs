@@ -130,9 +130,10 @@ impl<'a> Evaluator<'a> {
         let (mut laid_out, mut streams) = self.resident(chunk, edited.len())?;
         let generated: usize = self.chunks[chunk].clone().map(|i| self.examples[i].new_tokens()).sum();
         let given = edited.len() * laid_out.given;
-        let visits = match self.model.device().is_cpu() && !self.model.config().masked {
-            true => given.saturating_add(edited.len().saturating_mul(generated)).min(self.nodes).max(given),
-            false => given,
+        let visits = if self.model.device().is_cpu() && !self.model.config().masked {
+            given.saturating_add(edited.len().saturating_mul(generated)).min(self.nodes).max(given)
+        } else {
+            given
         };
         let mut pass = Pass::new(self.model, edited, boundary, visits, std::mem::take(&mut self.caches))?;
         let responses = self.respond(first, &mut laid_out, &mut streams, &mut pass, edited.len(), detail)?;
