@@ -175,7 +175,7 @@ impl Block {
         let mut block = self.clone();
         for &id in matrices {
             let linear = block.matrix(id).ok_or_else(|| Error::Model { why: format!("it has no {id}") })?;
-            let Some(rounded) = linear.rounded()? else { return Ok(None) };
+            let Some(rounded) = linear.rounded() else { return Ok(None) };
             *linear = rounded;
         }
         Ok(Some(block))

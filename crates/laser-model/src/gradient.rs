@@ -58,6 +58,7 @@ impl Model {
             loss += forward.through_head(&head, &sample.loss)?;
             forwards.push(forward);
         }
+        drop(head);
         for layer in (lowest..config.layers).rev() {
             let gradients = layer_gradients(self, layer, ids, &mut forwards)?;
             for (id, gradient) in ids.iter().zip(gradients) {

@@ -9,11 +9,8 @@ use laser_checkpoint::{Activation, Checkpoint, Slot};
 use laser_linalg::Matrix;
 use rayon::prelude::*;
 
-/// Rows whose logits are held at a time, where they are held.
+/// Rows that are read at a time: their logits are held, or what each part of the vocabulary says of them.
 const HEAD_ROWS: usize = 256;
-
-/// Rows that are read at a time: what parts of the vocabulary say of each is held.
-const READ_ROWS: usize = 1024;
 
 /// The final norm, a masked model's transformation where there is one, the product with the vocabulary, and a soft cap.
 #[derive(Debug)]
@@ -89,8 +86,8 @@ impl Head {
     /// row `i`. Where none is of any, the most likely tokens are looked for alone.
     pub(crate) fn predict(&self, x: &Tensor, wanted: &[&[u32]]) -> Result<Vec<Reading>> {
         let mut readings = Vec::with_capacity(wanted.len());
-        for (i, wanted) in wanted.chunks(READ_ROWS).enumerate() {
-            readings.extend(self.predict_some(&x.narrow(0, i * READ_ROWS, wanted.len())?, wanted)?);
+        for (i, wanted) in wanted.chunks(HEAD_ROWS).enumerate() {
+            readings.extend(self.predict_some(&x.narrow(0, i * HEAD_ROWS, wanted.len())?, wanted)?);
         }
         Ok(readings)
     }
@@ -105,12 +102,7 @@ impl Head {
         if let (Some(weights), None) = (self.output.packed(), self.softcap) {
             return Ok(read_packed(weights, &self.input(x)?, wanted)?);
         }
-        let mut readings = Vec::with_capacity(wanted.len());
-        for (i, wanted) in wanted.chunks(HEAD_ROWS).enumerate() {
-            let logits = self.forward(&x.narrow(0, i * HEAD_ROWS, wanted.len())?)?;
-            readings.extend(readout(&logits, wanted)?);
-        }
-        Ok(readings)
+        Ok(readout(&self.forward(x)?, wanted)?)
     }
 
     /// The most likely token of each row of `x [rows, hidden]`, to the bit that of [`Self::forward`]; none where another way

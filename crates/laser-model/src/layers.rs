@@ -61,16 +61,16 @@ impl Linear {
     }
 
     /// A copy in bf16; none where the weight is not packed in memory.
-    pub(crate) fn rounded(&self) -> Result<Option<Self>> {
+    pub(crate) fn rounded(&self) -> Option<Self> {
         let weight = match &self.weight {
             Weight::Packed(matrix) => {
                 let (weights, (outputs, inputs)) = matrix.values();
                 PackedMatrix::new(&weights, outputs, inputs, Precision::Bf16)
             }
             // Where there is bf16, what is in memory is packed.
-            Weight::Transposed(_) | Weight::OnDisk { .. } => return Ok(None),
+            Weight::Transposed(_) | Weight::OnDisk { .. } => return None,
         };
-        Ok(Some(Self { weight: Weight::Packed(weight), bias: self.bias.clone() }))
+        Some(Self { weight: Weight::Packed(weight), bias: self.bias.clone() })
     }
 
     /// The transposed weight in memory and in f32, `[inputs, outputs]`.

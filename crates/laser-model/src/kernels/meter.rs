@@ -14,12 +14,12 @@ struct Meter {
 static IN_F32: Meter = Meter { flops: AtomicU64::new(0), nanoseconds: AtomicU64::new(0) };
 static IN_BF16: Meter = Meter { flops: AtomicU64::new(0), nanoseconds: AtomicU64::new(0) };
 
-/// Some matrix products of one precision.
+/// Some matrix products of one precision, by matrices in memory.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Products {
     /// Floating-point operations, a multiplication and its addition counted as two.
     pub flops: u64,
-    /// Time from the start of each product to its end, added up.
+    /// Time from the start of each product to its end, added up. Where a head's logits are read as they are made, the reading is in it.
     pub time: Duration,
 }
 

@@ -1,7 +1,7 @@
 //! `y = x Wᵀ` for a weight matrix that is not in memory: some of its rows are read at a time, each time it is used.
 
 use super::linear::{DEPTH, TINY};
-use super::packed::{PackedMatrix, Precision};
+use super::packed::{Factor, PackedMatrix, Precision};
 use candle_core::{Device, Tensor};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
@@ -76,11 +76,12 @@ fn packed<E: From<candle_core::Error> + Send>(
     [rows, inputs, outputs]: [usize; 3],
     read: impl Fn(Range<usize>) -> Result<Vec<f32>, E> + Sync,
 ) -> Result<Tensor, E> {
+    let x = Factor::new(x, rows, inputs, Precision::F32);
     let parts: Vec<(Range<usize>, Vec<f32>)> = cut(outputs)
         .into_par_iter()
         .map(|range| {
             let matrix = PackedMatrix::new(&read(range.clone())?, range.len(), inputs, Precision::F32);
-            Ok((range, matrix.product(x, rows)))
+            Ok((range, matrix.product_of(&x)))
         })
         .collect::<Result<_, E>>()?;
     let y = super::filled(rows * outputs, outputs, |row, y| {

@@ -19,9 +19,7 @@ pub struct Reading {
 /// Reads each row of `logits [rows, vocabulary]`; `wanted[i]` are the tokens whose log-probability row `i` gives.
 pub fn readout(logits: &Tensor, wanted: &[&[u32]]) -> Result<Vec<Reading>> {
     let (_, vocabulary) = logits.dims2()?;
-    if let Some(token) = wanted.iter().copied().flatten().find(|&&token| token as usize >= vocabulary) {
-        candle_core::bail!("readout: token {token} is outside the vocabulary of {vocabulary}");
-    }
+    check(wanted, vocabulary)?;
     if logits.device().is_cpu() {
         let (storage, layout) = logits.storage_and_layout();
         let Storage::Cpu(cpu) = &*storage else { candle_core::bail!("readout: the logits are not on the CPU") };
@@ -58,9 +56,7 @@ pub fn read_packed(weights: &PackedMatrix, x: &Tensor, wanted: &[&[u32]]) -> Res
     let Storage::Cpu(storage) = &*storage else { candle_core::bail!("readout: the rows are not on the CPU") };
     let x = super::contiguous("readout", storage, layout)?;
     let vocabulary = weights.outputs();
-    if let Some(token) = wanted.iter().copied().flatten().find(|&&token| token as usize >= vocabulary) {
-        candle_core::bail!("readout: token {token} is outside the vocabulary of {vocabulary}");
-    }
+    check(wanted, vocabulary)?;
     let logits: Vec<Vec<f32>> = x
         .par_chunks(inputs.max(1))
         .zip(wanted)
@@ -74,13 +70,18 @@ pub fn read_packed(weights: &PackedMatrix, x: &Tensor, wanted: &[&[u32]]) -> Res
                     || Part::of(values, tokens.start, wanted[row], &logits[row]),
                 )
             };
-            values.chunks_exact(tokens.len()).zip(rows).map(of_row).collect::<Vec<Part>>()
+            values.chunks_exact(tokens.len()).zip(rows).map(of_row).collect()
         })
     });
-    // By panels of tokens, then blocks of rows, then rows.
-    let parts: Vec<Vec<Part>> = parts.into_iter().map(|blocks| blocks.into_iter().flatten().collect()).collect();
     let of_row = |row: usize| Part::reading(parts.iter().map(|panel| &panel[row]), &logits[row]);
     Ok((0..rows).into_par_iter().map(of_row).collect())
+}
+
+fn check(wanted: &[&[u32]], vocabulary: usize) -> Result<()> {
+    match wanted.iter().copied().flatten().find(|&&token| token as usize >= vocabulary) {
+        Some(token) => candle_core::bail!("readout: token {token} is outside the vocabulary of {vocabulary}"),
+        None => Ok(()),
+    }
 }
 
 #[inline(always)]

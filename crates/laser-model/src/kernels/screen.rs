@@ -61,12 +61,10 @@ impl Screen {
         let found = meter::count(Precision::Bf16, [rows, self.inputs, vocabulary], || {
             self.weights.by_panels(x, rows, |tokens, rows, logits| self.look(tokens, &of_rows[rows], logits))
         });
-        // By panels of tokens, then blocks of rows, then rows.
-        let found: Vec<Vec<&Found>> = found.iter().map(|blocks| blocks.iter().flatten().collect()).collect();
         (0..rows)
             .into_par_iter()
             .map(|row| {
-                let of_row = || found.iter().map(|panel| panel[row]);
+                let of_row = || found.iter().map(|panel| &panel[row]);
                 let least = of_row().map(|found| found.least).fold(f32::NEG_INFINITY, f32::max);
                 let tokens = of_row().flat_map(|found| &found.tokens).filter(|(_, highest)| *highest >= least);
                 let known = of_row().all(|found| found.least.is_finite());

@@ -43,6 +43,16 @@ pub enum Precision {
     Bf16,
 }
 
+impl Precision {
+    /// Units of 32 bits that so many inputs take: each one, or a pair of them.
+    fn steps(self, inputs: usize) -> usize {
+        match self {
+            Self::F32 => inputs,
+            Self::Bf16 => inputs.div_ceil(2),
+        }
+    }
+}
+
 /// Whether this processor has what products of packed matrices take.
 pub fn available(precision: Precision) -> bool {
     micro::available(precision)
@@ -133,33 +143,39 @@ impl PackedMatrix {
 
     /// Row-major `x [rows, inputs]` times Wᵀ, row-major.
     pub fn product(&self, x: &[f32], rows: usize) -> Vec<f32> {
-        let mut y = Vec::with_capacity(rows * self.outputs);
+        self.product_of(&Factor::new(x, rows, self.inputs, self.precision))
+    }
+
+    /// The same of what has been laid out.
+    pub fn product_of(&self, x: &Factor) -> Vec<f32> {
+        let mut y = Vec::with_capacity(x.rows * self.outputs);
         // SAFETY: nobody else has y, there is room for all rows, and all of them are written.
         unsafe {
-            self.multiply(x, rows, Output { first: y.as_mut_ptr(), stride: self.outputs });
-            y.set_len(rows * self.outputs);
+            self.multiply(x, Output { first: y.as_mut_ptr(), stride: self.outputs });
+            y.set_len(x.rows * self.outputs);
         }
         y
     }
 
     /// The product, some rows and some outputs at a time, so that not all of it is held: `work` gets the numbers of both, and the
-    /// values row-major. The results come by outputs, then by rows. The outputs are cut by the matrix's shape alone.
+    /// values row-major, and gives something for each row. It comes by outputs, then by rows. The outputs are cut by the matrix's
+    /// shape alone.
     pub fn by_panels<R: Send>(
         &self,
         x: &[f32],
         rows: usize,
-        work: impl Fn(Range<usize>, Range<usize>, &[f32]) -> R + Sync,
+        work: impl Fn(Range<usize>, Range<usize>, &[f32]) -> Vec<R> + Sync,
     ) -> Vec<Vec<R>> {
-        let (x, x_stride) = (self.units(x, rows), self.x_stride());
+        let x = Factor::new(x, rows, self.inputs, self.precision);
         let of_panel = |outputs: Range<usize>| {
             let panels = outputs.start / WIDTH..outputs.end.div_ceil(WIDTH);
             let mut y = Vec::with_capacity(PANEL_ROWS.min(rows) * outputs.len());
-            let of_rows = (0..rows).step_by(PANEL_ROWS).map(|start| {
+            let of_rows = (0..rows).step_by(PANEL_ROWS).flat_map(|start| {
                 let some = start..(start + PANEL_ROWS).min(rows);
                 // SAFETY: nobody else has y, there is room, and so much of it is written.
                 unsafe {
                     let to = Output { first: y.as_mut_ptr(), stride: outputs.len() };
-                    self.block(&x[start * x_stride..], some.len(), panels.clone(), to);
+                    self.block(&x, some.clone(), panels.clone(), to);
                     y.set_len(some.len() * outputs.len());
                 }
                 work(outputs.clone(), some, &y)
@@ -176,16 +192,8 @@ impl PackedMatrix {
         (PANEL_BYTES / (self.panel_lines() * size_of::<Line>()).max(1)).max(1) * WIDTH
     }
 
-    /// Units of 32 bits in a row of x, or weights of an output: inputs, or pairs of them.
-    fn steps(&self) -> usize {
-        match self.precision {
-            Precision::F32 => self.inputs,
-            Precision::Bf16 => self.inputs.div_ceil(2),
-        }
-    }
-
     fn panel_lines(&self) -> usize {
-        self.steps() * REGISTERS
+        self.precision.steps(self.inputs) * REGISTERS
     }
 
     /// The units of an output's weights.
@@ -195,46 +203,19 @@ impl PackedMatrix {
         lines.iter().skip(register).step_by(REGISTERS).map(move |line| line.0[lane])
     }
 
-    /// The units of x, [`Self::x_stride`] a row.
-    fn units<'x>(&self, x: &'x [f32], rows: usize) -> Cow<'x, [u32]> {
-        let (inputs, steps, stride) = (self.inputs, self.steps(), self.x_stride());
-        assert_eq!(x.len(), rows * inputs);
-        if self.precision == Precision::F32 && stride == inputs {
-            // SAFETY: f32 and u32 have the same size and alignment, and any bits are a u32.
-            return Cow::Borrowed(unsafe { std::slice::from_raw_parts(x.as_ptr().cast::<u32>(), x.len()) });
-        }
-        let mut units = vec![0u32; rows * stride];
-        units.par_chunks_mut(stride.max(1)).zip(x.par_chunks(inputs.max(1))).for_each(|(units, x)| {
-            match self.precision {
-                Precision::F32 => units.iter_mut().zip(x).for_each(|(unit, x)| *unit = x.to_bits()),
-                Precision::Bf16 => {
-                    units[..steps].iter_mut().zip(x.chunks(2)).for_each(|(unit, pair)| *unit = rounded_pair(pair))
-                }
-            }
-        });
-        Cow::Owned(units)
-    }
-
-    /// Rows whose units lie a multiple of 4 KiB apart would all fall into the same few lines of the first cache.
-    fn x_stride(&self) -> usize {
-        let steps = self.steps();
-        if steps > 0 && steps.is_multiple_of(1024) { steps + 16 } else { steps }
-    }
-
     /// Writes the product to `y`.
     ///
     /// # Safety
-    /// `y` has room for `rows` rows of all outputs, which nobody else has.
-    unsafe fn multiply(&self, x: &[f32], rows: usize, y: Output) {
-        let panels = self.outputs.div_ceil(WIDTH);
+    /// `y` has room for `x.rows` rows of all outputs, which nobody else has.
+    unsafe fn multiply(&self, x: &Factor, y: Output) {
+        let (rows, panels) = (x.rows, self.outputs.div_ceil(WIDTH));
         // Groups of like size, so that none is a sliver.
         let group_rows = rows.div_ceil(rows.div_ceil(GROUP).max(1)).next_multiple_of(micro::ROWS).max(1);
         let groups = rows.div_ceil(group_rows);
-        let (x, x_stride) = (self.units(x, rows), self.x_stride());
         let flops = 2 * rows * self.inputs * self.outputs;
         if flops < PARALLEL_FLOPS {
             // SAFETY: as the caller says.
-            return unsafe { self.block(&x, rows, 0..panels, y) };
+            return unsafe { self.block(x, 0..rows, 0..panels, y) };
         }
         let pieces = (flops / groups / TASK_FLOPS).clamp(1, panels);
         (0..groups * pieces).into_par_iter().for_each(|task| {
@@ -244,17 +225,20 @@ impl PackedMatrix {
             // SAFETY: as the caller says, and no other task has these rows and columns.
             unsafe {
                 let to = Output { first: y.at(rows.start, panels.start * WIDTH), ..y };
-                self.block(&x[rows.start * x_stride..], rows.len(), panels, to);
+                self.block(x, rows, panels, to);
             }
         });
     }
 
-    /// Writes the outputs of some panels for the first `rows` rows of `x` to `y`, in its columns from 0 on.
+    /// Writes the outputs of some panels for some rows of `x` to `y`, in its rows and columns from 0 on.
     ///
     /// # Safety
     /// `y` has room for them, which nobody else has.
-    unsafe fn block(&self, x: &[u32], rows: usize, panels: Range<usize>, y: Output) {
-        let steps = self.steps();
+    unsafe fn block(&self, x: &Factor, rows: Range<usize>, panels: Range<usize>, y: Output) {
+        // The kernels read what the matrix's steps say.
+        assert_eq!((x.steps, x.precision), (self.precision.steps(self.inputs), self.precision));
+        let (steps, x_stride) = (x.steps, x.stride);
+        let (x, rows) = (&x.units[rows.start * x_stride..], rows.len());
         for panel in panels.clone() {
             let outputs = WIDTH.min(self.outputs - panel * WIDTH);
             let lines = &self.lines[panel * self.panel_lines()..][..self.panel_lines()];
@@ -262,7 +246,7 @@ impl PackedMatrix {
             for from in (0..steps.max(1)).step_by(DEPTH) {
                 let some = from..(from + DEPTH).min(steps);
                 let w = &lines[some.start * REGISTERS..some.end * REGISTERS];
-                let block = micro::Block { x: x.get(from..).unwrap_or_default(), x_stride: self.x_stride(), rows, w };
+                let block = micro::Block { x: x.get(from..).unwrap_or_default(), x_stride, rows, w };
                 // SAFETY: the matrix was packed where its precision is available; the caller vouches for y.
                 unsafe {
                     let to = y.at(0, (panel - panels.start) * WIDTH);
@@ -270,6 +254,38 @@ impl PackedMatrix {
                 }
             }
         }
+    }
+}
+
+/// Rows as products with packed matrices read them.
+#[derive(Debug)]
+pub struct Factor<'x> {
+    /// `steps` a row, and `stride` apart.
+    units: Cow<'x, [u32]>,
+    rows: usize,
+    steps: usize,
+    stride: usize,
+    precision: Precision,
+}
+
+impl<'x> Factor<'x> {
+    /// Of row-major `x [rows, inputs]`.
+    pub fn new(x: &'x [f32], rows: usize, inputs: usize, precision: Precision) -> Self {
+        assert_eq!(x.len(), rows * inputs);
+        let steps = precision.steps(inputs);
+        // Rows whose units lie a multiple of 4 KiB apart would all fall into the same few lines of the first cache.
+        let stride = if steps > 0 && steps.is_multiple_of(1024) { steps + 16 } else { steps };
+        if precision == Precision::F32 && stride == inputs {
+            // SAFETY: f32 and u32 have the same size and alignment, and any bits are a u32.
+            let units = Cow::Borrowed(unsafe { std::slice::from_raw_parts(x.as_ptr().cast::<u32>(), x.len()) });
+            return Self { units, rows, steps, stride, precision };
+        }
+        let mut units = vec![0u32; rows * stride];
+        units.par_chunks_mut(stride.max(1)).zip(x.par_chunks(inputs.max(1))).for_each(|(units, x)| match precision {
+            Precision::F32 => units.iter_mut().zip(x).for_each(|(unit, x)| *unit = x.to_bits()),
+            Precision::Bf16 => units.iter_mut().zip(x.chunks(2)).for_each(|(unit, pair)| *unit = rounded_pair(pair)),
+        });
+        Self { units: Cow::Owned(units), rows, steps, stride, precision }
     }
 }
 
@@ -359,10 +375,10 @@ mod tests {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
                 prop_assert_eq!(&pool.install(|| matrix.product(&x, rows)), &all);
                 let equal = matrix.by_panels(&x, rows, |outputs_of, rows_of, part| {
-                    let all = rows_of.flat_map(|row| &all[row * outputs + outputs_of.start..][..outputs_of.len()]);
-                    all.eq(part)
+                    let of_row = |row: usize| &all[row * outputs + outputs_of.start..][..outputs_of.len()];
+                    rows_of.zip(part.chunks(outputs_of.len())).map(|(row, part)| of_row(row) == part).collect()
                 });
-                prop_assert!(equal.iter().flatten().all(|equal| *equal));
+                prop_assert!(equal.iter().all(|panel| panel.len() == rows && panel.iter().all(|equal| *equal)));
             }
         }
 
@@ -388,12 +404,45 @@ mod tests {
         }
     }
 
+    /// Prints GFLOP/s by the number of rows, and of the product that is there without these instructions, medians of some:
+    /// `cargo test --release -p laser-model speed_by_rows -- --ignored --nocapture`.
+    #[test]
+    #[ignore = "a measurement"]
+    fn speed_by_rows() {
+        let (inputs, outputs) = (576, 1536);
+        let w = values(outputs * inputs, 1);
+        let transposed =
+            Tensor::from_vec(w.clone(), (outputs, inputs), &candle_core::Device::Cpu).unwrap().t().unwrap();
+        let transposed = transposed.contiguous().unwrap();
+        for rows in [1, 8, 64, 256, 1024, 4096] {
+            let x = Tensor::from_vec(values(rows * inputs, 2), (rows, inputs), &candle_core::Device::Cpu).unwrap();
+            let gflops = |product: &dyn Fn() -> Tensor| {
+                let mut seconds: Vec<f64> = (0..51)
+                    .map(|_| {
+                        let start = std::time::Instant::now();
+                        product();
+                        start.elapsed().as_secs_f64()
+                    })
+                    .collect();
+                seconds.sort_by(f64::total_cmp);
+                2.0 * (rows * inputs * outputs) as f64 / seconds[25] / 1e9
+            };
+            let faer = gflops(&|| super::super::linear(&x, &transposed).unwrap());
+            println!("{rows} rows: faer {faer:.0}");
+            for precision in precisions() {
+                let matrix = PackedMatrix::new(&w, outputs, inputs, precision);
+                println!("{rows} rows: {precision:?} {:.0}", gflops(&|| matrix.forward(&x).unwrap()));
+            }
+        }
+    }
+
     #[test]
     fn rows_far_apart_have_the_same_bits() {
         for precision in precisions() {
             let (x, w) = (values(9 * 2048, 1), values(50 * 2048, 2));
             let matrix = PackedMatrix::new(&w, 50, 2048, precision);
-            assert!(matrix.x_stride() > matrix.steps());
+            let laid_out = Factor::new(&x, 9, 2048, precision);
+            assert!(laid_out.stride > laid_out.steps);
             assert_eq!(matrix.product(&x[..2048], 1), matrix.product(&x, 9)[..50]);
         }
     }
