@@ -95,12 +95,14 @@ fn applying_a_recipe_says_what_its_verdict_was() {
     let model = fixture("llama").display().to_string();
     session.prints(&format!("search {model} --task task.jsonl --out run {SPACE}"));
     for (word, doubted) in [("noise", true), ("label-bias", true), ("real", false), ("trade-off", false)] {
-        session.write("run/verdict.json", format!("{{\"word\":\"{word}\"}}"));
+        session.write("run/verdict.json", format!("{{\"word\":\"{word}\",\"because\":\"of this\"}}"));
         let output = session.laser(&format!("apply {model} --recipe run --out edited --force")).output().unwrap();
         assert!(output.status.success());
-        let said = String::from_utf8(output.stderr).unwrap().contains(&format!("the verdict on this edit was {word}"));
-        assert_eq!(said, doubted, "{word}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(said.contains(&format!("the verdict on this edit was {word}: of this")), doubted, "{word}: {said}");
     }
+    let (_, message) = session.fails(&format!("apply {model} --recipe run/bset.json --out other"));
+    assert!(message.contains("bset.json: the recipe cannot be read"), "{message}");
     std::fs::remove_file(session.path("run/best.json")).unwrap();
     let (_, message) = session.fails(&format!("apply {model} --recipe run --out other"));
     assert!(message.contains("the search is not finished"), "{message}");

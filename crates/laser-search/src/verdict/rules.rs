@@ -22,6 +22,13 @@ pub enum Word {
     Harm,
 }
 
+impl Word {
+    /// Whether the edited model answers better, and not by a label bias; there may be a price.
+    pub fn is_better(self) -> bool {
+        matches!(self, Self::Real | Self::TradeOff)
+    }
+}
+
 impl fmt::Display for Word {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

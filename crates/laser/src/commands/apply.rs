@@ -6,7 +6,8 @@ use crate::{output, subject};
 use anyhow::Context;
 use laser_checkpoint::{Checkpoint, WriteOptions, write_huggingface};
 use laser_model::Tokenizer;
-use laser_search::{Candidate, Recipe};
+use laser_search::{Candidate, Recipe, Word};
+use serde::Deserialize;
 use serde_json::json;
 use std::fs;
 use std::path::Path;
@@ -19,10 +20,8 @@ pub fn run(options: &ApplyOptions, global: &Global) -> anyhow::Result<()> {
             let best = path.join("best.json");
             let path = if path.is_dir() { best.as_path() } else { path };
             let candidate = read_recipe(path, &checkpoint)?;
-            if let Some(word) = doubt(path) {
-                progress.note(&format!(
-                    "the verdict on this edit was {word}: on unseen examples it was not shown to be better"
-                ));
+            if let Some(Judged { word, because }) = judged(path).filter(|judged| !judged.word.is_better()) {
+                progress.note(&format!("the verdict on this edit was {word}: {because}"));
             }
             candidate
         }
@@ -47,16 +46,21 @@ pub fn write(checkpoint: &Checkpoint, candidate: &Candidate, out: &Path, force: 
     Ok(())
 }
 
-/// The verdict beside a recipe, where it is not in its favour.
-fn doubt(recipe: &Path) -> Option<String> {
+/// What a verdict says.
+#[derive(Deserialize)]
+struct Judged {
+    word: Word,
+    because: String,
+}
+
+/// The verdict beside a recipe, where there is one.
+fn judged(recipe: &Path) -> Option<Judged> {
     let text = fs::read_to_string(recipe.with_file_name("verdict.json")).ok()?;
-    let verdict: serde_json::Value = serde_json::from_str(&text).ok()?;
-    let word = verdict.get("word")?.as_str()?;
-    (!["real", "trade-off"].contains(&word)).then(|| word.to_owned())
+    serde_json::from_str(&text).ok()
 }
 
 fn read_recipe(path: &Path, checkpoint: &Checkpoint) -> anyhow::Result<Candidate> {
-    if !path.exists() && path.with_file_name("run.json").exists() {
+    if !path.exists() && path.ends_with("best.json") && path.with_file_name("run.json").exists() {
         anyhow::bail!(
             "{}: there is no recipe yet: the search is not finished: run the same search again",
             path.display()

@@ -12,7 +12,7 @@ use laser_report::{account_text, rounding_text, sweep_table, verdict_text};
 use laser_search::{
     Account, All, Beam, Candidate, Compose, Entry, Gradient, ModelDescription, Plan, Progress, ROUNDING_FILE, Race,
     Rounding, RunDescription, RunFolder, SearchDescription, SplitName, Start, Subject, TaskDescription,
-    TextDescription, Verdict, Word, check, exhaustive, noise_edge, search,
+    TextDescription, Verdict, check, exhaustive, noise_edge, search,
 };
 use laser_tasks::{Score, Task};
 use serde_json::json;
@@ -31,7 +31,7 @@ pub fn run(options: &SearchOptions, global: &Global) -> anyhow::Result<()> {
         }));
     }
     output::print(&finished.text)?;
-    if !matches!(finished.verdict.word, Word::Real | Word::TradeOff) {
+    if !finished.verdict.word.is_better() {
         return Ok(());
     }
     let reduce = options.model.checkpoint.model.display();
