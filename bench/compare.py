@@ -7,7 +7,7 @@ QA_WIKIDATA.jsonl is BIG-bench's qa_wikidata, one example (`input`, `targets`) a
 (seeded). PyTorch scores two reductions in each of four layers on them; laser, as a search does, all 28 reductions of a layer's MLP and
 attention output, in every second layer or in --all-layers. What PyTorch needs does not depend on the layer. Wanted beside this:
 Python with pip (torch, transformers, gguf and accelerate are installed into FOLDER, `bench/.venv`, on first use), cargo, and the
-model (`scripts/smollm2.sh`). Half an hour on two cores, a quarter more with --all-layers.
+model (`scripts/smollm2.sh`). A quarter of an hour on two fast cores, more with --all-layers.
 """
 
 import argparse
