@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a race would have found of an exhaustive search, in many orders of the validation examples.
+"""Replays races on the outcomes of an exhaustive search, in many orders of the validation examples.
 
     bench/race.py RUN [ORDERS]
 
@@ -8,6 +8,7 @@ its journal, for each of some ways to choose who goes on. Printed is how often t
 how much validation accuracy is lost on average. Needs numpy and scipy.
 """
 
+import argparse
 import json
 import pathlib
 import sys
@@ -26,8 +27,10 @@ RULES = {
 
 
 def read(run):
-    entries = map(json.loads, pathlib.Path(run, "journal.jsonl").read_text(encoding="utf-8").splitlines())
-    entries = [entry for entry in entries if entry["split"] == "validation" and "part" not in entry]
+    entries = map(json.loads, (run / "journal.jsonl").read_text(encoding="utf-8").splitlines())
+    entries = [entry for entry in entries if entry["split"] == "validation"]
+    if any("part" in entry for entry in entries):
+        sys.exit(f"{run}: this search was not exhaustive: give the RUN folder of one that scored all candidates")
     hits = numpy.array([[letter == "1" for letter in entry["correct"]] for entry in entries])
     losses = numpy.array([entry["log_loss"] for entry in entries])
     is_base = numpy.array([not entry["interventions"] for entry in entries])
@@ -77,11 +80,15 @@ def race(hits, losses, base, order, first, share, lists):
 
 
 def main():
-    if len(sys.argv) not in (2, 3):
-        sys.exit(__doc__.strip())
-    hits, losses, base = read(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("run", type=pathlib.Path)
+    parser.add_argument("orders", type=int, nargs="?", default=300)
+    options = parser.parse_args()
+    if not (options.run / "journal.jsonl").is_file():
+        sys.exit(f"{options.run}: this is no RUN folder: it has no journal.jsonl")
+    hits, losses, base = read(options.run)
     random = numpy.random.default_rng(0)
-    orders = [random.permutation(len(base)) for _ in range(int(sys.argv[2]) if len(sys.argv) == 3 else 300)]
+    orders = [random.permutation(len(base)) for _ in range(options.orders)]
     best = hits.mean(1).max()
     for name, (first, share, lists) in RULES.items():
         found = [race(hits, losses, base, order, first, share, lists) for order in orders]

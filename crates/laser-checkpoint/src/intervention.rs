@@ -140,11 +140,9 @@ impl Intervention {
             }
         };
         let (rows, cols) = (matrix.rows(), matrix.cols());
+        self.check_shape(rows, cols)?;
         let full = rows.min(cols);
         match self.edit {
-            Edit::Rank(rank) if rank > full => {
-                Err(failed(format!("the matrix is {rows} x {cols}: its rank is at most {full}")))
-            }
             // Nothing is removed: not even a rounding error shall be.
             Edit::Rank(_) | Edit::Rho(_) | Edit::Randomised(_) | Edit::Tail(_)
                 if self.edit.rank(rows, cols) == Some(full) =>
@@ -158,9 +156,6 @@ impl Intervention {
             Edit::Tail(rho) => Ok(svd()?.tail(rank_for(rho, rows, cols))),
             Edit::Zero => Ok(Matrix::zeros(rows, cols)),
             Edit::Prune(fraction) => Ok(magnitude_prune(matrix, fraction)),
-            Edit::Blocks { blocks, .. } if blocks.get() > rows => {
-                Err(failed(format!("the matrix has {rows} rows: use at most as many blocks")))
-            }
             Edit::Blocks { blocks, rho } => {
                 let mut cuts = decompositions.blocks.borrow_mut();
                 let cut = match cuts.entry(blocks) {
@@ -190,10 +185,27 @@ impl Intervention {
         Ok(list)
     }
 
-    /// Refuses a layer or a matrix that the model lacks.
+    /// Refuses what a matrix of this shape cannot be cut to.
+    fn check_shape(&self, rows: usize, cols: usize) -> Result<()> {
+        let failed = |why: String| Err(CheckpointError::Edit { intervention: self.to_string(), why });
+        let full = rows.min(cols);
+        match self.edit {
+            Edit::Rank(rank) if rank > full => {
+                failed(format!("the matrix is {rows} x {cols}: its rank is at most {full}"))
+            }
+            Edit::Blocks { blocks, .. } if blocks.get() > rows => {
+                failed(format!("the matrix has {rows} rows: use at most as many blocks"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a layer or a matrix that the model lacks, and an edit that the matrix is too small for.
     pub fn check(&self, config: &Config) -> Result<()> {
         if self.layer < config.layers {
-            return self.matrix.check(config);
+            self.matrix.check(config)?;
+            let [rows, cols] = self.matrix.kind.shape(config);
+            return self.check_shape(rows, cols);
         }
         let layer = i64::try_from(self.layer).unwrap_or(i64::MAX);
         Err(CheckpointError::LayerOutOfRange { layer, count: config.layers })

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// Validation accuracy of every candidate that keeps a fraction of one matrix: a row a layer and matrix, a column an edit, the chosen
-/// one marked with `*`. All others are listed below it.
-pub fn sweep_table(entries: &[&Entry], best: &Candidate) -> String {
+/// one marked with `*`. All others are listed below it, those of fewer edits and the more accurate first. `dropped` candidates are not among
+/// the entries.
+pub fn sweep_table(entries: &[&Entry], best: &Candidate, dropped: usize) -> String {
     let mut columns: Vec<(Fraction, Edit)> = Vec::new();
     for (_, column) in entries.iter().filter_map(|entry| cell(&entry.interventions)) {
         if !columns.contains(&column) {
@@ -25,7 +26,8 @@ pub fn sweep_table(entries: &[&Entry], best: &Candidate) -> String {
             let column = columns.iter().position(|other| *other == column).unwrap_or_default();
             rows.entry((one.layer, one.matrix)).or_default().push((column, accuracy));
         } else if !entry.interventions.interventions().is_empty() {
-            others.push(vec![entry.interventions.to_string(), accuracy]);
+            let edits = entry.interventions.interventions().len();
+            others.push((edits, entry.score.accuracy, vec![entry.interventions.to_string(), accuracy]));
         }
     }
     let mut lines: Vec<Vec<String>> =
@@ -38,10 +40,11 @@ pub fn sweep_table(entries: &[&Entry], best: &Candidate) -> String {
         }
         lines.push(line);
     }
-    let dropped = lines.iter().skip(1).flatten().any(String::is_empty);
+    others.sort_by(|(edits, a, _), (other_edits, b, _)| edits.cmp(other_edits).then(b.total_cmp(a)));
+    let others: Vec<Vec<String>> = others.into_iter().map(|(_, _, line)| line).collect();
     let mut text = if columns.is_empty() { String::new() } else { aligned(&lines) };
-    if dropped {
-        text.push_str("blank: dropped before it was scored on all examples\n");
+    if dropped > 0 {
+        let _ = writeln!(text, "Blank or not listed: {dropped}, dropped before all examples were scored.");
     }
     if !others.is_empty() {
         if !text.is_empty() {
@@ -104,12 +107,12 @@ mod tests {
         let entries = [entry(0, 0.01, 2), entry(0, 0.9, 1), entry(1, 0.9, 4), entry(1, 0.01, 0)];
         let best = entries[2].interventions.clone();
         assert_eq!(
-            sweep_table(&entries.iter().collect::<Vec<_>>(), &best),
+            sweep_table(&entries.iter().collect::<Vec<_>>(), &best, 0),
             "matrix      0.9  0.01\n0.fc_in    25.0  50.0\n1.fc_in  *100.0   0.0\n"
         );
         assert_eq!(
-            sweep_table(&entries.iter().take(3).collect::<Vec<_>>(), &best),
-            "matrix      0.9  0.01\n0.fc_in    25.0  50.0\n1.fc_in  *100.0\nblank: dropped before it was scored on all examples\n"
+            sweep_table(&entries.iter().take(3).collect::<Vec<_>>(), &best, 1),
+            "matrix      0.9  0.01\n0.fc_in    25.0  50.0\n1.fc_in  *100.0\nBlank or not listed: 1, dropped before all examples were scored.\n"
         );
     }
 }

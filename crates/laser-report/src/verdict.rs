@@ -59,7 +59,7 @@ pub fn verdict_text(verdict: &Verdict) -> String {
         constant.best.answer,
         100.0 * constant.best.accuracy,
     );
-    if let Some(top) = &verdict.without_top_answer {
+    if let Some(top) = verdict.without_top_answer.as_ref().filter(|_| test.gained > 0) {
         let _ = writeln!(text, "Without the answer {:?}, which gains most: {}.", top.answer, gain(&top.left));
     }
     if let Some(classes) = &verdict.classes {

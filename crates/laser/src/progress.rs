@@ -9,11 +9,13 @@ use std::cell::RefCell;
 pub struct Bar {
     quiet: bool,
     bar: RefCell<ProgressBar>,
+    /// What was last said to have been done before.
+    done_before: RefCell<String>,
 }
 
 impl Bar {
     pub fn new(quiet: bool) -> Self {
-        Self { quiet, bar: RefCell::new(ProgressBar::hidden()) }
+        Self { quiet, bar: RefCell::new(ProgressBar::hidden()), done_before: RefCell::default() }
     }
 
     /// A line for the user that is not a result.
@@ -29,7 +31,8 @@ impl Progress for Bar {
         if self.quiet {
             return;
         }
-        if done > 0 {
+        // A composition goes on in many small steps.
+        if done > 0 && self.done_before.replace(what.to_owned()) != what {
             self.note(&format!("{what}: {done} of {total} evaluations were done before"));
         }
         let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr());

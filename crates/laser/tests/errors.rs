@@ -305,3 +305,19 @@ fn usage_errors_are_one_line_and_exit_with_2() {
         assert!(message.contains(expected), "{arguments:?}: {expected:?} is not in: {message}");
     }
 }
+
+#[test]
+fn a_space_that_the_model_is_too_small_for_leaves_no_folder() {
+    let session = Session::new();
+    session.write("task.jsonl", task(20));
+    let before = session.list();
+    let model = fixture("llama").display().to_string();
+    for (options, expected) in [
+        ("--matrices fc_in --blocks 5000", "use at most as many blocks"),
+        ("--layers 2-1", "--layers 2-1: the first layer comes after the last"),
+    ] {
+        let (_, message) = session.fails(&format!("search {model} --task task.jsonl --out run {options}"));
+        assert!(message.contains(expected) && message.lines().count() == 1, "{message}");
+        assert_eq!(session.list(), before, "something was left behind");
+    }
+}

@@ -83,11 +83,8 @@ pub fn find(
     };
     let rounded = (space.dtype == Dtype::Bf16).then(|| loaded.model.rounded()).transpose()?;
     check(&loaded.model, &loaded.tokenizer, &task)?;
-    if split.validation.len() < FEW {
-        let n = split.validation.len();
-        progress.note(&format!(
-            "the best of many candidates on {n} validation examples is often chance: use more examples"
-        ));
+    for edit in candidates.iter().flat_map(Candidate::interventions) {
+        edit.check(loaded.model.config())?;
     }
     let description = RunDescription {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -121,6 +118,12 @@ pub fn find(
     };
     let strategy = strategy(space, exhaustive);
     let run = RunFolder::open(out, &description)?;
+    if split.validation.len() < FEW {
+        let n = split.validation.len();
+        progress.note(&format!(
+            "the best of many candidates on {n} validation examples is often chance: use more examples"
+        ));
+    }
     let subject = Subject { checkpoint: &loaded.checkpoint, model: &loaded.model, tokenizer: &loaded.tokenizer };
     let plan = Plan {
         candidates: &candidates,
@@ -172,7 +175,15 @@ fn above_noise(
         anyhow::Ok(spectra.spectrum(checkpoint, layer, matrix)?.noise_edge())
     });
     progress.finish();
-    candidates
+    let candidates = candidates?;
+    let left_out = layers.len() * matrices.len() - candidates.len();
+    if left_out > 0 {
+        progress.note(&format!(
+            "{left_out} of {} matrices are left out: all their singular values lie on one side of the noise edge",
+            layers.len() * matrices.len()
+        ));
+    }
+    Ok(candidates)
 }
 
 fn describe(task: &Task, options: &TaskOptions) -> TaskDescription {
@@ -192,7 +203,7 @@ fn summary(run: &RunFolder, verdict: &Verdict, composed: bool) -> anyhow::Result
     Ok(format!(
         "Accuracy on validation, % (base {:.1}, best marked *)\n\n{}\n{}{}",
         100.0 * verdict.base.validation.score.accuracy,
-        sweep_table(&entries, &verdict.best),
+        sweep_table(&entries, &verdict.best, account.as_ref().map_or(0, |account| account.dropped)),
         account.map(|account| account_text(&account, composed)).unwrap_or_default(),
         judged(run, verdict)?
     ))
