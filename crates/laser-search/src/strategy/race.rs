@@ -70,35 +70,47 @@ pub(super) fn race(sweep: &mut Sweep, mut field: Vec<Candidate>) -> Result<Optio
     }))
 }
 
-/// The `count` candidates to keep, by what they gave on `parts`: by turns the next two by how much more accurate than the unedited
-/// model they may be, and the next by log-loss.
-///
-/// A bound keeps those that change many answers, though a few examples speak against them, before those that change none and so have
-/// nothing to gain. Log-loss tells more on few examples, where an edit changes it at all for the better.
+/// The `count` candidates to keep, by what they gave on `parts`.
 fn kept(sweep: &Sweep, candidates: &[Candidate], parts: &[Part], count: usize) -> Result<Vec<Candidate>> {
     let base: Vec<bool> = sweep.base()?.hits().collect();
     let order = parts.iter().flat_map(|part| &sweep.order()[part.0..part.1]);
     let base: Vec<bool> = order.filter_map(|&i| base.get(i).copied()).collect();
-    let seen: Vec<(f64, f64)> = candidates
+    let seen: Vec<Seen> = candidates
         .iter()
         .map(|candidate| {
             let entries = || entries(sweep, candidate, parts);
             let against_base = Paired::of(base.iter().copied(), entries().flat_map(Entry::hits));
-            (against_base.upper(LEVEL), entries().flat_map(|entry| &entry.log_loss).sum())
+            Seen { bound: against_base.upper(LEVEL), log_loss: entries().flat_map(|entry| &entry.log_loss).sum() }
         })
         .collect();
+    Ok(choose(&seen, count).into_iter().map(|i| candidates[i].clone()).collect())
+}
+
+/// What the rounds so far say of a candidate.
+struct Seen {
+    /// How much more accurate than the unedited model it may be.
+    bound: f64,
+    /// Summed over the examples.
+    log_loss: f64,
+}
+
+/// The numbers of `count` candidates: by turns the next two by bound, and the next by log-loss.
+///
+/// A bound keeps those that change many answers, though a few examples speak against them, before those that change none and so have
+/// nothing to gain. Log-loss tells more on few examples, where an edit changes it at all for the better.
+fn choose(seen: &[Seen], count: usize) -> Vec<usize> {
     let mut by_log_loss: Vec<usize> = (0..seen.len()).collect();
-    by_log_loss.sort_by(|&a, &b| seen[a].1.total_cmp(&seen[b].1));
+    by_log_loss.sort_by(|&a, &b| seen[a].log_loss.total_cmp(&seen[b].log_loss));
     // Stable: those of equal bounds stay in the order of their log-loss.
     let mut by_bound = by_log_loss.clone();
-    by_bound.sort_by(|&a, &b| seen[b].0.total_cmp(&seen[a].0));
-    let mut kept = Vec::with_capacity(count);
+    by_bound.sort_by(|&a, &b| seen[b].bound.total_cmp(&seen[a].bound));
+    let mut chosen = Vec::with_capacity(count);
     for i in by_bound.chunks(2).zip(by_log_loss).flat_map(|(two, one)| two.iter().copied().chain([one])) {
-        if kept.len() < count && !kept.contains(&candidates[i]) {
-            kept.push(candidates[i].clone());
+        if chosen.len() < count && !chosen.contains(&i) {
+            chosen.push(i);
         }
     }
-    Ok(kept)
+    chosen
 }
 
 /// What a candidate gave on parts.
@@ -152,6 +164,24 @@ fn margin(pairs: &[Paired]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_by_their_bound_then_one_by_its_log_loss() {
+        let seen = [(0.1, 5.0), (0.5, 9.0), (0.3, 8.0), (0.1, 4.0), (0.0, 3.0), (0.0, 1.0)];
+        let seen = seen.map(|(bound, log_loss)| Seen { bound, log_loss });
+        assert_eq!(choose(&seen, 3), [1, 2, 5]);
+        // Of equal bounds the lower log-loss comes first.
+        assert_eq!(choose(&seen, 6), [1, 2, 5, 3, 0, 4]);
+    }
+
+    #[test]
+    fn what_only_the_second_gets_right_speaks_for_it() {
+        let (first, second) = ([true, false, false, true], [false, true, true, true]);
+        let paired = Paired::of(first.into_iter(), second.into_iter());
+        assert_eq!((paired.examples, paired.only_first, paired.only_second), (4, 1, 2));
+        let other = Paired::of(second.into_iter(), first.into_iter());
+        assert!(paired.upper(LEVEL) > other.upper(LEVEL));
+    }
 
     #[test]
     fn many_changed_answers_promise_more_than_none_and_none_more_than_lost_ones() {
