@@ -52,12 +52,11 @@ def kept(hits, losses, base, lists, count):
     for name, values in [("accuracy", hits.mean(1)), ("bound", bounds(hits, base))]:
         of[name] = by_loss[numpy.argsort(-values[by_loss], kind="stable")]
     # A list that comes twice gives its next two.
-    queues = [iter(of[name]) for name in dict.fromkeys(lists)]
-    turns = [list(dict.fromkeys(lists)).index(name) for name in lists]
+    queues = {name: iter(of[name]) for name in lists}
     found = {}
     while len(found) < count:
-        for turn in turns:
-            candidate = next(queues[turn], None)
+        for name in lists:
+            candidate = next(queues[name], None)
             if candidate is not None and len(found) < count:
                 found[candidate] = True
     return sorted(found)

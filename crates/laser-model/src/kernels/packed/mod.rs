@@ -235,9 +235,8 @@ impl PackedMatrix {
     /// # Safety
     /// `y` has room for them, which nobody else has.
     unsafe fn block(&self, x: &Factor, rows: Range<usize>, panels: Range<usize>, y: Output) {
-        // The kernels read what the matrix's steps say.
-        assert_eq!((x.steps, x.precision), (self.precision.steps(self.inputs), self.precision));
-        let (steps, x_stride) = (x.steps, x.stride);
+        assert_eq!((x.inputs, x.precision), (self.inputs, self.precision));
+        let (steps, x_stride) = (self.precision.steps(self.inputs), x.stride);
         let (x, rows) = (&x.units[rows.start * x_stride..], rows.len());
         for panel in panels.clone() {
             let outputs = WIDTH.min(self.outputs - panel * WIDTH);
@@ -260,11 +259,11 @@ impl PackedMatrix {
 /// Rows as products with packed matrices read them.
 #[derive(Debug)]
 pub struct Factor<'x> {
-    /// `steps` a row, and `stride` apart.
+    /// [`Precision::steps`] a row, and `stride` apart.
     units: Cow<'x, [u32]>,
-    rows: usize,
-    steps: usize,
     stride: usize,
+    rows: usize,
+    inputs: usize,
     precision: Precision,
 }
 
@@ -278,14 +277,14 @@ impl<'x> Factor<'x> {
         if precision == Precision::F32 && stride == inputs {
             // SAFETY: f32 and u32 have the same size and alignment, and any bits are a u32.
             let units = Cow::Borrowed(unsafe { std::slice::from_raw_parts(x.as_ptr().cast::<u32>(), x.len()) });
-            return Self { units, rows, steps, stride, precision };
+            return Self { units, stride, rows, inputs, precision };
         }
         let mut units = vec![0u32; rows * stride];
         units.par_chunks_mut(stride.max(1)).zip(x.par_chunks(inputs.max(1))).for_each(|(units, x)| match precision {
             Precision::F32 => units.iter_mut().zip(x).for_each(|(unit, x)| *unit = x.to_bits()),
             Precision::Bf16 => units.iter_mut().zip(x.chunks(2)).for_each(|(unit, pair)| *unit = rounded_pair(pair)),
         });
-        Self { units: Cow::Owned(units), rows, steps, stride, precision }
+        Self { units: Cow::Owned(units), stride, rows, inputs, precision }
     }
 }
 
@@ -442,7 +441,7 @@ mod tests {
             let (x, w) = (values(9 * 2048, 1), values(50 * 2048, 2));
             let matrix = PackedMatrix::new(&w, 50, 2048, precision);
             let laid_out = Factor::new(&x, 9, 2048, precision);
-            assert!(laid_out.stride > laid_out.steps);
+            assert!(laid_out.stride > precision.steps(2048));
             assert_eq!(matrix.product(&x[..2048], 1), matrix.product(&x, 9)[..50]);
         }
     }
