@@ -82,7 +82,7 @@ pub fn find(
         None => above_noise(&loaded.checkpoint, &layers, &matrices, progress)?,
     };
     let rounded = (space.dtype == Dtype::Bf16).then(|| loaded.model.rounded()).transpose()?;
-    check(&loaded.model, &loaded.tokenizer, &task)?;
+    check(&loaded.model, &loaded.tokenizer, &task.examples)?;
     for edit in candidates.iter().flat_map(Candidate::interventions) {
         edit.check(loaded.model.config())?;
     }
