@@ -1,8 +1,8 @@
 //! Opening what a command works on.
 
+use crate::bar::Bar;
 use crate::cli::{CheckpointOptions, DataOptions, ModelOptions, SplitChoice, TaskOptions, TextOptions};
 use crate::output::Usage;
-use crate::progress::Bar;
 use anyhow::Context;
 use laser_checkpoint::{
     Architecture, Checkpoint, CheckpointError, Config, DatasetFiles, Download, Hub, InterventionSpec, Layers,

@@ -1,7 +1,7 @@
 //! `laser eval`: a model's score on a task.
 
+use crate::bar::Bar;
 use crate::cli::{EvalOptions, Global};
-use crate::progress::Bar;
 use crate::{output, subject};
 use laser_model::Model;
 use laser_report::metrics_text;

@@ -1,10 +1,10 @@
 //! `laser search`: the best reduction for a model and a task.
 
+use crate::bar::Bar;
 use crate::cli::{
     Dtype, Global, ModelOptions, SearchOptions, SpaceOptions, StartChoice, Strategy, TaskOptions, TextOptions,
 };
 use crate::output;
-use crate::progress::Bar;
 use crate::spectra::SpectraCache;
 use crate::subject::{self, Loaded};
 use laser_checkpoint::{Checkpoint, MatrixId};

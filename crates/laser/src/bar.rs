@@ -3,25 +3,25 @@
 use crate::output;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use laser_search::Progress;
-use std::cell::RefCell;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A bar with a rate and an ETA when standard error is a terminal, nothing otherwise.
+/// A bar with a rate and an ETA when standard error is a terminal, nothing otherwise. Any thread may move it.
 pub struct Bar {
     quiet: bool,
-    bar: RefCell<ProgressBar>,
+    bar: Mutex<ProgressBar>,
     /// What was last said to have been done before.
-    done_before: RefCell<String>,
+    done_before: Mutex<String>,
 }
 
 impl Bar {
     pub fn new(quiet: bool) -> Self {
-        Self { quiet, bar: RefCell::new(ProgressBar::hidden()), done_before: RefCell::default() }
+        Self { quiet, bar: Mutex::new(ProgressBar::hidden()), done_before: Mutex::default() }
     }
 
     /// A line for the user that is not a result.
     pub fn note(&self, text: &str) {
         if !self.quiet {
-            self.bar.borrow().suspend(|| output::complain(text));
+            held(&self.bar).suspend(|| output::complain(text));
         }
     }
 }
@@ -32,7 +32,7 @@ impl Progress for Bar {
             return;
         }
         // A composition goes on in many small steps.
-        if done > 0 && self.done_before.replace(what.to_owned()) != what {
+        if done > 0 && std::mem::replace(&mut *held(&self.done_before), what.to_owned()) != what {
             self.note(&format!("{what}: {done} of {total} evaluations were done before"));
         }
         let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr());
@@ -43,14 +43,19 @@ impl Progress for Bar {
         bar.set_message(what.to_owned());
         bar.set_position(done as u64);
         bar.reset_eta();
-        *self.bar.borrow_mut() = bar;
+        *held(&self.bar) = bar;
     }
 
     fn advance(&self, steps: usize) {
-        self.bar.borrow().inc(steps as u64);
+        held(&self.bar).inc(steps as u64);
     }
 
     fn finish(&self) {
-        self.bar.borrow().finish_and_clear();
+        held(&self.bar).finish_and_clear();
     }
+}
+
+/// What a mutex guards; a thread that panicked has left nothing half done in it.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
