@@ -25,7 +25,7 @@ impl Rho {
 
     /// floor(self * n), where a product within 1e-6 below a whole number counts as that number:
     /// 0.29 * 100 is 28.999999999999996 in f64 and is meant as 29.
-    pub(crate) fn floor_of(self, n: usize) -> usize {
+    pub fn floor_of(self, n: usize) -> usize {
         ((self.0 * n as f64 + 1e-6).floor() as usize).min(n)
     }
 }

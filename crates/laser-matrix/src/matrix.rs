@@ -1,6 +1,5 @@
 //! A dense matrix.
 
-use faer::{MatMut, MatRef};
 use thiserror::Error;
 
 /// A dense `rows` x `cols` matrix of f32, row after row.
@@ -37,6 +36,15 @@ impl Matrix {
         Self { rows, cols, data: vec![0.0; rows * cols] }
     }
 
+    /// The matrix with entry (i, j) = `entry(i, j)`. The shape must be one that fits into memory.
+    pub fn from_fn(rows: usize, cols: usize, entry: impl Fn(usize, usize) -> f32) -> Self {
+        let mut data = Vec::with_capacity(rows * cols);
+        for i in 0..rows {
+            data.extend((0..cols).map(|j| entry(i, j)));
+        }
+        Self { rows, cols, data }
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.rows
@@ -64,22 +72,12 @@ impl Matrix {
 
     /// The `cols` x `rows` transpose.
     pub fn transpose(&self) -> Self {
-        let mut transposed = Self::zeros(self.cols, self.rows);
-        transposed.view_mut().copy_from(self.view().transpose());
-        transposed
+        Self::from_fn(self.cols, self.rows, |i, j| self.data[j * self.cols + i])
     }
 
     /// sqrt(sum of squares), accumulated in f64.
     pub fn frobenius_norm(&self) -> f64 {
         let squares = self.data.iter().map(|&x| f64::from(x) * f64::from(x));
         squares.sum::<f64>().sqrt()
-    }
-
-    pub(crate) fn view(&self) -> MatRef<'_, f32> {
-        MatRef::from_row_major_slice(&self.data, self.rows, self.cols)
-    }
-
-    pub(crate) fn view_mut(&mut self) -> MatMut<'_, f32> {
-        MatMut::from_row_major_slice_mut(&mut self.data, self.rows, self.cols)
     }
 }
