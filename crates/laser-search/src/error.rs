@@ -13,6 +13,9 @@ pub enum Error {
     /// Running the model failed.
     #[error(transparent)]
     Model(#[from] laser_model::Error),
+    /// A text could not be encoded or decoded.
+    #[error(transparent)]
+    Tokenizer(#[from] laser_tokenizer::TokenizerError),
     /// The task cannot be used as asked.
     #[error(transparent)]
     Task(#[from] laser_tasks::TaskError),

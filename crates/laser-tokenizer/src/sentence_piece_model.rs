@@ -1,15 +1,17 @@
 //! A sentencepiece model file: the fields of its protocol buffer that a tokenizer is made from.
 //!
-//! Field numbers as in sentencepiece_model.proto of the sentencepiece project.
+//! Field numbers and defaults as in sentencepiece_model.proto of the sentencepiece project.
+
+use prost::Message;
 
 /// A sentencepiece model.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct SentencePieceModel {
+pub(crate) struct SentencePieceModel {
     pub pieces: Vec<Piece>,
     /// 1 unigram, 2 BPE, 3 word, 4 character.
-    pub model_type: u64,
+    pub model_type: i32,
     pub byte_fallback: bool,
-    pub unk_id: u64,
+    pub unk_id: i32,
     /// Rules that rewrite a text, compiled into a trie; empty where there are none.
     pub charsmap: Vec<u8>,
     pub add_dummy_prefix: bool,
@@ -18,14 +20,14 @@ pub(super) struct SentencePieceModel {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Piece {
+pub(crate) struct Piece {
     pub text: String,
     pub score: f32,
     pub kind: PieceKind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum PieceKind {
+pub(crate) enum PieceKind {
     Normal,
     Unknown,
     Control,
@@ -36,149 +38,92 @@ pub(super) enum PieceKind {
 
 impl PieceKind {
     /// The numbers of sentencepiece, which GGUF's are too.
-    pub fn of_number(number: u64) -> Option<Self> {
+    pub fn of_number(number: i64) -> Option<Self> {
         let kinds = [Self::Normal, Self::Unknown, Self::Control, Self::UserDefined, Self::Unused, Self::Byte];
         kinds.get(usize::try_from(number).ok()?.checked_sub(1)?).copied()
     }
 }
 
+/// What sentencepiece writes.
+#[derive(Clone, PartialEq, Message)]
+struct ModelProto {
+    #[prost(message, repeated, tag = "1")]
+    pieces: Vec<PieceProto>,
+    #[prost(message, optional, tag = "2")]
+    trainer: Option<TrainerSpec>,
+    #[prost(message, optional, tag = "3")]
+    normalizer: Option<NormalizerSpec>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct PieceProto {
+    #[prost(string, optional, tag = "1")]
+    piece: Option<String>,
+    #[prost(float, optional, tag = "2")]
+    score: Option<f32>,
+    #[prost(int32, optional, tag = "3")]
+    kind: Option<i32>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct TrainerSpec {
+    #[prost(int32, optional, tag = "3")]
+    model_type: Option<i32>,
+    #[prost(bool, optional, tag = "24")]
+    treat_whitespace_as_suffix: Option<bool>,
+    #[prost(bool, optional, tag = "35")]
+    byte_fallback: Option<bool>,
+    #[prost(int32, optional, tag = "40")]
+    unk_id: Option<i32>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct NormalizerSpec {
+    #[prost(bytes = "vec", optional, tag = "2")]
+    precompiled_charsmap: Option<Vec<u8>>,
+    #[prost(bool, optional, tag = "3")]
+    add_dummy_prefix: Option<bool>,
+    #[prost(bool, optional, tag = "4")]
+    remove_extra_whitespaces: Option<bool>,
+}
+
 impl SentencePieceModel {
+    /// # Errors
+    /// What is wrong with the bytes, in one line.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let mut model = Self {
-            pieces: Vec::new(),
-            model_type: 1,
-            byte_fallback: false,
-            unk_id: 0,
-            charsmap: Vec::new(),
-            add_dummy_prefix: true,
-            remove_extra_whitespaces: true,
-            whitespace_as_suffix: false,
-        };
-        for field in Fields(bytes) {
-            match field? {
-                (1, Value::Bytes(bytes)) => model.pieces.push(Piece::parse(bytes)?),
-                (2, Value::Bytes(bytes)) => model.read_trainer(bytes)?,
-                (3, Value::Bytes(bytes)) => model.read_normalizer(bytes)?,
-                _ => {}
-            }
-        }
-        if model.pieces.is_empty() {
+        let ModelProto { pieces, trainer, normalizer } = ModelProto::decode(bytes)
+            .map_err(|error| format!("it is no sentencepiece model, or is cut short ({error})"))?;
+        if pieces.is_empty() {
             return Err("it has no pieces".into());
         }
-        Ok(model)
-    }
-
-    fn read_trainer(&mut self, bytes: &[u8]) -> Result<(), String> {
-        for field in Fields(bytes) {
-            match field? {
-                (3, Value::Number(number)) => self.model_type = number,
-                (24, Value::Number(number)) => self.whitespace_as_suffix = number != 0,
-                (35, Value::Number(number)) => self.byte_fallback = number != 0,
-                (40, Value::Number(number)) => self.unk_id = number,
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn read_normalizer(&mut self, bytes: &[u8]) -> Result<(), String> {
-        for field in Fields(bytes) {
-            match field? {
-                (2, Value::Bytes(bytes)) => self.charsmap = bytes.to_vec(),
-                (3, Value::Number(number)) => self.add_dummy_prefix = number != 0,
-                (4, Value::Number(number)) => self.remove_extra_whitespaces = number != 0,
-                _ => {}
-            }
-        }
-        Ok(())
+        let (trainer, normalizer) = (trainer.unwrap_or_default(), normalizer.unwrap_or_default());
+        Ok(Self {
+            pieces: pieces.into_iter().map(Piece::checked).collect::<Result<_, _>>()?,
+            model_type: trainer.model_type.unwrap_or(1),
+            byte_fallback: trainer.byte_fallback.unwrap_or(false),
+            unk_id: trainer.unk_id.unwrap_or(0),
+            charsmap: normalizer.precompiled_charsmap.unwrap_or_default(),
+            add_dummy_prefix: normalizer.add_dummy_prefix.unwrap_or(true),
+            remove_extra_whitespaces: normalizer.remove_extra_whitespaces.unwrap_or(true),
+            whitespace_as_suffix: trainer.treat_whitespace_as_suffix.unwrap_or(false),
+        })
     }
 }
 
 impl Piece {
-    fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let mut piece = Self { text: String::new(), score: 0.0, kind: PieceKind::Normal };
-        for field in Fields(bytes) {
-            match field? {
-                (1, Value::Bytes(text)) => {
-                    let text = std::str::from_utf8(text).map_err(|_| "a piece is no UTF-8 text")?;
-                    text.clone_into(&mut piece.text);
-                }
-                (2, Value::Four(bytes)) => piece.score = f32::from_le_bytes(bytes),
-                (3, Value::Number(number)) => {
-                    piece.kind =
-                        PieceKind::of_number(number).ok_or_else(|| format!("a piece has the unknown type {number}"))?;
-                }
-                _ => {}
-            }
-        }
-        if piece.text.is_empty() {
+    fn checked(piece: PieceProto) -> Result<Self, String> {
+        let text = piece.piece.unwrap_or_default();
+        if text.is_empty() {
             return Err("a piece is empty".into());
         }
-        if !piece.score.is_finite() {
-            return Err(format!("the score of the piece {:?} is {}", piece.text, piece.score));
+        let score = piece.score.unwrap_or(0.0);
+        if !score.is_finite() {
+            return Err(format!("the score of the piece {text:?} is {score}"));
         }
-        Ok(piece)
-    }
-}
-
-/// The fields of a message, in order.
-struct Fields<'a>(&'a [u8]);
-
-enum Value<'a> {
-    Number(u64),
-    Bytes(&'a [u8]),
-    Four([u8; 4]),
-    Eight,
-}
-
-impl<'a> Fields<'a> {
-    fn number(&mut self) -> Option<u64> {
-        let mut number = 0;
-        for shift in (0..64).step_by(7) {
-            let (&byte, rest) = self.0.split_first()?;
-            self.0 = rest;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte < 0x80 {
-                return Some(number);
-            }
-        }
-        None
-    }
-
-    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    fn field(&mut self) -> Option<(u64, Value<'a>)> {
-        let key = self.number()?;
-        let value = match key & 7 {
-            0 => Value::Number(self.number()?),
-            1 => self.take(8).map(|_| Value::Eight)?,
-            2 => {
-                let length = usize::try_from(self.number()?).ok()?;
-                Value::Bytes(self.take(length)?)
-            }
-            5 => Value::Four(self.take(4)?.try_into().ok()?),
-            _ => return None,
-        };
-        Some((key >> 3, value))
-    }
-}
-
-impl<'a> Iterator for Fields<'a> {
-    type Item = Result<(u64, Value<'a>), String>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.0.is_empty() {
-            return None;
-        }
-        let field = self.field().ok_or_else(|| "it is no sentencepiece model, or is cut short".to_owned());
-        if field.is_err() {
-            self.0 = &[];
-        }
-        Some(field)
+        let number = piece.kind.unwrap_or(1);
+        let kind =
+            PieceKind::of_number(number.into()).ok_or_else(|| format!("a piece has the unknown type {number}"))?;
+        Ok(Self { text, score, kind })
     }
 }
 
@@ -206,6 +151,35 @@ mod tests {
         }
         assert!(SentencePieceModel::parse(b"").is_err());
         assert!(SentencePieceModel::parse(b"IQ== 0\nIg== 1\n").is_err());
+    }
+
+    #[test]
+    fn hostile_files_are_refused_in_one_line() {
+        let cases: [(&[u8], &str); 9] = [
+            // A length beyond the end, the largest length, and a number that does not end.
+            (&[10, 100, 1], "cut short"),
+            (&[10, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1], "cut short"),
+            (&[255; 12], "cut short"),
+            // Groups that never end, deep in each other.
+            (&[0x2b; 4000], "cut short"),
+            // Of a piece: invalid UTF-8, text of the wrong wire type, no text, a score that is none, an unknown type.
+            (&[10, 4, 10, 2, 0xc3, 0x28], "cut short"),
+            (&[10, 2, 8, 1], "cut short"),
+            (&[10, 2, 24, 1], "a piece is empty"),
+            (&[10, 8, 10, 1, b'a', 21, 0, 0, 192, 127], "is NaN"),
+            (&[10, 5, 10, 1, b'a', 24, 9], "unknown type 9"),
+        ];
+        for (bytes, expected) in cases {
+            let error = SentencePieceModel::parse(bytes).unwrap_err();
+            assert!(error.contains(expected) && !error.contains('\n'), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_piece_that_is_negative_is_kept_as_it_is() {
+        let minus_one = [18, 12, 0xc0, 2, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1];
+        let bytes = [&[10, 3, 10, 1, b'a'][..], &minus_one].concat();
+        assert_eq!(SentencePieceModel::parse(&bytes).unwrap().unk_id, -1);
     }
 
     proptest! {
