@@ -51,15 +51,6 @@ pub enum CheckpointError {
         why: String,
     },
 
-    /// A model or data set did not come from the hub.
-    #[error("cannot get {id:?} from the Hugging Face hub: {why}")]
-    Hub {
-        /// What was asked for.
-        id: String,
-        /// Why not, and what to do.
-        why: String,
-    },
-
     // Architecture and configuration.
     /// An architecture table is wrong.
     #[error("architecture table {table}: {why}")]

@@ -11,6 +11,9 @@ pub enum Error {
     /// Running the model failed.
     #[error(transparent)]
     Model(#[from] laser_model::Error),
+    /// A text could not be encoded or decoded.
+    #[error(transparent)]
+    Tokenizer(#[from] laser_tokenizer::TokenizerError),
     /// A prompt or an answer gives no token.
     #[error("example {id}: the prompt or an answer has no tokens: remove the example, or check the tokenizer")]
     NoTokens {

@@ -2,7 +2,7 @@
 
 mod support;
 
-use laser_checkpoint::{Intervention, MatrixKind};
+use laser_checkpoint::Intervention;
 use laser_engine::{Candidate, Detail, Editor, Evaluator};
 use laser_example::{Example, Target};
 use laser_model::Model;
@@ -97,18 +97,6 @@ fn check(fixture: &Fixture, interventions: &[Intervention], rows: &[Row]) {
     }
 }
 
-/// What was done to a fixture. In the mixtures' files an MLP matrix without an expert is that of the expert with the layer's
-/// number (found by trying all subsets of experts with transformers); in ours it is all experts'.
-fn as_done(interventions: &[Intervention], mixture: bool) -> Vec<Intervention> {
-    let mut done = interventions.to_vec();
-    for Intervention { layer, matrix, .. } in &mut done {
-        if mixture && matrix.expert.is_none() && MatrixKind::MLP.contains(&matrix.kind) {
-            matrix.expert = Some(*layer);
-        }
-    }
-    done
-}
-
 /// Every fixture, through the plain forward pass and through the sweep engine, base and reduced.
 #[test]
 fn every_family_agrees_with_transformers() {
@@ -121,8 +109,7 @@ fn every_family_agrees_with_transformers() {
         assert!(!golden.base.is_empty() && !golden.reduced.is_empty());
         check(&fixture, &[], &golden.base);
         for reduced in &golden.reduced {
-            let done = as_done(&reduced.interventions, fixture.model.config().experts.is_some());
-            check(&fixture, &done, &reduced.scores);
+            check(&fixture, &reduced.interventions, &reduced.scores);
         }
         println!("{name}: {} rows, {} edits", golden.base.len(), golden.reduced.len());
     }

@@ -5,9 +5,9 @@ use crate::cli::{CheckpointOptions, DataOptions, ModelOptions, SplitChoice, Task
 use crate::output::Usage;
 use anyhow::Context;
 use laser_checkpoint::{
-    Architecture, Checkpoint, CheckpointError, Config, DatasetFiles, Download, Hub, InterventionSpec, Layers,
-    MatrixGroup, MatrixId, is_hub_id,
+    Architecture, Checkpoint, CheckpointError, Config, InterventionSpec, Layers, MatrixGroup, MatrixId,
 };
+use laser_hub::{DatasetFiles, Download, Hub, is_hub_id};
 use laser_model::{Model, Tokenizer};
 use laser_search::{Candidate, Corpus, Progress, windows_for};
 use laser_tasks::{Example, HubSplit, OpenOptions, Split, Task};
@@ -74,7 +74,7 @@ impl Loaded {
     /// `chat`: prompts go through the model's chat template.
     pub fn open(options: &ModelOptions, chat: bool, progress: &Bar) -> anyhow::Result<Self> {
         let checkpoint = Arc::new(open_checkpoint(&options.checkpoint, progress)?);
-        let tokenizer = Tokenizer::open(&checkpoint.tokenizer_source()?)?;
+        let tokenizer = Tokenizer::open(checkpoint.path(), checkpoint.metadata("tokenizer.")?.as_ref())?;
         let tokenizer = if chat { tokenizer.in_chat()? } else { tokenizer };
         let device = options.device.open()?;
         progress.start("loading", checkpoint.config().layers, 0);

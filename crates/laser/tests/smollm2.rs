@@ -66,7 +66,8 @@ impl Subject {
     fn open(path: &Path) -> Self {
         let checkpoint = Arc::new(Checkpoint::open(path).unwrap());
         let model = Model::load(&checkpoint, &Device::Cpu, usize::MAX, |_| {}).unwrap();
-        let tokenizer = Tokenizer::open(&checkpoint.tokenizer_source().unwrap()).unwrap();
+        let tokenizer =
+            Tokenizer::open(checkpoint.path(), checkpoint.metadata("tokenizer.").unwrap().as_ref()).unwrap();
         Self { checkpoint, model, tokenizer }
     }
 

@@ -39,7 +39,7 @@ pub fn open(name: &str) -> Fixture {
 pub fn open_at(path: &Path, memory: usize) -> Fixture {
     let checkpoint = Arc::new(Checkpoint::open(path).unwrap());
     let model = Model::load(&checkpoint, &Device::Cpu, memory, |_| {}).unwrap();
-    let tokenizer = Tokenizer::open(&checkpoint.tokenizer_source().unwrap()).unwrap();
+    let tokenizer = Tokenizer::open(checkpoint.path(), checkpoint.metadata("tokenizer.").unwrap().as_ref()).unwrap();
     Fixture { checkpoint, model, tokenizer }
 }
 

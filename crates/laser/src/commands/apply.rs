@@ -40,7 +40,7 @@ pub fn run(options: &ApplyOptions, global: &Global) -> anyhow::Result<()> {
 
 /// Writes `checkpoint` under `candidate` to the folder `out`.
 pub fn write(checkpoint: &Checkpoint, candidate: &Candidate, out: &Path, force: bool) -> anyhow::Result<()> {
-    let tokenizer = Tokenizer::open(&checkpoint.tokenizer_source()?)?;
+    let tokenizer = Tokenizer::open(checkpoint.path(), checkpoint.metadata("tokenizer.")?.as_ref())?;
     let options = WriteOptions { force, extra: tokenizer.huggingface_files().to_vec(), ..WriteOptions::default() };
     write_huggingface(checkpoint, candidate.interventions(), out, &options)?;
     Ok(())

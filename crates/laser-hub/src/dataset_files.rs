@@ -1,17 +1,22 @@
-//! The Parquet files that the hub makes of a data set: `CONFIG/SPLIT/0000.parquet` and so on, under a revision of their own.
+//! The Parquet files that the hub makes of a data set: `CONFIG/SPLIT/0000.parquet` and so on, under a
+//! revision of their own.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
 use hf_hub::RepoType;
 
-use super::{Failure, Kind, Snapshot, is_plain};
+use crate::{
+    failure::{Failure, RepositoryKind},
+    hub_id::is_plain,
+    snapshot::Snapshot,
+};
 
-pub(super) const KIND: Kind = Kind {
+pub(crate) const KIND: RepositoryKind = RepositoryKind {
     noun: "data set",
     repo: RepoType::Dataset,
     missing: "the hub has no such data set, or no Parquet files of it: check the spelling, or give a data file",
 };
-pub(super) const REVISION: &str = "refs/convert/parquet";
+pub(crate) const REVISION: &str = "refs/convert/parquet";
 
 /// The hub's own choice where a data set has one way to be read.
 const DEFAULT: &str = "default";
@@ -23,7 +28,7 @@ const PARTIAL: &str = "partial-";
 pub struct DatasetFiles {
     /// `OWNER/NAME`, or `NAME` alone.
     pub id: String,
-    /// The configuration (the hub also says subset). Where it is not given: `default`, or the only one that there is.
+    /// The configuration (the hub also says subset). `None` is `default`, or the only one that there is.
     pub config: Option<String>,
     /// The split, such as `train`, `validation` or `test`.
     pub split: String,
@@ -33,7 +38,7 @@ pub struct DatasetFiles {
 type Tree<'a> = BTreeMap<&'a str, BTreeMap<&'a str, BTreeMap<usize, &'a str>>>;
 
 /// The files of the split, in their order.
-pub(super) fn gather(snapshot: &mut Snapshot, wanted: &DatasetFiles) -> Result<Vec<PathBuf>, Failure> {
+pub(crate) fn gather(snapshot: &mut Snapshot, wanted: &DatasetFiles) -> Result<Vec<PathBuf>, Failure> {
     // The first comes last: a cache that has it has all of them, whatever interrupted the program.
     let files = names(snapshot, wanted)?;
     let paths: Result<Vec<PathBuf>, Failure> = files.iter().rev().map(|file| snapshot.get(file)).collect();

@@ -1,18 +1,21 @@
 //! The settings beside a vocabulary: tokenizer_config.json and the files around it.
 
-use super::definition::{AddedToken, template};
-use laser_checkpoint::{TokenizerSettings, VocabularyFile};
 use serde_json::Value;
 
+use crate::{
+    definition::{AddedToken, template},
+    tokenizer_source::{TokenizerSettings, VocabularyFile},
+};
+
 /// What the files say, each question answered as transformers answers it.
-pub(super) struct Settings<'a> {
+pub(crate) struct Settings<'a> {
     files: &'a TokenizerSettings,
     pub class: Class,
 }
 
 /// The classes of transformers that differ in what they do with a vocabulary, each with its kin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Class {
+pub(crate) enum Class {
     Bert,
     Gemma,
     Gpt2,

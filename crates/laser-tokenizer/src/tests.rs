@@ -1,5 +1,22 @@
-use super::*;
+//! GGUF vocabularies, and settings beside a tokenizer.json.
+
+use std::path::Path;
+
 use serde_json::json;
+
+use crate::{
+    Tokenizer,
+    gguf_vocabulary::GgufVocabulary,
+    pre_tokenizer,
+    sentence_piece_model::SentencePieceModel,
+    small_files::read,
+    tokenizer::parse,
+    tokenizer_source::{TokenizerSettings, TokenizerSource, VocabularyFile},
+};
+
+fn of_gguf(vocabulary: GgufVocabulary) -> crate::Result<Tokenizer> {
+    Tokenizer::from_source(&TokenizerSource::Gguf(Box::new(vocabulary)))
+}
 
 fn vocabulary(pre: &str) -> GgufVocabulary {
     let tokens = ["<s>", "a", "b", "Ġ", "ab", "Ġab", "1", "2", "</s>"];
@@ -19,7 +36,7 @@ fn vocabulary(pre: &str) -> GgufVocabulary {
 #[test]
 fn a_gguf_vocabulary_encodes_and_decodes() {
     for pre in ["gpt-2", "smollm", "llama-bpe", "qwen2", "default", "falcon", "tekken", "deepseek-v3", "gpt-4o"] {
-        let tokenizer = Tokenizer::open(&TokenizerSource::Gguf(vocabulary(pre))).unwrap();
+        let tokenizer = of_gguf(vocabulary(pre)).unwrap();
         assert_eq!(tokenizer.encode_prompt("ab ab").unwrap(), [4, 5], "{pre}");
         assert_eq!(tokenizer.decode(&[4, 5, 8]).unwrap(), "ab ab", "{pre}");
         assert_eq!(tokenizer.huggingface_files().len(), 2);
@@ -30,14 +47,14 @@ fn a_gguf_vocabulary_encodes_and_decodes() {
 fn special_tokens_only_where_the_file_adds_them() {
     let mut with_bos = vocabulary("gpt-2");
     with_bos.add_bos = Some(true);
-    let tokenizer = Tokenizer::open(&TokenizerSource::Gguf(with_bos)).unwrap();
+    let tokenizer = of_gguf(with_bos).unwrap();
     assert_eq!(tokenizer.encode_prompt("ab").unwrap(), [0, 4]);
     assert_eq!(tokenizer.encode_continuation("ab", " ab").unwrap(), [5]);
 }
 
 #[test]
-fn no_second_blank_comes_before_an_answer() {
-    // Llama 2's kind: every text gets a blank in front.
+fn no_second_space_comes_before_an_answer() {
+    // Llama 2's kind: every text gets a space in front.
     let json = json!({
         "version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "post_processor": null,
         "normalizer": {"type": "Sequence", "normalizers": [
@@ -53,15 +70,15 @@ fn no_second_blank_comes_before_an_answer() {
 
 #[test]
 fn what_is_not_read_is_named() {
-    let unknown = Tokenizer::open(&TokenizerSource::Gguf(vocabulary("mystery"))).unwrap_err().to_string();
+    let unknown = of_gguf(vocabulary("mystery")).unwrap_err().to_string();
     assert!(unknown.contains("`mystery`") && !unknown.contains('\n'), "{unknown}");
     let mut unread = vocabulary("gpt-2");
     unread.model = "rwkv".into();
-    let unread = Tokenizer::open(&TokenizerSource::Gguf(unread)).unwrap_err().to_string();
+    let unread = of_gguf(unread).unwrap_err().to_string();
     assert!(unread.contains("`rwkv`") && !unread.contains('\n'), "{unread}");
     let mut torn = vocabulary("gpt-2");
     torn.merges = vec!["ab".into()];
-    assert!(Tokenizer::open(&TokenizerSource::Gguf(torn)).is_err());
+    assert!(of_gguf(torn).is_err());
 }
 
 fn fixture(path: &str) -> std::path::PathBuf {
@@ -79,7 +96,7 @@ fn golden(path: &str) -> Vec<(String, Vec<u32>)> {
 /// A GGUF file's vocabulary with the pieces of a tokenizer.model.
 fn gguf_of_sentencepiece(folder: &str) -> GgufVocabulary {
     let bytes = read(&fixture(&format!("{folder}/tokenizer.model"))).unwrap();
-    let model = protobuf::SentencePieceModel::parse(&bytes).unwrap();
+    let model = SentencePieceModel::parse(&bytes).unwrap();
     GgufVocabulary {
         model: "llama".into(),
         tokens: model.pieces.iter().map(|piece| piece.text.clone()).collect(),
@@ -96,7 +113,7 @@ fn gguf_of_sentencepiece(folder: &str) -> GgufVocabulary {
 #[test]
 fn a_sentencepiece_vocabulary_in_gguf_gives_sentencepieces_own_ids() {
     for folder in ["llama", "llama_legacy", "gemma"] {
-        let tokenizer = Tokenizer::open(&TokenizerSource::Gguf(gguf_of_sentencepiece(folder))).unwrap();
+        let tokenizer = of_gguf(gguf_of_sentencepiece(folder)).unwrap();
         for (text, ids) in golden(&format!("{folder}/sentencepiece.json")) {
             assert_eq!(tokenizer.encode(&text, false).unwrap(), ids, "{folder}: {text:?}");
             assert_eq!(tokenizer.encode_prompt(&text).unwrap(), [&[1], &ids[..]].concat(), "{folder}: {text:?}");
@@ -123,7 +140,7 @@ fn a_wordpiece_vocabulary_in_gguf_gives_the_ids_of_its_vocab_txt() {
         mask: Some(4),
         ..GgufVocabulary::default()
     };
-    let tokenizer = Tokenizer::open(&TokenizerSource::Gguf(vocabulary)).unwrap();
+    let tokenizer = of_gguf(vocabulary).unwrap();
     for (text, ids) in golden("bert/golden.json") {
         assert_eq!(tokenizer.encode_masked(&text).unwrap(), ([&[2], &ids[..]].concat(), vec![3]), "{text:?}");
     }
@@ -153,7 +170,7 @@ fn a_byte_level_vocabulary_in_gguf_gives_the_ids_of_its_vocab_json() {
             .map(|added| if added { 3 } else { 1 })
             .collect();
         vocabulary.tokens = tokens;
-        let tokenizer = Tokenizer::open(&TokenizerSource::Gguf(vocabulary)).unwrap();
+        let tokenizer = of_gguf(vocabulary).unwrap();
         for (text, ids) in golden(&format!("{folder}/golden.json")) {
             assert_eq!(tokenizer.encode_prompt(&text).unwrap(), ids, "{folder}: {text:?}");
         }
@@ -195,14 +212,14 @@ fn words_are_split_as_each_family_does() {
 
 #[test]
 fn llama_settings_go_before_the_post_processor_of_tokenizer_json() {
-    let gguf = Tokenizer::open(&TokenizerSource::Gguf(gguf_of_sentencepiece("llama"))).unwrap();
+    let gguf = of_gguf(gguf_of_sentencepiece("llama")).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tokenizer.json");
     std::fs::write(&path, &gguf.huggingface_files()[0].1).unwrap();
     let open = |config: serde_json::Value| {
         let settings = TokenizerSettings { config: Some(config), ..TokenizerSettings::default() };
         let source = TokenizerSource::Folder { vocabulary: VocabularyFile::Json(path.clone()), settings };
-        Tokenizer::open(&source).unwrap().encode_prompt("a").unwrap()
+        Tokenizer::from_source(&source).unwrap().encode_prompt("a").unwrap()
     };
     let plain = gguf.encode("a", false).unwrap();
     let with = |before: &[u32], after: &[u32]| [before, &plain, after].concat();

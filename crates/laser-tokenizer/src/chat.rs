@@ -1,15 +1,20 @@
 //! A checkpoint's chat template: the text that its model was trained to answer after.
 
-use crate::{Error, Result};
-use laser_checkpoint::TokenizerSettings;
-use minijinja::value::{Kwargs, Value as Jinja};
-use minijinja::{Environment, ErrorKind};
+use minijinja::{
+    Environment, ErrorKind,
+    value::{Kwargs, Value as Jinja},
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::{
+    error::{Result, TokenizerError},
+    tokenizer_source::TokenizerSettings,
+};
+
 /// The template, with the special tokens that it may name.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct ChatTemplate {
+pub(crate) struct ChatTemplate {
     source: String,
     /// `bos_token` and the like.
     tokens: Vec<(String, String)>,
@@ -51,22 +56,22 @@ impl ChatTemplate {
         }
         let source = without_generation_tags(&self.source);
         environment.template_from_str(&source).and_then(|template| template.render(context)).map_err(|error| {
-            Error::Tokenizer {
+            TokenizerError::Tokenizer {
                 why: format!("the chat template cannot be rendered: {}", error.to_string().replace('\n', " ")),
                 advice: "score the model without --chat",
             }
         })
     }
 
-    /// Whether an answer follows `rendered` without a blank: where it ends in whitespace or in one of the model's special tokens, as it
-    /// does unless the template ends in words, such as `[/INST]` or `ASSISTANT:`.
+    /// Whether an answer follows `rendered` without a space: it ends in whitespace or in one of the
+    /// model's special tokens. It does unless the template ends in words, such as `[/INST]` or `ASSISTANT:`.
     pub fn is_closed<'a>(rendered: &str, mut special_tokens: impl Iterator<Item = &'a str>) -> bool {
         rendered.ends_with(char::is_whitespace) || special_tokens.any(|token| rendered.ends_with(token))
     }
 }
 
-pub(super) fn missing() -> Error {
-    Error::Tokenizer { why: "the checkpoint has no chat template".into(), advice: "score it without --chat" }
+pub(crate) fn missing() -> TokenizerError {
+    TokenizerError::Tokenizer { why: "the checkpoint has no chat template".into(), advice: "score it without --chat" }
 }
 
 /// Transformers' own `{% generation %}` block only marks a stretch of text.
@@ -105,8 +110,8 @@ fn to_json(value: Jinja, options: Kwargs) -> Result<Jinja, minijinja::Error> {
     let mut bytes = Vec::new();
     match indent {
         Some(indent) => {
-            let blanks = vec![b' '; indent.min(80)];
-            let formatter = serde_json::ser::PrettyFormatter::with_indent(&blanks);
+            let spaces = vec![b' '; indent.min(80)];
+            let formatter = serde_json::ser::PrettyFormatter::with_indent(&spaces);
             value.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, formatter)).map_err(wrong)?;
         }
         None => value.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, OneLine)).map_err(wrong)?,
@@ -114,7 +119,7 @@ fn to_json(value: Jinja, options: Kwargs) -> Result<Jinja, minijinja::Error> {
     Ok(Jinja::from_safe_string(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-/// A blank after each comma and colon.
+/// A space after each comma and colon.
 struct OneLine;
 
 impl serde_json::ser::Formatter for OneLine {

@@ -1,19 +1,22 @@
 //! The tokenizer that a GGUF file carries, as tokenizer.json.
 
-use super::definition::{AddedToken, Definition, template};
-use super::pre_tokenizer::{self, PreTokenizer};
-use super::protobuf::{Piece, PieceKind};
-use super::sentence_piece::{self, MergeOrder};
-use super::word_piece::{self, Cleaning};
-use super::{byte_level, malformed};
-use crate::{Error, Result};
-use laser_checkpoint::GgufVocabulary;
 use serde_json::{Map, Value, json};
+
+use crate::{
+    byte_level,
+    definition::{AddedToken, Definition, template},
+    error::{Result, TokenizerError, malformed},
+    gguf_vocabulary::GgufVocabulary,
+    pre_tokenizer::{self, PreTokenizer},
+    sentence_piece::{self, MergeOrder},
+    sentence_piece_model::{Piece, PieceKind},
+    word_piece::{self, Cleaning},
+};
 
 /// The rules of a file that names none.
 const DEFAULT: &str = "default";
 
-pub(super) fn open(vocabulary: &GgufVocabulary) -> Result<Definition> {
+pub(crate) fn open(vocabulary: &GgufVocabulary) -> Result<Definition> {
     let types = vocabulary.token_types.len();
     if types != 0 && types != vocabulary.tokens.len() {
         return Err(malformed(format!("the GGUF file has {} tokens and {types} token types", vocabulary.tokens.len())));
@@ -27,7 +30,7 @@ pub(super) fn open(vocabulary: &GgufVocabulary) -> Result<Definition> {
         "llama" => (sentence_piece(vocabulary)?, vocabulary.eos.filter(|_| vocabulary.add_eos == Some(true))),
         "bert" => (word_piece(vocabulary)?, vocabulary.sep.or(vocabulary.eos)),
         other => {
-            return Err(Error::Tokenizer {
+            return Err(TokenizerError::Tokenizer {
                 why: format!("the GGUF file's tokenizer model `{other}` is not read (gpt2, llama and bert are)"),
                 advice: "use the model's Hugging Face folder",
             });
@@ -52,7 +55,7 @@ fn token(vocabulary: &GgufVocabulary, id: u32) -> Option<&str> {
 }
 
 fn kind(vocabulary: &GgufVocabulary, id: usize) -> PieceKind {
-    let number = vocabulary.token_types.get(id).and_then(|&kind| u64::try_from(kind).ok());
+    let number = vocabulary.token_types.get(id).copied().map(i64::from);
     number.and_then(PieceKind::of_number).unwrap_or(PieceKind::Normal)
 }
 
@@ -129,7 +132,7 @@ fn is_bracketed(token: &str) -> bool {
 }
 
 /// The special tokens that have a name.
-pub(super) fn named_tokens(vocabulary: &GgufVocabulary) -> Vec<(String, String)> {
+pub(crate) fn named_tokens(vocabulary: &GgufVocabulary) -> Vec<(String, String)> {
     let mut named = vec![
         ("bos_token", vocabulary.bos),
         ("eos_token", vocabulary.eos),
@@ -146,7 +149,7 @@ pub(super) fn named_tokens(vocabulary: &GgufVocabulary) -> Vec<(String, String)>
 }
 
 /// `tokenizer_config.json` for transformers.
-pub(super) fn settings(vocabulary: &GgufVocabulary) -> Value {
+pub(crate) fn settings(vocabulary: &GgufVocabulary) -> Value {
     let mut settings = json!({"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": false});
     if vocabulary.model != "bert" {
         settings["add_bos_token"] = json!(adds_bos(vocabulary));

@@ -1,21 +1,27 @@
 //! Sentencepiece vocabularies as tokenizer.json: BPE, whose merges follow from the vocabulary, and unigram.
 
-use super::charsmap;
-use super::definition::{AddedToken, Definition, replace, replace_regex, sequence};
-use super::protobuf::{Piece, PieceKind, SentencePieceModel};
-use super::settings::{Class, Settings};
-use super::{malformed, read};
-use crate::{Error, Result};
-use serde_json::{Map, Value, json};
-use std::collections::HashMap;
-use std::path::Path;
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+};
 
-/// Sentencepiece's blank.
-const BLANK: &str = "▁";
+use serde_json::{Map, Value, json};
+
+use crate::{
+    charsmap,
+    definition::{AddedToken, Definition, replace, replace_regex, sequence},
+    error::{Result, TokenizerError, malformed},
+    sentence_piece_model::{Piece, PieceKind, SentencePieceModel},
+    settings::{Class, Settings},
+    small_files::read,
+};
+
+/// What stands for a space in sentencepiece's pieces.
+const META_SPACE: &str = "▁";
 
 /// Which of two merges goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum MergeOrder {
+pub(crate) enum MergeOrder {
     /// The one into the token with the smaller id, as transformers converts a tokenizer.model.
     Id,
     /// The one into the token with the higher score, as llama.cpp merges.
@@ -23,7 +29,7 @@ pub(super) enum MergeOrder {
 }
 
 /// The tokenizer of a tokenizer.model.
-pub(super) fn open(path: &Path, settings: &Settings<'_>) -> Result<Definition> {
+pub(crate) fn open(path: &Path, settings: &Settings<'_>) -> Result<Definition> {
     let wrong = |why: String| malformed(format!("{}: {why}", path.display()));
     let model = SentencePieceModel::parse(&read(path)?).map_err(wrong)?;
     let ids: HashMap<&str, u32> = (0..).zip(&model.pieces).map(|(id, piece)| (piece.text.as_str(), id)).collect();
@@ -53,7 +59,7 @@ pub(super) fn open(path: &Path, settings: &Settings<'_>) -> Result<Definition> {
             Definition { model: bpe, ..around }
         }
         _ => {
-            return Err(Error::Tokenizer {
+            return Err(TokenizerError::Tokenizer {
                 why: format!("{}: it is neither unigram nor BPE", path.display()),
                 advice: "put the model's tokenizer.json beside it",
             });
@@ -62,8 +68,8 @@ pub(super) fn open(path: &Path, settings: &Settings<'_>) -> Result<Definition> {
     Ok(Definition { added, post_processor, ..definition })
 }
 
-/// What is around the model of transformers' Llama class: one blank before a text that has none, and within the text after special
-/// tokens too where `legacy`.
+/// What is around the model of transformers' Llama class: one space before a text that has none. If
+/// `legacy`, one is also put after special tokens within the text.
 fn llama_class(prefix: bool, legacy: bool) -> Definition {
     let scheme = match (prefix, legacy) {
         (false, _) => "never",
@@ -71,15 +77,15 @@ fn llama_class(prefix: bool, legacy: bool) -> Definition {
         (true, false) => "first",
     };
     Definition {
-        pre_tokenizer: json!({"type": "Metaspace", "replacement": BLANK, "prepend_scheme": scheme, "split": false}),
+        pre_tokenizer: json!({"type": "Metaspace", "replacement": META_SPACE, "prepend_scheme": scheme, "split": false}),
         decoder: decoder(prefix),
         ..Definition::default()
     }
 }
 
-/// Gemma's: blanks are pieces, none is added.
+/// Gemma's: spaces are pieces, none is added.
 fn unspaced() -> Definition {
-    Definition { normalizer: replace(" ", BLANK), decoder: decoder(false), ..Definition::default() }
+    Definition { normalizer: replace(" ", META_SPACE), decoder: decoder(false), ..Definition::default() }
 }
 
 /// What the model file itself says goes before its model.
@@ -100,20 +106,20 @@ fn spaced(model: &SentencePieceModel) -> Result<Definition, String> {
     Ok(Definition { normalizer: sequence("normalizers", steps), decoder, ..Definition::default() })
 }
 
-/// Sentencepiece's own handling of blanks; `prefix`: one more before every text.
-pub(super) fn plain(prefix: bool) -> Definition {
+/// Sentencepiece's own handling of spaces; `prefix`: one more before every text.
+pub(crate) fn plain(prefix: bool) -> Definition {
     let normalizer = sequence("normalizers", prefixed(prefix));
     Definition { normalizer, decoder: decoder(prefix), ..Definition::default() }
 }
 
 fn prefixed(prefix: bool) -> Vec<Value> {
-    let prepend = prefix.then(|| json!({"type": "Prepend", "prepend": BLANK}));
-    prepend.into_iter().chain([replace(" ", BLANK)]).collect()
+    let prepend = prefix.then(|| json!({"type": "Prepend", "prepend": META_SPACE}));
+    prepend.into_iter().chain([replace(" ", META_SPACE)]).collect()
 }
 
 fn decoder(prefix: bool) -> Value {
     let strip = prefix.then(|| json!({"type": "Strip", "content": " ", "start": 1, "stop": 0}));
-    let steps = [replace(BLANK, " "), json!({"type": "ByteFallback"}), json!({"type": "Fuse"})];
+    let steps = [replace(META_SPACE, " "), json!({"type": "ByteFallback"}), json!({"type": "Fuse"})];
     sequence("decoders", steps.into_iter().chain(strip).collect())
 }
 
@@ -127,7 +133,7 @@ fn unigram(model: &SentencePieceModel) -> Result<Value, String> {
 }
 
 /// The BPE model of a vocabulary: every way to put a token together from two others is a merge.
-pub(super) fn bpe(pieces: &[Piece], order: MergeOrder, byte_fallback: bool) -> Value {
+pub(crate) fn bpe(pieces: &[Piece], order: MergeOrder, byte_fallback: bool) -> Value {
     let vocab: Map<String, Value> =
         pieces.iter().enumerate().map(|(id, piece)| (piece.text.clone(), json!(id))).collect();
     let unknown = pieces.iter().find(|piece| piece.kind == PieceKind::Unknown).map(|piece| &piece.text);
@@ -140,7 +146,7 @@ pub(super) fn bpe(pieces: &[Piece], order: MergeOrder, byte_fallback: bool) -> V
 fn merges(pieces: &[Piece], order: MergeOrder) -> Vec<(&str, &str)> {
     let mergeable: Vec<&Piece> =
         pieces.iter().filter(|piece| !matches!(piece.kind, PieceKind::Control | PieceKind::Byte)).collect();
-    let known: std::collections::HashSet<&str> = mergeable.iter().map(|piece| piece.text.as_str()).collect();
+    let known: HashSet<&str> = mergeable.iter().map(|piece| piece.text.as_str()).collect();
     let mut found = Vec::new();
     for piece in mergeable {
         for (at, _) in piece.text.char_indices().skip(1) {

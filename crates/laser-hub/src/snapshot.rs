@@ -14,13 +14,17 @@ use hf_hub::{
     },
 };
 
-use super::{Download, Failure, Hub, is_plain};
+use crate::{
+    failure::Failure,
+    hub::{Download, Hub},
+    hub_id::is_plain,
+};
 
 /// How many folders deep files are looked for in the cache.
 const DEPTH: usize = 3;
 
 /// One commit's files: all that the hub has, or all that the cache has.
-pub(super) struct Snapshot<'a> {
+pub(crate) struct Snapshot<'a> {
     /// Where they are in the cache.
     pub folder: PathBuf,
     files: BTreeSet<String>,
@@ -32,49 +36,47 @@ struct Remote<'a> {
     progress: &'a mut dyn FnMut(Download<'_>),
 }
 
-impl Hub {
-    /// The commit in the cache.
-    pub(super) fn cached(&self, repo: Repo) -> Result<Snapshot<'static>, Failure> {
-        let (revision, cache) = (repo.revision().to_owned(), Cache::new(self.cache.clone()));
-        let folder = self.cache.join(repo.folder_name());
-        let commit = fs::read_to_string(folder.join("refs").join(&revision)).unwrap_or(revision);
-        let commit = commit.trim();
-        let folder = cache.repo(repo).pointer_path(commit);
-        if !is_plain(commit) || !folder.is_dir() {
-            return Err(Failure::Refused(format!("the cache {} does not have it", self.cache.display())));
-        }
-        let mut files = BTreeSet::new();
-        add_files(&folder, "", DEPTH, &mut files);
-        Ok(Snapshot { folder, files, remote: None })
+/// The commit in the cache.
+pub(crate) fn cached(cache_folder: &Path, repo: Repo) -> Result<Snapshot<'static>, Failure> {
+    let (revision, cache) = (repo.revision().to_owned(), Cache::new(cache_folder.to_owned()));
+    let folder = cache_folder.join(repo.folder_name());
+    let commit = fs::read_to_string(folder.join("refs").join(&revision)).unwrap_or(revision);
+    let commit = commit.trim();
+    let folder = cache.repo(repo).pointer_path(commit);
+    if !is_plain(commit) || !folder.is_dir() {
+        return Err(Failure::Refused(format!("the cache {} does not have it", cache_folder.display())));
     }
+    let mut files = BTreeSet::new();
+    add_files(&folder, "", DEPTH, &mut files);
+    Ok(Snapshot { folder, files, remote: None })
+}
 
-    /// What `gather` makes of the commit that the hub has now, of which it fetches what the cache lacks.
-    pub(super) fn fetch<T>(
-        &self,
-        repo: Repo,
-        progress: &mut dyn FnMut(Download<'_>),
-        gather: impl Fn(&mut Snapshot<'_>) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
-        let cache = Cache::new(self.cache.clone());
-        let api = ApiBuilder::from_cache(cache.clone())
-            .with_endpoint(self.endpoint.clone())
-            .with_token(self.token.clone())
-            .with_progress(false)
-            .with_retries(3)
-            .build()?
-            .repo(repo.clone());
-        let info = api.info()?;
-        if !is_plain(&info.sha) {
-            return Err(Failure::Refused(format!("the hub names it by {:?}, which is no commit", info.sha)));
-        }
-        let repo = cache.repo(repo);
-        let files = info.siblings.into_iter().map(|file| file.rfilename).collect();
-        let remote = Some(Remote { api, progress });
-        let gathered = gather(&mut Snapshot { folder: repo.pointer_path(&info.sha), files, remote })?;
-        // Where nothing had to be fetched, the branch may still have moved.
-        repo.create_ref(&info.sha).map_err(ApiError::IoError)?;
-        Ok(gathered)
+/// What `gather` makes of the commit that the hub has now, of which it fetches what the cache lacks.
+pub(crate) fn fetch<T>(
+    hub: &Hub,
+    repo: Repo,
+    progress: &mut dyn FnMut(Download<'_>),
+    gather: impl Fn(&mut Snapshot<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let cache = Cache::new(hub.cache.clone());
+    let api = ApiBuilder::from_cache(cache.clone())
+        .with_endpoint(hub.endpoint.clone())
+        .with_token(hub.token.clone())
+        .with_progress(false)
+        .with_retries(3)
+        .build()?
+        .repo(repo.clone());
+    let info = api.info()?;
+    if !is_plain(&info.sha) {
+        return Err(Failure::Refused(format!("the hub names it by {:?}, which is no commit", info.sha)));
     }
+    let repo = cache.repo(repo);
+    let files = info.siblings.into_iter().map(|file| file.rfilename).collect();
+    let remote = Some(Remote { api, progress });
+    let gathered = gather(&mut Snapshot { folder: repo.pointer_path(&info.sha), files, remote })?;
+    // Where nothing had to be fetched, the branch may still have moved.
+    repo.create_ref(&info.sha).map_err(ApiError::IoError)?;
+    Ok(gathered)
 }
 
 impl Snapshot<'_> {

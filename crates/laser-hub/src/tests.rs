@@ -2,14 +2,19 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
+    fs,
     io::{BufRead, BufReader, Write},
     net::{TcpListener, TcpStream},
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     thread,
 };
 
-use super::*;
-use crate::{pytorch, safetensors_file as safetensors};
+use crate::{DatasetFiles, Hub, is_hub_id, model_files::WEIGHTS};
+
+const SAFETENSORS_INDEX: &str = WEIGHTS[1];
+const PYTORCH_INDEX: &str = WEIGHTS[3];
 
 /// The revision of a data set's Parquet files, as it stands in addresses.
 const PARQUET: &str = "refs%2Fconvert%2Fparquet";
@@ -128,15 +133,12 @@ fn offline_the_cache_must_have_everything() {
         (&[("model.safetensors", "x")][..], "no config.json"),
         (&[("config.json", "{}")], "no model.safetensors and no pytorch_model.bin"),
         (
-            &[("config.json", "{}"), (safetensors::INDEX, SHARDS), ("model-1.safetensors", "x")],
+            &[("config.json", "{}"), (SAFETENSORS_INDEX, SHARDS), ("model-1.safetensors", "x")],
             "lacks model-2.safetensors",
         ),
-        (&[("config.json", "{}"), (pytorch::INDEX, "{}")], "an index that names no files"),
-        (
-            &[("config.json", "{}"), (pytorch::INDEX, r#"{"weight_map": {"x": "../y"}}"#)],
-            "an index that names no files",
-        ),
-        (&[("config.json", "{}"), (pytorch::INDEX, "{")], "an index that cannot be read"),
+        (&[("config.json", "{}"), (PYTORCH_INDEX, "{}")], "an index that names no files"),
+        (&[("config.json", "{}"), (PYTORCH_INDEX, r#"{"weight_map": {"x": "../y"}}"#)], "an index that names no files"),
+        (&[("config.json", "{}"), (PYTORCH_INDEX, "{")], "an index that cannot be read"),
     ] {
         let cache = cache_of(files);
         let error = error_of(&hub(cache.path(), "", true), "a/b");
@@ -263,8 +265,8 @@ fn a_single_file_goes_before_shards_and_safetensors_before_pytorch() {
         let mut files: Vec<_> = all[..count]
             .iter()
             .map(|&name| match name {
-                pytorch::INDEX => (name, r#"{"weight_map": {"x": "p-1.bin"}}"#),
-                safetensors::INDEX => (name, r#"{"weight_map": {"x": "s-1.safetensors"}}"#),
+                PYTORCH_INDEX => (name, r#"{"weight_map": {"x": "p-1.bin"}}"#),
+                SAFETENSORS_INDEX => (name, r#"{"weight_map": {"x": "s-1.safetensors"}}"#),
                 _ => (name, "x"),
             })
             .collect();

@@ -1,15 +1,19 @@
 //! BERT's WordPiece, and its older file vocab.txt.
 
-use super::byte_level::{add, id_in, next_id};
-use super::definition::Definition;
-use super::settings::Settings;
-use super::{malformed, read};
-use crate::Result;
-use serde_json::{Map, Value, json};
 use std::path::Path;
 
+use serde_json::{Map, Value, json};
+
+use crate::{
+    byte_level::{add, id_in, next_id},
+    definition::Definition,
+    error::{Result, malformed},
+    settings::Settings,
+    small_files::read,
+};
+
 /// How a text is cleaned before it is split into words.
-pub(super) struct Cleaning {
+pub(crate) struct Cleaning {
     pub lowercase: bool,
     pub chinese_characters: bool,
     /// `None`: where the text is lower-cased.
@@ -17,7 +21,7 @@ pub(super) struct Cleaning {
 }
 
 /// The definition without added tokens and post-processor. `##` marks a piece within a word.
-pub(super) fn definition(vocabulary: Map<String, Value>, unknown: &str, cleaning: &Cleaning) -> Definition {
+pub(crate) fn definition(vocabulary: Map<String, Value>, unknown: &str, cleaning: &Cleaning) -> Definition {
     Definition {
         normalizer: json!({"type": "BertNormalizer", "clean_text": true, "lowercase": cleaning.lowercase,
                            "handle_chinese_chars": cleaning.chinese_characters, "strip_accents": cleaning.strip_accents}),
@@ -30,7 +34,7 @@ pub(super) fn definition(vocabulary: Map<String, Value>, unknown: &str, cleaning
 }
 
 /// The tokenizer of a vocab.txt: one token a line, the first with id 0.
-pub(super) fn open(path: &Path, settings: &Settings<'_>) -> Result<Definition> {
+pub(crate) fn open(path: &Path, settings: &Settings<'_>) -> Result<Definition> {
     let text =
         String::from_utf8(read(path)?).map_err(|_| malformed(format!("{}: it is no UTF-8 text", path.display())))?;
     let mut vocabulary: Map<String, Value> =

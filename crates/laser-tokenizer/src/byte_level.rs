@@ -1,26 +1,30 @@
 //! Byte-level BPE: the model that GPT-2's kind of vocabulary stands for, and its older files vocab.json and merges.txt.
 
-use super::definition::{AddedToken, Definition};
-use super::pre_tokenizer::{self, PreTokenizer};
-use super::settings::{Class, Settings};
-use super::{malformed, read};
-use crate::Result;
-use serde_json::{Map, Value, json};
 use std::path::Path;
 
+use serde_json::{Map, Value, json};
+
+use crate::{
+    definition::{AddedToken, Definition},
+    error::{Result, malformed},
+    pre_tokenizer::{self, PreTokenizer},
+    settings::{Class, Settings},
+    small_files::read,
+};
+
 /// The BPE model over bytes.
-pub(super) fn model(vocab: Map<String, Value>, merges: Vec<Value>, ignore_merges: bool) -> Value {
+pub(crate) fn model(vocab: Map<String, Value>, merges: Vec<Value>, ignore_merges: bool) -> Value {
     json!({"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
            "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": ignore_merges,
            "vocab": vocab, "merges": merges})
 }
 
-pub(super) fn decoder() -> Value {
+pub(crate) fn decoder() -> Value {
     json!({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true})
 }
 
-/// A merge, written as two tokens with a blank between.
-pub(super) fn merge(text: &str) -> Result<Value> {
+/// A merge, written as two tokens with a space between.
+pub(crate) fn merge(text: &str) -> Result<Value> {
     match text.split_once(' ') {
         Some((left, right)) if !left.is_empty() && !right.is_empty() && !right.contains(' ') => {
             Ok(json!([left, right]))
@@ -30,7 +34,7 @@ pub(super) fn merge(text: &str) -> Result<Value> {
 }
 
 /// The tokenizer of a vocab.json and a merges.txt.
-pub(super) fn open(vocab: &Path, merges: &Path, settings: &Settings<'_>) -> Result<Definition> {
+pub(crate) fn open(vocab: &Path, merges: &Path, settings: &Settings<'_>) -> Result<Definition> {
     let mut vocabulary: Map<String, Value> =
         serde_json::from_slice(&read(vocab)?).map_err(|error| malformed(format!("{}: {error}", vocab.display())))?;
     if let Some((token, id)) = vocabulary.iter().find(|(_, id)| id.as_u64().is_none_or(|id| id > u64::from(u32::MAX))) {
@@ -56,18 +60,18 @@ pub(super) fn open(vocab: &Path, merges: &Path, settings: &Settings<'_>) -> Resu
     Ok(Definition { normalizer, pre_tokenizer, model, post_processor, decoder: decoder(), added })
 }
 
-pub(super) fn id_in(vocabulary: &Map<String, Value>, token: &str) -> Option<u32> {
+pub(crate) fn id_in(vocabulary: &Map<String, Value>, token: &str) -> Option<u32> {
     u32::try_from(vocabulary.get(token)?.as_u64()?).ok()
 }
 
 /// The id after the largest.
-pub(super) fn next_id(vocabulary: &Map<String, Value>) -> u32 {
+pub(crate) fn next_id(vocabulary: &Map<String, Value>) -> u32 {
     let largest = vocabulary.values().filter_map(Value::as_u64).max();
     largest.map_or(0, |id| u32::try_from(id).unwrap_or(u32::MAX).saturating_add(1))
 }
 
 /// Puts the added tokens into the vocabulary too, so that each keeps its own id where the ids have gaps.
-pub(super) fn add(vocabulary: &mut Map<String, Value>, added: &[AddedToken]) {
+pub(crate) fn add(vocabulary: &mut Map<String, Value>, added: &[AddedToken]) {
     for token in added {
         vocabulary.insert(token.content.clone(), json!(token.id));
     }

@@ -1,10 +1,12 @@
 //! Token ids and decoded texts against transformers and sentencepiece, for small tokenizers in the files of older repositories
 //! (`tests/tokenizers/make.py` makes them).
 
-use laser_checkpoint::{TokenizerSettings, TokenizerSource, VocabularyFile};
-use laser_model::Tokenizer;
-use serde_json::{Value, json};
+#![allow(missing_docs)]
+
 use std::path::{Path, PathBuf};
+
+use laser_tokenizer::Tokenizer;
+use serde_json::{Value, json};
 
 const FOLDERS: [&str; 10] =
     ["gpt2", "gptj", "opt", "roberta", "qwen2", "bert", "bert_cased", "llama", "llama_legacy", "gemma"];
@@ -17,28 +19,8 @@ fn json_file(path: &Path) -> Option<Value> {
     std::fs::read(path).ok().map(|bytes| serde_json::from_slice(&bytes).unwrap())
 }
 
-fn source(folder: &Path) -> TokenizerSource {
-    let file = |name: &str| folder.join(name);
-    let vocabulary = if file("tokenizer.model").exists() {
-        VocabularyFile::SentencePiece(file("tokenizer.model"))
-    } else if file("vocab.json").exists() {
-        VocabularyFile::ByteLevel { vocab: file("vocab.json"), merges: file("merges.txt") }
-    } else {
-        VocabularyFile::WordPiece(file("vocab.txt"))
-    };
-    let config = json_file(&file("config.json")).unwrap();
-    let settings = TokenizerSettings {
-        config: json_file(&file("tokenizer_config.json")),
-        special_tokens: json_file(&file("special_tokens_map.json")),
-        added_tokens: json_file(&file("added_tokens.json")),
-        chat_template: None,
-        model_type: config["model_type"].as_str().map(str::to_owned),
-    };
-    TokenizerSource::Folder { vocabulary, settings }
-}
-
 fn open(name: &str) -> Tokenizer {
-    Tokenizer::open(&source(&folder(name))).unwrap()
+    Tokenizer::open(&folder(name), None).unwrap()
 }
 
 fn ids(value: &Value) -> Vec<u32> {
@@ -118,7 +100,7 @@ fn damaged_files_are_refused_or_read_but_never_panic() {
         let whole = std::fs::read(folder(name).join(file)).unwrap();
         let try_it = |bytes: &[u8]| {
             std::fs::write(scratch.path().join(file), bytes).unwrap();
-            match Tokenizer::open(&source(scratch.path())) {
+            match Tokenizer::open(scratch.path(), None) {
                 Ok(tokenizer) => {
                     let _ = tokenizer.encode_prompt("naïve ﬁ ½\tcafé 東京 <s> 🙂");
                 }

@@ -1,10 +1,13 @@
 //! How a byte-level BPE splits a text into words, by the names that GGUF files give the rules.
 
-use super::definition::sequence;
-use crate::{Error, Result};
 use serde_json::{Value, json};
 
-pub(super) struct PreTokenizer {
+use crate::{
+    definition::sequence,
+    error::{Result, TokenizerError},
+};
+
+pub(crate) struct PreTokenizer {
     pub normalizer: Value,
     pub pre_tokenizer: Value,
 }
@@ -40,7 +43,7 @@ fn splits(patterns: &[&str]) -> Value {
 
 /// The rules that `tokenizer.ggml.pre` stands for, as the models' own tokenizer.json has them where that is known, else as llama.cpp
 /// has them.
-pub(super) fn named(name: &str) -> Result<PreTokenizer> {
+pub(crate) fn named(name: &str) -> Result<PreTokenizer> {
     let (nfc, plain) = (json!({"type": "NFC"}), Value::Null);
     let (normalizer, pre_tokenizer) = match name {
         "gpt-2" | "phi-2" | "jina-es" | "jina-de" | "jina-v2-es" | "jina-v2-de" | "jais" => (plain, byte_level(true)),
@@ -66,7 +69,7 @@ pub(super) fn named(name: &str) -> Result<PreTokenizer> {
         "falcon" => (plain, splits(&[r"[\p{P}\$\+<=>\^~\|`]+", GPT_2, "[0-9][0-9][0-9]"])),
         "default" => (plain, splits(&[r"[\p{P}\$\+<=>\^~\|]+", GPT_2, r"\p{N}+", "[0-9][0-9][0-9]"])),
         other => {
-            return Err(Error::Tokenizer {
+            return Err(TokenizerError::Tokenizer {
                 why: format!("the GGUF file's pre-tokenizer `{other}` is not known"),
                 advice: "use the model's Hugging Face folder, which has its tokenizer.json",
             });
@@ -77,6 +80,6 @@ pub(super) fn named(name: &str) -> Result<PreTokenizer> {
 
 /// Llama 3's and Mistral's newer tokenizers take a word that is a token as it is, whatever their merges say, and start each text with
 /// the BOS token where the file does not say otherwise.
-pub(super) fn takes_whole_words(name: &str) -> bool {
+pub(crate) fn takes_whole_words(name: &str) -> bool {
     matches!(name, "llama-bpe" | "llama3" | "llama-v3" | "falcon3" | "tekken")
 }

@@ -1,31 +1,25 @@
-//! Text to token ids and back, as the checkpoint's own files say.
-//!
-//! Every kind of vocabulary is brought into the form of tokenizer.json ([`definition::Definition`]) as transformers converts it, and
-//! run by the tokenizers crate.
+//! A model's tokenizer: every kind of vocabulary, run by the tokenizers crate.
 
-mod byte_level;
-mod charsmap;
-mod chat;
-mod definition;
-mod gguf;
-mod pre_tokenizer;
-mod protobuf;
-mod sentence_piece;
-mod settings;
-#[cfg(test)]
-mod tests;
-mod word_piece;
+use std::{borrow::Cow, path::Path};
 
-use crate::{Error, Result};
-use chat::ChatTemplate;
-use definition::Definition;
-use laser_checkpoint::{GgufVocabulary, TokenizerSettings, TokenizerSource, VocabularyFile};
-use settings::{Class, Settings};
-use std::borrow::Cow;
-use std::path::Path;
+use serde_json::{Map, Value};
 use tokenizers::PostProcessorWrapper;
 
-/// The checkpoint's tokenizer.
+use crate::{
+    byte_level,
+    chat::{self, ChatTemplate},
+    definition::Definition,
+    error::{Result, TokenizerError, malformed},
+    gguf_definition,
+    gguf_vocabulary::GgufVocabulary,
+    sentence_piece,
+    settings::{Class, Settings},
+    small_files::read,
+    tokenizer_source::{TokenizerSettings, TokenizerSource, VocabularyFile},
+    word_piece,
+};
+
+/// A model's tokenizer. Cloning it clones the vocabulary.
 #[derive(Debug, Clone)]
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
@@ -40,12 +34,21 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// Reads the tokenizer of a folder or of a GGUF vocabulary.
-    pub fn open(source: &TokenizerSource) -> Result<Self> {
+    /// Opens the tokenizer of the model at `path`. `metadata` has a GGUF file's entries under `tokenizer.`,
+    /// each number, text and array as JSON has it; it is `None` for a folder in Hugging Face layout, whose
+    /// files are read.
+    ///
+    /// # Errors
+    /// There is no tokenizer, it contradicts itself, or it is of a kind that is not read.
+    pub fn open(path: &Path, metadata: Option<&Map<String, Value>>) -> Result<Self> {
+        Self::from_source(&TokenizerSource::find(path, metadata)?)
+    }
+
+    pub(crate) fn from_source(source: &TokenizerSource) -> Result<Self> {
         match source {
             TokenizerSource::Folder { vocabulary, settings } => Self::open_folder(vocabulary, settings),
             TokenizerSource::Gguf(vocabulary) => Self::open_gguf(vocabulary),
-            TokenizerSource::Missing => Err(Error::Tokenizer {
+            TokenizerSource::Missing => Err(TokenizerError::Tokenizer {
                 why: "the checkpoint has no tokenizer.json, tokenizer.model, vocab.json with merges.txt, or vocab.txt"
                     .into(),
                 advice: "put the model's tokenizer.json beside config.json",
@@ -71,17 +74,17 @@ impl Tokenizer {
     }
 
     fn open_gguf(vocabulary: &GgufVocabulary) -> Result<Self> {
-        let json = gguf::open(vocabulary)?.into_json();
-        let settings = format!("{:#}\n", gguf::settings(vocabulary)).into_bytes();
+        let json = gguf_definition::open(vocabulary)?.into_json();
+        let settings = format!("{:#}\n", gguf_definition::settings(vocabulary)).into_bytes();
         let mask = vocabulary.mask.filter(|&id| (id as usize) < vocabulary.tokens.len());
         let template = vocabulary.chat_template.clone();
-        let template = template.map(|source| ChatTemplate::new(source, gguf::named_tokens(vocabulary)));
+        let template = template.map(|source| ChatTemplate::new(source, gguf_definition::named_tokens(vocabulary)));
         let inner = parse(&json)?;
         let files = vec![("tokenizer.json".into(), json), ("tokenizer_config.json".into(), settings)];
         Self::new(inner, files, mask, template)
     }
 
-    fn new(
+    pub(crate) fn new(
         inner: tokenizers::Tokenizer,
         files: Vec<(String, Vec<u8>)>,
         mask: Option<u32>,
@@ -108,22 +111,33 @@ impl Tokenizer {
         Ok(0)
     }
 
-    /// The ids of a prompt, with the special tokens that the tokenizer's configuration adds. In chat they are those of the template.
+    /// The ids of a prompt, with the special tokens that the tokenizer's configuration adds. In chat they
+    /// are those of the template.
+    ///
+    /// # Errors
+    /// The text cannot be encoded, or in chat the template cannot be rendered.
     pub fn encode_prompt(&self, text: &str) -> Result<Vec<u32>> {
         self.encode(&self.rendered(text)?, !self.in_chat)
     }
 
-    /// The ids of a text that is no prompt, with the special tokens that the tokenizer's configuration adds; in chat, too.
+    /// The ids of a text that is not a prompt, with the special tokens that the tokenizer's configuration
+    /// adds; also in chat.
+    ///
+    /// # Errors
+    /// The text cannot be encoded.
     pub fn encode_text(&self, text: &str) -> Result<Vec<u32>> {
         self.encode(text, true)
     }
 
-    /// The ids of `text` where it follows `prompt`, without special tokens: what the two together have beyond the prompt
-    /// alone, so that a tokenizer that starts every text with a blank does not put one in between. Where the two together
-    /// split otherwise than the prompt does, `text` is encoded on its own.
+    /// The ids of `text` after `prompt`, without special tokens: what the two together have beyond the
+    /// prompt alone. This way a tokenizer that starts every text with a space does not put one in between.
+    /// If the ids of the two together do not start with the prompt's, `text` is encoded on its own.
     ///
-    /// In chat `text` follows the template's generation prompt, and loses the blank it starts with where that ends in whitespace or a
-    /// special token.
+    /// In chat `text` follows the template's generation prompt. It loses its leading whitespace if that
+    /// ends in whitespace or in a special token.
+    ///
+    /// # Errors
+    /// As [`encode_prompt`](Self::encode_prompt).
     pub fn encode_continuation(&self, prompt: &str, text: &str) -> Result<Vec<u32>> {
         let prompt = self.rendered(prompt)?;
         let text = if self.in_chat && self.is_closed(&prompt) { text.trim_start() } else { text };
@@ -134,8 +148,11 @@ impl Tokenizer {
         }
     }
 
-    /// The ids of a prompt, split where text after it would go: special tokens that end every text, such as `[SEP]`, are the second
-    /// part.
+    /// The ids of a prompt, split where text after it would go: special tokens that end every text, such
+    /// as `[SEP]`, are the second half.
+    ///
+    /// # Errors
+    /// As [`encode_prompt`](Self::encode_prompt).
     pub fn encode_masked(&self, prompt: &str) -> Result<(Vec<u32>, Vec<u32>)> {
         let mut before = self.encode_prompt(prompt)?;
         let trailing = if self.in_chat { 0 } else { self.trailing };
@@ -143,39 +160,53 @@ impl Tokenizer {
         Ok((before, after))
     }
 
-    /// Whether words are those of a sentencepiece vocabulary (Llama 2, Gemma), in which a blank is a letter.
+    /// Whether this is a sentencepiece vocabulary (Llama 2, Gemma), in which a space is a letter.
     pub fn is_sentencepiece(&self) -> bool {
         self.inner.token_to_id("\u{2581}the").is_some()
     }
 
-    /// What stands for a token that a masked model is to predict.
+    /// The id of the token that stands for one that a masked model is to predict.
     pub fn mask_token(&self) -> Option<u32> {
         self.mask
     }
 
     /// The text of ids, special tokens left out.
+    ///
+    /// # Errors
+    /// The vocabulary's decoder cannot join them.
     pub fn decode(&self, ids: &[u32]) -> Result<String> {
         self.inner.decode(ids, true).map_err(|error| malformed(error.to_string()))
     }
 
-    /// The checkpoint's chat template for one message of a user, up to where the model answers. Dates in it are 26 July 2024.
+    /// The chat template for one message of a user, up to where the model answers. Dates in it are
+    /// 26 July 2024.
+    ///
+    /// # Errors
+    /// There is no template, or it cannot be rendered.
     pub fn chat(&self, user: &str) -> Result<String> {
         self.template.as_ref().ok_or_else(chat::missing)?.render(user)
     }
 
-    /// The same tokenizer for a chat: each prompt is then what a user says, rendered by the checkpoint's chat template, which brings
-    /// its own special tokens. An error where there is no template.
+    /// The same tokenizer for a chat: each prompt is then what a user says, rendered by the chat template,
+    /// which brings its own special tokens.
+    ///
+    /// # Errors
+    /// There is no template.
     pub fn in_chat(mut self) -> Result<Self> {
         self.in_chat = self.template.is_some();
         if self.in_chat { Ok(self) } else { Err(chat::missing()) }
     }
 
-    /// Files (name and content) that give a Hugging Face folder this tokenizer; empty when the source has them itself.
+    /// Files (name and content) that give a Hugging Face folder this tokenizer; empty if the source has
+    /// them itself.
     pub fn huggingface_files(&self) -> &[(String, Vec<u8>)] {
         &self.files
     }
 
     /// A prompt as the model sees it: in chat, by the template.
+    ///
+    /// # Errors
+    /// As [`chat`](Self::chat).
     pub fn rendered<'a>(&self, prompt: &'a str) -> Result<Cow<'a, str>> {
         Ok(if self.in_chat { Cow::Owned(self.chat(prompt)?) } else { Cow::Borrowed(prompt) })
     }
@@ -186,7 +217,7 @@ impl Tokenizer {
         ChatTemplate::is_closed(rendered, special)
     }
 
-    fn encode(&self, text: &str, add_special_tokens: bool) -> Result<Vec<u32>> {
+    pub(crate) fn encode(&self, text: &str, add_special_tokens: bool) -> Result<Vec<u32>> {
         Ok(self.encoding(text, add_special_tokens)?.get_ids().to_vec())
     }
 
@@ -196,15 +227,7 @@ impl Tokenizer {
     }
 }
 
-fn malformed(why: String) -> Error {
-    Error::Tokenizer { why, advice: "get the model's tokenizer files again" }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|error| malformed(format!("{}: {error}", path.display())))
-}
-
-fn parse(json: &[u8]) -> Result<tokenizers::Tokenizer> {
+pub(crate) fn parse(json: &[u8]) -> Result<tokenizers::Tokenizer> {
     let mut inner =
         tokenizers::Tokenizer::from_bytes(json).map_err(|error| malformed(format!("tokenizer.json: {error}")))?;
     // A file may carry the padding and truncation that its model was trained with; a text is encoded whole here.
@@ -222,8 +245,8 @@ fn build(definition: Definition) -> Result<tokenizers::Tokenizer> {
     }
 }
 
-/// A tokenizer.json's post-processor says what goes around a text. As in transformers, `add_bos_token` and `add_eos_token` of
-/// tokenizer_config.json go before it in the Llama and Gemma classes only.
+/// A tokenizer.json's post-processor says what goes around a text. As in transformers, `add_bos_token` and
+/// `add_eos_token` of tokenizer_config.json go before it in the Llama and Gemma classes only.
 fn set_bos_and_eos(inner: &mut tokenizers::Tokenizer, settings: &Settings<'_>) -> Result<()> {
     let asked = ["add_bos_token", "add_eos_token"].iter().any(|key| settings.flag(key).is_some());
     if asked && matches!(settings.class, Class::Gemma | Class::Llama) {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 /// What a tokenizer.json is made of; `Null` where a part is not needed.
 #[derive(Debug, Default)]
-pub(super) struct Definition {
+pub(crate) struct Definition {
     pub normalizer: Value,
     pub pre_tokenizer: Value,
     pub model: Value,
@@ -15,7 +15,7 @@ pub(super) struct Definition {
 
 /// A token that is found in a text before anything else is.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct AddedToken {
+pub(crate) struct AddedToken {
     pub id: u32,
     pub content: String,
     pub single_word: bool,
@@ -54,7 +54,7 @@ impl Definition {
 }
 
 /// The post-processor that puts one token before a text and one after it.
-pub(super) fn template(before: Option<(u32, &str)>, after: Option<(u32, &str)>) -> Value {
+pub(crate) fn template(before: Option<(u32, &str)>, after: Option<(u32, &str)>) -> Value {
     if before.is_none() && after.is_none() {
         return Value::Null;
     }
@@ -73,14 +73,14 @@ pub(super) fn template(before: Option<(u32, &str)>, after: Option<(u32, &str)>) 
            "special_tokens": special_tokens})
 }
 
-pub(super) fn sequence(kind: &str, steps: Vec<Value>) -> Value {
+pub(crate) fn sequence(kind: &str, steps: Vec<Value>) -> Value {
     json!({"type": "Sequence", kind: steps})
 }
 
-pub(super) fn replace(pattern: &str, content: &str) -> Value {
+pub(crate) fn replace(pattern: &str, content: &str) -> Value {
     json!({"type": "Replace", "pattern": {"String": pattern}, "content": content})
 }
 
-pub(super) fn replace_regex(pattern: &str, content: &str) -> Value {
+pub(crate) fn replace_regex(pattern: &str, content: &str) -> Value {
     json!({"type": "Replace", "pattern": {"Regex": pattern}, "content": content})
 }

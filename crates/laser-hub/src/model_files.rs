@@ -1,14 +1,22 @@
 //! The files of a model.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs, path::Path};
 
 use hf_hub::RepoType;
 
-use super::{Failure, Kind, Snapshot, is_plain};
-use crate::{files::read_json, pytorch, safetensors_file as safetensors};
+use serde_json::Value;
 
-pub(super) const KIND: Kind =
-    Kind { noun: "model", repo: RepoType::Model, missing: "the hub has no such model or revision: check the spelling" };
+use crate::{
+    failure::{Failure, RepositoryKind},
+    hub_id::is_plain,
+    snapshot::Snapshot,
+};
+
+pub(crate) const KIND: RepositoryKind = RepositoryKind {
+    noun: "model",
+    repo: RepoType::Model,
+    missing: "the hub has no such model or revision: check the spelling",
+};
 
 const CONFIG: &str = "config.json";
 /// Fetched where a model has them.
@@ -26,10 +34,13 @@ const SMALL: [&str; 11] = [
     "chat_template.jinja",
 ];
 /// The first that a model has is fetched, and no other.
-const WEIGHTS: [&str; 4] = [safetensors::SINGLE, safetensors::INDEX, pytorch::SINGLE, pytorch::INDEX];
+pub(crate) const WEIGHTS: [&str; 4] =
+    ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"];
+/// No index is larger, in bytes.
+const LARGEST_INDEX: u64 = 1 << 28;
 
 /// Gets every file that a model needs, and no other.
-pub(super) fn gather(snapshot: &mut Snapshot) -> Result<(), Failure> {
+pub(crate) fn gather(snapshot: &mut Snapshot) -> Result<(), Failure> {
     let advice = "choose another model or revision";
     if !snapshot.has(CONFIG) {
         return Err(snapshot.flawed("no config.json", advice));
@@ -45,8 +56,8 @@ pub(super) fn gather(snapshot: &mut Snapshot) -> Result<(), Failure> {
         }
     }
     let path = snapshot.get(weights)?;
-    if [safetensors::INDEX, pytorch::INDEX].contains(&weights) {
-        let index = read_json(&path)
+    if weights.ends_with(".index.json") {
+        let index = read_index(&path)
             .map_err(|error| snapshot.flawed(&format!("an index that cannot be read ({error})"), advice))?;
         let shards = index["weight_map"].as_object().into_iter().flat_map(|map| map.values());
         let shards: Option<BTreeSet<&str>> = shards.map(|shard| shard.as_str().filter(|name| is_plain(name))).collect();
@@ -58,4 +69,12 @@ pub(super) fn gather(snapshot: &mut Snapshot) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+fn read_index(path: &Path) -> Result<Value, String> {
+    let bytes = match fs::metadata(path) {
+        Ok(found) if found.len() > LARGEST_INDEX => return Err(format!("it has {} bytes", found.len())),
+        _ => fs::read(path).map_err(|error| error.to_string())?,
+    };
+    serde_json::from_slice(&bytes).map_err(|error| format!("it is no JSON: {error}"))
 }
