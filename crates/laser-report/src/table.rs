@@ -61,12 +61,7 @@ type Fraction = (usize, f64);
 /// The one intervention of a candidate, and its column, where that is a fraction.
 fn cell(candidate: &Candidate) -> Option<(&Intervention, (Fraction, Edit))> {
     let [one] = candidate.interventions() else { return None };
-    let fraction = match one.edit {
-        Edit::Rho(rho) | Edit::Randomised(rho) => (1, rho.get()),
-        Edit::Blocks { blocks, rho } => (blocks.get(), rho.get()),
-        _ => return None,
-    };
-    Some((one, (fraction, one.edit)))
+    Some((one, (one.edit.grid_point()?, one.edit.clone())))
 }
 
 /// Columns two blanks apart: the first to the left, the others to the right.
@@ -98,7 +93,7 @@ mod tests {
     #[test]
     fn the_sweep_table_marks_the_best() {
         let entry = |layer, rho, right: usize| {
-            let edit = Edit::Rho(Rho::new(rho).unwrap());
+            let edit = Edit::rho(Rho::new(rho).unwrap());
             let candidate = Candidate::new([Intervention { layer, matrix: MatrixKind::FcIn.into(), edit }]).unwrap();
             let outcomes: Vec<Outcome> =
                 (0..4).map(|i| Outcome { correct: i < right, answer_logprob: -1.0, answer_tokens: 1 }).collect();

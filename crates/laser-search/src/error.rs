@@ -10,6 +10,9 @@ pub enum Error {
     /// Reading weights or editing them failed.
     #[error(transparent)]
     Checkpoint(#[from] laser_checkpoint::CheckpointError),
+    /// An edit set is none, or does not fit the model.
+    #[error(transparent)]
+    Edit(#[from] laser_edit::EditError),
     /// Running the model failed.
     #[error(transparent)]
     Model(#[from] laser_model::Error),

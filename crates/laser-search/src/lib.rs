@@ -4,8 +4,8 @@
 //! [`Journal`] of a [`RunFolder`], and judges the best one on the test split ([`Verdict`]).
 
 mod blanks;
-mod candidate;
 mod constant;
+mod editor;
 mod engine;
 mod error;
 mod files;
@@ -22,12 +22,13 @@ mod strategy;
 mod sweep;
 mod verdict;
 
-pub use candidate::{Candidate, Editor};
 pub use constant::Constant;
+pub use editor::Editor;
 pub use engine::{Detail, Encoded, Evaluator, Masks, Response, encode};
 pub use error::{Error, Result};
 pub use files::write_whole;
 pub use journal::{Entry, Journal, Part, SplitName};
+pub use laser_edit::{Candidate, Recipe};
 pub use metrics::{ChoiceMetrics, ClassMetrics, GenerationMetrics, Metrics};
 pub use perplexity::{Perplexity, PerplexityChange, Text, Windows};
 pub use progress::{Progress, Silent};
@@ -36,7 +37,7 @@ pub use rounding::{FILE as ROUNDING_FILE, Rounding};
 pub use run_folder::{
     ModelDescription, RunDescription, RunFolder, SearchDescription, TaskDescription, TextDescription,
 };
-pub use search::{Plan, Recipe, Subject, check, rejudge, search};
+pub use search::{Plan, Subject, check, rejudge, search};
 pub use statistics::Interval;
 pub use strategy::{
     Account, All, Beam, Compose, Gradient, GradientAccount, Race, RaceAccount, Recall, Round, Start, Step, Strategy,

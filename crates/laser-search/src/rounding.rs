@@ -1,12 +1,13 @@
 //! What it changes that candidates are compared in another precision.
 
-use crate::candidate::{Candidate, Editor};
+use crate::editor::Editor;
 use crate::engine::{Detail, Evaluator};
 use crate::journal::{Entry, Journal, SplitName};
 use crate::progress::Progress;
 use crate::run_folder::RunFolder;
 use crate::search::Subject;
 use crate::{Error, Result};
+use laser_edit::Candidate;
 use laser_tasks::{Example, Outcome, Score};
 use serde::{Deserialize, Serialize};
 
@@ -48,7 +49,7 @@ pub(crate) fn measure(
         let entry = journal
             .get(SplitName::Validation, candidate)
             .ok_or(Error::NoCandidates { why: "a candidate was not scored" })?;
-        let boundary = candidate.boundary(subject.model.config().layers);
+        let boundary = candidate.first_edited_layer(subject.model.config().layers);
         let responses = evaluator.evaluate(&editor.edit(candidate)?, boundary, Detail::Outcome)?;
         progress.advance(responses.len());
         let outcomes: Vec<Outcome> = responses.iter().map(|response| response.outcome).collect();

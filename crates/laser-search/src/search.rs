@@ -1,7 +1,7 @@
 //! The main job: score candidates on validation, choose one, judge it on test.
 
 use crate::blanks::Blanks;
-use crate::candidate::{Candidate, Editor};
+use crate::editor::Editor;
 use crate::engine::encode;
 use crate::journal::{Entry, Journal, SplitName};
 use crate::perplexity::{PerplexityChange, Text};
@@ -13,6 +13,7 @@ use crate::sweep::Sweep;
 use crate::verdict::{self, Evidence, Pair, Verdict};
 use crate::{Error, Result};
 use laser_checkpoint::{Checkpoint, FileHash};
+use laser_edit::{Candidate, Recipe};
 use laser_model::{Model, Tokenizer};
 use laser_tasks::{Example, Split, Task};
 
@@ -203,14 +204,4 @@ fn measure(
         edited: after.perplexity,
     };
     run.write_json(PERPLEXITY, &MeasuredText { interventions: best.clone(), change })
-}
-
-/// `best.json`: what `laser apply --recipe` does.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Recipe {
-    /// The interventions.
-    pub interventions: Candidate,
-    /// The files of the model that they were found for.
-    pub model: Vec<FileHash>,
 }

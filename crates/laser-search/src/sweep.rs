@@ -1,13 +1,14 @@
 //! Scoring candidates on a split, each noted in the journal.
 
 use crate::blanks::Blanks;
-use crate::candidate::{Candidate, Editor};
+use crate::editor::Editor;
 use crate::engine::{Detail, Evaluator};
 use crate::journal::{Entry, Journal, Part, SplitName};
 use crate::progress::Progress;
 use crate::record::Record;
 use crate::search::Subject;
 use crate::{Error, Result};
+use laser_edit::Candidate;
 use laser_model::Model;
 use laser_tasks::{Example, Outcome, SplitMix64};
 use std::collections::{HashMap, HashSet};
@@ -165,7 +166,7 @@ impl<'a> Sweep<'a> {
             .iter()
             .filter(|candidate| self.journal.get_part(self.split, candidate, part).is_none())
             .collect();
-        missing.sort_by_key(|candidate| candidate.boundary(layers));
+        missing.sort_by_key(|candidate| candidate.first_edited_layer(layers));
         let examples: Vec<&Example> = match part {
             None => self.examples.clone(),
             Some((from, to)) => self.order[from..to].iter().map(|&i| self.examples[i]).collect(),
@@ -190,14 +191,14 @@ impl<'a> Sweep<'a> {
         // Candidates of one lowest edited layer are scored together, some at a time. Where the examples take several chunks,
         // all of them go through a chunk one after the other, so that its streams are made once a layer.
         let some = if evaluator.chunks() > 1 { usize::MAX } else { evaluator.together(0) };
-        let of_a_layer = missing.chunk_by(|a, b| a.boundary(layers) == b.boundary(layers));
+        let of_a_layer = missing.chunk_by(|a, b| a.first_edited_layer(layers) == b.first_edited_layer(layers));
         for group in of_a_layer.flat_map(|candidates| candidates.chunks(some)) {
             let mut scored: Vec<Scored> = group.iter().map(|_| Scored::default()).collect();
             for chunk in 0..evaluator.chunks() {
                 let together = evaluator.together(chunk);
                 for (candidates, scored) in group.chunks(together).zip(scored.chunks_mut(together)) {
                     let edited = self.editor.edit_all(candidates)?;
-                    let boundary = candidates[0].boundary(layers);
+                    let boundary = candidates[0].first_edited_layer(layers);
                     let detail = if self.blanks.is_some() { Detail::Full } else { Detail::Outcome };
                     let responses = evaluator.evaluate_together(chunk, &edited, boundary, detail)?;
                     for (responses, scored) in responses.iter().zip(scored) {

@@ -79,7 +79,7 @@ fn evaluate(
     candidates
         .iter()
         .map(|candidate| {
-            evaluator.evaluate(&editor.edit(candidate).unwrap(), candidate.boundary(layers), detail).unwrap()
+            evaluator.evaluate(&editor.edit(candidate).unwrap(), candidate.first_edited_layer(layers), detail).unwrap()
         })
         .collect()
 }

@@ -15,7 +15,7 @@ fn uniform(random: &mut SplitMix64) -> f64 {
 
 /// Candidate `number` of many.
 fn candidate(number: usize) -> Candidate {
-    let edit = Edit::Rho(Rho::new((number % 100) as f64 / 100.0).unwrap());
+    let edit = Edit::rho(Rho::new((number % 100) as f64 / 100.0).unwrap());
     Candidate::new([Intervention { layer: number / 100, matrix: MatrixKind::FcIn.into(), edit }]).unwrap()
 }
 

@@ -5,8 +5,8 @@ use crate::output::Usage;
 use crate::progress::Bar;
 use anyhow::Context;
 use laser_checkpoint::{
-    Architecture, Checkpoint, CheckpointError, Config, DatasetFiles, Download, Hub, InterventionSpec, Layers,
-    MatrixGroup, MatrixId, is_hub_id,
+    Architecture, Checkpoint, Config, DatasetFiles, Download, EditError, Hub, InterventionSpec, Layers, MatrixGroup,
+    MatrixId, is_hub_id,
 };
 use laser_model::{Model, Tokenizer};
 use laser_search::{Candidate, Progress, Text, Windows};
@@ -169,7 +169,7 @@ pub fn layers(asked: &[Layers], count: usize) -> anyhow::Result<Vec<usize>> {
     let mut layers = Vec::new();
     for range in asked {
         layers.extend(range.resolve(count).map_err(|error| match error {
-            CheckpointError::Intervention { text, why } => anyhow::anyhow!("--layers {text}: {why}: write 20-29"),
+            EditError::Text { text, why } => anyhow::anyhow!("--layers {text}: {why}: write 20-29"),
             other => other.into(),
         })?);
     }

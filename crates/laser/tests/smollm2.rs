@@ -76,7 +76,7 @@ impl Subject {
             Candidate::new(InterventionSpec::expand_all(interventions, self.model.config()).unwrap()).unwrap();
         let edited = Editor::new(&self.checkpoint, &self.model).edit(&candidate).unwrap();
         let mut evaluator = Evaluator::new(&self.model, &self.tokenizer, examples.iter().collect(), 2 << 30).unwrap();
-        evaluator.evaluate(&edited, candidate.boundary(layers), Detail::Full).unwrap()
+        evaluator.evaluate(&edited, candidate.first_edited_layer(layers), Detail::Full).unwrap()
     }
 }
 

@@ -1,12 +1,12 @@
 //! Several reductions at once, found greedily (section 5 of the paper: from the last layer, and there from the smallest rho).
 
 use super::{Account, Gradient, Race, Step, Strategy, by_score};
-use crate::candidate::Candidate;
 use crate::journal::Entry;
 use crate::run_folder::RunFolder;
 use crate::sweep::Sweep;
 use crate::{Error, Result};
-use laser_checkpoint::{Edit, Intervention};
+use laser_checkpoint::Intervention;
+use laser_edit::Candidate;
 use std::cmp::Ordering;
 
 /// What finds the reductions that are composed.
@@ -41,21 +41,18 @@ impl Start {
 }
 
 fn layer(candidate: &Candidate) -> usize {
-    candidate.boundary(usize::MAX)
+    candidate.first_edited_layer(usize::MAX)
 }
 
 /// The kept fraction of a reduction, for their order.
 fn kept(candidate: &Candidate) -> f64 {
-    let of = |it: &Intervention| match it.edit {
-        Edit::Rho(rho) | Edit::Randomised(rho) | Edit::Blocks { rho, .. } => rho.get(),
-        _ => 0.0,
-    };
+    let of = |it: &Intervention| it.edit.kept_fraction().unwrap_or(0.0);
     candidate.interventions().iter().map(of).fold(0.0, f64::max)
 }
 
 /// Both candidates' interventions; none where they edit one matrix twice.
 pub(super) fn joined(a: &Candidate, b: &Candidate) -> Option<Candidate> {
-    Candidate::new(a.interventions().iter().chain(b.interventions()).copied()).ok()
+    Candidate::new(a.interventions().iter().chain(b.interventions()).cloned()).ok()
 }
 
 /// Adds one reduction after another.
@@ -98,7 +95,7 @@ fn grow(sweep: &mut Sweep, pool: &[Candidate], from: Candidate) -> Result<Vec<St
             }
         }
         for intervention in current.clone().interventions() {
-            let rest = current.interventions().iter().filter(|it| *it != intervention).copied();
+            let rest = current.interventions().iter().filter(|it| *it != intervention).cloned();
             let smaller = Candidate::new(rest)?;
             if !smaller.interventions().is_empty() && better(sweep, &smaller, &current)? != Ordering::Greater {
                 current = smaller;

@@ -1,11 +1,11 @@
 //! Every layer, matrix, number of row blocks and kept fraction.
 
 use super::{Account, Strategy, somewhere};
-use crate::candidate::Candidate;
 use crate::run_folder::RunFolder;
 use crate::sweep::Sweep;
 use crate::{Error, Result};
 use laser_checkpoint::{Edit, Intervention, MatrixId};
+use laser_edit::Candidate;
 use laser_linalg::Rho;
 use std::num::NonZeroUsize;
 
@@ -29,9 +29,9 @@ pub fn exhaustive(
             for &blocks in &blocks {
                 for &rho in &rhos {
                     let edit = match blocks.get() {
-                        1 if randomised => Edit::Randomised(rho),
-                        1 => Edit::Rho(rho),
-                        _ => Edit::Blocks { blocks, rho },
+                        1 if randomised => Edit::randomised(rho),
+                        1 => Edit::rho(rho),
+                        _ => Edit::row_blocks(blocks, rho),
                     };
                     candidates.push(Candidate::new([Intervention { layer, matrix, edit }])?);
                 }

@@ -5,13 +5,13 @@
 
 use super::race::race;
 use super::{Account, GradientAccount, Recall, Strategy, by_score};
-use crate::candidate::Candidate;
 use crate::engine::{Encoded, encode, samples};
 use crate::run_folder::RunFolder;
 use crate::sweep::Sweep;
 use crate::{Error, Result};
-use laser_checkpoint::{Checkpoint, Config, EditableMatrix, Intervention, MatrixId};
-use laser_linalg::Matrix;
+use laser_checkpoint::{Checkpoint, Config, Intervention, MatrixId};
+use laser_edit::Candidate;
+use laser_linalg::{Decompose, DecomposedMatrix, Matrix, dense};
 use laser_tasks::Score;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -110,17 +110,18 @@ fn predicted(
     gradient: &Matrix,
 ) -> Result<Vec<(usize, f64)>> {
     let edits = |it: &&Intervention| it.layer == layer && it.matrix.each(config).contains(&id);
-    let of_candidate = |(number, it): (usize, &Candidate)| Some((number, *it.interventions().iter().find(edits)?));
-    let edits: Vec<(usize, Intervention)> = space.iter().enumerate().filter_map(of_candidate).collect();
+    let numbered = space.iter().enumerate();
+    let edits: Vec<(usize, &Intervention)> =
+        numbered.filter_map(|(number, it)| Some((number, it.interventions().iter().find(edits)?))).collect();
     if edits.is_empty() {
         return Ok(Vec::new());
     }
-    let matrix = EditableMatrix::new(checkpoint.matrix(layer, id)?);
+    let matrix = DecomposedMatrix::new(checkpoint.matrix(layer, id)?);
     let change = |edited: &Matrix| -> f64 {
-        let both = edited.data().iter().zip(matrix.unedited().data());
+        let both = edited.data().iter().zip(matrix.matrix().data());
         both.zip(gradient.data()).map(|((edited, unedited), by)| f64::from(edited - unedited) * f64::from(*by)).sum()
     };
-    edits.iter().map(|(number, edit)| Ok((*number, change(&matrix.edit(edit)?)))).collect()
+    edits.iter().map(|(number, edit)| Ok((*number, change(&dense(edit.apply(&matrix)?))))).collect()
 }
 
 /// How well a ranking, of which the first `raced` raced, finds what an exhaustive search gave.

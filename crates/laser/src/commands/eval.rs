@@ -75,7 +75,7 @@ fn score(
     let task = subject::settle(task, &options.task, &loaded.tokenizer)?;
     let indices = subject::chosen(&task, &options.task, options.split)?;
     let examples: Vec<&Example> = indices.iter().map(|&index| &task.examples[index]).collect();
-    let boundary = candidate.boundary(loaded.model.config().layers);
+    let boundary = candidate.first_edited_layer(loaded.model.config().layers);
     let mut evaluator = Evaluator::new(&loaded.model, &loaded.tokenizer, examples.clone(), MEMORY)?;
     let mut responses: Vec<Response> = Vec::with_capacity(examples.len());
     progress.start("evaluating", examples.len(), 0);

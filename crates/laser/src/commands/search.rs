@@ -198,7 +198,7 @@ fn summary(run: &RunFolder, verdict: &Verdict, composed: bool) -> anyhow::Result
     let journal = run.journal()?;
     let mut entries: Vec<&Entry> =
         journal.entries().iter().filter(|it| it.split == SplitName::Validation && it.part.is_none()).collect();
-    entries.sort_by_key(|entry| entry.interventions.boundary(usize::MAX));
+    entries.sort_by_key(|entry| entry.interventions.first_edited_layer(usize::MAX));
     let account: Option<Account> = run.read_json("strategy.json", "run the search again, which writes it anew")?;
     Ok(format!(
         "Accuracy on validation, % (base {:.1}, best marked *)\n\n{}\n{}{}",

@@ -12,36 +12,33 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 
-use crate::svd::{PARTS, scaled, times_power_of_two};
-use crate::{Matrix, SvdError};
+use crate::product::PARTS;
+use crate::svd::scaled;
+use crate::{LowRank, Matrix, SvdError};
 
-/// W Q Q^T, where the `rank` orthonormal columns of Q come of `iterations` power iterations on a Gaussian matrix (Halko, Martinsson and
-/// Tropp, arXiv 0909.4061, algorithm 4.4): near the best approximation of that rank, and not it. The same seed gives the same bits
-/// whatever the number of threads.
-pub fn randomised_truncate(matrix: &Matrix, rank: usize, iterations: usize, seed: u64) -> Result<Matrix, SvdError> {
+/// W Q Q^T, where the `rank` orthonormal columns of Q come of `iterations` power iterations on a Gaussian matrix (Halko,
+/// Martinsson and Tropp, arXiv 0909.4061, algorithm 4.4): near the best approximation of that rank, and not it. The factors
+/// are W Q, ones, and Q. The same seed gives the same bits whatever the number of threads.
+pub(crate) fn randomised(matrix: &Matrix, rank: usize, iterations: usize, seed: u64) -> Result<LowRank, SvdError> {
     let (scaled, exponent) = scaled(matrix)?;
     let (rows, cols) = (matrix.rows(), matrix.cols());
     let rank = rank.min(rows).min(cols);
     if rank == 0 {
-        return Ok(Matrix::zeros(rows, cols));
+        return Ok(LowRank::zero(rows, cols));
     }
     let w = scaled.as_ref();
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let start = Mat::<f32>::from_fn(rows, rank, |_, _| StandardNormal.sample(&mut random));
-    let mut q = orthonormal(product(w.transpose(), start.as_ref()));
+    let mut q = orthonormal(times(w.transpose(), start.as_ref()));
     for _ in 0..iterations {
-        let across = orthonormal(product(w, q.as_ref()));
-        q = orthonormal(product(w.transpose(), across.as_ref()));
+        let across = orthonormal(times(w, q.as_ref()));
+        q = orthonormal(times(w.transpose(), across.as_ref()));
     }
-    let coordinates = product(w, q.as_ref());
-    let mut truncated = Matrix::zeros(rows, cols);
-    let out = faer::MatMut::from_row_major_slice_mut(truncated.data_mut(), rows, cols);
-    matmul(out, Accum::Replace, coordinates.as_ref(), q.transpose(), 1.0, PARTS);
-    truncated.data_mut().iter_mut().for_each(|x| *x = times_power_of_two(*x, exponent));
-    Ok(truncated)
+    let coordinates = times(w, q.as_ref());
+    Ok(LowRank::from_fn([rows, cols], rank, exponent, |i, k| coordinates[(i, k)], |_| 1.0, |j, k| q[(j, k)]))
 }
 
-fn product(a: MatRef<f32>, b: MatRef<f32>) -> Mat<f32> {
+fn times(a: MatRef<f32>, b: MatRef<f32>) -> Mat<f32> {
     let mut product = Mat::zeros(a.nrows(), b.ncols());
     matmul(product.as_mut(), Accum::Replace, a, b, 1.0, PARTS);
     product
@@ -70,7 +67,11 @@ fn orthonormal(mut a: Mat<f32>) -> Mat<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Svd;
+    use crate::{Svd, product};
+
+    fn randomised_truncate(matrix: &Matrix, rank: usize, iterations: usize, seed: u64) -> Result<Matrix, SvdError> {
+        Ok(product(&randomised(matrix, rank, iterations, seed)?))
+    }
 
     fn matrix(rows: usize, cols: usize, decay: f64) -> Matrix {
         let entry = |i: usize, j: usize| {
@@ -90,7 +91,7 @@ mod tests {
         for (rows, cols) in [(40, 90), (90, 40), (33, 33)] {
             let w = matrix(rows, cols, 0.8);
             for rank in [1, 5, 20] {
-                let best = distance(&w, &Svd::of(&w).unwrap().truncate(rank));
+                let best = distance(&w, &product(&Svd::of(&w).unwrap().components(&[0..rank])));
                 let found = distance(&w, &randomised_truncate(&w, rank, 2, 7).unwrap());
                 assert!(found >= best * (1.0 - 1e-4) - 1e-4, "{rows} x {cols} at {rank}: {found} below {best}");
                 assert!(found <= best * 1.2 + 1e-4, "{rows} x {cols} at {rank}: {found} far above {best}");

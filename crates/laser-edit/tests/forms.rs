@@ -1,35 +1,61 @@
 //! The text and JSON forms of interventions, and what they do.
-#![allow(missing_docs)]
 
 use std::num::NonZeroUsize;
 
-use laser_checkpoint::{Checkpoint, Config, Edit, Intervention, InterventionSpec, MatrixKind};
-use laser_linalg::{Matrix, Rho, Svd};
+use laser_edit::{Edit, Intervention, InterventionSpec, MatrixKind, ModelShape};
+use laser_linalg::{DecomposedMatrix, Matrix, Rho, Svd, dense, product};
 use proptest::prelude::*;
 
-/// A llama of this many layers.
-fn config(layers: usize) -> Config {
-    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/llama");
-    let mut config = Checkpoint::open(fixture.as_ref()).unwrap().config().clone();
-    config.layers = layers;
-    config
+/// A model with these many layers and, of the MLP's matrices, experts.
+struct Model {
+    layers: usize,
+    matrices: Vec<MatrixKind>,
+    experts: Option<usize>,
+}
+
+impl ModelShape for Model {
+    fn layers(&self) -> usize {
+        self.layers
+    }
+
+    fn matrices(&self) -> &[MatrixKind] {
+        &self.matrices
+    }
+
+    fn matrix_shape(&self, kind: MatrixKind) -> [usize; 2] {
+        match kind {
+            MatrixKind::FcIn | MatrixKind::FcUp => [96, 48],
+            MatrixKind::FcOut => [48, 96],
+            _ => [48, 48],
+        }
+    }
+
+    fn experts(&self, kind: MatrixKind) -> Option<usize> {
+        self.experts.filter(|_| MatrixKind::MLP.contains(&kind))
+    }
+}
+
+/// With all matrices.
+fn model(layers: usize) -> Model {
+    Model { layers, matrices: MatrixKind::ALL.to_vec(), experts: None }
 }
 
 fn expand(text: &str, layers: usize) -> Result<Vec<String>, String> {
-    let spec: InterventionSpec = text.parse().map_err(|error: laser_checkpoint::CheckpointError| error.to_string())?;
-    let list = spec.expand(&config(layers)).map_err(|error| error.to_string())?;
+    let spec: InterventionSpec = text.parse().map_err(|error: laser_edit::EditError| error.to_string())?;
+    let list = spec.expand(&model(layers)).map_err(|error| error.to_string())?;
     Ok(list.iter().map(Intervention::to_string).collect())
 }
 
 fn edits() -> impl Strategy<Value = Edit> {
     let rho = || (0.0..=1.0_f64).prop_map(|value| Rho::new(value).unwrap());
     prop_oneof![
-        rho().prop_map(Edit::Rho),
-        any::<usize>().prop_map(Edit::Rank),
-        rho().prop_map(Edit::Tail),
-        Just(Edit::Zero),
-        rho().prop_map(Edit::Prune),
-        (any::<NonZeroUsize>(), rho()).prop_map(|(blocks, rho)| Edit::Blocks { blocks, rho }),
+        rho().prop_map(Edit::rho),
+        any::<usize>().prop_map(Edit::rank),
+        rho().prop_map(Edit::randomised),
+        (any::<NonZeroUsize>(), rho()).prop_map(|(blocks, rho)| Edit::row_blocks(blocks, rho)),
+        rho().prop_map(|rho| format!("tail={}", rho.get()).parse().unwrap()),
+        rho().prop_map(|rho| format!("prune={}", rho.get()).parse().unwrap()),
+        Just("zero".parse().unwrap()),
     ]
 }
 
@@ -38,7 +64,7 @@ proptest! {
     fn both_forms_come_back(layer in 0..1_000_usize, matrix in 0..7_usize, edit in edits()) {
         let intervention = Intervention { layer, matrix: MatrixKind::ALL[matrix].into(), edit };
         let spec: InterventionSpec = intervention.to_string().parse().unwrap();
-        prop_assert_eq!(spec.expand(&config(1_000)).unwrap(), vec![intervention]);
+        prop_assert_eq!(spec.expand(&model(1_000)).unwrap(), vec![intervention.clone()]);
         let json = serde_json::to_string(&intervention).unwrap();
         prop_assert_eq!(serde_json::from_str::<Intervention>(&json).unwrap(), intervention);
     }
@@ -60,6 +86,7 @@ fn the_forms_are_those_of_the_contract() {
         ("27.fc_in:zero", r#"{"layer":27,"matrix":"fc_in","zero":true}"#),
         ("27.out_proj:prune=0.9", r#"{"layer":27,"matrix":"out_proj","prune":0.9}"#),
         ("27.fc_in:blocks=4,0.05", r#"{"layer":27,"matrix":"fc_in","blocks":4,"rho":0.05}"#),
+        ("27.fc_in:randomised=0.01", r#"{"layer":27,"matrix":"fc_in","randomised":0.01}"#),
     ] {
         let intervention: Intervention = serde_json::from_str(json).unwrap();
         assert_eq!(intervention.to_string(), text);
@@ -78,6 +105,29 @@ fn the_forms_are_those_of_the_contract() {
     ] {
         assert!(serde_json::from_str::<Intervention>(json).is_err(), "{json}");
     }
+}
+
+/// As they were when the JSON form was a struct.
+#[test]
+fn bad_json_says_what_is_wrong() {
+    for (json, expected) in [
+        (r#"{"layer":1,"matrix":"fc_in"}"#, "a reduction needs one of rho, rank, tail, zero (true), prune, randomised"),
+        (r#"{"layer":1,"matrix":"fc_in","zero":false}"#, ", or blocks and rho"),
+        (r#"{"layer":1,"matrix":"fc_in","rho":1.5}"#, "a fraction must be a number from 0 to 1, not 1.5"),
+        (
+            r#"{"layer":1,"matrix":"fc_in","why":2}"#,
+            "unknown field `why`, expected one of `layer`, `matrix`, `rank`, `tail`, `zero`, `prune`, `blocks`, `rho`, `randomised`",
+        ),
+        (r#"{"layer":1,"matrix":"fc_in","rank":0.5}"#, "invalid type: floating point `0.5`, expected usize"),
+        (r#"{"layer":1,"matrix":"fc_in","rank":1,"rank":1}"#, "duplicate field `rank`"),
+        (r#"{"matrix":"fc_in","rank":1}"#, "missing field `layer`"),
+        (r#"{"layer":1,"rank":1}"#, "missing field `matrix`"),
+    ] {
+        let error = serde_json::from_str::<Intervention>(json).unwrap_err().to_string();
+        assert!(error.contains(expected), "{json}: {error}");
+    }
+    let null = r#"{"layer":1,"matrix":"fc_in","rho":0.5,"rank":null}"#;
+    assert_eq!(serde_json::from_str::<Intervention>(null).unwrap().to_string(), "1.fc_in:0.5");
 }
 
 #[test]
@@ -126,10 +176,9 @@ fn bad_texts_say_what_is_wrong() {
 #[test]
 fn a_matrix_is_edited_once_and_lists_are_in_order() {
     let specs = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<InterventionSpec>>();
-    let error =
-        InterventionSpec::expand_all(&specs(&["1.mlp:0.1", "*.fc_up:0.2"]), &config(3)).unwrap_err().to_string();
+    let error = InterventionSpec::expand_all(&specs(&["1.mlp:0.1", "*.fc_up:0.2"]), &model(3)).unwrap_err().to_string();
     assert_eq!(error, "1.fc_up is edited twice: give one reduction for each matrix");
-    let list = InterventionSpec::expand_all(&specs(&["2.fc_in:0.1", "0.attn:0.2"]), &config(3)).unwrap();
+    let list = InterventionSpec::expand_all(&specs(&["2.fc_in:0.1", "0.attn:0.2"]), &model(3)).unwrap();
     assert_eq!(list[0].to_string(), "0.q_proj:0.2");
     assert_eq!(list[4].to_string(), "2.fc_in:0.1");
 }
@@ -138,13 +187,14 @@ fn a_matrix_is_edited_once_and_lists_are_in_order() {
 fn edits_do_what_they_say() {
     let matrix = Matrix::new(4, 3, vec![4.0, 1.0, 0.5, -2.0, 3.0, 1.0, 0.25, 0.0, 2.0, 1.0, 1.0, -1.0]).unwrap();
     let apply = |text: &str| {
-        let list = text.parse::<InterventionSpec>().unwrap().expand(&config(1)).unwrap();
-        list[0].apply(&matrix).map_err(|error| error.to_string())
+        let list = text.parse::<InterventionSpec>().unwrap().expand(&model(1)).unwrap();
+        let decomposed = DecomposedMatrix::new(matrix.clone());
+        list[0].apply(&decomposed).map(dense).map_err(|error| error.to_string())
     };
     let svd = Svd::of(&matrix).unwrap();
-    assert_eq!(apply("0.fc_in:0.34").unwrap(), svd.truncate(1));
-    assert_eq!(apply("0.fc_in:rank=2").unwrap(), svd.truncate(2));
-    assert_eq!(apply("0.fc_in:tail=0.34").unwrap(), svd.tail(1));
+    assert_eq!(apply("0.fc_in:0.34").unwrap(), product(&svd.components(&[0..1])));
+    assert_eq!(apply("0.fc_in:rank=2").unwrap(), product(&svd.components(&[0..2])));
+    assert_eq!(apply("0.fc_in:tail=0.34").unwrap(), product(&svd.components(&[1..3])));
     assert_eq!(apply("0.fc_in:zero").unwrap(), Matrix::zeros(4, 3));
     assert_eq!(apply("0.fc_in:prune=0.5").unwrap().data().iter().filter(|&&value| value == 0.0).count(), 6);
     // One row a block: nothing is lost at full rank, all of it at rank 0.
@@ -161,11 +211,10 @@ fn edits_do_what_they_say() {
 
 #[test]
 fn a_mixture_is_edited_expert_by_expert_or_as_a_whole() {
-    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/mixtral");
-    let config = Checkpoint::open(fixture.as_ref()).unwrap().config().clone();
+    let mixture = Model { experts: Some(4), ..model(3) };
     let expand = |texts: &[&str]| {
         let specs: Vec<InterventionSpec> = texts.iter().map(|text| text.parse().unwrap()).collect();
-        InterventionSpec::expand_all(&specs, &config).map_err(|error| error.to_string())
+        InterventionSpec::expand_all(&specs, &mixture).map_err(|error| error.to_string())
     };
     let list = expand(&["1.fc_in[3]:0.1", "1.fc_in[0]:0.2", "1.fc_out:0.5"]).unwrap();
     assert_eq!(
@@ -192,9 +241,9 @@ fn a_mixture_is_edited_expert_by_expert_or_as_a_whole() {
 
 #[test]
 fn a_matrix_that_a_model_lacks_is_refused_by_name_and_left_out_of_a_group() {
-    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/gpt2");
-    let config = Checkpoint::open(fixture.as_ref()).unwrap().config().clone();
-    let expand = |text: &str| text.parse::<InterventionSpec>().unwrap().expand(&config);
+    let matrices = MatrixKind::ALL.into_iter().filter(|&kind| kind != MatrixKind::FcUp).collect();
+    let ungated = Model { matrices, ..model(3) };
+    let expand = |text: &str| text.parse::<InterventionSpec>().unwrap().expand(&ungated);
     assert_eq!(expand("0.mlp:0.1").unwrap().len(), 2);
     let error = expand("0.fc_up:0.1").unwrap_err().to_string();
     assert!(error.contains("no matrix fc_up: this model's are q_proj"), "{error}");

@@ -1,73 +1,12 @@
-//! What is scored: a set of interventions.
+//! Edited copies of a model.
 
 use crate::Result;
-use laser_checkpoint::{Checkpoint, EditableMatrix, Intervention, MatrixId};
-use laser_linalg::Matrix;
+use laser_checkpoint::Checkpoint;
+use laser_edit::{Candidate, Intervention, MatrixId};
+use laser_linalg::{DecomposedMatrix, Matrix, dense};
 use laser_model::Model;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
-
-/// A set of interventions on different matrices, in canonical order; the empty set is the unedited model.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(try_from = "Vec<Intervention>", into = "Vec<Intervention>")]
-pub struct Candidate(Vec<Intervention>);
-
-impl TryFrom<Vec<Intervention>> for Candidate {
-    type Error = crate::Error;
-
-    fn try_from(interventions: Vec<Intervention>) -> Result<Self> {
-        Self::new(interventions)
-    }
-}
-
-impl From<Candidate> for Vec<Intervention> {
-    fn from(candidate: Candidate) -> Self {
-        candidate.0
-    }
-}
-
-impl Candidate {
-    /// The unedited model.
-    pub fn base() -> Self {
-        Self::default()
-    }
-
-    /// A candidate of `interventions`; editing one matrix twice is an error.
-    pub fn new(interventions: impl IntoIterator<Item = Intervention>) -> Result<Self> {
-        Ok(Self(Intervention::combine(interventions)?))
-    }
-
-    /// The interventions, ordered by layer and matrix.
-    pub fn interventions(&self) -> &[Intervention] {
-        &self.0
-    }
-
-    /// The edited layers, ascending; one with several edits comes as often.
-    fn layers(&self) -> impl Iterator<Item = usize> {
-        self.0.iter().map(|intervention| intervention.layer)
-    }
-
-    /// The lowest edited layer: everything below it is as in the unedited model. `layers` for the base.
-    pub fn boundary(&self, layers: usize) -> usize {
-        self.layers().min().unwrap_or(layers)
-    }
-}
-
-/// The interventions' text forms, or `base`.
-impl fmt::Display for Candidate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return f.write_str("base");
-        }
-        for (i, intervention) in self.0.iter().enumerate() {
-            let separator = if i == 0 { "" } else { " " };
-            write!(f, "{separator}{intervention}")?;
-        }
-        Ok(())
-    }
-}
 
 /// Makes edited models, decomposing each matrix once for all edits of it.
 pub struct Editor<'a> {
@@ -75,7 +14,7 @@ pub struct Editor<'a> {
     model: &'a Model,
     /// How many bytes of matrices and their decompositions are kept.
     memory: usize,
-    matrices: HashMap<(usize, MatrixId), EditableMatrix>,
+    matrices: HashMap<(usize, MatrixId), DecomposedMatrix>,
 }
 
 impl<'a> Editor<'a> {
@@ -114,16 +53,16 @@ impl<'a> Editor<'a> {
                 }
             }
         }
-        if self.matrices.values().map(EditableMatrix::bytes).sum::<usize>() > self.memory {
+        if self.matrices.values().map(DecomposedMatrix::bytes).sum::<usize>() > self.memory {
             self.matrices.retain(|&(layer, _), _| edits.keys().any(|&(edited, _)| edited == layer));
         }
         let kept: Vec<_> = edits.into_iter().map(|(at, edits)| (at, self.matrices.remove(&at), edits)).collect();
-        let edit = |((layer, matrix), kept, edits): ((usize, MatrixId), Option<EditableMatrix>, Vec<_>)| {
+        let edit = |((layer, matrix), kept, edits): ((usize, MatrixId), Option<DecomposedMatrix>, Vec<_>)| {
             let editable = match kept {
                 Some(editable) => editable,
-                None => EditableMatrix::new(self.checkpoint.matrix(layer, matrix)?),
+                None => DecomposedMatrix::new(self.checkpoint.matrix(layer, matrix)?),
             };
-            let edit = |(number, edit): (usize, &Intervention)| Ok((number, editable.edit(edit)?));
+            let edit = |(number, edit): (usize, &Intervention)| Ok((number, dense(edit.apply(&editable)?)));
             let edited = edits.into_iter().map(edit).collect::<Result<Vec<(usize, Matrix)>>>()?;
             Ok(((layer, matrix), editable, edited))
         };

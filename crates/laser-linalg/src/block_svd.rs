@@ -1,23 +1,23 @@
-//! Rank reduction of a matrix block by block.
+//! The decompositions of a matrix's blocks of rows.
 
 use std::num::NonZeroUsize;
 
+use crate::product::product;
 use crate::view::{view, view_mut};
-use crate::{Matrix, Rho, Svd, SvdError, rank_for};
+use crate::{Matrix, Svd, SvdError};
 
-/// A matrix whose rows are cut into blocks, each decomposed by itself ("Compress to Impress", arXiv 2510.20800).
+/// A matrix whose rows are cut into blocks, each decomposed by itself.
 #[derive(Debug, Clone)]
-pub struct RowBlocks {
+pub(crate) struct BlockSvd {
     rows: usize,
     cols: usize,
     /// Height and decomposition of each block, from the top.
     parts: Vec<(usize, Svd)>,
 }
 
-impl RowBlocks {
-    /// Cuts `matrix` into `blocks` blocks. The first rows % blocks of them are one row taller than the others; more blocks than
-    /// rows means one row a block.
-    pub fn of(matrix: &Matrix, blocks: NonZeroUsize) -> Result<Self, SvdError> {
+impl BlockSvd {
+    /// Cuts `matrix` into `blocks` blocks, as [`Decompose::row_blocks`](crate::Decompose::row_blocks) says.
+    pub(crate) fn of(matrix: &Matrix, blocks: NonZeroUsize) -> Result<Self, SvdError> {
         let (rows, cols) = (matrix.rows(), matrix.cols());
         let mut parts = Vec::with_capacity(blocks.get().min(rows));
         let mut first = 0;
@@ -31,22 +31,17 @@ impl RowBlocks {
         Ok(Self { rows, cols, parts })
     }
 
-    /// The matrix with each block truncated to the rank that `rho` keeps of the block's own shape.
-    pub fn truncate(&self, rho: Rho) -> Matrix {
+    /// The matrix with each block truncated to `rank` of the block's shape.
+    pub(crate) fn truncate(&self, rank: &dyn Fn(usize, usize) -> usize) -> Matrix {
         let mut result = Matrix::zeros(self.rows, self.cols);
         let mut first = 0;
         for (height, svd) in &self.parts {
-            let reduced = svd.truncate(rank_for(rho, *height, self.cols));
-            view_mut(&mut result).subrows_mut(first, *height).copy_from(view(&reduced));
+            let part = product(&svd.components(&[0..rank(*height, self.cols)]));
+            view_mut(&mut result).subrows_mut(first, *height).copy_from(view(&part));
             first += height;
         }
         result
     }
-}
-
-/// [`RowBlocks::truncate`] of a matrix that is reduced in no other way.
-pub fn truncate_row_blocks(matrix: &Matrix, blocks: NonZeroUsize, rho: Rho) -> Result<Matrix, SvdError> {
-    Ok(RowBlocks::of(matrix, blocks)?.truncate(rho))
 }
 
 /// The error of a block of rows as the error of the matrix in which `first` rows lie above the block.
