@@ -288,7 +288,7 @@ impl Checkpoint {
             }
         };
         paths.sort();
-        let files = paths.iter().map(|path| FileHash::of(path));
+        let files = paths.iter().map(|path| crate::files::hash_file(path));
         files.chain(self.architecture.file.clone().map(Ok)).collect()
     }
 

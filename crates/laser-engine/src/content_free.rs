@@ -21,7 +21,7 @@ impl ContentFreePrompts {
         let mut known: HashMap<(String, &[String]), usize> = HashMap::new();
         let mut all = Self { examples: Vec::new(), of: Vec::with_capacity(examples.len()) };
         for example in examples {
-            let (Some(prompt), Some(choices)) = (task.blank_prompt(example), example.choices()) else {
+            let (Some(prompt), Some(choices)) = (task.content_free_prompt(example), example.choices()) else {
                 all.of.push(None);
                 continue;
             };
@@ -37,9 +37,12 @@ impl ContentFreePrompts {
         Ok(all)
     }
 
-    /// Puts what a model said to the empty prompts into the records of the examples.
-    pub fn note(&self, responses: &[Response], records: &mut [Record]) {
-        for (record, prompt) in records.iter_mut().zip(&self.of) {
+    /// Puts what a model said to the empty prompts into the records of the examples; `numbers` are the examples' numbers, where
+    /// the records are not of all of them.
+    pub fn note(&self, responses: &[Response], records: &mut [Record], numbers: Option<&[usize]>) {
+        for (i, record) in records.iter_mut().enumerate() {
+            let number = numbers.map_or(Some(i), |numbers| numbers.get(i).copied());
+            let prompt = number.and_then(|number| self.of.get(number).copied().flatten());
             let response = prompt.and_then(|index| responses.get(index));
             record.blank_logprobs = response.and_then(|response| response.choice_logprobs.clone());
         }

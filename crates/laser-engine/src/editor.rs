@@ -1,9 +1,9 @@
 //! Edited copies of a model.
 
-use crate::candidate::Candidate;
 use crate::error::Result;
-use laser_checkpoint::{Checkpoint, EditableMatrix, Intervention, MatrixId};
-use laser_linalg::Matrix;
+use laser_checkpoint::Checkpoint;
+use laser_edit::{Candidate, Intervention, MatrixId};
+use laser_linalg::{DecomposedMatrix, Matrix, dense};
 use laser_model::Model;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
@@ -14,7 +14,7 @@ pub struct Editor<'a> {
     model: &'a Model,
     /// How many bytes of matrices and their decompositions are kept.
     memory: usize,
-    matrices: HashMap<(usize, MatrixId), EditableMatrix>,
+    matrices: HashMap<(usize, MatrixId), DecomposedMatrix>,
 }
 
 impl<'a> Editor<'a> {
@@ -53,16 +53,16 @@ impl<'a> Editor<'a> {
                 }
             }
         }
-        if self.matrices.values().map(EditableMatrix::bytes).sum::<usize>() > self.memory {
+        if self.matrices.values().map(DecomposedMatrix::bytes).sum::<usize>() > self.memory {
             self.matrices.retain(|&(layer, _), _| edits.keys().any(|&(edited, _)| edited == layer));
         }
         let kept: Vec<_> = edits.into_iter().map(|(at, edits)| (at, self.matrices.remove(&at), edits)).collect();
-        let edit = |((layer, matrix), kept, edits): ((usize, MatrixId), Option<EditableMatrix>, Vec<_>)| {
+        let edit = |((layer, matrix), kept, edits): ((usize, MatrixId), Option<DecomposedMatrix>, Vec<_>)| {
             let editable = match kept {
                 Some(editable) => editable,
-                None => EditableMatrix::new(self.checkpoint.matrix(layer, matrix)?),
+                None => DecomposedMatrix::new(self.checkpoint.matrix(layer, matrix)?),
             };
-            let edit = |(number, edit): (usize, &Intervention)| Ok((number, editable.edit(edit)?));
+            let edit = |(number, edit): (usize, &Intervention)| Ok((number, dense(edit.apply(&editable)?)));
             let edited = edits.into_iter().map(edit).collect::<Result<Vec<(usize, Matrix)>>>()?;
             Ok(((layer, matrix), editable, edited))
         };

@@ -8,6 +8,9 @@ pub enum Error {
     /// Reading weights or editing them failed.
     #[error(transparent)]
     Checkpoint(#[from] laser_checkpoint::CheckpointError),
+    /// An edit does not fit the model, or cannot be made.
+    #[error(transparent)]
+    Edit(#[from] laser_edit::EditError),
     /// Running the model failed.
     #[error(transparent)]
     Model(#[from] laser_model::Error),

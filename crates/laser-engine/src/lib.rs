@@ -6,7 +6,6 @@
 //! nodes from there through the edited rest of the model. A token that one candidate generated is a node that the next
 //! candidate finds ready.
 
-mod candidate;
 mod chunk;
 mod content_free;
 mod continuation;
@@ -15,19 +14,19 @@ mod editor;
 mod encode;
 mod error;
 mod evaluator;
+mod gradient_change;
+mod local_scorer;
 mod pass;
-mod record;
+mod response_record;
 mod samples;
 mod streams;
 mod tile_sizes;
 
-pub use candidate::Candidate;
 pub use content_free::ContentFreePrompts;
-pub use continuation::continuation_logprob;
 pub use corpus::{Corpus, windows_for};
 pub use editor::Editor;
 pub use encode::{Encoded, Masks, check, encode};
 pub use error::{Error, Result};
 pub use evaluator::{Detail, Evaluator, Response};
-pub use record::record;
-pub use samples::samples;
+pub use local_scorer::{LocalScorer, Subject};
+pub use response_record::record;

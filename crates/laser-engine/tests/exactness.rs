@@ -3,7 +3,8 @@
 mod support;
 
 use laser_checkpoint::{Config, MatrixKind};
-use laser_engine::{Candidate, Detail, Editor, Encoded, Evaluator, Masks, Response, encode};
+use laser_edit::Candidate;
+use laser_engine::{Detail, Editor, Encoded, Evaluator, Masks, Response, encode};
 use laser_example::{ExactMatch, Example, ExampleError, Generation, Matching, SplitMix64, Target};
 use laser_model::{Model, Tokenizer};
 use support::{Fixture, candidate, families, folder, open, open_at};
@@ -79,7 +80,7 @@ fn evaluate(
     candidates
         .iter()
         .map(|candidate| {
-            evaluator.evaluate(&editor.edit(candidate).unwrap(), candidate.boundary(layers), detail).unwrap()
+            evaluator.evaluate(&editor.edit(candidate).unwrap(), candidate.first_edited_layer(layers), detail).unwrap()
         })
         .collect()
 }

@@ -7,7 +7,8 @@ mod support;
 mod torch;
 
 use laser_checkpoint::{Checkpoint, WriteOptions, write_huggingface};
-use laser_engine::{Candidate, Detail, Editor, Evaluator, Response};
+use laser_edit::Candidate;
+use laser_engine::{Detail, Editor, Evaluator, Response};
 use laser_example::{Example, Target};
 use safetensors::SafeTensors;
 use std::fs;
@@ -29,7 +30,9 @@ fn responses(fixture: &Fixture, tokenizer: &Fixture) -> Vec<Vec<Response>> {
     let candidates =
         ["", "0.q_proj:0.5", "1.v_proj:0.3", "1.fc_in:0.1", "2.fc_out:0.2"].map(|text| candidate(text, config));
     let score = |candidate: &Candidate| {
-        evaluator.evaluate(&editor.edit(candidate).unwrap(), candidate.boundary(config.layers), Detail::Full).unwrap()
+        evaluator
+            .evaluate(&editor.edit(candidate).unwrap(), candidate.first_edited_layer(config.layers), Detail::Full)
+            .unwrap()
     };
     candidates.iter().map(score).collect()
 }

@@ -3,7 +3,8 @@
 mod support;
 
 use laser_checkpoint::Intervention;
-use laser_engine::{Candidate, Detail, Editor, Evaluator};
+use laser_edit::Candidate;
+use laser_engine::{Detail, Editor, Evaluator};
 use laser_example::{Example, Target};
 use laser_model::Model;
 use serde::Deserialize;
@@ -52,9 +53,9 @@ fn logprobs(model: &Model, tokens: &[u32], wanted: &[u32]) -> Vec<f64> {
 }
 
 fn check(fixture: &Fixture, interventions: &[Intervention], rows: &[Row]) {
-    let candidate = Candidate::new(interventions.iter().copied()).unwrap();
+    let candidate = Candidate::new(interventions.iter().cloned()).unwrap();
     let edited = Editor::new(&fixture.checkpoint, &fixture.model).edit(&candidate).unwrap();
-    let boundary = candidate.boundary(fixture.model.config().layers);
+    let boundary = candidate.first_edited_layer(fixture.model.config().layers);
     let examples: Vec<Example> = rows
         .iter()
         .enumerate()

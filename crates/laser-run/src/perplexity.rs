@@ -1,5 +1,6 @@
 //! Perplexity of a text.
 
+use laser_edit::Candidate;
 use serde::{Deserialize, Serialize};
 
 /// How a text is gone through.
@@ -33,4 +34,14 @@ pub struct PerplexityChange {
     pub base: f64,
     /// Perplexity of the edited model.
     pub edited: f64,
+}
+
+/// `perplexity.json`: a text's perplexities, and under which candidate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MeasuredText {
+    /// The candidate.
+    pub interventions: Candidate,
+    /// The text before and after.
+    #[serde(flatten)]
+    pub change: PerplexityChange,
 }

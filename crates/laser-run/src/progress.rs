@@ -1,13 +1,15 @@
 //! How long work tells how far it is.
 
 /// Receives the progress of one piece of long work at a time.
-pub trait Progress {
+pub trait Progress: Send + Sync {
     /// Work of `total` steps begins; `done` of them were finished before, by an interrupted run.
     fn start(&self, what: &str, total: usize, done: usize);
     /// `steps` more steps are done.
     fn advance(&self, steps: usize);
     /// The work is done.
     fn finish(&self);
+    /// A line for the user that is not a result.
+    fn note(&self, _: &str) {}
 }
 
 /// Says nothing.

@@ -6,12 +6,13 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::data::{self, Place, Row};
-use crate::{DEFAULT_NEW_TOKENS, Example, ExampleError, RowError, Source, Target, TaskError};
+use crate::data::{self, Row, RowLocation};
+use crate::source::Source;
+use crate::{DEFAULT_NEW_TOKENS, Example, ExampleError, RowError, Target, TaskError};
 
 /// The examples in the rows of `source`.
 pub(crate) fn examples(source: &Source, rows: Vec<Row>) -> Result<Vec<Example>, TaskError> {
-    let mut first_place: HashMap<String, Place> = HashMap::new();
+    let mut first_place: HashMap<String, RowLocation> = HashMap::new();
     let mut examples = Vec::new();
     for row in rows {
         let place = row.place;

@@ -1,6 +1,6 @@
 //! Everything that can be wrong with a task. Every message is one line: where: what: what to do.
 
-use crate::Place;
+use crate::RowLocation;
 use laser_example::{ExampleError, plain, quoted};
 
 /// A task that cannot be used.
@@ -55,7 +55,7 @@ pub enum TaskError {
         /// The data file.
         file: String,
         /// Where the row stands.
-        place: Place,
+        place: RowLocation,
         /// What is wrong.
         problem: RowError,
     },
@@ -65,7 +65,7 @@ pub enum TaskError {
         /// The data file.
         file: String,
         /// Where in it, as far as that is known.
-        place: Option<Place>,
+        place: Option<RowLocation>,
         /// What is wrong.
         problem: DataError,
     },
@@ -253,14 +253,14 @@ pub enum RowError {
     },
     /// An id that an earlier row has.
     #[error("the id {} is already {}: give every row its own", quoted(id), match first {
-        Place::Line(line) => format!("on line {line}"),
-        Place::Record(record) => format!("in record {record}"),
+        RowLocation::Line(line) => format!("on line {line}"),
+        RowLocation::Record(record) => format!("in record {record}"),
     })]
     DuplicateId {
         /// The id.
         id: String,
         /// The earlier row.
-        first: Place,
+        first: RowLocation,
     },
     /// Lists of `expand` that are not equally long.
     #[error("expand: `{first}` has {length} items and `{name}` has {found}: make the lists equally long")]
@@ -366,11 +366,11 @@ pub enum YamlError {
 }
 
 /// A place as messages show it: `FILE:LINE` or `FILE: record NUMBER`.
-fn spot(file: &str, place: Option<&Place>) -> String {
+fn spot(file: &str, place: Option<&RowLocation>) -> String {
     let file = plain(file);
     match place {
-        Some(Place::Line(line)) => format!("{file}:{line}"),
-        Some(Place::Record(record)) => format!("{file}: record {record}"),
+        Some(RowLocation::Line(line)) => format!("{file}:{line}"),
+        Some(RowLocation::Record(record)) => format!("{file}: record {record}"),
         None => file,
     }
 }

@@ -10,8 +10,9 @@ use anyhow::{Context, Result, ensure};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
 use laser_checkpoint::{Checkpoint, InterventionSpec, Layers};
+use laser_edit::Candidate;
+use laser_engine::{Detail, Editor, Evaluator};
 use laser_model::{Device, Model, Products, Tokenizer, products};
-use laser_search::{Candidate, Detail, Editor, Evaluator};
 use laser_tasks::{Example, Task};
 use serde_json::json;
 use std::path::Path;
@@ -87,7 +88,7 @@ fn gflops(products: Products) -> f64 {
     products.flops as f64 / products.time.as_secs_f64().max(1e-9) / 1e9
 }
 
-fn outcomes(candidate: &Candidate, responses: &[laser_search::Response]) -> serde_json::Value {
+fn outcomes(candidate: &Candidate, responses: &[laser_engine::Response]) -> serde_json::Value {
     json!({
         "candidate": candidate.to_string(),
         "correct": responses.iter().map(|response| response.outcome.correct).collect::<Vec<_>>(),

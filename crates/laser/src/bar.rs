@@ -2,7 +2,7 @@
 
 use crate::output;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use laser_search::Progress;
+use laser_run::Progress;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A bar with a rate and an ETA when standard error is a terminal, nothing otherwise. Any thread may move it.
@@ -16,13 +16,6 @@ pub struct Bar {
 impl Bar {
     pub fn new(quiet: bool) -> Self {
         Self { quiet, bar: Mutex::new(ProgressBar::hidden()), done_before: Mutex::default() }
-    }
-
-    /// A line for the user that is not a result.
-    pub fn note(&self, text: &str) {
-        if !self.quiet {
-            held(&self.bar).suspend(|| output::complain(text));
-        }
     }
 }
 
@@ -52,6 +45,12 @@ impl Progress for Bar {
 
     fn finish(&self) {
         held(&self.bar).finish_and_clear();
+    }
+
+    fn note(&self, text: &str) {
+        if !self.quiet {
+            held(&self.bar).suspend(|| output::complain(text));
+        }
     }
 }
 

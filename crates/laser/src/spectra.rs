@@ -3,7 +3,7 @@
 use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
 use laser_checkpoint::{Checkpoint, MatrixId};
 use laser_linalg::{Matrix, Spectrum};
-use laser_search::write_whole;
+use laser_run::write_whole;
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 use std::{env, fs};

@@ -4,12 +4,12 @@ use crate::bar::Bar;
 use crate::cli::{CheckpointOptions, DataOptions, ModelOptions, SplitChoice, TaskOptions, TextOptions};
 use crate::output::Usage;
 use anyhow::Context;
-use laser_checkpoint::{
-    Architecture, Checkpoint, CheckpointError, Config, InterventionSpec, Layers, MatrixGroup, MatrixId,
-};
+use laser_checkpoint::{Architecture, Checkpoint, Config, EditError, InterventionSpec, Layers, MatrixGroup, MatrixId};
+use laser_edit::Candidate;
+use laser_engine::{Corpus, windows_for};
 use laser_hub::{DatasetFiles, Download, Hub, is_hub_id};
 use laser_model::{Model, Tokenizer};
-use laser_search::{Candidate, Corpus, Progress, windows_for};
+use laser_run::Progress;
 use laser_tasks::{Example, HubSplit, OpenOptions, Split, Task};
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
@@ -169,7 +169,7 @@ pub fn layers(asked: &[Layers], count: usize) -> anyhow::Result<Vec<usize>> {
     let mut layers = Vec::new();
     for range in asked {
         layers.extend(range.resolve(count).map_err(|error| match error {
-            CheckpointError::Intervention { text, why } => anyhow::anyhow!("--layers {text}: {why}: write 20-29"),
+            EditError::Text { text, why } => anyhow::anyhow!("--layers {text}: {why}: write 20-29"),
             other => other.into(),
         })?);
     }

@@ -4,8 +4,9 @@
 //! set, which the continuous integration does.
 
 use laser::checkpoint::{Checkpoint, Intervention, InterventionSpec, WriteOptions, write_huggingface};
+use laser::edit::Candidate;
+use laser::engine::{Detail, Editor, Evaluator, Response};
 use laser::model::{Device, Model, Tokenizer};
-use laser::search::{Candidate, Detail, Editor, Evaluator, Response};
 use laser::tasks::{Example, Target, Task};
 use serde::Deserialize;
 use std::io::Write;
@@ -77,7 +78,7 @@ impl Subject {
             Candidate::new(InterventionSpec::expand_all(interventions, self.model.config()).unwrap()).unwrap();
         let edited = Editor::new(&self.checkpoint, &self.model).edit(&candidate).unwrap();
         let mut evaluator = Evaluator::new(&self.model, &self.tokenizer, examples.iter().collect(), 2 << 30).unwrap();
-        evaluator.evaluate(&edited, candidate.boundary(layers), Detail::Full).unwrap()
+        evaluator.evaluate(&edited, candidate.first_edited_layer(layers), Detail::Full).unwrap()
     }
 }
 

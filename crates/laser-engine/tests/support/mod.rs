@@ -1,7 +1,7 @@
 //! What the integration tests share.
 
 use laser_checkpoint::{Checkpoint, Config, InterventionSpec};
-use laser_engine::Candidate;
+use laser_edit::Candidate;
 use laser_model::{Device, Model, Tokenizer};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

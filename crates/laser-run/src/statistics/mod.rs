@@ -1,5 +1,6 @@
 //! What a number over some examples, or a difference between two models on the same examples, is worth.
 
+mod best_value;
 mod bootstrap;
 mod clusters;
 mod interval;
@@ -8,17 +9,13 @@ mod mcnemar;
 mod sign_flip;
 mod thresholds;
 
+pub use best_value::best_value_by_chance;
 pub use bootstrap::{bootstrap_of, paired_bootstrap};
 pub use interval::{Interval, clopper_pearson, wilson};
 pub use label_counts::{balanced_accuracy, binary_f1, histogram, macro_f1};
 pub use mcnemar::mcnemar_exact;
 pub use sign_flip::{ChanceGain, best_by_chance, sign_flip_p};
 pub use thresholds::{calibrated, cross_fitted, fit_offsets, recentred};
-
-/// A p-value as it is shown: three places, or two digits and a power of ten where it is small.
-pub fn p_text(p: f64) -> String {
-    if p >= 0.001 { format!("{p:.3}") } else { format!("{p:.1e}") }
-}
 
 /// Fails a test where `got` is off by more than `relative` of what was expected.
 #[cfg(test)]

@@ -7,8 +7,9 @@
 use serde_json::{Map, Value};
 
 use super::unique::Unique;
-use super::{Place, Row, inside, kind, whole, without_bom};
-use crate::{DataError, Source, TaskError};
+use super::{Row, RowLocation, inside, kind, whole, without_bom};
+use crate::source::Source;
+use crate::{DataError, TaskError};
 
 const LISTS: [&str; 3] = ["data", "examples", "rows"];
 
@@ -18,11 +19,11 @@ pub(super) fn rows(source: &Source) -> Result<Vec<Row>, TaskError> {
         let message = error.to_string();
         // The place stands before the message already.
         let what = laser_example::plain(message.rsplit_once(" at line ").map_or(message.as_str(), |(what, _)| what));
-        inside(source, Place::Line(error.line()), DataError::Json { column: error.column(), what })
+        inside(source, RowLocation::Line(error.line()), DataError::Json { column: error.column(), what })
     })?;
     let (items, wrapped) = list(value).map_err(|problem| whole(source, problem))?;
     let rows = items.into_iter().enumerate().map(|(index, item)| {
-        let place = Place::Record(index + 1);
+        let place = RowLocation::Record(index + 1);
         let fields = record(item, wrapped).map_err(|problem| inside(source, place, problem))?;
         Ok(Row { place, index, fields })
     });

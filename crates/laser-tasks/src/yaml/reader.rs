@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use minijinja::Environment;
 
-use super::config::{Config, IndexOrText, ListOrText, OutputType, unsupported};
 use super::docs::Doc;
+use super::task_config::{Config, IndexOrText, ListOrText, OutputType, unsupported};
 use crate::template::Pattern;
 use crate::{Choice, DEFAULT_NEW_TOKENS, Example, ExampleError, Generation, Matching, RowError, Target, YamlError};
 

@@ -3,12 +3,11 @@
 use crate::bar::Bar;
 use crate::cli::{EvalOptions, Global};
 use crate::{output, subject};
+use laser_edit::Candidate;
+use laser_engine::{Corpus, Detail, Editor, Evaluator, Response, record};
 use laser_model::Model;
 use laser_report::metrics_text;
-use laser_search::{
-    Candidate, Constant, Corpus, Detail, Editor, Evaluator, Metrics, Perplexity, Progress, Record, Response, record,
-    statistics, write_whole,
-};
+use laser_run::{Constant, Metrics, Perplexity, Progress, Record, statistics, write_whole};
 use laser_tasks::{Example, Outcome, Score, Target, Task};
 use serde::Serialize;
 use serde_json::json;
@@ -75,7 +74,7 @@ fn score(
     let task = subject::settle(task, &options.task, &loaded.tokenizer)?;
     let indices = subject::chosen(&task, &options.task, options.split)?;
     let examples: Vec<&Example> = indices.iter().map(|&index| &task.examples[index]).collect();
-    let boundary = candidate.boundary(loaded.model.config().layers);
+    let boundary = candidate.first_edited_layer(loaded.model.config().layers);
     let mut evaluator = Evaluator::new(&loaded.model, &loaded.tokenizer, examples.clone(), MEMORY)?;
     let mut responses: Vec<Response> = Vec::with_capacity(examples.len());
     progress.start("evaluating", examples.len(), 0);

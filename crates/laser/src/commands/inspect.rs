@@ -7,7 +7,7 @@ use crate::{output, subject};
 use laser_checkpoint::{Checkpoint, MatrixId, Precision};
 use laser_linalg::{Rho, Spectrum};
 use laser_report::aligned;
-use laser_search::Progress;
+use laser_run::Progress;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
