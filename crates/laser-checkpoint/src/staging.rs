@@ -6,15 +6,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{CheckpointError, Result};
+use crate::error::{CheckpointError, Result};
 
 /// The file by which a folder shows that this program wrote it and may replace it.
 pub(crate) const RECORD: &str = "laser.json";
 
 /// A temporary folder beside its place, removed again unless it is put there.
-pub(crate) struct Staging {
+pub struct Staging {
     folder: TempDir,
     parent: PathBuf,
     place: PathBuf,
@@ -22,7 +23,8 @@ pub(crate) struct Staging {
 }
 
 impl Staging {
-    /// Checks that `out` may be written, given that `source` is being read, and makes the temporary folder.
+    /// Checks that `out` may be written, given that `source` is being read, and makes the temporary
+    /// folder.
     pub(crate) fn begin(out: &Path, source: &Path, force: bool) -> Result<Self> {
         let refused = |why: String| CheckpointError::Refused { path: out.to_owned(), why };
         let name = out.file_name().ok_or_else(|| refused("it is no name for a new folder".to_owned()))?;
@@ -51,7 +53,8 @@ impl Staging {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            // The user's umask decides, as for any other folder, and not the privacy of temporary ones.
+            // The user's umask decides, as for any other folder, and not the privacy of temporary
+            // ones.
             builder.permissions(fs::Permissions::from_mode(0o777));
         }
         let folder = builder.tempdir_in(&parent).map_err(|cause| CheckpointError::Io {
@@ -62,13 +65,15 @@ impl Staging {
         Ok(Self { folder, parent, place, replaces })
     }
 
-    /// The temporary folder.
-    pub(crate) fn path(&self) -> &Path {
+    fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// Makes one file of the folder, flushed to the disk.
-    pub(crate) fn file(&self, name: &str, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+    ///
+    /// # Errors
+    /// The file cannot be written, or `write` fails.
+    pub fn file(&self, name: &str, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
         // Errors name the place that the user asked for.
         let failed = |cause| CheckpointError::Io { action: "write", path: self.place.join(name), cause };
         let file = File::create_new(self.path().join(name)).map_err(failed)?;
@@ -78,8 +83,30 @@ impl Staging {
         file.sync_all().map_err(failed)
     }
 
+    /// Makes one file of the folder with this content.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let failed = |cause| CheckpointError::Io { action: "write", path: self.place_of(name), cause };
+        self.file(name, |to| to.write_all(bytes).map_err(failed))
+    }
+
+    /// Makes one JSON file of the folder.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_json(&self, name: &str, value: &Value) -> Result<()> {
+        self.write(name, format!("{value:#}\n").as_bytes())
+    }
+
+    /// Whether a file of this name has been made.
+    pub fn has(&self, name: &str) -> bool {
+        self.path().join(name).exists()
+    }
+
     /// Where a file will be, for messages.
-    pub(crate) fn place_of(&self, name: &str) -> PathBuf {
+    pub fn place_of(&self, name: &str) -> PathBuf {
         self.place.join(name)
     }
 

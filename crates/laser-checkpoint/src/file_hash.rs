@@ -1,19 +1,11 @@
-//! Small files, and the fingerprints of large ones.
+//! The fingerprints of files.
 
-use std::{
-    fs::{self, File},
-    io::Read,
-    path::Path,
-};
+use std::{fs::File, io::Read, path::Path};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::{CheckpointError, Result};
-
-/// No configuration or tokenizer is larger.
-const LARGEST_JSON: u64 = 1 << 28;
+use crate::error::{CheckpointError, Result};
 
 /// One file's content, by hash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +20,9 @@ pub struct FileHash {
 
 impl FileHash {
     /// Reads the file once, a piece at a time.
+    ///
+    /// # Errors
+    /// The file cannot be read.
     pub fn of(path: &Path) -> Result<Self> {
         let failed = |cause| CheckpointError::Io { action: "read", path: path.to_owned(), cause };
         let mut file = File::open(path).map_err(failed)?;
@@ -45,22 +40,4 @@ impl FileHash {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Self { name, bytes, sha256: format!("{:x}", hash.finalize()) })
     }
-}
-
-/// A JSON file's content.
-pub(crate) fn read_json(path: &Path) -> Result<Value> {
-    let failed = |cause| CheckpointError::Io { action: "read", path: path.to_owned(), cause };
-    let length = fs::metadata(path).map_err(failed)?.len();
-    if length > LARGEST_JSON {
-        let why = format!("it has {length} bytes, too many for a JSON file of a model");
-        return Err(CheckpointError::NotRead { path: path.to_owned(), why });
-    }
-    let text = fs::read(path).map_err(failed)?;
-    serde_json::from_slice(&text)
-        .map_err(|error| CheckpointError::Damaged { path: path.to_owned(), why: format!("it is no JSON: {error}") })
-}
-
-/// A JSON file's content, where the file is there.
-pub(crate) fn read_json_if_there(path: &Path) -> Result<Option<Value>> {
-    if path.is_file() { read_json(path).map(Some) } else { Ok(None) }
 }
