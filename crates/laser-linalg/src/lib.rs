@@ -17,20 +17,18 @@
 
 mod ladder;
 mod marchenko_pastur;
-mod matrix;
 mod prune;
 mod randomised;
-mod rank;
 mod row_blocks;
 mod spectrum;
 mod svd;
 mod values;
+mod view;
 
+pub use laser_matrix::{Matrix, Rho, RhoError, ShapeError, SvdError, rank_for};
 pub use marchenko_pastur::MarchenkoPastur;
-pub use matrix::{Matrix, ShapeError};
 pub use prune::magnitude_prune;
 pub use randomised::randomised_truncate;
-pub use rank::{Rho, RhoError, rank_for};
 pub use row_blocks::{RowBlocks, truncate_row_blocks};
 pub use spectrum::{FactoredSize, NoiseEdge, Spectrum, SpectrumError};
-pub use svd::{Svd, SvdError};
+pub use svd::Svd;

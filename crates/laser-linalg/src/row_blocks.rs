@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 
+use crate::view::{view, view_mut};
 use crate::{Matrix, Rho, Svd, SvdError, rank_for};
 
 /// A matrix whose rows are cut into blocks, each decomposed by itself ("Compress to Impress", arXiv 2510.20800).
@@ -23,8 +24,8 @@ impl RowBlocks {
         for block in 0..blocks.get().min(rows) {
             let height = rows / blocks + usize::from(block < rows % blocks);
             let mut part = Matrix::zeros(height, cols);
-            part.view_mut().copy_from(matrix.view().subrows(first, height));
-            parts.push((height, Svd::of(&part).map_err(|error| error.below(first))?));
+            view_mut(&mut part).copy_from(view(matrix).subrows(first, height));
+            parts.push((height, Svd::of(&part).map_err(|error| below(error, first))?));
             first += height;
         }
         Ok(Self { rows, cols, parts })
@@ -36,7 +37,7 @@ impl RowBlocks {
         let mut first = 0;
         for (height, svd) in &self.parts {
             let reduced = svd.truncate(rank_for(rho, *height, self.cols));
-            result.view_mut().subrows_mut(first, *height).copy_from(reduced.view());
+            view_mut(&mut result).subrows_mut(first, *height).copy_from(view(&reduced));
             first += height;
         }
         result
@@ -46,4 +47,12 @@ impl RowBlocks {
 /// [`RowBlocks::truncate`] of a matrix that is reduced in no other way.
 pub fn truncate_row_blocks(matrix: &Matrix, blocks: NonZeroUsize, rho: Rho) -> Result<Matrix, SvdError> {
     Ok(RowBlocks::of(matrix, blocks)?.truncate(rho))
+}
+
+/// The error of a block of rows as the error of the matrix in which `first` rows lie above the block.
+fn below(error: SvdError, first: usize) -> SvdError {
+    match error {
+        SvdError::NonFinite { row, col } => SvdError::NonFinite { row: first + row, col },
+        other => other,
+    }
 }

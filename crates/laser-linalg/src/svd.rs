@@ -8,10 +8,10 @@ use std::ops::Range;
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par};
-use thiserror::Error;
 
 use crate::ladder::{LADDER, climb};
-use crate::{Matrix, values};
+use crate::view::{view, view_mut};
+use crate::{Matrix, SvdError, values};
 
 /// Into how many parts faer cuts a large product: a constant, as the way that a sum is grouped could depend on it.
 pub(crate) const PARTS: Par = Par::Rayon(NonZeroUsize::new(8).unwrap());
@@ -25,45 +25,6 @@ pub struct Svd {
     pub(crate) sigma: Vec<f32>,
     /// cols x k, orthonormal columns.
     pub(crate) v: Mat<f32>,
-}
-
-/// Why a matrix has no decomposition.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum SvdError {
-    /// An entry is infinite or not a number.
-    #[error("the entry in row {row}, column {col} is not a finite number")]
-    NonFinite {
-        /// Its row, from 0.
-        row: usize,
-        /// Its column, from 0.
-        col: usize,
-    },
-    /// The largest singular value is above the largest f32.
-    #[error("a singular value of the {rows} x {cols} matrix is too large for a 32-bit float")]
-    Overflow {
-        /// Rows of the matrix.
-        rows: usize,
-        /// Columns of the matrix.
-        cols: usize,
-    },
-    /// No method of the ladder gave an answer.
-    #[error("no singular value decomposition of the {rows} x {cols} matrix converged")]
-    NoConvergence {
-        /// Rows of the matrix.
-        rows: usize,
-        /// Columns of the matrix.
-        cols: usize,
-    },
-}
-
-impl SvdError {
-    /// The error of a block of rows as the error of the matrix in which `first` rows lie above the block.
-    pub(crate) fn below(self, first: usize) -> Self {
-        match self {
-            Self::NonFinite { row, col } => Self::NonFinite { row: first + row, col },
-            other => other,
-        }
-    }
 }
 
 impl Svd {
@@ -106,7 +67,7 @@ impl Svd {
         let r = rank.min(self.rank_max());
         let mut left = Matrix::zeros(self.u.nrows(), r);
         let mut right = Matrix::zeros(r, self.v.nrows());
-        let (mut left_view, mut right_view) = (left.view_mut(), right.view_mut());
+        let (mut left_view, mut right_view) = (view_mut(&mut left), view_mut(&mut right));
         for i in 0..r {
             let root = self.sigma[i].sqrt();
             for row in 0..self.u.nrows() {
@@ -124,7 +85,7 @@ impl Svd {
         let (start, count) = (range.start, range.len());
         let weighted = Mat::from_fn(self.u.nrows(), count, |row, i| self.u[(row, start + i)] * self.sigma[start + i]);
         matmul(
-            sum.view_mut(),
+            view_mut(&mut sum),
             Accum::Replace,
             weighted.as_ref(),
             self.v.as_ref().subcols(start, count).transpose(),
@@ -183,7 +144,7 @@ pub(crate) fn scaled(matrix: &Matrix) -> Result<(Mat<f32>, i32), SvdError> {
         return Err(SvdError::NonFinite { row: at / cols, col: at % cols });
     }
     let exponent = largest_exponent(matrix);
-    let view = matrix.view();
+    let view = view(matrix);
     Ok((Mat::from_fn(rows, cols, |i, j| times_power_of_two(view[(i, j)], -exponent)), exponent))
 }
 

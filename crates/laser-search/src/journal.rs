@@ -1,8 +1,8 @@
 //! What has been scored, one line a candidate and split; lines are only ever added.
 
-use crate::candidate::Candidate;
-use crate::record::Record;
-use crate::{Error, Result};
+use laser_engine::Candidate;
+use laser_run::Record;
+use laser_run::{Error, Result};
 use laser_tasks::{Outcome, Score};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;

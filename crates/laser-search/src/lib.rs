@@ -3,41 +3,29 @@
 //! [`search`] is the main job. It scores [`Candidate`]s on the validation split with an [`Evaluator`], notes each in the
 //! [`Journal`] of a [`RunFolder`], and judges the best one on the test split ([`Verdict`]).
 
-mod blanks;
-mod candidate;
-mod constant;
-mod engine;
 mod error;
-mod files;
 mod journal;
-mod metrics;
-mod perplexity;
-mod progress;
-mod record;
 mod rounding;
 mod run_folder;
 mod search;
-pub mod statistics;
 mod strategy;
 mod sweep;
 mod verdict;
 
-pub use candidate::{Candidate, Editor};
-pub use constant::Constant;
-pub use engine::{Detail, Encoded, Evaluator, Masks, Response, encode};
 pub use error::{Error, Result};
-pub use files::write_whole;
 pub use journal::{Entry, Journal, Part, SplitName};
-pub use metrics::{ChoiceMetrics, ClassMetrics, GenerationMetrics, Metrics};
-pub use perplexity::{Perplexity, PerplexityChange, Text, Windows};
-pub use progress::{Progress, Silent};
-pub use record::Record;
+pub use laser_engine::{
+    Candidate, Corpus, Detail, Editor, Encoded, Evaluator, Masks, Response, check, encode, record, windows_for,
+};
+pub use laser_run::{
+    ChoiceMetrics, ClassMetrics, Constant, GenerationMetrics, Interval, Metrics, Perplexity, PerplexityChange,
+    Progress, Record, Silent, Windows, statistics, write_whole,
+};
 pub use rounding::{FILE as ROUNDING_FILE, Rounding};
 pub use run_folder::{
     ModelDescription, RunDescription, RunFolder, SearchDescription, TaskDescription, TextDescription,
 };
-pub use search::{Plan, Recipe, Subject, check, rejudge, search};
-pub use statistics::Interval;
+pub use search::{Plan, Recipe, Subject, rejudge, search};
 pub use strategy::{
     Account, All, Beam, Compose, Gradient, GradientAccount, Race, RaceAccount, Recall, Round, Start, Step, Strategy,
     exhaustive, noise_edge,

@@ -1,12 +1,12 @@
 //! What it changes that candidates are compared in another precision.
 
-use crate::candidate::{Candidate, Editor};
-use crate::engine::{Detail, Evaluator};
 use crate::journal::{Entry, Journal, SplitName};
-use crate::progress::Progress;
 use crate::run_folder::RunFolder;
 use crate::search::Subject;
 use crate::{Error, Result};
+use laser_engine::{Candidate, Editor};
+use laser_engine::{Detail, Evaluator};
+use laser_run::Progress;
 use laser_tasks::{Example, Outcome, Score};
 use serde::{Deserialize, Serialize};
 
@@ -57,5 +57,5 @@ pub(crate) fn measure(
         found.push(Rounding { interventions: candidate.clone(), rounded: entry.score, exact, different });
     }
     progress.finish();
-    run.write_json(FILE, &found)
+    Ok(run.write_json(FILE, &found)?)
 }

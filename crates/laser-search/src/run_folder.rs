@@ -1,10 +1,10 @@
 //! A RUN folder: what was asked, what has been scored, what came out.
 
-use crate::candidate::Candidate;
-use crate::files::write_whole;
 use crate::journal::{Journal, SplitName};
-use crate::{Error, Result};
 use laser_checkpoint::{FileHash, MatrixId};
+use laser_engine::Candidate;
+use laser_run::write_whole;
+use laser_run::{Error, Result};
 use laser_tasks::{Example, Score};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

@@ -1,11 +1,6 @@
 //! The main job: score candidates on validation, choose one, judge it on test.
 
-use crate::blanks::Blanks;
-use crate::candidate::{Candidate, Editor};
-use crate::engine::encode;
 use crate::journal::{Entry, Journal, SplitName};
-use crate::perplexity::{PerplexityChange, Text};
-use crate::progress::Progress;
 use crate::rounding;
 use crate::run_folder::RunFolder;
 use crate::strategy::{Account, Strategy};
@@ -13,7 +8,12 @@ use crate::sweep::Sweep;
 use crate::verdict::{self, Evidence, Pair, Verdict};
 use crate::{Error, Result};
 use laser_checkpoint::{Checkpoint, FileHash};
+use laser_engine::ContentFreePrompts;
+use laser_engine::Corpus;
+use laser_engine::{Candidate, Editor};
 use laser_model::{Model, Tokenizer};
+use laser_run::PerplexityChange;
+use laser_run::Progress;
 use laser_tasks::{Example, Split, Task};
 
 /// A loaded model.
@@ -43,19 +43,11 @@ pub struct Plan<'a> {
     /// The model's files, for the recipe.
     pub model_files: &'a [FileHash],
     /// A text whose perplexity is measured before and after, and the SHA-256 of its file.
-    pub text: Option<(&'a Text, &'a str)>,
+    pub text: Option<(&'a Corpus, &'a str)>,
 }
 
 /// The file of what a strategy did.
 const ACCOUNT: &str = "strategy.json";
-
-/// Refuses a task that the model cannot take, before anything is computed or written.
-pub fn check(model: &Model, tokenizer: &Tokenizer, task: &Task) -> Result<()> {
-    for example in &task.examples {
-        encode(tokenizer, example, model.config())?;
-    }
-    Ok(())
-}
 
 /// Runs or resumes a search, and writes `best.json` and `verdict.json`.
 pub fn search(
@@ -86,7 +78,7 @@ pub fn search(
         rounding::measure(subject, &of, &validation, plan.memory, &journal, run, progress)?;
     }
 
-    let blanks = Blanks::new(task, &test)?;
+    let blanks = ContentFreePrompts::new(task, &test)?;
     let mut sweep = Sweep::on_test(subject, test, &blanks, plan.memory, &mut journal, progress)?;
     sweep.score("test", &[Candidate::base(), best.clone()])?;
     if let Some((text, sha256)) = plan.text {
@@ -98,7 +90,7 @@ pub fn search(
 
 /// The verdict of a finished search, from its folder alone; `verdict.json` is written anew.
 pub fn rejudge(run: &RunFolder) -> Result<Verdict> {
-    let description = run.description()?.ok_or_else(|| Error::Unfinished { path: run.path().to_owned() })?;
+    let description = run.description()?.ok_or_else(|| laser_run::Error::Unfinished { path: run.path().to_owned() })?;
     let text = description.search.text.as_ref().map(|text| text.sha256.as_str());
     judge_and_write(run, &run.journal()?, text, description.search.seed)
 }
@@ -122,7 +114,7 @@ fn candidates_on_validation(journal: &Journal) -> Vec<&Entry> {
 
 /// `text` is the SHA-256 of the text that was to be measured.
 fn judge_and_write(run: &RunFolder, journal: &Journal, text: Option<&str>, seed: u64) -> Result<Verdict> {
-    let unfinished = || Error::Unfinished { path: run.path().to_owned() };
+    let unfinished = || laser_run::Error::Unfinished { path: run.path().to_owned() };
     let candidates = candidates_on_validation(journal);
     let best = chosen(journal).map_err(|_| unfinished())?;
     let pair = |candidate: &Candidate| {
@@ -149,7 +141,7 @@ fn judge_and_write(run: &RunFolder, journal: &Journal, text: Option<&str>, seed:
         perplexity,
         seed,
     });
-    let verdict = verdict.ok_or_else(|| Error::Malformed {
+    let verdict = verdict.ok_or_else(|| laser_run::Error::Malformed {
         path: run.path().to_owned(),
         why: "journal.jsonl and examples.jsonl do not belong together".into(),
         advice: "remove examples.jsonl and run the search again, which writes it anew; if that does not help, journal.jsonl, too",
@@ -181,7 +173,7 @@ fn measured(run: &RunFolder, best: &Candidate, sha256: &str) -> Result<Option<Pe
 fn measure(
     subject: &Subject,
     best: &Candidate,
-    text: &Text,
+    text: &Corpus,
     sha256: &str,
     run: &RunFolder,
     progress: &dyn Progress,
@@ -202,7 +194,7 @@ fn measure(
         base: before.perplexity,
         edited: after.perplexity,
     };
-    run.write_json(PERPLEXITY, &MeasuredText { interventions: best.clone(), change })
+    Ok(run.write_json(PERPLEXITY, &MeasuredText { interventions: best.clone(), change })?)
 }
 
 /// `best.json`: what `laser apply --recipe` does.

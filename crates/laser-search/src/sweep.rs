@@ -1,14 +1,14 @@
 //! Scoring candidates on a split, each noted in the journal.
 
-use crate::blanks::Blanks;
-use crate::candidate::{Candidate, Editor};
-use crate::engine::{Detail, Evaluator};
 use crate::journal::{Entry, Journal, Part, SplitName};
-use crate::progress::Progress;
-use crate::record::Record;
 use crate::search::Subject;
 use crate::{Error, Result};
+use laser_engine::ContentFreePrompts;
+use laser_engine::{Candidate, Editor};
+use laser_engine::{Detail, Evaluator};
 use laser_model::Model;
+use laser_run::Progress;
+use laser_run::Record;
 use laser_tasks::{Example, Outcome, SplitMix64};
 use std::collections::{HashMap, HashSet};
 
@@ -23,7 +23,7 @@ pub struct Sweep<'a> {
     /// The examples' numbers in the order in which races take them.
     order: Vec<usize>,
     /// On the test split, where records are kept.
-    blanks: Option<&'a Blanks>,
+    blanks: Option<&'a ContentFreePrompts>,
     memory: usize,
     /// Candidates and parts that this sweep has been asked for.
     scored: HashSet<(String, Option<Part>)>,
@@ -52,7 +52,7 @@ impl<'a> Sweep<'a> {
     pub fn on_test(
         subject: &'a Subject<'a>,
         examples: Vec<&'a Example>,
-        blanks: &'a Blanks,
+        blanks: &'a ContentFreePrompts,
         memory: usize,
         journal: &'a mut Journal,
         progress: &'a dyn Progress,
@@ -64,7 +64,7 @@ impl<'a> Sweep<'a> {
         subject: &'a Subject<'a>,
         split: SplitName,
         examples: Vec<&'a Example>,
-        blanks: Option<&'a Blanks>,
+        blanks: Option<&'a ContentFreePrompts>,
         memory: usize,
         journal: &'a mut Journal,
         progress: &'a dyn Progress,
@@ -140,7 +140,7 @@ impl<'a> Sweep<'a> {
             }
         }
         match outcomes.into_iter().collect::<Option<Vec<_>>>() {
-            Some(outcomes) => self.journal.append(Entry::new(self.split, candidate, &outcomes)),
+            Some(outcomes) => Ok(self.journal.append(Entry::new(self.split, candidate, &outcomes))?),
             // A journal whose parts are not this split's: the candidate is scored as if there were none.
             None => self.score("validation", std::slice::from_ref(candidate)),
         }
@@ -205,7 +205,7 @@ impl<'a> Sweep<'a> {
                         if self.blanks.is_some() {
                             for response in responses {
                                 let example = examples[scored.records.len()];
-                                scored.records.push(Record::new(example, response, self.subject.tokenizer)?);
+                                scored.records.push(laser_engine::record(example, response, self.subject.tokenizer)?);
                             }
                         }
                         scored.outcomes.extend(responses.iter().map(|response| response.outcome));
@@ -242,7 +242,12 @@ struct Scored {
 }
 
 /// The records with what the model says to empty prompts.
-fn with_blanks(subject: &Subject, edited: &Model, blanks: &Blanks, mut records: Vec<Record>) -> Result<Vec<Record>> {
+fn with_blanks(
+    subject: &Subject,
+    edited: &Model,
+    blanks: &ContentFreePrompts,
+    mut records: Vec<Record>,
+) -> Result<Vec<Record>> {
     let examples: Vec<&Example> = blanks.examples.iter().collect();
     // Nothing is kept from one model to the next.
     let mut evaluator = Evaluator::new(edited, subject.tokenizer, examples, BLANK_MEMORY)?;

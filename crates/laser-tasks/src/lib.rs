@@ -11,26 +11,22 @@ mod builtin;
 mod card;
 mod data;
 mod error;
-mod example;
 mod open;
-mod random;
-mod scoring;
 mod split;
 mod task;
 mod template;
-mod words;
 mod yaml;
 
 pub use card::Card;
 pub use data::{Place, panics_are_caught};
 pub use error::{DataError, RowError, TaskError, YamlError};
-pub use example::{Choice, Example, Generation, Matching, Target};
+pub use laser_example::{
+    Choice, ExactMatch, Example, ExampleError, Generation, Matching, Outcome, Score, SplitMix64, Target, WordOverlap,
+    generation_is_correct, word_overlap,
+};
 pub use open::{HubSplit, OpenOptions};
-pub use random::SplitMix64;
-pub use scoring::{Outcome, Score, generation_is_correct};
 pub use split::Split;
 pub use task::Task;
-pub use words::{ExactMatch, WordOverlap, word_overlap};
 
 /// How many tokens are generated for an example whose task does not say (lm-evaluation-harness would say 256).
 pub const DEFAULT_NEW_TOKENS: usize = 10;

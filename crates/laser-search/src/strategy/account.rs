@@ -1,7 +1,7 @@
 //! What a strategy did: `strategy.json`.
 
-use crate::candidate::Candidate;
 use crate::sweep::Sweep;
+use laser_engine::Candidate;
 use serde::{Deserialize, Serialize};
 
 /// How a search went through its space.

@@ -3,9 +3,9 @@
 use super::compose::{Start, counted, joined, step};
 use super::{Account, Step, Strategy, by_score};
 use crate::Result;
-use crate::candidate::Candidate;
 use crate::run_folder::RunFolder;
 use crate::sweep::Sweep;
+use laser_engine::Candidate;
 use std::cmp::Ordering;
 
 /// Beam search over compositions.

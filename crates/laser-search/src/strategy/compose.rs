@@ -1,12 +1,12 @@
 //! Several reductions at once, found greedily (section 5 of the paper: from the last layer, and there from the smallest rho).
 
 use super::{Account, Gradient, Race, Step, Strategy, by_score};
-use crate::candidate::Candidate;
 use crate::journal::Entry;
 use crate::run_folder::RunFolder;
 use crate::sweep::Sweep;
 use crate::{Error, Result};
 use laser_checkpoint::{Edit, Intervention};
+use laser_engine::Candidate;
 use std::cmp::Ordering;
 
 /// What finds the reductions that are composed.

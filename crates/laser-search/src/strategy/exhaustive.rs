@@ -1,11 +1,11 @@
 //! Every layer, matrix, number of row blocks and kept fraction.
 
 use super::{Account, Strategy, somewhere};
-use crate::candidate::Candidate;
 use crate::run_folder::RunFolder;
 use crate::sweep::Sweep;
 use crate::{Error, Result};
 use laser_checkpoint::{Edit, Intervention, MatrixId};
+use laser_engine::Candidate;
 use laser_linalg::Rho;
 use std::num::NonZeroUsize;
 

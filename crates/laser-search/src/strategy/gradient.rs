@@ -5,12 +5,12 @@
 
 use super::race::race;
 use super::{Account, GradientAccount, Recall, Strategy, by_score};
-use crate::candidate::Candidate;
-use crate::engine::{Encoded, encode, samples};
 use crate::run_folder::RunFolder;
 use crate::sweep::Sweep;
 use crate::{Error, Result};
 use laser_checkpoint::{Checkpoint, Config, EditableMatrix, Intervention, MatrixId};
+use laser_engine::Candidate;
+use laser_engine::{Encoded, encode, samples};
 use laser_linalg::Matrix;
 use laser_tasks::Score;
 use rayon::prelude::*;
@@ -71,7 +71,7 @@ impl Gradient {
         let (model, config) = (subject.model, subject.model.config());
         let taken = sweep.order().iter().take(self.examples).map(|&i| sweep.examples()[i]);
         let encoded =
-            taken.map(|example| encode(subject.tokenizer, example, config)).collect::<Result<Vec<Encoded>>>()?;
+            taken.map(|example| encode(subject.tokenizer, example, config)).collect::<Result<Vec<Encoded>, _>>()?;
         let mut changes = vec![0.0; space.len()];
         let edits = || space.iter().flat_map(|candidate| candidate.interventions());
         let mut ids: Vec<MatrixId> = edits().flat_map(|edit| edit.matrix.each(config)).collect();

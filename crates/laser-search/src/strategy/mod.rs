@@ -19,11 +19,11 @@ pub use gradient::Gradient;
 pub use noise_edge::noise_edge;
 pub use race::Race;
 
-use crate::candidate::Candidate;
 use crate::run_folder::RunFolder;
 use crate::sweep::Sweep;
 use crate::{Error, Result};
 use laser_checkpoint::MatrixId;
+use laser_engine::Candidate;
 use laser_tasks::Score;
 use std::cmp::Ordering;
 

@@ -1,9 +1,9 @@
 //! One rank a matrix: that which stands above its noise.
 
 use super::somewhere;
-use crate::candidate::Candidate;
 use crate::{Error, Result};
 use laser_checkpoint::{Config, Edit, Intervention, MatrixId};
+use laser_engine::Candidate;
 use laser_linalg::NoiseEdge;
 
 /// For each layer and matrix the reduction to the singular values above the edge of the Marchenko-Pastur law that fits its bulk
@@ -30,7 +30,7 @@ pub fn noise_edge<E: From<Error>>(
                 }
             }
             if !interventions.is_empty() {
-                candidates.push(Candidate::new(interventions)?);
+                candidates.push(Candidate::new(interventions).map_err(Error::from)?);
             }
         }
     }

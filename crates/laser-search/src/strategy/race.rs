@@ -2,11 +2,11 @@
 
 use super::{Account, RaceAccount, Round, Strategy, by_score};
 use crate::Result;
-use crate::candidate::Candidate;
 use crate::journal::{Entry, Part};
 use crate::run_folder::RunFolder;
-use crate::statistics::clopper_pearson;
 use crate::sweep::Sweep;
+use laser_engine::Candidate;
+use laser_run::statistics::clopper_pearson;
 use statrs::distribution::{Binomial, DiscreteCDF};
 
 /// Examples of the first round.

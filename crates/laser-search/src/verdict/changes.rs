@@ -1,7 +1,7 @@
 //! Answers that the edit turned.
 
 use crate::journal::Entry;
-use crate::record::Record;
+use laser_run::Record;
 use laser_tasks::{Example, Target};
 use serde::{Deserialize, Serialize};
 

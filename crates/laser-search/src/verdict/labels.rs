@@ -1,11 +1,11 @@
 //! Whether a gain on a task with fixed choices is more than a moved threshold.
 
 use super::{Gain, RESAMPLES, choice_scores};
-use crate::metrics::{shared_classes, truth};
-use crate::record::Record;
-use crate::statistics::{
+use laser_run::Record;
+use laser_run::statistics::{
     balanced_accuracy, bootstrap_of, calibrated, cross_fitted, histogram, paired_bootstrap, recentred,
 };
+use laser_run::{shared_classes, truth};
 use laser_tasks::Example;
 use serde::{Deserialize, Serialize};
 

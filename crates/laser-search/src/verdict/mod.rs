@@ -8,13 +8,15 @@ pub use changes::{Changed, Changes};
 pub use labels::{ClassVerdict, Predictions};
 pub use rules::{Limits, Word};
 
-use crate::candidate::Candidate;
-use crate::constant::Constant;
 use crate::journal::Entry;
-use crate::metrics::Metrics;
-use crate::perplexity::PerplexityChange;
-use crate::record::Record;
-use crate::statistics::{ChanceGain, Interval, best_by_chance, mcnemar_exact, paired_bootstrap, sign_flip_p, wilson};
+use laser_engine::Candidate;
+use laser_run::Constant;
+use laser_run::Metrics;
+use laser_run::PerplexityChange;
+use laser_run::Record;
+use laser_run::statistics::{
+    ChanceGain, Interval, best_by_chance, mcnemar_exact, paired_bootstrap, sign_flip_p, wilson,
+};
 use laser_tasks::{Example, Score};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;

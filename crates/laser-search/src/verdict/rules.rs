@@ -1,8 +1,8 @@
 //! From findings to a word. `docs/verdict.md` gives the same rules with their reasons.
 
 use super::{ClassVerdict, Comparison, Gain, WithoutTopAnswer};
-use crate::perplexity::PerplexityChange;
-use crate::statistics::{ChanceGain, p_text};
+use laser_run::PerplexityChange;
+use laser_run::statistics::{ChanceGain, p_text};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

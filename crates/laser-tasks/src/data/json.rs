@@ -17,7 +17,7 @@ pub(super) fn rows(source: &Source) -> Result<Vec<Row>, TaskError> {
     let Unique(value) = serde_json::from_str(text).map_err(|error| {
         let message = error.to_string();
         // The place stands before the message already.
-        let what = crate::error::plain(message.rsplit_once(" at line ").map_or(message.as_str(), |(what, _)| what));
+        let what = laser_example::plain(message.rsplit_once(" at line ").map_or(message.as_str(), |(what, _)| what));
         inside(source, Place::Line(error.line()), DataError::Json { column: error.column(), what })
     })?;
     let (items, wrapped) = list(value).map_err(|problem| whole(source, problem))?;
@@ -58,7 +58,7 @@ fn record(item: Value, wrapped: bool) -> Result<Map<String, Value>, DataError> {
     }
     if let Some(Value::Array(cut)) = fields.get("truncated_cells").filter(|cut| *cut != &Value::Array(Vec::new())) {
         let names: Vec<String> =
-            cut.iter().map(|name| crate::error::quoted(name.as_str().unwrap_or("a value"))).collect();
+            cut.iter().map(|name| laser_example::quoted(name.as_str().unwrap_or("a value"))).collect();
         return Err(DataError::Cut { names: names.join(", ") });
     }
     match fields.remove("row") {

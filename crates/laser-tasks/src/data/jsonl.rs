@@ -36,8 +36,8 @@ fn fields(line: &[u8]) -> Result<Option<Map<String, Value>>, RowError> {
             let message = error.to_string();
             // The parser saw one line alone: its "at line 1" would mislead.
             let what = match message.rsplit_once(" at line ") {
-                Some((what, _)) => crate::error::plain(what),
-                None => crate::error::plain(&message),
+                Some((what, _)) => laser_example::plain(what),
+                None => laser_example::plain(&message),
             };
             Err(match error.classify() {
                 Category::Data => RowError::NotAnObject { what },

@@ -70,5 +70,5 @@ fn refused(error: ParquetError) -> DataError {
         ParquetError::General(what) | ParquetError::EOF(what) | ParquetError::NYI(what) => what.clone(),
         other => other.to_string(),
     };
-    invalid(&crate::error::plain(&what))
+    invalid(&laser_example::plain(&what))
 }

@@ -376,7 +376,7 @@ fn wrong(source: &Source, error: &serde_yaml_ng::Error) -> TaskError {
         Some((what, _)) => what,
         None => &message,
     };
-    let what = crate::error::plain(what).replace("unknown field", "unknown key");
+    let what = laser_example::plain(what).replace("unknown field", "unknown key");
     let what = match what.split_once(", expected one of ") {
         // A task has too many keys for one line.
         Some((what, keys)) if keys.matches(", ").count() > 20 => {

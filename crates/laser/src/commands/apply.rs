@@ -1,7 +1,7 @@
 //! `laser apply`: the edited model, as a Hugging Face folder.
 
+use crate::bar::Bar;
 use crate::cli::{ApplyOptions, Global};
-use crate::progress::Bar;
 use crate::{output, subject};
 use anyhow::Context;
 use laser_checkpoint::{Checkpoint, HuggingFaceWriter, WriteOptions, write_model};

@@ -1,12 +1,12 @@
 //! `laser demo`: search, verdict and apply on a model and a task that are part of the program.
 
+use crate::bar::Bar;
 use crate::cli::{
     CheckpointOptions, DataOptions, DemoOptions, Dtype, Global, ModelOptions, SpaceOptions, Strategy, TaskOptions,
     TextOptions,
 };
 use crate::commands::{apply, search};
 use crate::output;
-use crate::progress::Bar;
 use anyhow::Context;
 use laser_checkpoint::Checkpoint;
 use laser_linalg::Rho;

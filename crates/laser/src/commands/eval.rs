@@ -1,13 +1,13 @@
 //! `laser eval`: a model's score on a task.
 
+use crate::bar::Bar;
 use crate::cli::{EvalOptions, Global};
-use crate::progress::Bar;
 use crate::{output, subject};
 use laser_model::Model;
 use laser_report::metrics_text;
 use laser_search::{
-    Candidate, Constant, Detail, Editor, Evaluator, Metrics, Perplexity, Progress, Record, Response, Text, statistics,
-    write_whole,
+    Candidate, Constant, Corpus, Detail, Editor, Evaluator, Metrics, Perplexity, Progress, Record, Response, record,
+    statistics, write_whole,
 };
 use laser_tasks::{Example, Outcome, Score, Target, Task};
 use serde::Serialize;
@@ -89,7 +89,7 @@ fn score(
     let outcomes: Vec<Outcome> = responses.iter().map(|response| response.outcome).collect();
     let mut records = Vec::with_capacity(responses.len());
     for (example, response) in examples.iter().zip(&responses) {
-        records.push(Record::new(example, response, &loaded.tokenizer)?);
+        records.push(record(example, response, &loaded.tokenizer)?);
     }
     if let Some(path) = &options.examples {
         write_examples(path, &examples, &responses, &records, loaded)?;
@@ -105,7 +105,7 @@ fn score(
     })
 }
 
-fn perplexity(text: &Text, edited: &Model, progress: &Bar) -> anyhow::Result<Perplexity> {
+fn perplexity(text: &Corpus, edited: &Model, progress: &Bar) -> anyhow::Result<Perplexity> {
     progress.start("text", text.windows(), 0);
     let perplexity = text.perplexity(edited, &|| progress.advance(1))?;
     progress.finish();

@@ -1,10 +1,10 @@
 //! `laser search`: the best reduction for a model and a task.
 
+use crate::bar::Bar;
 use crate::cli::{
     Dtype, Global, ModelOptions, SearchOptions, SpaceOptions, StartChoice, Strategy, TaskOptions, TextOptions,
 };
 use crate::output;
-use crate::progress::Bar;
 use crate::spectra::SpectraCache;
 use crate::subject::{self, Loaded};
 use laser_checkpoint::{Checkpoint, MatrixId};
@@ -82,7 +82,7 @@ pub fn find(
         None => above_noise(&loaded.checkpoint, &layers, &matrices, progress)?,
     };
     let rounded = (space.dtype == Dtype::Bf16).then(|| loaded.model.rounded()).transpose()?;
-    check(&loaded.model, &loaded.tokenizer, &task)?;
+    check(&loaded.model, &loaded.tokenizer, &task.examples)?;
     for edit in candidates.iter().flat_map(Candidate::interventions) {
         edit.check(loaded.model.config())?;
     }
