@@ -98,7 +98,7 @@ pub(crate) struct Keys {
     pub parallel: Key,
     #[serde(default)]
     pub token_types: Key,
-    /// The padding token, where learned positions start behind it.
+    /// The padding token, if learned positions start after it.
     #[serde(default)]
     pub padding: Key,
     #[serde(default)]

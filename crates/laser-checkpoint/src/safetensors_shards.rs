@@ -57,7 +57,7 @@ pub(crate) fn write<'a, T: OutputTensor>(
         weight_map.extend(shard.iter().map(|tensor| (tensor.name().to_owned(), file.clone().into())));
         // The widest types first, so that every tensor is aligned to its own width.
         shard.sort_by(|a, b| b.dtype().cmp(&a.dtype()).then_with(|| a.name().cmp(b.name())));
-        let failed = |cause| CheckpointError::Io { action: "write", path: folder.place_of(&file), cause };
+        let failed = |cause| CheckpointError::Io { action: "write", path: folder.target_of(&file), cause };
         folder.file(&file, |to| {
             to.write_all(&header(&shard)).map_err(failed)?;
             for tensor in &shard {

@@ -170,7 +170,7 @@ fn transpose(values: &[f32], rows: usize, cols: usize) -> Vec<f32> {
 mod tests {
     use super::*;
 
-    fn layout(shape: &[usize], transposed: bool, rows: Range<usize>, order: Option<Vec<usize>>) -> StorageLayout {
+    fn layout_of(shape: &[usize], transposed: bool, rows: Range<usize>, order: Option<Vec<usize>>) -> StorageLayout {
         StorageLayout { tensor: "t".into(), shape: shape.to_vec(), transposed, rows, order }
     }
 
@@ -178,27 +178,27 @@ mod tests {
     fn parts_are_taken_out_and_put_back() {
         let whole: Vec<f32> = (0..24).map(|value| value as f32).collect();
         let cases = [
-            layout(&[6, 4], false, 2..4, None),
-            layout(&[4, 6], true, 2..4, None),
-            layout(&[3, 2, 4], false, 2..4, None),
-            layout(&[6, 4], false, 0..6, Some(vec![1, 4])),
+            layout_of(&[6, 4], false, 2..4, None),
+            layout_of(&[4, 6], true, 2..4, None),
+            layout_of(&[3, 2, 4], false, 2..4, None),
+            layout_of(&[6, 4], false, 0..6, Some(vec![1, 4])),
         ];
-        for place in cases {
-            let in_model = if place.transposed { transpose(&whole, 4, 6) } else { whole.clone() };
-            let cols = place.cols();
-            let stored = if place.transposed {
+        for layout in cases {
+            let in_model = if layout.transposed { transpose(&whole, 4, 6) } else { whole.clone() };
+            let cols = layout.cols();
+            let stored = if layout.transposed {
                 whole.clone()
             } else {
-                whole[place.rows.start * cols..place.rows.end * cols].to_vec()
+                whole[layout.rows.start * cols..layout.rows.end * cols].to_vec()
             };
-            let part = place.extract(stored);
-            assert_eq!(part.len(), 2 * cols, "{place:?}");
+            let part = layout.extract(stored);
+            assert_eq!(part.len(), 2 * cols, "{layout:?}");
             let mut again = in_model.clone();
-            for row in &mut again[place.rows.start * cols..place.rows.end * cols] {
-                *row = if place.order.is_some() { *row } else { -1.0 };
+            for row in &mut again[layout.rows.start * cols..layout.rows.end * cols] {
+                *row = if layout.order.is_some() { *row } else { -1.0 };
             }
-            place.insert(&part, &mut again);
-            assert_eq!(place.as_stored(again), whole, "{place:?}");
+            layout.insert(&part, &mut again);
+            assert_eq!(layout.as_stored(again), whole, "{layout:?}");
         }
     }
 
