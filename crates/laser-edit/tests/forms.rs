@@ -87,6 +87,7 @@ fn the_forms_are_those_of_the_contract() {
         ("27.out_proj:prune=0.9", r#"{"layer":27,"matrix":"out_proj","prune":0.9}"#),
         ("27.fc_in:blocks=4,0.05", r#"{"layer":27,"matrix":"fc_in","blocks":4,"rho":0.05}"#),
         ("27.fc_in:randomised=0.01", r#"{"layer":27,"matrix":"fc_in","randomised":0.01}"#),
+        ("27.fc_in:band=0.1,0.6", r#"{"layer":27,"matrix":"fc_in","band":[0.1,0.6]}"#),
     ] {
         let intervention: Intervention = serde_json::from_str(json).unwrap();
         assert_eq!(intervention.to_string(), text);

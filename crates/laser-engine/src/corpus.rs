@@ -13,6 +13,7 @@ pub fn windows_for(model: &Model) -> Windows {
 }
 
 /// A text as a model's tokens, cut into windows.
+#[derive(Debug)]
 pub struct Corpus {
     windows: Vec<Encoded>,
     tokens: usize,

@@ -18,6 +18,7 @@ methods! {
     prune,
     row_blocks,
     randomised,
+    band,
 }
 
 /// The forms of all methods, in the order in which they are listed.

@@ -1,5 +1,6 @@
 //! Singular values of a checkpoint's matrices, computed once: kept in the user's cache under the matrix's content hash.
 
+use crate::error::Result;
 use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
 use laser_checkpoint::{Checkpoint, MatrixId};
 use laser_linalg::{Matrix, Spectrum};
@@ -23,7 +24,10 @@ impl SpectraCache {
     }
 
     /// The spectrum of a matrix, from the cache or computed. That a cache cannot be written is no error.
-    pub fn spectrum(&self, checkpoint: &Checkpoint, layer: usize, matrix: MatrixId) -> anyhow::Result<Spectrum> {
+    ///
+    /// # Errors
+    /// If the matrix cannot be read or decomposed.
+    pub fn spectrum(&self, checkpoint: &Checkpoint, layer: usize, matrix: MatrixId) -> Result<Spectrum> {
         let matrix = checkpoint.matrix(layer, matrix)?;
         let path = self.folder.as_ref().map(|folder| folder.join(format!("{}.f32", hash(&matrix))));
         if let Some(kept) = path.as_ref().and_then(|path| fs::read(path).ok()) {
