@@ -35,7 +35,7 @@ fn trace() -> SearchTrace {
 }
 
 fn entry(split: SplitName, candidate: &Candidate, right: usize) -> Entry {
-    let record = Record { answer_rank: 0, generation: Some("a".into()), choice_logprobs: None, blank_logprobs: None };
+    let record = Record { answer_rank: 0, generation: Some("a".into()), choice_logprobs: None, content_free_logprobs: None };
     let record = (split == SplitName::Test).then_some(record);
     let result = |i| ExampleResult { record: record.clone(), ..ExampleResult::binary(i < right, 0.5) };
     Entry::new(split, candidate, None, ResultKind::Binary, (0..4).map(result).collect())
