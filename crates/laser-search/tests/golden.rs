@@ -43,7 +43,7 @@ fn assert_close(found: f64, expected: f64, what: &str) {
 
 /// ln p at each position of `tokens`, by the plainest road, of the token that `wanted` gives for it.
 fn logprobs(model: &Model, tokens: &[u32], wanted: &[u32]) -> Vec<f64> {
-    let logits = model.logits(tokens).unwrap().to_vec2::<f32>().unwrap();
+    let logits = support::logits(model, tokens);
     let of = |(row, &token): (&Vec<f32>, &u32)| {
         let total: f64 = row.iter().map(|&logit| f64::from(logit).exp()).sum();
         f64::from(row[token as usize]) - total.ln()

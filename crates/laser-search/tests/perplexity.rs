@@ -15,7 +15,7 @@ fn plain(fixture: &Fixture, ids: &[u32], windows: Windows) -> f64 {
         // The first window that holds the token.
         let number = (place + 1).saturating_sub(windows.window).div_ceil(windows.stride);
         let start = number * windows.stride;
-        let rows = fixture.model.logits(&ids[start..place]).unwrap().to_vec2::<f32>().unwrap();
+        let rows = support::logits(&fixture.model, &ids[start..place]);
         let row = rows.last().unwrap();
         let total: f64 = row.iter().map(|&logit| f64::from(logit).exp()).sum();
         sum += f64::from(row[ids[place] as usize]) - total.ln();

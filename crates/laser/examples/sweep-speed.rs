@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
 use laser_checkpoint::{Checkpoint, InterventionSpec, Layers};
-use laser_model::{Device, Model, Products, Tokenizer, products};
+use laser_model::{Cpu, Model, Products, Tokenizer, products};
 use laser_search::{Candidate, Detail, Editor, Evaluator};
 use laser_tasks::{Example, Task};
 use serde_json::json;
@@ -29,7 +29,7 @@ fn main() -> Result<()> {
     ensure!(!edits.is_empty(), USAGE);
     let checkpoint = Arc::new(Checkpoint::open(Path::new(model))?);
     let tokenizer = Tokenizer::open(&checkpoint.tokenizer_source()?)?;
-    let model = Model::load(&checkpoint, &Device::Cpu, usize::MAX, |_| ())?;
+    let model = Model::load(&checkpoint, &Cpu, usize::MAX, |_| ())?;
     let task = Task::open(task)?;
     let examples: Vec<&Example> = task.examples.iter().collect();
     let layers = model.config().layers;

@@ -8,7 +8,7 @@ use laser_checkpoint::{
     Architecture, Checkpoint, CheckpointError, Config, DatasetFiles, Download, Hub, InterventionSpec, Layers,
     MatrixGroup, MatrixId, is_hub_id,
 };
-use laser_model::{Model, Tokenizer};
+use laser_model::{Device, Model, Tokenizer};
 use laser_search::{Candidate, Progress, Text, Windows};
 use laser_tasks::{Example, HubSplit, OpenOptions, Split, Task};
 use sha2::{Digest, Sha256};
@@ -76,9 +76,14 @@ impl Loaded {
         let checkpoint = Arc::new(open_checkpoint(&options.checkpoint, progress)?);
         let tokenizer = Tokenizer::open(&checkpoint.tokenizer_source()?)?;
         let tokenizer = if chat { tokenizer.in_chat()? } else { tokenizer };
-        let device = options.device.open()?;
+        let Device::Cpu(backend) = options.device.open()? else {
+            anyhow::bail!(
+                "device `{}` cannot be used: the search does not run on it yet: choose --device cpu",
+                options.device.name()
+            );
+        };
         progress.start("loading", checkpoint.config().layers, 0);
-        let model = Model::load(&checkpoint, &device, WEIGHTS_IN_MEMORY, |_| progress.advance(1))?;
+        let model = Model::load(&checkpoint, &backend, WEIGHTS_IN_MEMORY, |_| progress.advance(1))?;
         progress.finish();
         Ok(Self { checkpoint, model, tokenizer })
     }

@@ -4,7 +4,7 @@
 //! set, which the continuous integration does.
 
 use laser::checkpoint::{Checkpoint, Intervention, InterventionSpec, WriteOptions, write_huggingface};
-use laser::model::{Device, Model, Tokenizer};
+use laser::model::{Cpu, Model, Tokenizer};
 use laser::search::{Candidate, Detail, Editor, Evaluator, Response};
 use laser::tasks::{Example, Target, Task};
 use serde::Deserialize;
@@ -65,7 +65,7 @@ struct Subject {
 impl Subject {
     fn open(path: &Path) -> Self {
         let checkpoint = Arc::new(Checkpoint::open(path).unwrap());
-        let model = Model::load(&checkpoint, &Device::Cpu, usize::MAX, |_| {}).unwrap();
+        let model = Model::load(&checkpoint, &Cpu, usize::MAX, |_| {}).unwrap();
         let tokenizer = Tokenizer::open(&checkpoint.tokenizer_source().unwrap()).unwrap();
         Self { checkpoint, model, tokenizer }
     }

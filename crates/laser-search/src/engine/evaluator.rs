@@ -6,7 +6,7 @@ use super::encode::Encoded;
 use super::pass::{Pass, Visit};
 use super::streams::Streams;
 use crate::{Error, Result};
-use laser_model::{KeyValueCache, Model, NodeId, Reading, Tokenizer};
+use laser_model::{Backend, Cpu, KeyValueCache, Model, NodeId, Reading, Tokenizer};
 use laser_tasks::{Example, Generation, Outcome, Target};
 use std::collections::HashSet;
 use std::ops::Range;
@@ -53,7 +53,7 @@ pub struct Evaluator<'a> {
     matrix_nodes: usize,
     resident: Option<(usize, Chunk, Streams)>,
     /// What the last pass has left.
-    caches: Vec<KeyValueCache>,
+    caches: Vec<KeyValueCache<Cpu>>,
 }
 
 impl<'a> Evaluator<'a> {
@@ -130,7 +130,7 @@ impl<'a> Evaluator<'a> {
         let (mut laid_out, mut streams) = self.resident(chunk, edited.len())?;
         let generated: usize = self.chunks[chunk].clone().map(|i| self.examples[i].new_tokens()).sum();
         let given = edited.len() * laid_out.given;
-        let visits = if self.model.device().is_cpu() && !self.model.config().masked {
+        let visits = if self.model.backend().unused_room_is_free() && !self.model.config().masked {
             given.saturating_add(edited.len().saturating_mul(generated)).min(self.nodes).max(given)
         } else {
             given
@@ -175,7 +175,7 @@ impl<'a> Evaluator<'a> {
             _ => {
                 let laid_out = Chunk::new(&self.encoded[self.chunks[chunk].clone()]);
                 // Fresh memory of the CPU that is not used takes none, and streams that outgrow theirs are copied.
-                let room = if self.model.device().is_cpu() { ROOM * expected } else { laid_out.given };
+                let room = if self.model.backend().unused_room_is_free() { ROOM * expected } else { laid_out.given };
                 let streams = Streams::new(self.model, room.clamp(laid_out.given, self.nodes.max(laid_out.given)))?;
                 Ok((laid_out, streams))
             }

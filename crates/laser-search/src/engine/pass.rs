@@ -2,8 +2,11 @@
 
 use super::streams::{self, Streams};
 use crate::Result;
-use laser_model::{Batch, Context, Forest, KeyValueCache, Model, NodeId, Reading, Rows, Tensor};
+use laser_model::{Backend, Batch, Cpu, Forest, KeyValueCache, KvIndices, Model, NodeId, Reading};
 use std::collections::HashMap;
+
+type CpuRows = <Cpu as Backend>::Rows;
+type CpuTable = <Cpu as Backend>::Table;
 
 /// A node under one of the candidates of a pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,13 +24,13 @@ pub struct Pass<'a> {
     unedited: &'a Model,
     edited: &'a [Model],
     boundary: usize,
-    caches: Vec<KeyValueCache>,
+    caches: Vec<KeyValueCache<Cpu>>,
     /// For each candidate the rows of the nodes that it has visited, in the caches and in `finals`.
     rows: Vec<Vec<Option<u32>>>,
     /// How many rows there are.
     taken: u32,
     /// The residual stream behind the last layer of the rows that are read.
-    finals: Rows,
+    finals: CpuTable,
     /// Which rows are.
     is_final: Vec<bool>,
     argmax: HashMap<Visit, u32>,
@@ -41,7 +44,7 @@ impl<'a> Pass<'a> {
         edited: &'a [Model],
         boundary: usize,
         visits: usize,
-        mut caches: Vec<KeyValueCache>,
+        mut caches: Vec<KeyValueCache<Cpu>>,
     ) -> Result<Self> {
         let config = unedited.config();
         caches.truncate(config.layers - boundary);
@@ -51,7 +54,7 @@ impl<'a> Pass<'a> {
             caches,
             rows: vec![Vec::new(); edited.len()],
             taken: 0,
-            finals: Rows::new(visits, config.hidden_size, unedited.device()).map_err(laser_model::Error::from)?,
+            finals: unedited.backend().table(visits, config.hidden_size).map_err(laser_model::Error::from)?,
             is_final: Vec::new(),
             argmax: HashMap::new(),
             unedited,
@@ -61,7 +64,7 @@ impl<'a> Pass<'a> {
     }
 
     /// The caches, for another pass.
-    pub fn into_caches(self) -> Vec<KeyValueCache> {
+    pub fn into_caches(self) -> Vec<KeyValueCache<Cpu>> {
         self.caches
     }
 
@@ -87,12 +90,12 @@ impl<'a> Pass<'a> {
         for tile in streams::cut(&new, |visit| forest.continues(visit.node)) {
             let nodes: Vec<NodeId> = tile.iter().map(|visit| visit.node).collect();
             let reads: Vec<bool> = nodes.iter().map(|&node| read(node)).collect();
-            self.run(forest, tile, streams.residual(&nodes)?, &reads)?;
+            self.run(forest, tile, streams.residual(self.unedited, &nodes)?, &reads)?;
         }
         Ok(())
     }
 
-    fn run(&mut self, forest: &Forest, tile: &[Visit], x: Tensor, reads: &[bool]) -> Result<()> {
+    fn run(&mut self, forest: &Forest, tile: &[Visit], x: CpuRows, reads: &[bool]) -> Result<()> {
         let first = self.taken;
         for (row, visit) in (first..).zip(tile) {
             let rows = &mut self.rows[visit.candidate];
@@ -105,8 +108,9 @@ impl<'a> Pass<'a> {
         let read: Vec<u32> = (0u32..).zip(reads).filter(|(_, read)| **read).map(|(row, _)| row).collect();
         let (mut x, end) = (x, self.boundary + self.caches.len());
         if self.caches.is_empty() {
-            let read = Tensor::from_slice(&read, read.len(), x.device()).map_err(laser_model::Error::from)?;
-            x = x.index_select(&read, 0).map_err(laser_model::Error::from)?;
+            let backend = self.unedited.backend();
+            let read = backend.indices(&read).map_err(laser_model::Error::from)?;
+            x = backend.select(&x, &read).map_err(laser_model::Error::from)?;
         } else {
             let batch = self.batch(forest, tile, first)?;
             for layer in self.boundary..end {
@@ -115,7 +119,9 @@ impl<'a> Pass<'a> {
             }
         }
         let rows: Vec<u32> = read.iter().map(|row| first + row).collect();
-        Ok(self.finals.write(&rows, &x).map_err(laser_model::Error::from)?)
+        let backend = self.unedited.backend();
+        let rows = backend.indices(&rows).map_err(laser_model::Error::from)?;
+        Ok(backend.write(&mut self.finals, &rows, &x).map_err(laser_model::Error::from)?)
     }
 
     /// A tile's rows through one layer: all that come out, or `only` some. Candidates among which the layer differs go one by one.
@@ -123,10 +129,11 @@ impl<'a> Pass<'a> {
         &mut self,
         layer: usize,
         tile: &[Visit],
-        x: Tensor,
-        batch: &Batch,
+        x: CpuRows,
+        batch: &Batch<Cpu>,
         only: Option<&[u32]>,
-    ) -> Result<Tensor> {
+    ) -> Result<CpuRows> {
+        let backend = self.unedited.backend();
         let same = |a: &Visit, b: &Visit| self.edited[a.candidate].shares_layer(&self.edited[b.candidate], layer);
         let runs: Vec<&[Visit]> = tile.chunk_by(same).collect();
         let cache = &mut self.caches[layer - self.boundary..][..1];
@@ -137,7 +144,7 @@ impl<'a> Pass<'a> {
             start = range.end;
             let sliced = if runs.len() > 1 { Some(batch.slice(range.clone())?) } else { None };
             let batch = sliced.as_ref().unwrap_or(batch);
-            let rows = x.narrow(0, range.start, run.len()).map_err(laser_model::Error::from)?;
+            let rows = backend.slice(&x, range.clone()).map_err(laser_model::Error::from)?;
             let model = &self.edited[run[0].candidate];
             let Some(only) = only else {
                 parts.push(model.run(layer..layer + 1, rows, batch, cache)?);
@@ -149,23 +156,23 @@ impl<'a> Pass<'a> {
                 .map(|row| row - range.start as u32)
                 .collect();
             // Where none is wanted, keys and values are: some row has to come out.
-            let batch = batch.only(if wanted.is_empty() { &[0] } else { &wanted }, x.device())?;
+            let batch = batch.only(if wanted.is_empty() { &[0] } else { &wanted })?;
             let y = model.run(layer..layer + 1, rows, &batch, cache)?;
-            parts.push(y.narrow(0, 0, wanted.len()).map_err(laser_model::Error::from)?);
+            parts.push(backend.slice(&y, 0..wanted.len()).map_err(laser_model::Error::from)?);
         }
-        Ok(Tensor::cat(&parts, 0).map_err(laser_model::Error::from)?)
+        Ok(backend.concat(parts).map_err(laser_model::Error::from)?)
     }
 
     /// The batch of a tile whose rows start at `first`.
-    fn batch(&self, forest: &Forest, tile: &[Visit], first: u32) -> Result<Batch> {
+    fn batch(&self, forest: &Forest, tile: &[Visit], first: u32) -> Result<Batch<Cpu>> {
         let positions: Vec<u32> = tile.iter().map(|visit| forest.position(visit.node)).collect();
-        let mut context = Context::default();
+        let mut indices = KvIndices::default();
         for &Visit { candidate, node } in tile {
             let seen = forest.visible(node).into_iter().map(|node| self.row(Visit { candidate, node }));
-            context.push(seen.collect::<Option<Vec<u32>>>().unwrap_or_default());
+            indices.push(seen.collect::<Option<Vec<u32>>>().unwrap_or_default());
         }
         let rows = (first..).take(tile.len()).collect();
-        Ok(Batch::new(self.unedited, &positions, rows, context)?)
+        Ok(self.unedited.batch(&positions, rows, indices)?)
     }
 
     fn row(&self, visit: Visit) -> Option<u32> {
@@ -175,7 +182,9 @@ impl<'a> Pass<'a> {
     /// What visited nodes predict; `wanted[i]` are the tokens whose log-probability is wanted of `visits[i]`.
     pub fn read(&mut self, visits: &[Visit], wanted: &[&[u32]]) -> Result<Vec<Reading>> {
         let rows: Vec<u32> = visits.iter().filter_map(|&visit| self.row(visit)).collect();
-        let x = self.finals.gather(&rows).map_err(laser_model::Error::from)?;
+        let backend = self.unedited.backend();
+        let rows = backend.indices(&rows).map_err(laser_model::Error::from)?;
+        let x = backend.gather(&self.finals, &rows).map_err(laser_model::Error::from)?;
         let readings = self.unedited.predict(&x, wanted)?;
         self.argmax.extend(visits.iter().zip(&readings).map(|(&visit, reading)| (visit, reading.argmax)));
         Ok(readings)

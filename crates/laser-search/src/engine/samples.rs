@@ -3,7 +3,7 @@
 use super::TILE_ROWS;
 use super::chunk::Chunk;
 use super::encode::Encoded;
-use laser_model::{Context, LossTerm, NodeId, Sample};
+use laser_model::{KvIndices, LossTerm, NodeId, Sample};
 
 /// The examples' mean log-loss, nats a token of the answer, as the loss of some samples: of about [`TILE_ROWS`] tokens each, and of
 /// whole examples.
@@ -26,8 +26,8 @@ pub fn samples(examples: &[Encoded]) -> Vec<Sample> {
 fn sample(examples: &[Encoded], of: usize) -> Sample {
     let chunk = Chunk::new(examples);
     let nodes = 0..chunk.forest.len() as NodeId;
-    let mut context = Context::default();
-    nodes.clone().for_each(|node| context.push(chunk.forest.visible(node)));
+    let mut indices = KvIndices::default();
+    nodes.clone().for_each(|node| indices.push(chunk.forest.visible(node)));
     let mut loss = Vec::new();
     for (tree, example) in chunk.trees.iter().zip(examples) {
         let answer = &tree.continuations[example.answer];
@@ -41,7 +41,7 @@ fn sample(examples: &[Encoded], of: usize) -> Sample {
     Sample {
         tokens: nodes.clone().map(|node| chunk.forest.token(node)).collect(),
         positions: nodes.map(|node| chunk.forest.position(node)).collect(),
-        context,
+        indices,
         loss,
     }
 }

@@ -2,7 +2,10 @@
 
 use super::TILE_ROWS;
 use crate::Result;
-use laser_model::{Batch, Context, Forest, KeyValueCache, Model, NodeId, Rows, Tensor};
+use laser_model::{Backend, Batch, Cpu, Forest, KeyValueCache, KvIndices, Model, NodeId};
+
+type CpuRows = <Cpu as Backend>::Rows;
+type CpuTable = <Cpu as Backend>::Table;
 
 /// For the nodes of a forest: the residual stream before some layer, and the keys and values of the layers below it. Each node
 /// is taken up when it is asked for, and no further. Row numbers are node ids.
@@ -12,16 +15,15 @@ pub struct Streams {
     levels: Vec<Option<usize>>,
     /// For how many nodes there is room at first.
     room: usize,
-    residual: Rows,
+    residual: CpuTable,
     /// Of the layers from 0 on.
-    caches: Vec<KeyValueCache>,
+    caches: Vec<KeyValueCache<Cpu>>,
 }
 
 impl Streams {
     /// Nothing is known yet; `nodes` is a guess at how many there will be.
     pub fn new(model: &Model, nodes: usize) -> Result<Self> {
-        let residual =
-            Rows::new(nodes, model.config().hidden_size, model.device()).map_err(laser_model::Error::from)?;
+        let residual = model.backend().table(nodes, model.config().hidden_size).map_err(laser_model::Error::from)?;
         Ok(Self { levels: Vec::new(), room: nodes, residual, caches: Vec::new() })
     }
 
@@ -38,7 +40,7 @@ impl Streams {
         for tile in cut(&fresh, |node| forest.continues(node)) {
             let tokens: Vec<u32> = tile.iter().map(|&node| forest.token(node)).collect();
             let positions: Vec<u32> = tile.iter().map(|&node| forest.position(node)).collect();
-            self.set(tile, &model.embed(&tokens, &positions)?, 0)?;
+            self.set(model, tile, &model.embed(&tokens, &positions)?, 0)?;
         }
         loop {
             let below = nodes.iter().filter_map(|&node| level(&self.levels, node)).filter(|&level| level < to);
@@ -48,19 +50,21 @@ impl Streams {
                 nodes.iter().copied().filter(|&node| level(&self.levels, node) == Some(from)).collect();
             for tile in cut(&lowest, |node| forest.continues(node)) {
                 let batch = batch(model, forest, tile)?;
-                let x = model.run(from..next, self.residual(tile)?, &batch, &mut self.caches[from..next])?;
-                self.set(tile, &x, next)?;
+                let x = model.run(from..next, self.residual(model, tile)?, &batch, &mut self.caches[from..next])?;
+                self.set(model, tile, &x, next)?;
             }
         }
     }
 
     /// The residual stream of `nodes`, `[nodes, hidden]`, where they have been brought to.
-    pub fn residual(&self, nodes: &[NodeId]) -> Result<Tensor> {
-        Ok(self.residual.gather(nodes).map_err(laser_model::Error::from)?)
+    pub fn residual(&self, model: &Model, nodes: &[NodeId]) -> Result<CpuRows> {
+        let nodes = model.backend().indices(nodes).map_err(laser_model::Error::from)?;
+        Ok(model.backend().gather(&self.residual, &nodes).map_err(laser_model::Error::from)?)
     }
 
-    fn set(&mut self, nodes: &[NodeId], x: &Tensor, level: usize) -> Result<()> {
-        self.residual.write(nodes, x).map_err(laser_model::Error::from)?;
+    fn set(&mut self, model: &Model, nodes: &[NodeId], x: &CpuRows, level: usize) -> Result<()> {
+        let numbers = model.backend().indices(nodes).map_err(laser_model::Error::from)?;
+        model.backend().write(&mut self.residual, &numbers, x).map_err(laser_model::Error::from)?;
         nodes.iter().for_each(|&node| self.levels[node as usize] = Some(level));
         Ok(())
     }
@@ -83,11 +87,11 @@ pub fn cut<T: Copy>(rows: &[T], continues: impl Fn(T) -> bool) -> Vec<&[T]> {
 }
 
 /// The batch of `nodes`, whose rows in the caches are their ids.
-fn batch(model: &Model, forest: &Forest, nodes: &[NodeId]) -> Result<Batch> {
+fn batch(model: &Model, forest: &Forest, nodes: &[NodeId]) -> Result<Batch<Cpu>> {
     let positions: Vec<u32> = nodes.iter().map(|&node| forest.position(node)).collect();
-    let mut context = Context::default();
+    let mut indices = KvIndices::default();
     for &node in nodes {
-        context.push(forest.visible(node));
+        indices.push(forest.visible(node));
     }
-    Ok(Batch::new(model, &positions, nodes.to_vec(), context)?)
+    Ok(model.batch(&positions, nodes.to_vec(), indices)?)
 }

@@ -81,7 +81,7 @@ pub fn find(
         Some((rho, blocks)) => exhaustive(&layers, &matrices, blocks, rho, task_options.data.paper_compat)?,
         None => above_noise(&loaded.checkpoint, &layers, &matrices, progress)?,
     };
-    let rounded = (space.dtype == Dtype::Bf16).then(|| loaded.model.rounded()).transpose()?;
+    let rounded = (space.dtype == Dtype::Bf16).then(|| loaded.model.to_bf16()).transpose()?;
     check(&loaded.model, &loaded.tokenizer, &task)?;
     for edit in candidates.iter().flat_map(Candidate::interventions) {
         edit.check(loaded.model.config())?;

@@ -7,8 +7,9 @@
 //! k terms in f32, there and in the exact logit, add k 2^-23 (|h'| |w'| + |h| |w|) at most. Where numbers below 2^-126 count as 0,
 //! a term is off by at most that times 1 + |h'| + |w'|; twice that is counted, for f32 itself underflows.
 
-use super::packed::{PackedMatrix, Precision};
+use super::packed::PackedMatrix;
 use super::{meter, vector};
+use crate::parts::Precision;
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -20,7 +21,7 @@ const LARGE: f32 = 1e36;
 
 /// A head's weights in bf16.
 #[derive(Debug)]
-pub struct Screen {
+pub struct ArgmaxPrefilter {
     weights: PackedMatrix,
     inputs: usize,
     /// Of the tokens that are taken at a time.
@@ -45,7 +46,7 @@ struct Found {
     tokens: Vec<(u32, f32)>,
 }
 
-impl Screen {
+impl ArgmaxPrefilter {
     /// Of row-major `weights [vocabulary, inputs]`; none where they are not all finite in bf16.
     pub fn new(weights: &[f32], inputs: usize) -> Option<Self> {
         let packed = PackedMatrix::new(weights, weights.len() / inputs.max(1), inputs, Precision::Bf16);
@@ -57,7 +58,7 @@ impl Screen {
     /// For each row of `x [rows, inputs]` the tokens, ascending, among which is the most likely one; none where that cannot be said.
     pub fn candidates(&self, x: &[f32]) -> Option<Vec<Vec<u32>>> {
         let of_rows: Vec<Norms> = x.par_chunks(self.inputs.max(1)).map(norms).collect();
-        let (rows, vocabulary) = (of_rows.len(), self.weights.outputs());
+        let (rows, vocabulary) = (of_rows.len(), self.weights.shape()[0]);
         let found = meter::count(Precision::Bf16, [rows, self.inputs, vocabulary], || {
             self.weights.by_panels(x, rows, |tokens, rows, logits| self.look(tokens, &of_rows[rows], logits))
         });
@@ -144,13 +145,23 @@ fn norms(values: &[f32]) -> Norms {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use candle_core::{Device, Tensor};
+    use crate::cpu::packed::available;
 
     fn skipped() -> bool {
-        if !super::super::packs(Precision::Bf16) {
+        if !available(Precision::Bf16) {
             println!("skipped: this processor has no products in bf16");
         }
-        !super::super::packs(Precision::Bf16)
+        !available(Precision::Bf16)
+    }
+
+    /// Normal values.
+    fn values(n: usize, scale: f32, seed: u64) -> Vec<f32> {
+        let mut state = seed;
+        let mut uniform = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 40) as f32 / (1u64 << 24) as f32
+        };
+        (0..n).map(|_| scale * ((0..12).map(|_| uniform()).sum::<f32>() - 6.0)).collect()
     }
 
     /// The most likely token of all is among the candidates, and there are few of them.
@@ -160,12 +171,14 @@ mod tests {
             return;
         }
         for (rows, inputs, vocabulary) in [(1, 64, 5000), (7, 576, 4096), (140, 96, 2049), (3, 33, 17)] {
-            let x = Tensor::randn(0f32, 3.0, (rows, inputs), &Device::Cpu).unwrap();
-            let w = Tensor::randn(0f32, 0.3, (vocabulary, inputs), &Device::Cpu).unwrap();
-            let screen = Screen::new(&w.flatten_all().unwrap().to_vec1::<f32>().unwrap(), inputs).unwrap();
-            let found = screen.candidates(&x.flatten_all().unwrap().to_vec1::<f32>().unwrap()).unwrap();
-            let logits = x.matmul(&w.t().unwrap()).unwrap();
-            let largest = logits.argmax(1).unwrap().to_vec1::<u32>().unwrap();
+            let (x, w) = (values(rows * inputs, 3.0, 1), values(vocabulary * inputs, 0.3, 2));
+            let found = ArgmaxPrefilter::new(&w, inputs).unwrap().candidates(&x).unwrap();
+            let logit = |x: &[f32], w: &[f32]| x.iter().zip(w).map(|(x, w)| f64::from(*x) * f64::from(*w)).sum::<f64>();
+            let largest = |x: &[f32]| {
+                let logits = w.chunks(inputs).map(|w| logit(x, w)).enumerate();
+                logits.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(token, _)| token as u32).unwrap()
+            };
+            let largest: Vec<u32> = x.chunks(inputs).map(largest).collect();
             assert!(found.iter().zip(&largest).all(|(found, largest)| found.contains(largest)));
             assert!(found.iter().all(|found| found.is_sorted()));
             let count: usize = found.iter().map(Vec::len).sum();
@@ -179,8 +192,8 @@ mod tests {
             return;
         }
         let w: Vec<f32> = [[1.0f32, 2.0], [3.0, 4.0], [3.0, 4.0], [-1.0, 0.0], [3.0, 3.999]].concat();
-        let screen = Screen::new(&w, 2).unwrap();
-        assert_eq!(screen.candidates(&[1.0, 1.0, 0.0, 0.0]).unwrap(), [vec![1, 2, 4], vec![0, 1, 2, 3, 4]]);
+        let prefilter = ArgmaxPrefilter::new(&w, 2).unwrap();
+        assert_eq!(prefilter.candidates(&[1.0, 1.0, 0.0, 0.0]).unwrap(), [vec![1, 2, 4], vec![0, 1, 2, 3, 4]]);
     }
 
     #[test]
@@ -188,12 +201,12 @@ mod tests {
         if skipped() {
             return;
         }
-        let screen = Screen::new(&[1.0, 2.0, 3.0, 4.0], 2).unwrap();
-        assert_eq!(screen.candidates(&[f32::NAN, 1.0]), None);
-        assert_eq!(screen.candidates(&[f32::INFINITY, 1.0]), None);
+        let prefilter = ArgmaxPrefilter::new(&[1.0, 2.0, 3.0, 4.0], 2).unwrap();
+        assert_eq!(prefilter.candidates(&[f32::NAN, 1.0]), None);
+        assert_eq!(prefilter.candidates(&[f32::INFINITY, 1.0]), None);
         for value in [f32::MAX, f32::NAN] {
-            assert!(Screen::new(&[value, 1.0, 1.0, 1.0], 2).is_none());
-            assert!(Screen::new(&[1.0, 1.0, 1.0, value], 2).is_none());
+            assert!(ArgmaxPrefilter::new(&[value, 1.0, 1.0, 1.0], 2).is_none());
+            assert!(ArgmaxPrefilter::new(&[1.0, 1.0, 1.0, value], 2).is_none());
         }
     }
 }

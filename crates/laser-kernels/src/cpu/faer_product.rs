@@ -1,10 +1,10 @@
-//! `y = x Wᵀ` by faer, where the processor lacks what [`packed`](super::packed) takes.
+//! `y = x Wᵀ` by faer, where the processor lacks what [packed matrices](super::packed) takes.
 //!
 //! Weights that stay in memory are kept transposed, `Wᵀ [inputs, outputs]`: faer packs that form without a stride, which for
 //! few rows (decoding) makes the product up to half as fast again.
 
-use super::{Precision, meter};
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
+use super::meter;
+use crate::parts::Precision;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 
@@ -14,9 +14,17 @@ const PARALLEL_FLOPS: usize = 4_000_000;
 /// Parts of a product start at multiples of this, the widest micro-kernel's height, so that none is a sliver.
 const ALIGNMENT: usize = 96;
 
-/// `x Wᵀ` for `x` of shape `[rows, inputs]` and `transposed`, which is Wᵀ, of shape `[inputs, outputs]`, both contiguous.
-pub fn linear(x: &Tensor, transposed: &Tensor) -> Result<Tensor> {
-    if super::is_ours(&[x, transposed]) { x.apply_op2_no_bwd(transposed, &Linear) } else { x.matmul(transposed) }
+/// The instructions that faer's products are made of on this processor.
+pub fn instructions() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+        return "faer avx2";
+    }
+    #[cfg(target_arch = "aarch64")]
+    if std::arch::is_aarch64_feature_detected!("neon") {
+        return "faer neon";
+    }
+    "faer scalar"
 }
 
 /// faer sums over this many inputs at a time, and adds the sums up.
@@ -26,31 +34,10 @@ pub(super) const DEPTH: usize = 512;
 /// at once.
 pub(super) const TINY: usize = 16 * 16 * 16;
 
-struct Linear;
-
-impl CustomOp2 for Linear {
-    fn name(&self) -> &'static str {
-        "linear"
-    }
-
-    fn cpu_fwd(
-        &self,
-        x: &CpuStorage,
-        x_layout: &Layout,
-        w: &CpuStorage,
-        w_layout: &Layout,
-    ) -> Result<(CpuStorage, Shape)> {
-        let (rows, inputs) = x_layout.shape().dims2()?;
-        let (weight_inputs, outputs) = w_layout.shape().dims2()?;
-        if inputs != weight_inputs {
-            candle_core::bail!("linear: x has {inputs} columns, the weight {weight_inputs}");
-        }
-        let x = super::contiguous("linear", x, x_layout)?;
-        let w = super::contiguous("linear", w, w_layout)?;
-        let w = MatRef::from_row_major_slice(w, inputs, outputs);
-        let y = meter::count(Precision::F32, [rows, inputs, outputs], || product(x, w, rows));
-        Ok((CpuStorage::F32(y), Shape::from((rows, outputs))))
-    }
+/// Row-major `x [rows, inputs]` times row-major `transposed [inputs, outputs]`, row-major.
+pub fn linear(x: &[f32], transposed: &[f32], [rows, inputs, outputs]: [usize; 3]) -> Vec<f32> {
+    let w = MatRef::from_row_major_slice(transposed, inputs, outputs);
+    meter::count(Precision::F32, [rows, inputs, outputs], || product(x, w, rows))
 }
 
 /// Row-major `x [rows, inputs]` times `w [inputs, outputs]`, row-major.

@@ -1,6 +1,7 @@
 //! The innermost loops, by AVX-512 intrinsics: a few rows by [`WIDTH`] outputs, the sums in registers.
 
-use super::{Line, Precision, REGISTERS, WIDTH};
+use super::line::{Line, REGISTERS, WIDTH};
+use crate::parts::Precision;
 use std::arch::x86_64::*;
 
 /// Rows that are computed together: with [`REGISTERS`] sums each, as many as hide the latency of an addition and leave registers for

@@ -1,6 +1,6 @@
 //! How much arithmetic the matrix products have done, and how long they took.
 
-use super::Precision;
+use crate::parts::Precision;
 use std::ops::Sub;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};

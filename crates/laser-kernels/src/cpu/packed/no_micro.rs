@@ -1,6 +1,7 @@
 //! Where there is no AVX-512.
 
-use super::{Line, Precision};
+use super::line::Line;
+use crate::parts::Precision;
 
 pub const ROWS: usize = 1;
 

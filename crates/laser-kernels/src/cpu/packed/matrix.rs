@@ -1,27 +1,14 @@
-//! Weight matrices in the order in which AVX-512 multiplies by them, and `y = x Wᵀ`, which nearly all of the time is spent in.
-//!
-//! A matrix is packed once, when it is loaded or edited, into panels of [`WIDTH`] outputs: for each input the panel's weights side by
-//! side. A product then reads them as they lie. In f32 every output is the sum over the inputs in their order, by fused
-//! multiplications and additions into one sum; in bf16, of which two make up 32 bits, over pairs of inputs. So a result depends
-//! neither on the rows beside it nor on how the work is cut.
+//! A packed matrix and its products.
 
-#[cfg(target_arch = "x86_64")]
-mod micro;
-#[cfg(not(target_arch = "x86_64"))]
-#[path = "no_micro.rs"]
-mod micro;
-
-use super::{meter, vector};
-use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
+use super::super::{meter, vector};
+use super::factor::Factor;
+use super::line::{Line, REGISTERS, WIDTH, ZERO, rounded_pair, steps};
+use super::micro::{self, available};
+use crate::parts::Precision;
 use rayon::prelude::*;
-use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Registers that a row of a panel's outputs takes.
-const REGISTERS: usize = 3;
-/// Outputs of a panel.
-pub const WIDTH: usize = 16 * REGISTERS;
 /// Rows that go by a panel of weights while it stays in the second cache.
 const GROUP: usize = 256;
 /// Steps that a panel of weights has there at most.
@@ -33,37 +20,6 @@ const TASK_FLOPS: usize = 2_000_000;
 /// Bytes of weights that [`PackedMatrix::by_panels`] takes at a time, and rows.
 const PANEL_BYTES: usize = 1 << 19;
 const PANEL_ROWS: usize = 64;
-
-/// In what weights and inputs are multiplied; sums are made in f32.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Precision {
-    /// As they are.
-    F32,
-    /// Rounded to eight bits of mantissa.
-    Bf16,
-}
-
-impl Precision {
-    /// Units of 32 bits that so many inputs take: each one, or a pair of them.
-    fn steps(self, inputs: usize) -> usize {
-        match self {
-            Self::F32 => inputs,
-            Self::Bf16 => inputs.div_ceil(2),
-        }
-    }
-}
-
-/// Whether this processor has what products of packed matrices take.
-pub fn available(precision: Precision) -> bool {
-    micro::available(precision)
-}
-
-/// One register: sixteen f32, or sixteen pairs of bf16, the earlier input in the lower half.
-#[derive(Debug, Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([u32; 16]);
-
-const ZERO: Line = Line([0; 16]);
 
 /// A weight matrix on a CPU that has the instructions for it. Cloning shares it.
 #[derive(Debug, Clone)]
@@ -105,13 +61,13 @@ impl PackedMatrix {
         self.precision
     }
 
-    /// The number of outputs.
-    pub fn outputs(&self) -> usize {
-        self.outputs
+    /// Outputs and inputs.
+    pub fn shape(&self) -> [usize; 2] {
+        [self.outputs, self.inputs]
     }
 
-    /// The weights as they are multiplied with, row-major `[outputs, inputs]`, and that shape.
-    pub fn values(&self) -> (Vec<f32>, (usize, usize)) {
+    /// The weights as they are multiplied with, row-major `[outputs, inputs]`.
+    pub fn values(&self) -> Vec<f32> {
         let mut values = vec![0.0; self.outputs * self.inputs];
         values.par_chunks_mut(self.inputs.max(1)).enumerate().for_each(|(output, values)| {
             let lines = self.of_output(output);
@@ -123,7 +79,7 @@ impl PackedMatrix {
                 }),
             }
         });
-        (values, (self.outputs, self.inputs))
+        values
     }
 
     /// Output `output` of `x [inputs]` in f32: the very bits of the product.
@@ -135,15 +91,11 @@ impl PackedMatrix {
         )
     }
 
-    /// `x Wᵀ` for `x [rows, inputs]`.
-    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        // Where a gradient is wanted, asking for it is an error.
-        x.apply_op1(self.clone())
-    }
-
-    /// Row-major `x [rows, inputs]` times Wᵀ, row-major.
+    /// Row-major `x [rows, inputs]` times W', row-major.
     pub fn product(&self, x: &[f32], rows: usize) -> Vec<f32> {
-        self.product_of(&Factor::new(x, rows, self.inputs, self.precision))
+        meter::count(self.precision, [rows, self.inputs, self.outputs], || {
+            self.product_of(&Factor::new(x, rows, self.inputs, self.precision))
+        })
     }
 
     /// The same of what has been laid out.
@@ -193,7 +145,7 @@ impl PackedMatrix {
     }
 
     fn panel_lines(&self) -> usize {
-        self.precision.steps(self.inputs) * REGISTERS
+        steps(self.precision, self.inputs) * REGISTERS
     }
 
     /// The units of an output's weights.
@@ -236,7 +188,7 @@ impl PackedMatrix {
     /// `y` has room for them, which nobody else has.
     unsafe fn block(&self, x: &Factor, rows: Range<usize>, panels: Range<usize>, y: Output) {
         assert_eq!((x.inputs, x.precision), (self.inputs, self.precision));
-        let (steps, x_stride) = (self.precision.steps(self.inputs), x.stride);
+        let (steps, x_stride) = (steps(self.precision, self.inputs), x.stride);
         let (x, rows) = (&x.units[rows.start * x_stride..], rows.len());
         for panel in panels.clone() {
             let outputs = WIDTH.min(self.outputs - panel * WIDTH);
@@ -253,38 +205,6 @@ impl PackedMatrix {
                 }
             }
         }
-    }
-}
-
-/// Rows as products with packed matrices read them.
-#[derive(Debug)]
-pub struct Factor<'x> {
-    /// [`Precision::steps`] a row, and `stride` apart.
-    units: Cow<'x, [u32]>,
-    stride: usize,
-    rows: usize,
-    inputs: usize,
-    precision: Precision,
-}
-
-impl<'x> Factor<'x> {
-    /// Of row-major `x [rows, inputs]`.
-    pub fn new(x: &'x [f32], rows: usize, inputs: usize, precision: Precision) -> Self {
-        assert_eq!(x.len(), rows * inputs);
-        let steps = precision.steps(inputs);
-        // Rows whose units lie a multiple of 4 KiB apart would all fall into the same few lines of the first cache.
-        let stride = if steps > 0 && steps.is_multiple_of(1024) { steps + 16 } else { steps };
-        if precision == Precision::F32 && stride == inputs {
-            // SAFETY: f32 and u32 have the same size and alignment, and any bits are a u32.
-            let units = Cow::Borrowed(unsafe { std::slice::from_raw_parts(x.as_ptr().cast::<u32>(), x.len()) });
-            return Self { units, stride, rows, inputs, precision };
-        }
-        let mut units = vec![0u32; rows * stride];
-        units.par_chunks_mut(stride.max(1)).zip(x.par_chunks(inputs.max(1))).for_each(|(units, x)| match precision {
-            Precision::F32 => units.iter_mut().zip(x).for_each(|(unit, x)| *unit = x.to_bits()),
-            Precision::Bf16 => units.iter_mut().zip(x.chunks(2)).for_each(|(unit, pair)| *unit = rounded_pair(pair)),
-        });
-        Self { units: Cow::Owned(units), stride, rows, inputs, precision }
     }
 }
 
@@ -308,31 +228,10 @@ impl Output {
     }
 }
 
-/// The one or two values of a unit, rounded to bf16.
-fn rounded_pair(pair: &[f32]) -> u32 {
-    let half = |i: usize| pair.get(i).map_or(0, |&value: &f32| vector::bf16_bits(value));
-    half(0) >> 16 | half(1)
-}
-
-impl CustomOp1 for PackedMatrix {
-    fn name(&self) -> &'static str {
-        "linear"
-    }
-
-    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (rows, inputs) = layout.shape().dims2()?;
-        if inputs != self.inputs {
-            candle_core::bail!("linear: x has {inputs} columns, the weight {}", self.inputs);
-        }
-        let x = super::contiguous("linear", x, layout)?;
-        let y = meter::count(self.precision, [rows, inputs, self.outputs], || self.product(x, rows));
-        Ok((CpuStorage::F32(y), Shape::from((rows, self.outputs))))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cpu::faer_product;
     use proptest::prelude::*;
 
     fn values(n: usize, seed: u64) -> Vec<f32> {
@@ -388,7 +287,7 @@ mod tests {
                 let (x, w) = (values(rows * inputs, seed), values(outputs * inputs, !seed));
                 let matrix = PackedMatrix::new(&w, outputs, inputs, precision);
                 if precision == Precision::F32 {
-                    prop_assert_eq!(&matrix.values().0, &w);
+                    prop_assert_eq!(&matrix.values(), &w);
                 }
                 let bits = if precision == Precision::F32 { -24 + 10 } else { -7 };
                 let y = matrix.product(&x, rows);
@@ -404,18 +303,15 @@ mod tests {
     }
 
     /// Prints GFLOP/s by the number of rows, and of the product that is there without these instructions, medians of some:
-    /// `cargo test --release -p laser-model speed_by_rows -- --ignored --nocapture`.
+    /// `cargo test --release -p laser-kernels speed_by_rows -- --ignored --nocapture`.
     #[test]
     #[ignore = "a measurement"]
     fn speed_by_rows() {
         let (inputs, outputs) = (576, 1536);
         let w = values(outputs * inputs, 1);
-        let transposed =
-            Tensor::from_vec(w.clone(), (outputs, inputs), &candle_core::Device::Cpu).unwrap().t().unwrap();
-        let transposed = transposed.contiguous().unwrap();
         for rows in [1, 8, 64, 256, 1024, 4096] {
-            let x = Tensor::from_vec(values(rows * inputs, 2), (rows, inputs), &candle_core::Device::Cpu).unwrap();
-            let gflops = |product: &dyn Fn() -> Tensor| {
+            let x = values(rows * inputs, 2);
+            let gflops = |product: &dyn Fn() -> Vec<f32>| {
                 let mut seconds: Vec<f64> = (0..51)
                     .map(|_| {
                         let start = std::time::Instant::now();
@@ -426,11 +322,12 @@ mod tests {
                 seconds.sort_by(f64::total_cmp);
                 2.0 * (rows * inputs * outputs) as f64 / seconds[25] / 1e9
             };
-            let faer = gflops(&|| super::super::linear(&x, &transposed).unwrap());
+            // The values do not matter: the matrix is taken as its own transpose.
+            let faer = gflops(&|| faer_product::linear(&x, &w, [rows, inputs, outputs]));
             println!("{rows} rows: faer {faer:.0}");
             for precision in precisions() {
                 let matrix = PackedMatrix::new(&w, outputs, inputs, precision);
-                println!("{rows} rows: {precision:?} {:.0}", gflops(&|| matrix.forward(&x).unwrap()));
+                println!("{rows} rows: {precision:?} {:.0}", gflops(&|| matrix.product(&x, rows)));
             }
         }
     }
@@ -441,7 +338,7 @@ mod tests {
             let (x, w) = (values(9 * 2048, 1), values(50 * 2048, 2));
             let matrix = PackedMatrix::new(&w, 50, 2048, precision);
             let laid_out = Factor::new(&x, 9, 2048, precision);
-            assert!(laid_out.stride > precision.steps(2048));
+            assert!(laid_out.stride > steps(precision, 2048));
             assert_eq!(matrix.product(&x[..2048], 1), matrix.product(&x, 9)[..50]);
         }
     }
