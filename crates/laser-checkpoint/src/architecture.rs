@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{CheckpointError, FileHash, MatrixKind, Result, role::Slot};
+use crate::{CheckpointError, FileHash, MatrixKind, Result, files::hash_file, role::Slot};
 
 macro_rules! tables {
     ($($name:literal),* $(,)?) => {
@@ -409,7 +409,7 @@ impl Architecture {
             cause,
         })?;
         let table = Self::from_toml(&path.display().to_string(), &text)?;
-        Ok(Self { file: Some(FileHash::of(path)?), ..table })
+        Ok(Self { file: Some(hash_file(path)?), ..table })
     }
 
     /// Every embedded family.

@@ -8,16 +8,15 @@ use std::{
 };
 
 use laser_linalg::Matrix;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
-    Architecture, CheckpointError, Config, FileHash, MatrixId, MatrixKind, Precision, Result, TokenizerSource,
+    Architecture, CheckpointError, Config, FileHash, MatrixId, MatrixKind, Precision, Result,
     files::{read_json, read_json_if_there},
     folder_files::FolderFiles,
     gguf::Gguf,
     placement::{Naming, Placement},
     role::{Role, Slot},
-    tokenizer_source,
 };
 
 /// An open checkpoint: a Hugging Face folder or a GGUF file. Opening it checks that every tensor is there, in the right shape and
@@ -29,6 +28,21 @@ pub struct Checkpoint {
     config: Config,
     pub(crate) weights: Weights,
 }
+
+/// The files of a folder that make the model, beside its weights.
+const COMPANIONS: [&str; 11] = [
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "tokenizer.model",
+    "vocab.json",
+    "merges.txt",
+    "vocab.txt",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template.jinja",
+];
 
 /// Where the weights are.
 #[derive(Debug)]
@@ -252,9 +266,16 @@ impl Checkpoint {
         self.stored_precision(role)
     }
 
-    /// Where the tokenizer is. A folder's tokenizer.json goes before anything else.
-    pub fn tokenizer_source(&self) -> Result<TokenizerSource> {
-        tokenizer_source::find(&self.path, &self.weights)
+    /// What the weights' own file says of the model in the keys that start with `prefix`, such as
+    /// `tokenizer.`: a GGUF file's metadata. `None` for a Hugging Face folder, which has files for that.
+    ///
+    /// # Errors
+    /// An array's bytes contradict the format.
+    pub fn metadata(&self, prefix: &str) -> Result<Option<Map<String, Value>>> {
+        match &self.weights {
+            Weights::HuggingFace(_) => Ok(None),
+            Weights::Gguf(gguf) => gguf.metadata_under(prefix).map(Some),
+        }
     }
 
     /// Hashes of the files that make the model: configuration, weights, tokenizer. Reads every byte of them.
@@ -262,14 +283,12 @@ impl Checkpoint {
         let mut paths = match &self.weights {
             Weights::Gguf(_) => vec![self.path.clone()],
             Weights::HuggingFace(files) => {
-                let small =
-                    ["config.json", "generation_config.json"].into_iter().chain(tokenizer_source::TOKENIZER_FILES);
-                let small = small.map(|name| self.path.join(name)).filter(|path| path.is_file());
+                let small = COMPANIONS.into_iter().map(|name| self.path.join(name)).filter(|path| path.is_file());
                 small.chain(files.paths().into_iter().map(Path::to_owned)).collect()
             }
         };
         paths.sort();
-        let files = paths.iter().map(|path| FileHash::of(path));
+        let files = paths.iter().map(|path| crate::files::hash_file(path));
         files.chain(self.architecture.file.clone().map(Ok)).collect()
     }
 

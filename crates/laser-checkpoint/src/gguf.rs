@@ -8,7 +8,7 @@ use std::{
 };
 
 use memmap2::Mmap;
-use serde_json::Value as Json;
+use serde_json::{Map, Number, Value as Json};
 
 use crate::{CheckpointError, Precision, Result, mapped};
 
@@ -154,59 +154,30 @@ impl Gguf {
         }
     }
 
-    pub(crate) fn flag(&self, key: &str) -> Option<bool> {
-        match self.metadata.get(key)? {
-            Value::Bool(flag) => Some(*flag),
-            _ => None,
-        }
-    }
-
     pub(crate) fn token_id(&self, key: &str) -> Option<u32> {
         self.metadata.get(key)?.to_json().as_u64().and_then(|id| u32::try_from(id).ok())
     }
 
-    /// An array of strings; `None` where the key is absent.
-    pub(crate) fn strings(&self, key: &str) -> Result<Option<Vec<String>>> {
-        self.array(key, "strings", |cursor, element, what| match element {
-            8 => Some(cursor.string(what)),
-            _ => None,
-        })
+    /// The entries whose keys start with `prefix`, arrays included.
+    pub(crate) fn metadata_under(&self, prefix: &str) -> Result<Map<String, Json>> {
+        let entries = self.metadata.range(prefix.to_owned()..).take_while(|(key, _)| key.starts_with(prefix));
+        entries.map(|(key, value)| Ok((key.clone(), self.decoded(key, value)?))).collect()
     }
 
-    /// An array of 32-bit integers; `None` where the key is absent.
-    pub(crate) fn integers(&self, key: &str) -> Result<Option<Vec<i32>>> {
-        self.array(key, "integers", |cursor, element, what| match element {
-            4 | 5 => Some(cursor.u32(what).map(u32::cast_signed)),
-            _ => None,
-        })
-    }
-
-    /// An array of float32 values; `None` where the key is absent.
-    pub(crate) fn floats(&self, key: &str) -> Result<Option<Vec<f32>>> {
-        self.array(key, "floats", |cursor, element, what| match element {
-            6 => Some(cursor.u32(what).map(f32::from_bits)),
-            _ => None,
-        })
-    }
-
-    fn array<T>(
-        &self,
-        key: &str,
-        what: &str,
-        read: impl Fn(&mut Cursor<'_>, u32, &str) -> Option<Result<T>>,
-    ) -> Result<Option<Vec<T>>> {
-        let wrong =
-            || CheckpointError::Damaged { path: self.path.clone(), why: format!("{key} is no array of {what}") };
-        match self.metadata.get(key) {
-            None => Ok(None),
-            Some(Value::Array { element, count, bytes }) => {
-                let mut cursor = Cursor { path: &self.path, bytes: &self.map[bytes.clone()], at: 0 };
-                let items: Result<Vec<T>> =
-                    (0..*count).map(|_| read(&mut cursor, *element, key).unwrap_or_else(|| Err(wrong()))).collect();
-                items.map(Some)
-            }
-            Some(_) => Err(wrong()),
-        }
+    fn decoded(&self, key: &str, value: &Value) -> Result<Json> {
+        let Value::Array { element, count, bytes } = value else { return Ok(value.to_json()) };
+        let mut cursor = Cursor { path: &self.path, bytes: &self.map[bytes.clone()], at: 0 };
+        (0..*count)
+            .map(|_| match element {
+                // Exact, where a scalar is given its shortest decimal. JSON has no number for the others.
+                6 => cursor.u32(key).map(|bits| {
+                    let number = f32::from_bits(bits);
+                    Number::from_f64(number.into()).map_or_else(|| number.to_string().into(), Json::Number)
+                }),
+                9 => cursor.skip_array(key, 1).map(|_| Json::Null),
+                _ => cursor.value(*element, key).map(|value| value.to_json()),
+            })
+            .collect()
     }
 
     pub(crate) fn tensor(&self, name: &str) -> Option<&Tensor> {

@@ -1,22 +1,19 @@
 //! Weights on disk: architecture tables, safetensors and GGUF reading, interventions, writing.
 //!
 //! [`Checkpoint::open`] takes a Hugging Face folder or a GGUF file, checks it against its family's table
-//! ([`Architecture`]) and hands out one tensor at a time. [`Intervention`] is one edit of one matrix. There is no forward pass here.
+//! ([`Architecture`]) and hands out one tensor at a time. There is no forward pass here.
 
 mod architecture;
 mod checkpoint;
 mod config;
+mod config_shape;
 mod error;
 mod files;
 mod folder_files;
 mod gguf;
-mod gguf_vocabulary;
 mod gguf_write;
 mod hf_config;
-mod hub;
-mod intervention;
 mod mapped;
-mod matrix_kind;
 mod placement;
 mod precision;
 mod pytorch;
@@ -24,21 +21,17 @@ mod role;
 mod rope;
 mod safetensors_file;
 mod staging;
-mod tokenizer_source;
 mod write;
 
 pub use architecture::{Activation, Architecture, Norm, Residual, RotaryStyle};
 pub use checkpoint::Checkpoint;
 pub use config::{Config, Experts};
 pub use error::{CheckpointError, Result};
-pub use files::FileHash;
-pub use gguf_vocabulary::GgufVocabulary;
 pub use gguf_write::{GgufValue, GgufWriter};
-pub use hub::{DatasetFiles, Download, Hub, is_hub_id, resolve};
-pub use intervention::{Edit, EditableMatrix, Intervention, InterventionSpec, Layers};
-pub use matrix_kind::{MatrixGroup, MatrixId, MatrixKind};
+pub use laser_edit::{
+    Edit, EditError, FileHash, Intervention, InterventionSpec, Layers, MatrixGroup, MatrixId, MatrixKind,
+};
 pub use precision::Precision;
 pub use role::Slot;
 pub use rope::{RopeScaling, RotaryConfig};
-pub use tokenizer_source::{TokenizerSettings, TokenizerSource, VocabularyFile};
 pub use write::{EditRecord, WriteOptions, write_huggingface};

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::HashMap, fs, io, path::Path};
 
-use laser_linalg::Matrix;
+use laser_linalg::{Decompose, DecomposedMatrix, Matrix, dense};
 use safetensors::{Dtype, tensor::TensorInfo};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -85,7 +85,7 @@ pub fn write_huggingface(
     out: &Path,
     options: &WriteOptions,
 ) -> Result<Vec<EditRecord>> {
-    let edits = Intervention::combine(edits.iter().copied())?;
+    let edits = Intervention::combine(edits.iter().cloned())?;
     for edit in &edits {
         edit.check(checkpoint.config())?;
     }
@@ -141,7 +141,7 @@ fn plan(checkpoint: &Checkpoint, edits: &[Intervention]) -> Result<Vec<Planned>>
         let edits = || edits.iter().filter(|edit| !role.is_bias && edit.layer == role.layer);
         edits().find(|edit| edit.matrix.overlaps(own)).map(|edit| {
             let matrix = if role.slot.is_expert(config) { own } else { edit.matrix };
-            Intervention { matrix, ..*edit }
+            Intervention { matrix, ..edit.clone() }
         })
     };
     let roles = Role::all(architecture, config);
@@ -284,13 +284,14 @@ fn content<'a>(checkpoint: &'a Checkpoint, tensor: &Planned, records: &mut Vec<E
         let mut values = match &part.edit {
             None => checkpoint.read(part.role)?,
             Some(edit) => {
-                let matrix = checkpoint.read_matrix(part.role)?;
-                let edited = edit.apply(&matrix)?;
+                let decomposed = DecomposedMatrix::new(checkpoint.read_matrix(part.role)?);
+                let edited = dense(edit.apply(&decomposed)?);
+                let matrix = decomposed.matrix();
                 records.push(EditRecord {
-                    intervention: *edit,
+                    intervention: edit.clone(),
                     shape: [matrix.rows(), matrix.cols()],
-                    kept_rank: edit.edit.rank(matrix.rows(), matrix.cols()),
-                    relative_error: relative_error(&matrix, &edited),
+                    kept_rank: edit.edit.kept_rank(matrix.rows(), matrix.cols()),
+                    relative_error: relative_error(matrix, &edited),
                 });
                 edited.into_data()
             }

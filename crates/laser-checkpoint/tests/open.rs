@@ -7,9 +7,7 @@ use std::fs;
 
 use common::gguf::{gguf_metadata, gguf_of};
 use common::{FAMILIES, copy_of, error_of, fixture, fixtures, for_gguf, save, set_config};
-use laser_checkpoint::{
-    Architecture, Checkpoint, GgufValue, MatrixKind, Precision, Residual, Slot, TokenizerSource, VocabularyFile,
-};
+use laser_checkpoint::{Architecture, Checkpoint, GgufValue, MatrixKind, Precision, Residual, Slot};
 use serde_json::json;
 
 #[test]
@@ -96,10 +94,7 @@ fn fixtures_open() {
             );
             assert_eq!(checkpoint.precision(2, kind).unwrap(), Precision::F32);
         }
-        assert!(matches!(
-            checkpoint.tokenizer_source().unwrap(),
-            TokenizerSource::Folder { vocabulary: VocabularyFile::Json(_), .. }
-        ));
+        assert_eq!(checkpoint.metadata("tokenizer.").unwrap(), None);
     }
 }
 
@@ -230,11 +225,12 @@ fn gguf_files_give_the_same_model() {
         let gguf = Checkpoint::open(&save(&gguf_of(&source), folder.path())).unwrap();
         common::assert_same(&source, &gguf, 1e-6);
         assert_eq!(gguf.config(), source.config(), "{family}");
-        let TokenizerSource::Gguf(vocabulary) = gguf.tokenizer_source().unwrap() else { panic!("no vocabulary") };
-        assert_eq!((vocabulary.model.as_str(), vocabulary.pre.as_deref()), ("gpt2", Some("smollm")));
-        assert_eq!((vocabulary.tokens[3].as_str(), vocabulary.token_types[0]), ("ab", 3));
-        assert_eq!((vocabulary.merges[0].as_str(), vocabulary.eos, vocabulary.add_bos), ("a b", Some(2), Some(false)));
-        assert_eq!(vocabulary.add_space_prefix, None);
+        let vocabulary = gguf.metadata("tokenizer.ggml.").unwrap().unwrap();
+        let of = |key: &str| &vocabulary[&format!("tokenizer.ggml.{key}")];
+        assert_eq!((of("model"), of("pre")), (&json!("gpt2"), &json!("smollm")));
+        assert_eq!((&of("tokens")[3], &of("token_type")[0]), (&json!("ab"), &json!(3)));
+        assert_eq!((&of("merges")[0], of("eos_token_id")), (&json!("a b"), &json!(2)));
+        assert_eq!((of("add_bos_token"), vocabulary.get("tokenizer.ggml.add_space_prefix")), (&json!(false), None));
         families.push(family);
     }
     assert!(families.len() >= 15, "{families:?}");

@@ -5,7 +5,7 @@ use crate::kv_indices::KvIndices;
 use crate::parts::{Activation, AttentionScores, Linear, Mixture, Mlp, Norm, Precision, Rotation};
 use crate::reading::Reading;
 use crate::weight_source::WeightSource;
-use laser_linalg::Matrix;
+use laser_matrix::Matrix;
 use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use laser_kernels::{
     Activation, AttentionScores, Backend, Cpu, Differentiable, Error, ExpertChoice, KvIndices, Linear, Mixture, Mlp,
     Norm, NormKind, Precision, Reading, Reference, RotaryPairs, Rotation, SourceError, WeightSource,
 };
-use laser_linalg::Matrix;
+use laser_matrix::Matrix;
 use proptest::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
@@ -362,7 +362,10 @@ fn bf16_is_an_error_or_near() {
         Ok(weight) => {
             assert_eq!((Cpu.precision(&weight), Cpu.precision(&exact)), (Precision::Bf16, Precision::F32));
             assert_eq!(Cpu.kernel_path(), "cpu avx512-bf16");
-            let product = |weight| run(&Cpu, |it| it.linear(&it.rows(x.clone(), 96)?, &Linear { weight, bias: None }));
+            let product = |weight| {
+                let linear = Linear { weight, bias: None };
+                run(&Cpu, |it| it.linear(&it.rows(x.clone(), 96)?, &linear))
+            };
             let (rounded, exact) = (product(weight), product(exact.clone()));
             assert!(rounded != exact && furthest(&rounded, &exact) < 0.05);
         }

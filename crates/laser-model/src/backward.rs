@@ -13,7 +13,7 @@ use crate::{Error, Result};
 use candle_core::{D, Tensor, Var};
 use laser_checkpoint::MatrixId;
 use laser_kernels::{Backend, Differentiable, KvIndices, Reference};
-use laser_linalg::Matrix;
+use laser_matrix::Matrix;
 
 /// Rows whose logits are held at a time, with all that their gradient takes.
 const HEAD_ROWS: usize = 128;

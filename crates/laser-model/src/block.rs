@@ -6,7 +6,7 @@ use crate::loading::{Loader, expert_choice, normed};
 use crate::{Error, Result};
 use laser_checkpoint::{MatrixId, MatrixKind, Residual, Slot};
 use laser_kernels::{AttentionScores, Backend, LinearOn, Mixture, MixtureOn, MlpOn, NormOn, RotationOn};
-use laser_linalg::Matrix;
+use laser_matrix::Matrix;
 use rayon::prelude::*;
 use std::collections::HashMap;
 

@@ -4,7 +4,7 @@ use crate::loading::{Loader, matrix_of, normed};
 use crate::{Error, Result};
 use laser_checkpoint::Slot;
 use laser_kernels::{Backend, NormOn};
-use laser_linalg::Matrix;
+use laser_matrix::Matrix;
 
 /// Token embedding, with learned positions, token type and norm if the model has them.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use crate::Result;
 use crate::loading::{Loader, activation, normed};
 use laser_checkpoint::Slot;
 use laser_kernels::{Activation, Backend, LinearOn, NormOn, Reading};
-use laser_linalg::Matrix;
+use laser_matrix::Matrix;
 
 /// The final norm, a masked model's transformation if there is one, and the product with the vocabulary.
 #[derive(Debug)]

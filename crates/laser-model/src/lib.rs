@@ -1,4 +1,4 @@
-//! The forward pass of a transformer, its tokenizer, and token trees.
+//! The forward pass of a transformer, and token trees.
 //!
 //! A [`Model`] is loaded from a [`laser_checkpoint::Checkpoint`] onto a [`Backend`](laser_kernels::Backend) and run in pieces:
 //! [`Model::embed`] gives the residual stream before layer 0, [`Model::run`] takes it through any range of layers,
@@ -17,7 +17,6 @@ mod forest;
 mod head;
 mod loading;
 mod rotary;
-mod tokenizer;
 mod transfer;
 mod transformer;
 
@@ -28,5 +27,5 @@ pub use device::{Device, DeviceKind};
 pub use error::{Error, Result};
 pub use forest::{Forest, NodeId};
 pub use laser_kernels::{Backend, Cpu, Differentiable, KvIndices, Products, Reading, Reference, products};
-pub use tokenizer::Tokenizer;
+pub use laser_tokenizer::Tokenizer;
 pub use transformer::Model;

@@ -6,7 +6,7 @@ use laser_kernels::{
     Activation, Backend, ExpertChoice, Linear, LinearOn, Mlp, MlpOn, Norm, NormKind, NormOn, Precision, SourceError,
     WeightSource,
 };
-use laser_linalg::Matrix;
+use laser_matrix::Matrix;
 use std::ops::Range;
 use std::sync::Arc;
 

@@ -9,7 +9,7 @@ use crate::loading::{Loader, WeightResidency, matrix_of};
 use crate::{Error, Result};
 use laser_checkpoint::{Checkpoint, CheckpointError, Config, MatrixId, MatrixKind, Slot};
 use laser_kernels::{Backend, Cpu, KvIndices, Reading};
-use laser_linalg::Matrix;
+use laser_matrix::Matrix;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -94,7 +94,7 @@ impl<B: Backend> Model<B> {
     /// # Errors
     /// If there is no such matrix, or it has another shape.
     pub fn replace(&self, layer: usize, id: MatrixId, matrix: &Matrix) -> Result<Self> {
-        id.check(self.config())?;
+        id.check(self.config()).map_err(CheckpointError::from)?;
         let count = self.blocks.len();
         let mut model = self.clone();
         let out_of_range = CheckpointError::LayerOutOfRange { layer: layer as i64, count };

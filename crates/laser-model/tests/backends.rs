@@ -18,7 +18,7 @@ fn fixtures() -> Vec<PathBuf> {
 const TOKENS: [u32; 11] = [5, 9, 3, 7, 7, 2, 11, 4, 6, 8, 10];
 
 /// ln p of every token at every position.
-fn logprobs(logits: &laser_linalg::Matrix) -> Vec<f64> {
+fn logprobs(logits: &laser_matrix::Matrix) -> Vec<f64> {
     let of_row = |row: &[f32]| {
         let max = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let total: f64 = row.iter().map(|&logit| f64::from(logit - max).exp()).sum();

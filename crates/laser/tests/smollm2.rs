@@ -4,8 +4,9 @@
 //! set, which the continuous integration does.
 
 use laser::checkpoint::{Checkpoint, Intervention, InterventionSpec, WriteOptions, write_huggingface};
+use laser::edit::Candidate;
+use laser::engine::{Detail, Editor, Evaluator, Response};
 use laser::model::{Cpu, Model, Tokenizer};
-use laser::search::{Candidate, Detail, Editor, Evaluator, Response};
 use laser::tasks::{Example, Target, Task};
 use serde::Deserialize;
 use std::io::Write;
@@ -66,17 +67,17 @@ impl Subject {
     fn open(path: &Path) -> Self {
         let checkpoint = Arc::new(Checkpoint::open(path).unwrap());
         let model = Model::load(&checkpoint, &Cpu, usize::MAX, |_| {}).unwrap();
-        let tokenizer = Tokenizer::open(&checkpoint.tokenizer_source().unwrap()).unwrap();
+        let tokenizer =
+            Tokenizer::open(checkpoint.path(), checkpoint.metadata("tokenizer.").unwrap().as_ref()).unwrap();
         Self { checkpoint, model, tokenizer }
     }
 
     fn evaluate(&self, examples: &[Example], interventions: &[InterventionSpec]) -> Vec<Response> {
-        let layers = self.model.config().layers;
         let candidate =
             Candidate::new(InterventionSpec::expand_all(interventions, self.model.config()).unwrap()).unwrap();
         let edited = Editor::new(&self.checkpoint, &self.model).edit(&candidate).unwrap();
         let mut evaluator = Evaluator::new(&self.model, &self.tokenizer, examples.iter().collect(), 2 << 30).unwrap();
-        evaluator.evaluate(&edited, candidate.boundary(layers), Detail::Full).unwrap()
+        evaluator.evaluate(&edited, Detail::Full).unwrap()
     }
 }
 

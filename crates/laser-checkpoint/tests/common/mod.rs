@@ -64,7 +64,7 @@ pub fn open_and_read(path: &Path) -> Result<(), String> {
     let read = || {
         let checkpoint = Checkpoint::open(path)?;
         contents(&checkpoint)?;
-        checkpoint.tokenizer_source()?;
+        checkpoint.metadata("")?;
         Ok(())
     };
     read().map_err(|error: laser_checkpoint::CheckpointError| {

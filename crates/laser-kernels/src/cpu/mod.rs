@@ -8,7 +8,7 @@ mod elementwise;
 mod faer_product;
 mod fill;
 mod handles;
-mod head;
+
 mod meter;
 mod norm;
 mod packed;
@@ -17,11 +17,12 @@ mod prefilter;
 mod read_logits;
 mod rotate;
 mod vector;
+mod vocabulary;
 mod weight;
 
 pub use handles::{CpuRows, CpuTable};
-pub use head::CpuHead;
 pub use meter::{Products, products};
+pub use vocabulary::CpuHead;
 pub use weight::CpuWeight;
 
 use crate::backend::{Backend, LinearOn, MixtureOn, NormOn, RotationOn};
@@ -30,7 +31,7 @@ use crate::kv_indices::KvIndices;
 use crate::parts::{Activation, AttentionScores, Precision};
 use crate::reading::Reading;
 use crate::weight_source::WeightSource;
-use laser_linalg::Matrix;
+use laser_matrix::Matrix;
 use std::ops::Range;
 use std::sync::Arc;
 

@@ -7,7 +7,7 @@ use super::panels::linear_in_panels;
 use crate::error::{Error, Result};
 use crate::parts::Precision;
 use crate::weight_source::WeightSource;
-use laser_linalg::Matrix;
+use laser_matrix::Matrix;
 use rayon::prelude::*;
 use std::sync::Arc;
 

@@ -17,7 +17,7 @@ use crate::parts::{Activation, AttentionScores, NormKind, Precision, RotaryPairs
 use crate::reading::Reading;
 use crate::weight_source::WeightSource;
 use candle_core::{DType, Device, Tensor, Var};
-use laser_linalg::Matrix;
+use laser_matrix::Matrix;
 use std::ops::Range;
 use std::sync::Arc;
 

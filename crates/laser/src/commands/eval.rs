@@ -1,14 +1,13 @@
 //! `laser eval`: a model's score on a task.
 
+use crate::bar::Bar;
 use crate::cli::{EvalOptions, Global};
-use crate::progress::Bar;
 use crate::{output, subject};
+use laser_edit::Candidate;
+use laser_engine::{Corpus, Detail, Editor, Evaluator, Response, record};
 use laser_model::Model;
 use laser_report::metrics_text;
-use laser_search::{
-    Candidate, Constant, Detail, Editor, Evaluator, Metrics, Perplexity, Progress, Record, Response, Text, statistics,
-    write_whole,
-};
+use laser_run::{Constant, Metrics, Perplexity, Progress, Record, statistics, write_whole};
 use laser_tasks::{Example, Outcome, Score, Target, Task};
 use serde::Serialize;
 use serde_json::json;
@@ -53,7 +52,7 @@ pub fn run(options: &EvalOptions, global: &Global) -> anyhow::Result<()> {
     let edited = Editor::new(&loaded.checkpoint, &loaded.model).edit(&candidate)?;
     let evaluation = Evaluation {
         model: options.model.checkpoint.model.display().to_string(),
-        task: task.map(|task| score(&task, options, &loaded, &edited, &candidate, &progress)).transpose()?,
+        task: task.map(|task| score(&task, options, &loaded, &edited, &progress)).transpose()?,
         text: text.map(|text| perplexity(&text.text, &edited, &progress)).transpose()?,
         interventions: candidate,
     };
@@ -69,18 +68,16 @@ fn score(
     options: &EvalOptions,
     loaded: &subject::Loaded,
     edited: &Model,
-    candidate: &Candidate,
     progress: &Bar,
 ) -> anyhow::Result<TaskScore> {
     let task = subject::settle(task, &options.task, &loaded.tokenizer)?;
     let indices = subject::chosen(&task, &options.task, options.split)?;
     let examples: Vec<&Example> = indices.iter().map(|&index| &task.examples[index]).collect();
-    let boundary = candidate.boundary(loaded.model.config().layers);
     let mut evaluator = Evaluator::new(&loaded.model, &loaded.tokenizer, examples.clone(), MEMORY)?;
     let mut responses: Vec<Response> = Vec::with_capacity(examples.len());
     progress.start("evaluating", examples.len(), 0);
     for chunk in 0..evaluator.chunks() {
-        let finished = evaluator.evaluate_chunk(chunk, edited, boundary, Detail::Full)?;
+        let finished = evaluator.evaluate_chunk(chunk, edited, Detail::Full)?;
         progress.advance(finished.len());
         responses.extend(finished);
     }
@@ -89,7 +86,7 @@ fn score(
     let outcomes: Vec<Outcome> = responses.iter().map(|response| response.outcome).collect();
     let mut records = Vec::with_capacity(responses.len());
     for (example, response) in examples.iter().zip(&responses) {
-        records.push(Record::new(example, response, &loaded.tokenizer)?);
+        records.push(record(example, response, &loaded.tokenizer)?);
     }
     if let Some(path) = &options.examples {
         write_examples(path, &examples, &responses, &records, loaded)?;
@@ -105,7 +102,7 @@ fn score(
     })
 }
 
-fn perplexity(text: &Text, edited: &Model, progress: &Bar) -> anyhow::Result<Perplexity> {
+fn perplexity(text: &Corpus, edited: &Model, progress: &Bar) -> anyhow::Result<Perplexity> {
     progress.start("text", text.windows(), 0);
     let perplexity = text.perplexity(edited, &|| progress.advance(1))?;
     progress.finish();

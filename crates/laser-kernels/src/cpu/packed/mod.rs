@@ -7,13 +7,13 @@
 
 mod factor;
 mod line;
-mod matrix;
 #[cfg(target_arch = "x86_64")]
 mod micro;
 #[cfg(not(target_arch = "x86_64"))]
 #[path = "no_micro.rs"]
 mod micro;
+mod packed_matrix;
 
 pub use factor::Factor;
-pub use matrix::PackedMatrix;
 pub use micro::available;
+pub use packed_matrix::PackedMatrix;
