@@ -9,7 +9,8 @@ pub type Result<T> = std::result::Result<T, CheckpointError>;
 
 /// Every failure of this crate.
 ///
-/// Names that come from a file are shown with escapes, so that no file can break a message into lines.
+/// Names that come from a file are shown with escapes, so that no file can break a message into
+/// lines.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     // Files.

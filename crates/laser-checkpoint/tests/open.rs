@@ -6,8 +6,9 @@ mod common;
 use std::fs;
 
 use common::gguf::{gguf_metadata, gguf_of};
+use common::gguf_write::{GgufValue, GgufWriter};
 use common::{FAMILIES, copy_of, error_of, fixture, fixtures, for_gguf, save, set_config};
-use laser_checkpoint::{Architecture, Checkpoint, GgufValue, MatrixKind, Precision, Residual, Slot};
+use laser_checkpoint::{Architecture, Checkpoint, MatrixKind, ParamKind, Precision, Residual};
 use serde_json::json;
 
 #[test]
@@ -82,14 +83,14 @@ fn fixtures_open() {
         assert_eq!((config.bos_token_id, config.eos_token_ids.as_slice()), (Some(1), [2].as_slice()));
         assert_eq!(config.windows[2], None);
         assert_eq!(config.tied_head, family == "qwen2");
-        assert_eq!(checkpoint.table(Slot::Head).unwrap().is_none(), config.tied_head);
+        assert_eq!(checkpoint.table(ParamKind::Head).unwrap().is_none(), config.tied_head);
         for kind in MatrixKind::ALL {
             let matrix = checkpoint.matrix(2, kind).unwrap();
             assert_eq!([matrix.rows(), matrix.cols()], kind.shape(config));
             let has_bias =
                 family == "qwen2" && [MatrixKind::QProj, MatrixKind::KProj, MatrixKind::VProj].contains(&kind);
             assert_eq!(
-                checkpoint.bias(Slot::Matrix(kind), 2, None).unwrap().map(|bias| bias.len()),
+                checkpoint.bias(ParamKind::Matrix(kind), 2, None).unwrap().map(|bias| bias.len()),
                 has_bias.then_some(matrix.rows())
             );
             assert_eq!(checkpoint.precision(2, kind).unwrap(), Precision::F32);
@@ -260,7 +261,7 @@ fn a_gguf_that_would_be_computed_wrongly_is_refused() {
     gguf.tensor_of_type("blk.0.odd", &[32], 23, vec![0; 64]);
     let error = error_of(&save(&gguf, folder.path()));
     assert!(error.contains("\"blk.0.odd\"") && error.contains("23"), "{error}");
-    let mut gguf = laser_checkpoint::GgufWriter::new();
+    let mut gguf = GgufWriter::new();
     gguf.metadata("general.architecture", GgufValue::Text("bert".into()));
     assert!(
         error_of(&save(&gguf, folder.path()))
@@ -272,7 +273,7 @@ fn a_gguf_that_would_be_computed_wrongly_is_refused() {
 fn sizes_of_a_gguf_are_checked_before_anything_is_made_of_them() {
     let folder = tempfile::tempdir().unwrap();
     for (heads, width) in [(u32::MAX, u32::MAX), (0xff00_0002, 16), (4, u32::MAX), (4, 0)] {
-        let mut gguf = laser_checkpoint::GgufWriter::new();
+        let mut gguf = GgufWriter::new();
         gguf.metadata("general.architecture", GgufValue::Text("llama".into()));
         for (key, value) in [
             ("block_count", 3),

@@ -6,7 +6,7 @@ mod support;
 #[path = "support/torch.rs"]
 mod torch;
 
-use laser_checkpoint::{Checkpoint, WriteOptions, write_huggingface};
+use laser_checkpoint::{Checkpoint, HuggingFaceWriter, WriteOptions, write_model};
 use laser_edit::Candidate;
 use laser_engine::{Detail, Editor, Evaluator, Response};
 use laser_example::{Example, Target};
@@ -66,8 +66,8 @@ fn every_family_gives_the_same_numbers_from_every_format() {
 
         let place = tempfile::tempdir().unwrap();
         let sharded = place.path().join("sharded");
-        let options = WriteOptions { shard_bytes: 60_000, ..WriteOptions::default() };
-        write_huggingface(&original.checkpoint, &[], &sharded, &options).unwrap();
+        let writer = HuggingFaceWriter { shard_bytes: 60_000 };
+        write_model(&original.checkpoint, &[], &sharded, &writer, &WriteOptions::default()).unwrap();
         assert!(
             sharded.join("model-00003-of-00003.safetensors").is_file() || !sharded.join("model.safetensors").is_file()
         );

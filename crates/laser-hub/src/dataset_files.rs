@@ -1,5 +1,5 @@
-//! The Parquet files that the hub makes of a data set: `CONFIG/SPLIT/0000.parquet` and so on, under a
-//! revision of their own.
+//! The Parquet files that the hub makes of a data set: `CONFIG/SPLIT/0000.parquet` and so on, under
+//! a revision of their own.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -28,7 +28,8 @@ const PARTIAL: &str = "partial-";
 pub struct DatasetFiles {
     /// `OWNER/NAME`, or `NAME` alone.
     pub id: String,
-    /// The configuration (the hub also says subset). `None` is `default`, or the only one that there is.
+    /// The configuration (the hub also says subset). `None` is `default`, or the only one that
+    /// there is.
     pub config: Option<String>,
     /// The split, such as `train`, `validation` or `test`.
     pub split: String,

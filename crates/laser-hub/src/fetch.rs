@@ -18,7 +18,8 @@ impl Hub {
     /// The local folder of the model `id`. `progress` hears of every piece that arrives.
     ///
     /// # Errors
-    /// No such model, no access to it, no weights that can be read, or no connection and nothing cached.
+    /// No such model, no access to it, no weights that can be read, or no connection and nothing
+    /// cached.
     pub fn resolve(&self, id: &str, progress: &mut dyn FnMut(Download<'_>)) -> Result<PathBuf> {
         let Some(HubId { name, revision }) = HubId::parse(id) else {
             let why = "it is no id: write OWNER/NAME or OWNER/NAME@REVISION".to_owned();
@@ -31,11 +32,12 @@ impl Hub {
         })
     }
 
-    /// The Parquet files of one split of a data set, in their order. `progress` hears of every piece that arrives.
+    /// The Parquet files of one split of a data set, in their order. `progress` hears of every
+    /// piece that arrives.
     ///
     /// # Errors
-    /// No such data set, configuration or split, no access to it, no Parquet files of the whole split, or
-    /// no connection and nothing cached.
+    /// No such data set, configuration or split, no access to it, no Parquet files of the whole
+    /// split, or no connection and nothing cached.
     pub fn dataset(&self, dataset: &DatasetFiles, progress: &mut dyn FnMut(Download<'_>)) -> Result<Vec<PathBuf>> {
         let id = &dataset.id;
         if id.contains('@') || !is_hub_id(id) {
@@ -46,8 +48,8 @@ impl Hub {
         self.get(id, &dataset_files::KIND, repo, progress, |snapshot| dataset_files::gather(snapshot, dataset))
     }
 
-    /// What `gather` makes of a repository's newest commit, or without a connection of the commit in the
-    /// cache.
+    /// What `gather` makes of a repository's newest commit, or without a connection of the commit
+    /// in the cache.
     fn get<T>(
         &self,
         id: &str,

@@ -29,8 +29,8 @@ pub struct Download<'a> {
 }
 
 impl Hub {
-    /// As Hugging Face's own library: `HF_HUB_CACHE` or `HF_HOME`, `HF_ENDPOINT`, `HF_TOKEN` or the token
-    /// file, `HF_HUB_OFFLINE`.
+    /// As Hugging Face's own library: `HF_HUB_CACHE` or `HF_HOME`, `HF_ENDPOINT`, `HF_TOKEN` or the
+    /// token file, `HF_HUB_OFFLINE`.
     pub fn from_env() -> Self {
         Self::from_variables(|name| env::var_os(name).filter(|value| !value.is_empty()))
     }
@@ -39,7 +39,8 @@ impl Hub {
         let path = |name| get(name).map(PathBuf::from);
         let text = |name| get(name).and_then(|value| value.into_string().ok());
         let home = path("HF_HOME").unwrap_or_else(|| {
-            // huggingface_hub follows the XDG rules on every system, and takes relative paths as well.
+            // huggingface_hub follows the XDG rules on every system, and takes relative paths as
+            // well.
             let caches = path("XDG_CACHE_HOME").or_else(|| Some(Xdg::new().ok()?.cache_dir()));
             caches.unwrap_or_default().join("huggingface")
         });

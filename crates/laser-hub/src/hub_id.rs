@@ -5,8 +5,8 @@ use std::path::Path;
 /// Files that a mistyped path ends with, and no model's name.
 const FILE_ENDINGS: [&str; 6] = [".gguf", ".bin", ".safetensors", ".json", ".jsonl", ".git"];
 
-/// Whether `text` has the form of a hub id. Whether such a model exists is another matter, and so is
-/// whether a path of this name does: a path on disk should go first.
+/// Whether `text` has the form of a hub id. Whether such a model exists is another matter, and so
+/// is whether a path of this name does: a path on disk should go first.
 pub fn is_hub_id(text: &str) -> bool {
     HubId::parse(text).is_some()
 }

@@ -1,6 +1,6 @@
 //! Models and data sets by their Hugging Face hub id, `OWNER/NAME` or for a model also
-//! `OWNER/NAME@REVISION`: fetched once into the cache folder that all of Hugging Face's programs share,
-//! and found there again.
+//! `OWNER/NAME@REVISION`: fetched once into the cache folder that all of Hugging Face's programs
+//! share, and found there again.
 
 mod dataset_files;
 mod error;

@@ -51,7 +51,8 @@ pub(crate) fn cached(cache_folder: &Path, repo: Repo) -> Result<Snapshot<'static
     Ok(Snapshot { folder, files, remote: None })
 }
 
-/// What `gather` makes of the commit that the hub has now, of which it fetches what the cache lacks.
+/// What `gather` makes of the commit that the hub has now, of which it fetches what the cache
+/// lacks.
 pub(crate) fn fetch<T>(
     hub: &Hub,
     repo: Repo,
@@ -99,7 +100,8 @@ impl Snapshot<'_> {
         }
     }
 
-    /// The failure of a repository that has not what is needed: `what` follows "it has", `advice` goes with what the hub has.
+    /// The failure of a repository that has not what is needed: `what` follows "it has", `advice`
+    /// goes with what the hub has.
     pub fn flawed(&self, what: &str, advice: &str) -> Failure {
         Failure::Refused(match self.remote {
             Some(_) => format!("it has {what}: {advice}"),
@@ -130,7 +132,8 @@ impl Remote<'_> {
     }
 }
 
-/// Adds the names of all files under `folder`, which is called `name`; a link to nothing is no file.
+/// Adds the names of all files under `folder`, which is called `name`; a link to nothing is no
+/// file.
 fn add_files(folder: &Path, name: &str, depth: usize, files: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let Ok(file) = entry.file_name().into_string() else { continue };

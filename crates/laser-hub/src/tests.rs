@@ -247,7 +247,8 @@ fn only_what_is_needed_is_fetched_and_only_once() {
     assert_eq!(fs::read_to_string(folder.join("model-2.safetensors")).unwrap(), "second");
     assert_eq!(fs::read_to_string(cache.path().join("models--a--b/refs/main")).unwrap(), SHA);
 
-    // Again: the hub is only asked for the newest commit; offline, or with no hub there, not even that.
+    // Again: the hub is only asked for the newest commit; offline, or with no hub there, not even
+    // that.
     let before = server.requests.lock().unwrap().len();
     assert_eq!(online.resolve("a/b", &mut |_| panic!("nothing is fetched")).unwrap(), folder);
     assert_eq!(server.requests.lock().unwrap().len(), before + 1);

@@ -1,4 +1,5 @@
-//! Byte-level BPE: the model that GPT-2's kind of vocabulary stands for, and its older files vocab.json and merges.txt.
+//! Byte-level BPE: the model that GPT-2's kind of vocabulary stands for, and its older files
+//! vocab.json and merges.txt.
 
 use std::path::Path;
 
@@ -70,7 +71,8 @@ pub(crate) fn next_id(vocabulary: &Map<String, Value>) -> u32 {
     largest.map_or(0, |id| u32::try_from(id).unwrap_or(u32::MAX).saturating_add(1))
 }
 
-/// Puts the added tokens into the vocabulary too, so that each keeps its own id where the ids have gaps.
+/// Puts the added tokens into the vocabulary too, so that each keeps its own id where the ids have
+/// gaps.
 pub(crate) fn add(vocabulary: &mut Map<String, Value>, added: &[AddedToken]) {
     for token in added {
         vocabulary.insert(token.content.clone(), json!(token.id));

@@ -1,7 +1,8 @@
-//! The check of a sentencepiece model's compiled rewriting rules. The code that applies them indexes without asking.
+//! The check of a sentencepiece model's compiled rewriting rules. The code that applies them
+//! indexes without asking.
 //!
-//! Layout: the trie's length in bytes (u32), the trie (u32 each; darts-clone's double array), then the
-//! texts that it points into, each ended by a zero byte.
+//! Layout: the trie's length in bytes (u32), the trie (u32 each; darts-clone's double array), then
+//! the texts that it points into, each ended by a zero byte.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 

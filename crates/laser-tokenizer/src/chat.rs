@@ -25,7 +25,8 @@ impl ChatTemplate {
         Self { source, tokens }
     }
 
-    /// The folder's template: chat_template.jinja, else `chat_template` of tokenizer_config.json, of several named ones `default`.
+    /// The folder's template: chat_template.jinja, else `chat_template` of tokenizer_config.json,
+    /// of several named ones `default`.
     pub fn of_settings(settings: &TokenizerSettings, tokens: Vec<(String, String)>) -> Option<Self> {
         let in_config = || match settings.config.as_ref()?.get("chat_template")? {
             Value::String(template) => Some(template.clone()),
@@ -64,7 +65,8 @@ impl ChatTemplate {
     }
 
     /// Whether an answer follows `rendered` without a space: it ends in whitespace or in one of the
-    /// model's special tokens. It does unless the template ends in words, such as `[/INST]` or `ASSISTANT:`.
+    /// model's special tokens. It does unless the template ends in words, such as `[/INST]` or
+    /// `ASSISTANT:`.
     pub fn is_closed<'a>(rendered: &str, mut special_tokens: impl Iterator<Item = &'a str>) -> bool {
         rendered.ends_with(char::is_whitespace) || special_tokens.any(|token| rendered.ends_with(token))
     }
@@ -85,7 +87,8 @@ fn without_generation_tags(source: &str) -> String {
     text
 }
 
-/// `strftime` on 26 July 2024, the day that Llama 3's templates take where there is no clock. A prompt must be the same tomorrow.
+/// `strftime` on 26 July 2024, the day that Llama 3's templates take where there is no clock. A
+/// prompt must be the same tomorrow.
 fn on_the_day(format: &str) -> String {
     let parts = [
         ("%Y", "2024"),

@@ -41,7 +41,8 @@ pub(crate) fn open(vocabulary: &GgufVocabulary) -> Result<Definition> {
     Ok(Definition { added: added(vocabulary), post_processor, ..definition })
 }
 
-/// Whether a text starts with the BOS token. Where the file does not say, llama.cpp's rule: the vocabulary's kind decides.
+/// Whether a text starts with the BOS token. Where the file does not say, llama.cpp's rule: the
+/// vocabulary's kind decides.
 fn adds_bos(vocabulary: &GgufVocabulary) -> bool {
     let by_kind = match vocabulary.model.as_str() {
         "gpt2" => pre_tokenizer::takes_whole_words(vocabulary.pre.as_deref().unwrap_or(DEFAULT)),

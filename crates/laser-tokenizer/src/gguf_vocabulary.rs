@@ -9,17 +9,18 @@ use crate::error::{Result, TokenizerError};
 /// A GGUF file's vocabulary, as its metadata under `tokenizer.ggml` says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct GgufVocabulary {
-    /// `tokenizer.ggml.model`: `gpt2` (byte-level BPE), `llama` (sentencepiece's BPE), `bert` (WordPiece) ...
+    /// `tokenizer.ggml.model`: `gpt2` (byte-level BPE), `llama` (sentencepiece's BPE), `bert`
+    /// (WordPiece) ...
     pub model: String,
     /// `tokenizer.ggml.pre`: the name of the pre-tokenizer's rules.
     pub pre: Option<String>,
     /// The tokens, by id.
     pub tokens: Vec<String>,
-    /// Their types: 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte. Empty or as many
-    /// as `tokens`.
-    pub token_types: Vec<i32>,
-    /// Their scores. Of two merges, the one into the token with the higher score goes first. Empty or as
+    /// Their types: 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte. Empty or as
     /// many as `tokens`.
+    pub token_types: Vec<i32>,
+    /// Their scores. Of two merges, the one into the token with the higher score goes first. Empty
+    /// or as many as `tokens`.
     pub scores: Vec<f32>,
     /// BPE merges in order of rank, each two pieces with a space between.
     pub merges: Vec<String>,

@@ -1,7 +1,7 @@
 //! Text to token ids and back, as a model's own files say, and the model's chat template.
 //!
-//! Every kind of vocabulary becomes one form, that of tokenizer.json, as transformers converts it. The
-//! tokenizers crate runs it. There are no weights and no tensors here.
+//! Every kind of vocabulary becomes one form, that of tokenizer.json, as transformers converts it.
+//! The tokenizers crate runs it. There are no weights and no tensors here.
 
 mod byte_level;
 mod charsmap;

@@ -41,8 +41,8 @@ fn splits(patterns: &[&str]) -> Value {
     sequence("pretokenizers", patterns.iter().map(split).chain([byte_level(false)]).collect())
 }
 
-/// The rules that `tokenizer.ggml.pre` stands for, as the models' own tokenizer.json has them where that is known, else as llama.cpp
-/// has them.
+/// The rules that `tokenizer.ggml.pre` stands for, as the models' own tokenizer.json has them where
+/// that is known, else as llama.cpp has them.
 pub(crate) fn named(name: &str) -> Result<PreTokenizer> {
     let (nfc, plain) = (json!({"type": "NFC"}), Value::Null);
     let (normalizer, pre_tokenizer) = match name {
@@ -78,8 +78,8 @@ pub(crate) fn named(name: &str) -> Result<PreTokenizer> {
     Ok(PreTokenizer { normalizer, pre_tokenizer })
 }
 
-/// Llama 3's and Mistral's newer tokenizers take a word that is a token as it is, whatever their merges say, and start each text with
-/// the BOS token where the file does not say otherwise.
+/// Llama 3's and Mistral's newer tokenizers take a word that is a token as it is, whatever their
+/// merges say, and start each text with the BOS token where the file does not say otherwise.
 pub(crate) fn takes_whole_words(name: &str) -> bool {
     matches!(name, "llama-bpe" | "llama3" | "llama-v3" | "falcon3" | "tekken")
 }

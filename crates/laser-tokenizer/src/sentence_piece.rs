@@ -1,4 +1,5 @@
-//! Sentencepiece vocabularies as tokenizer.json: BPE, whose merges follow from the vocabulary, and unigram.
+//! Sentencepiece vocabularies as tokenizer.json: BPE, whose merges follow from the vocabulary, and
+//! unigram.
 
 use std::{
     collections::{HashMap, HashSet},

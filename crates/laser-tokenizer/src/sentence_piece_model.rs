@@ -162,7 +162,8 @@ mod tests {
             (&[255; 12], "cut short"),
             // Groups that never end, deep in each other.
             (&[0x2b; 4000], "cut short"),
-            // Of a piece: invalid UTF-8, text of the wrong wire type, no text, a score that is none, an unknown type.
+            // Of a piece: invalid UTF-8, text of the wrong wire type, no text, a score that is
+            // none, an unknown type.
             (&[10, 4, 10, 2, 0xc3, 0x28], "cut short"),
             (&[10, 2, 8, 1], "cut short"),
             (&[10, 2, 24, 1], "a piece is empty"),

@@ -32,7 +32,8 @@ const NAMES: [&str; 7] = ["bos_token", "eos_token", "unk_token", "sep_token", "p
 const END: &str = "<|endoftext|>";
 
 impl Class {
-    /// By `tokenizer_class`, else by the `model_type` of config.json, else by the kind of vocabulary.
+    /// By `tokenizer_class`, else by the `model_type` of config.json, else by the kind of
+    /// vocabulary.
     fn of(files: &TokenizerSettings, vocabulary: &VocabularyFile) -> Self {
         let name = files.config.as_ref().and_then(|config| config.get("tokenizer_class")?.as_str());
         let by_name = match name.unwrap_or("") {
@@ -111,8 +112,8 @@ impl<'a> Settings<'a> {
         self.entry(key)?.as_bool()
     }
 
-    /// The special token of this name: a string, or an object with `content`. tokenizer_config.json goes before
-    /// special_tokens_map.json, and that before what the class has.
+    /// The special token of this name: a string, or an object with `content`. tokenizer_config.json
+    /// goes before special_tokens_map.json, and that before what the class has.
     pub fn token(&self, name: &str) -> Option<&str> {
         let default = || self.class.tokens().iter().find(|(known, _)| *known == name).map(|(_, token)| *token);
         self.named(name).and_then(content).or_else(default)
@@ -132,8 +133,9 @@ impl<'a> Settings<'a> {
             .collect()
     }
 
-    /// The added tokens: those of added_tokens.json and `added_tokens_decoder`, and the special tokens. `id` gives the id of a token of
-    /// the vocabulary; a special token that no file gives an id gets the next free one, but one of the class that is nowhere is none.
+    /// The added tokens: those of added_tokens.json and `added_tokens_decoder`, and the special
+    /// tokens. `id` gives the id of a token of the vocabulary; a special token that no file gives
+    /// an id gets the next free one, but one of the class that is nowhere is none.
     pub fn added_tokens(&self, id: impl Fn(&str) -> Option<u32>, next_id: u32) -> Vec<AddedToken> {
         let mut added: Vec<AddedToken> = Vec::new();
         for (key, token) in self.entry("added_tokens_decoder").and_then(Value::as_object).into_iter().flatten() {
@@ -176,8 +178,8 @@ impl<'a> Settings<'a> {
         added
     }
 
-    /// What stands around each text: `[CLS] ... [SEP]` (in RoBERTa's kind `<s> ... </s>`), in other classes BOS and EOS as
-    /// `add_bos_token` and `add_eos_token` say, else as the class does.
+    /// What stands around each text: `[CLS] ... [SEP]` (in RoBERTa's kind `<s> ... </s>`), in other
+    /// classes BOS and EOS as `add_bos_token` and `add_eos_token` say, else as the class does.
     pub fn post_processor(&self, id: impl Fn(&str) -> Option<u32>) -> Value {
         let token = |name: &str, wanted: bool| {
             let token = self.token(name).filter(|_| wanted)?;

@@ -23,7 +23,8 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
-    /// What a Hugging Face folder needs to have the same tokenizer, where the source is not one itself.
+    /// What a Hugging Face folder needs to have the same tokenizer, where the source is not one
+    /// itself.
     files: Vec<(String, Vec<u8>)>,
     mask: Option<u32>,
     /// How many special tokens stand after a text.
@@ -34,9 +35,9 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// Opens the tokenizer of the model at `path`. `metadata` has a GGUF file's entries under `tokenizer.`,
-    /// each number, text and array as JSON has it; it is `None` for a folder in Hugging Face layout, whose
-    /// files are read.
+    /// Opens the tokenizer of the model at `path`. `metadata` has a GGUF file's entries under
+    /// `tokenizer.`, each number, text and array as JSON has it; it is `None` for a folder in
+    /// Hugging Face layout, whose files are read.
     ///
     /// # Errors
     /// There is no tokenizer, it contradicts itself, or it is of a kind that is not read.
@@ -99,7 +100,8 @@ impl Tokenizer {
         Ok(tokenizer)
     }
 
-    /// The special tokens after some text, which must itself give a token to tell them from those before it.
+    /// The special tokens after some text, which must itself give a token to tell them from those
+    /// before it.
     fn count_trailing(&self) -> Result<usize> {
         for text in ["a", "A", "1", "."] {
             let encoding = self.encoding(text, true)?;
@@ -111,8 +113,8 @@ impl Tokenizer {
         Ok(0)
     }
 
-    /// The ids of a prompt, with the special tokens that the tokenizer's configuration adds. In chat they
-    /// are those of the template.
+    /// The ids of a prompt, with the special tokens that the tokenizer's configuration adds. In
+    /// chat they are those of the template.
     ///
     /// # Errors
     /// The text cannot be encoded, or in chat the template cannot be rendered.
@@ -120,8 +122,8 @@ impl Tokenizer {
         self.encode(&self.rendered(text)?, !self.in_chat)
     }
 
-    /// The ids of a text that is not a prompt, with the special tokens that the tokenizer's configuration
-    /// adds; also in chat.
+    /// The ids of a text that is not a prompt, with the special tokens that the tokenizer's
+    /// configuration adds; also in chat.
     ///
     /// # Errors
     /// The text cannot be encoded.
@@ -129,12 +131,13 @@ impl Tokenizer {
         self.encode(text, true)
     }
 
-    /// The ids of `text` after `prompt`, without special tokens: what the two together have beyond the
-    /// prompt alone. This way a tokenizer that starts every text with a space does not put one in between.
-    /// If the ids of the two together do not start with the prompt's, `text` is encoded on its own.
+    /// The ids of `text` after `prompt`, without special tokens: what the two together have beyond
+    /// the prompt alone. This way a tokenizer that starts every text with a space does not put one
+    /// in between. If the ids of the two together do not start with the prompt's, `text` is encoded
+    /// on its own.
     ///
-    /// In chat `text` follows the template's generation prompt. It loses its leading whitespace if that
-    /// ends in whitespace or in a special token.
+    /// In chat `text` follows the template's generation prompt. It loses its leading whitespace if
+    /// that ends in whitespace or in a special token.
     ///
     /// # Errors
     /// As [`encode_prompt`](Self::encode_prompt).
@@ -148,8 +151,8 @@ impl Tokenizer {
         }
     }
 
-    /// The ids of a prompt, split where text after it would go: special tokens that end every text, such
-    /// as `[SEP]`, are the second half.
+    /// The ids of a prompt, split where text after it would go: special tokens that end every text,
+    /// such as `[SEP]`, are the second half.
     ///
     /// # Errors
     /// As [`encode_prompt`](Self::encode_prompt).
@@ -187,8 +190,8 @@ impl Tokenizer {
         self.template.as_ref().ok_or_else(chat::missing)?.render(user)
     }
 
-    /// The same tokenizer for a chat: each prompt is then what a user says, rendered by the chat template,
-    /// which brings its own special tokens.
+    /// The same tokenizer for a chat: each prompt is then what a user says, rendered by the chat
+    /// template, which brings its own special tokens.
     ///
     /// # Errors
     /// There is no template.
@@ -197,8 +200,8 @@ impl Tokenizer {
         if self.in_chat { Ok(self) } else { Err(chat::missing()) }
     }
 
-    /// Files (name and content) that give a Hugging Face folder this tokenizer; empty if the source has
-    /// them itself.
+    /// Files (name and content) that give a Hugging Face folder this tokenizer; empty if the source
+    /// has them itself.
     pub fn huggingface_files(&self) -> &[(String, Vec<u8>)] {
         &self.files
     }
@@ -230,7 +233,8 @@ impl Tokenizer {
 pub(crate) fn parse(json: &[u8]) -> Result<tokenizers::Tokenizer> {
     let mut inner =
         tokenizers::Tokenizer::from_bytes(json).map_err(|error| malformed(format!("tokenizer.json: {error}")))?;
-    // A file may carry the padding and truncation that its model was trained with; a text is encoded whole here.
+    // A file may carry the padding and truncation that its model was trained with; a text is
+    // encoded whole here.
     inner.with_padding(None);
     inner.with_truncation(None).map_err(|error| malformed(error.to_string()))?;
     Ok(inner)
@@ -245,8 +249,9 @@ fn build(definition: Definition) -> Result<tokenizers::Tokenizer> {
     }
 }
 
-/// A tokenizer.json's post-processor says what goes around a text. As in transformers, `add_bos_token` and
-/// `add_eos_token` of tokenizer_config.json go before it in the Llama and Gemma classes only.
+/// A tokenizer.json's post-processor says what goes around a text. As in transformers,
+/// `add_bos_token` and `add_eos_token` of tokenizer_config.json go before it in the Llama and Gemma
+/// classes only.
 fn set_bos_and_eos(inner: &mut tokenizers::Tokenizer, settings: &Settings<'_>) -> Result<()> {
     let asked = ["add_bos_token", "add_eos_token"].iter().any(|key| settings.flag(key).is_some());
     if asked && matches!(settings.class, Class::Gemma | Class::Llama) {

@@ -1,5 +1,5 @@
-//! Token ids and decoded texts against transformers and sentencepiece, for small tokenizers in the files of older repositories
-//! (`tests/tokenizers/make.py` makes them).
+//! Token ids and decoded texts against transformers and sentencepiece, for small tokenizers in the
+//! files of older repositories (`tests/tokenizers/make.py` makes them).
 
 #![allow(missing_docs)]
 

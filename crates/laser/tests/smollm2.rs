@@ -3,7 +3,7 @@
 //! The model is fetched by `scripts/smollm2.sh`; without it these tests are skipped, unless `LASER_REQUIRE_MODEL` is
 //! set, which the continuous integration does.
 
-use laser::checkpoint::{Checkpoint, Intervention, InterventionSpec, WriteOptions, write_huggingface};
+use laser::checkpoint::{Checkpoint, HuggingFaceWriter, Intervention, InterventionSpec, WriteOptions, write_model};
 use laser::edit::Candidate;
 use laser::engine::{Detail, Editor, Evaluator, Response};
 use laser::model::{Cpu, Model, Tokenizer};
@@ -147,7 +147,14 @@ fn the_folder_that_apply_writes_is_the_edited_model() {
     let out = place.path().join("edited");
     let edits: Vec<Intervention> = specs[0].expand(subject.model.config()).unwrap();
     let extra = subject.tokenizer.huggingface_files().to_vec();
-    write_huggingface(&subject.checkpoint, &edits, &out, &WriteOptions { extra, ..WriteOptions::default() }).unwrap();
+    write_model(
+        &subject.checkpoint,
+        &edits,
+        &out,
+        &HuggingFaceWriter::default(),
+        &WriteOptions { extra, ..WriteOptions::default() },
+    )
+    .unwrap();
     let written = Subject::open(&out);
     let found = written.evaluate(&examples, &[]);
 

@@ -1,26 +1,19 @@
-//! Where a tensor of the model lies in a file's tensors: on its own, or as some rows of one that several share.
+//! Where a tensor of the model lies in a file's tensors: on its own, or as some rows of one that
+//! several share.
 
 use std::ops::Range;
 
 use crate::{
-    Architecture, Config, MatrixKind,
-    architecture::{Entry, Fused},
-    role::{Role, Slot},
+    MatrixKind, architecture::Architecture, architecture_table::Fused, convention::Convention, model_config::Config,
+    param_id::ParamId, param_kind::ParamKind,
 };
 
-/// How tensors are named and stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Naming {
-    HuggingFace,
-    Gguf,
-}
-
-/// A place in a stored tensor.
+/// Where a tensor of the model lies in a stored tensor.
 ///
-/// The stored tensor, transposed first where it is stored so and its outer dimensions flattened into rows, has
-/// `rows(shape)` rows; the model's tensor is made of some of them.
+/// The stored tensor, transposed first where it is stored so and its outer dimensions flattened
+/// into rows, has `rows(shape)` rows; the model's tensor is made of some of them.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Placement {
+pub(crate) struct StorageLayout {
     /// The stored tensor's name.
     pub tensor: String,
     /// Its shape, as stored.
@@ -32,18 +25,22 @@ pub(crate) struct Placement {
     pub order: Option<Vec<usize>>,
 }
 
-impl Placement {
-    /// Where `role` lies; `None` where the format has no name for it.
-    pub(crate) fn of(architecture: &Architecture, config: &Config, role: Role, naming: Naming) -> Option<Self> {
-        let entry = architecture.entry(role.slot)?;
-        let name = name(entry, role, naming)?;
-        let shape = role.shape(architecture, config);
+impl StorageLayout {
+    /// Where `param` lies; `None` where the format has no name for it.
+    pub(crate) fn of(
+        architecture: &Architecture,
+        config: &Config,
+        param: ParamId,
+        convention: Convention,
+    ) -> Option<Self> {
+        let entry = architecture.entry(param.kind)?;
+        let name = convention.name(entry, param.is_bias)?;
+        let shape = param.shape(architecture, config);
         let (own_rows, cols) = (shape[0], shape.get(1).copied());
-        let is_gguf = naming == Naming::Gguf;
-        let fused = if is_gguf { entry.gguf_fused } else { entry.hf_fused };
-        let transposed = !is_gguf && entry.hf_transposed && !role.is_bias;
-        let stacked_experts = role.slot.is_expert(config) && !name.contains("{expert}");
-        let tensor = name.replace("{layer}", &role.layer.to_string()).replace("{expert}", &role.expert.to_string());
+        let fused = convention.fused(entry);
+        let transposed = convention.is_transposed(entry) && !param.is_bias;
+        let stacked_experts = config.is_expert(param.kind) && !name.contains("{expert}");
+        let tensor = name.replace("{layer}", &param.layer.to_string()).replace("{expert}", &param.expert.to_string());
 
         let with_cols = |rows: usize| [Some(rows), cols].into_iter().flatten().collect::<Vec<_>>();
         let mut rows = 0..own_rows;
@@ -52,9 +49,9 @@ impl Placement {
         // Rows of one expert, with those of the matrices that share its tensor.
         let mut expert_rows = own_rows;
         if let Some(fused) = fused {
-            let sharers = sharers(architecture, config, role, naming);
+            let sharers = sharers(architecture, config, param, convention);
             let total: usize = sharers.iter().map(|&(_, rows)| rows).sum();
-            let before: usize = sharers.iter().take_while(|(slot, _)| *slot != role.slot).map(|&(_, rows)| rows).sum();
+            let before: usize = sharers.iter().take_while(|(kind, _)| *kind != param.kind).map(|&(_, rows)| rows).sum();
             shape = with_cols(total);
             expert_rows = total;
             match fused {
@@ -68,13 +65,13 @@ impl Placement {
                 }
             }
         }
-        if is_gguf && entry.gguf_interleaved {
-            let heads = if role.slot == Slot::Matrix(MatrixKind::QProj) { config.heads } else { config.kv_heads };
+        if convention.is_interleaved(entry) {
+            let heads = if param.kind == ParamKind::Matrix(MatrixKind::QProj) { config.heads } else { config.kv_heads };
             order = Some(interleaved(own_rows, heads));
         }
         if stacked_experts {
             let count = config.experts.map_or(1, |experts| experts.count);
-            rows = role.expert * expert_rows + rows.start..role.expert * expert_rows + rows.end;
+            rows = param.expert * expert_rows + rows.start..param.expert * expert_rows + rows.end;
             shape.insert(0, count);
         }
         if transposed {
@@ -102,7 +99,8 @@ impl Placement {
         }
     }
 
-    /// The values of the model's tensor, from those of the stored rows `self.rows`, or of the whole where it is transposed.
+    /// The values of the model's tensor, from those of the stored rows `self.rows`, or of the whole
+    /// where it is transposed.
     pub(crate) fn extract(&self, stored: Vec<f32>) -> Vec<f32> {
         let cols = self.cols();
         let stored = if self.transposed { transpose(&stored, cols, self.stored_rows()) } else { stored };
@@ -134,25 +132,19 @@ impl Placement {
     }
 }
 
-/// The matrices of `role`'s layer that lie in the same tensor, in the order of the forward pass, with their rows.
-fn sharers(architecture: &Architecture, config: &Config, role: Role, naming: Naming) -> Vec<(Slot, usize)> {
-    let own = architecture.entry(role.slot).and_then(|entry| name(entry, role, naming));
-    let kinds = MatrixKind::ALL.into_iter().map(Slot::Matrix);
-    let same = kinds
-        .filter(|&slot| architecture.entry(slot).and_then(|entry| name(entry, Role { slot, ..role }, naming)) == own);
-    same.map(|slot| (slot, Role { slot, ..role }.shape(architecture, config)[0])).collect()
-}
-
-fn name(entry: &Entry, role: Role, naming: Naming) -> Option<String> {
-    let weight = match naming {
-        Naming::HuggingFace => entry.hf.as_ref(),
-        Naming::Gguf => entry.gguf.as_ref(),
-    }?;
-    Some(match (&entry.hf_bias, role.is_bias, naming) {
-        (_, false, _) => weight.clone(),
-        (Some(bias), true, Naming::HuggingFace) => bias.clone(),
-        (_, true, _) => format!("{}.bias", weight.strip_suffix(".weight").unwrap_or(weight)),
-    })
+/// The matrices of `param`'s layer that lie in the same tensor, in the order of the forward pass,
+/// with their rows.
+fn sharers(
+    architecture: &Architecture,
+    config: &Config,
+    param: ParamId,
+    convention: Convention,
+) -> Vec<(ParamKind, usize)> {
+    let own = architecture.entry(param.kind).and_then(|entry| convention.name(entry, param.is_bias));
+    let kinds = MatrixKind::ALL.into_iter().map(ParamKind::Matrix);
+    let same =
+        kinds.filter(|&kind| architecture.entry(kind).and_then(|entry| convention.name(entry, param.is_bias)) == own);
+    same.map(|kind| (kind, ParamId { kind, ..param }.shape(architecture, config)[0])).collect()
 }
 
 /// llama.cpp's converter stores row i + s * d/2 of each head (d rows, s = 0 or 1) as row 2i + s.
@@ -178,35 +170,35 @@ fn transpose(values: &[f32], rows: usize, cols: usize) -> Vec<f32> {
 mod tests {
     use super::*;
 
-    fn placement(shape: &[usize], transposed: bool, rows: Range<usize>, order: Option<Vec<usize>>) -> Placement {
-        Placement { tensor: "t".into(), shape: shape.to_vec(), transposed, rows, order }
+    fn layout_of(shape: &[usize], transposed: bool, rows: Range<usize>, order: Option<Vec<usize>>) -> StorageLayout {
+        StorageLayout { tensor: "t".into(), shape: shape.to_vec(), transposed, rows, order }
     }
 
     #[test]
     fn parts_are_taken_out_and_put_back() {
         let whole: Vec<f32> = (0..24).map(|value| value as f32).collect();
         let cases = [
-            placement(&[6, 4], false, 2..4, None),
-            placement(&[4, 6], true, 2..4, None),
-            placement(&[3, 2, 4], false, 2..4, None),
-            placement(&[6, 4], false, 0..6, Some(vec![1, 4])),
+            layout_of(&[6, 4], false, 2..4, None),
+            layout_of(&[4, 6], true, 2..4, None),
+            layout_of(&[3, 2, 4], false, 2..4, None),
+            layout_of(&[6, 4], false, 0..6, Some(vec![1, 4])),
         ];
-        for place in cases {
-            let in_model = if place.transposed { transpose(&whole, 4, 6) } else { whole.clone() };
-            let cols = place.cols();
-            let stored = if place.transposed {
+        for layout in cases {
+            let in_model = if layout.transposed { transpose(&whole, 4, 6) } else { whole.clone() };
+            let cols = layout.cols();
+            let stored = if layout.transposed {
                 whole.clone()
             } else {
-                whole[place.rows.start * cols..place.rows.end * cols].to_vec()
+                whole[layout.rows.start * cols..layout.rows.end * cols].to_vec()
             };
-            let part = place.extract(stored);
-            assert_eq!(part.len(), 2 * cols, "{place:?}");
+            let part = layout.extract(stored);
+            assert_eq!(part.len(), 2 * cols, "{layout:?}");
             let mut again = in_model.clone();
-            for row in &mut again[place.rows.start * cols..place.rows.end * cols] {
-                *row = if place.order.is_some() { *row } else { -1.0 };
+            for row in &mut again[layout.rows.start * cols..layout.rows.end * cols] {
+                *row = if layout.order.is_some() { *row } else { -1.0 };
             }
-            place.insert(&part, &mut again);
-            assert_eq!(place.as_stored(again), whole, "{place:?}");
+            layout.insert(&part, &mut again);
+            assert_eq!(layout.as_stored(again), whole, "{layout:?}");
         }
     }
 

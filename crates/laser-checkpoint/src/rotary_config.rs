@@ -1,10 +1,11 @@
-//! Rotary positions: which components of a head turn, how fast, and how a longer context was taught.
+//! Rotary positions: which components of a head turn, how fast, and how a longer context was
+//! taught.
 
 use std::f64::consts::TAU;
 
 use serde_json::{Map, Value, json};
 
-use crate::architecture::RotaryStyle;
+use crate::block_kinds::RotaryStyle;
 
 /// Rotary positions (Su et al., arXiv 2104.09864).
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +23,8 @@ pub struct RotaryConfig {
 /// How rotary frequencies are scaled for contexts longer than those of the pretraining.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum RopeScaling {
-    /// As they are. `dynamic` scaling is this up to the trained context length, which is what a model is given here.
+    /// As they are. `dynamic` scaling is this up to the trained context length, which is what a
+    /// model is given here.
     None,
     /// All divided by a factor.
     Linear {
@@ -40,7 +42,8 @@ pub enum RopeScaling {
         /// The context length of the pretraining.
         original_context: f64,
     },
-    /// YaRN (Peng et al., arXiv 2309.00071): as Llama 3's with a ramp over the components, and attention scaled.
+    /// YaRN (Peng et al., arXiv 2309.00071): as Llama 3's with a ramp over the components, and
+    /// attention scaled.
     Yarn {
         /// What slow frequencies are divided by.
         factor: f64,
@@ -58,7 +61,8 @@ pub enum RopeScaling {
 }
 
 impl RotaryConfig {
-    /// What each pair turns by from one position to the next, in radians. In f32 throughout, as the models were trained.
+    /// What each pair turns by from one position to the next, in radians. In f32 throughout, as the
+    /// models were trained.
     pub fn inverse_frequencies(&self) -> Vec<f32> {
         let (dim, theta) = (self.dim, self.theta as f32);
         let plain = (0..dim / 2).map(|i| 1.0 / theta.powf((2 * i) as f32 / dim as f32));
@@ -92,8 +96,8 @@ impl RotaryConfig {
         }
     }
 
-    /// The same positions with Llama 3's scaling, from what its GGUF files have of it: what each pair's frequency is
-    /// divided by. `None` where the numbers are not such a scaling's.
+    /// The same positions with Llama 3's scaling, from what its GGUF files have of it: what each
+    /// pair's frequency is divided by. `None` where the numbers are not such a scaling's.
     pub(crate) fn with_factors(&self, factors: &[f32]) -> Option<Self> {
         const TOLERANCE: f32 = 1e-3;
         let plain = Self { scaling: RopeScaling::None, ..self.clone() };
@@ -130,8 +134,8 @@ fn turns(context: f64, speed: f32) -> f64 {
 }
 
 impl RopeScaling {
-    /// From `rope_scaling` (or `rope_parameters`) of config.json; `context` is the model's context length. The error says what
-    /// is wrong with it.
+    /// From `rope_scaling` (or `rope_parameters`) of config.json; `context` is the model's context
+    /// length. The error says what is wrong with it.
     pub(crate) fn from_json(value: &Value, context: usize) -> Result<Self, String> {
         let Value::Object(object) = value else {
             return if value.is_null() { Ok(Self::None) } else { Err(format!("expected an object, found {value}")) };
