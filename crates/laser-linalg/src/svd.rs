@@ -12,7 +12,13 @@ use crate::{LowRank, Matrix, SvdError};
 
 /// A thin singular value decomposition.
 #[derive(Clone, Debug)]
-pub struct Svd(Thin<f32>);
+pub struct Svd {
+    /// Of W / 2^exponent. Singular values of a small W can be below the smallest normal f32, where they have few digits;
+    /// those of the normalised matrix are not.
+    thin: Thin<f32>,
+    exponent: i32,
+    sigma: Vec<f32>,
+}
 
 impl Svd {
     /// The decomposition of `matrix`, exact up to f32 rounding.
@@ -22,23 +28,30 @@ impl Svd {
     pub fn of(matrix: &Matrix) -> Result<Self, SvdError> {
         let (rows, cols) = (matrix.rows(), matrix.cols());
         let (normalised, exponent) = normalised(matrix)?;
-        let mut thin = first_of(&FALLBACKS, normalised.as_ref()).ok_or(SvdError::NoConvergence { rows, cols })?;
-        thin.sigma = scaled_back(&thin.sigma, exponent).ok_or(SvdError::Overflow { rows, cols })?;
-        Ok(Self(thin))
+        let thin = first_of(&FALLBACKS, normalised.as_ref()).ok_or(SvdError::NoConvergence { rows, cols })?;
+        let sigma = scaled_back(&thin.sigma, exponent).ok_or(SvdError::Overflow { rows, cols })?;
+        Ok(Self { thin, exponent, sigma })
     }
 
     /// sigma_1 >= ... >= sigma_k >= 0, k = min(rows, cols).
     pub fn singular_values(&self) -> &[f32] {
-        &self.0.sigma
+        &self.sigma
     }
 
     /// The sum of sigma_i u_i v_i^T over the i, from 0, in `kept`: ranges that rise and do not overlap. What lies beyond k is
     /// left out. `&[0..r]` gives the best approximation of rank r (Eckart and Young 1936), `&[r..k]` what that removes.
     pub fn components(&self, kept: &[Range<usize>]) -> LowRank {
-        let Thin { u, sigma, v } = &self.0;
+        let Thin { u, sigma, v } = &self.thin;
         let k = sigma.len();
         let kept: Vec<usize> = kept.iter().flat_map(|range| range.start.min(k)..range.end.min(k)).collect();
         let shape = [u.nrows(), v.nrows()];
-        LowRank::from_fn(shape, kept.len(), 0, |i, n| u[(i, kept[n])], |n| sigma[kept[n]], |j, n| v[(j, kept[n])])
+        LowRank::from_fn(
+            shape,
+            kept.len(),
+            self.exponent,
+            |i, n| u[(i, kept[n])],
+            |n| sigma[kept[n]],
+            |j, n| v[(j, kept[n])],
+        )
     }
 }
