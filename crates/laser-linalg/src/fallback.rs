@@ -1,5 +1,5 @@
-//! The ways to a decomposition, tried in order until one gives an answer that reproduces the matrix: faer's bidiagonal solvers
-//! can fail to converge.
+//! The algorithms that decompose a matrix, each the fallback of the one before: faer's bidiagonal solvers can fail to
+//! converge, and what they give is checked.
 //!
 //! All of it runs in one thread. faer groups sums by the number of parts into which it cuts the work, so that another number
 //! of threads would mean other bits; and decomposing several matrices at once uses the cores better.
@@ -7,21 +7,17 @@
 use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
-use faer::linalg::householder::{
-    apply_block_householder_sequence_on_the_left_in_place_scratch,
-    apply_block_householder_sequence_on_the_left_in_place_with_conj,
-};
 use faer::linalg::matmul::matmul;
-use faer::linalg::qr::no_pivoting::factor::{qr_in_place, qr_in_place_scratch, recommended_block_size};
 use faer::linalg::svd::{ComputeSvdVectors, SvdParams, svd, svd_scratch};
 use faer::traits::RealField;
-use faer::{Accum, Auto, Conj, Mat, MatMut, MatRef, Par, Spec};
+use faer::{Accum, Auto, Mat, MatMut, MatRef, Par, Spec};
 
-use crate::Svd;
+use crate::qr::{TALL, qr};
+use crate::thin::{Thin, to_f32, to_f64};
 
 /// A way to the decomposition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rung {
+pub(crate) enum SvdAlgorithm {
     /// Bidiagonalisation in f32.
     Single,
     /// Bidiagonalisation in f64.
@@ -30,66 +26,37 @@ pub(crate) enum Rung {
     Gram,
 }
 
-/// The ways in the order in which they are tried.
-pub(crate) const LADDER: [Rung; 3] = [Rung::Single, Rung::Double, Rung::Gram];
+/// The algorithms in the order in which they are tried.
+pub(crate) const FALLBACKS: [SvdAlgorithm; 3] = [SvdAlgorithm::Single, SvdAlgorithm::Double, SvdAlgorithm::Gram];
 
-/// With the longer side this many times the shorter one, a QR decomposition first is cheaper (Golub and Van Loan, section 8.6.4).
-pub(crate) const TALL: f64 = 11.0 / 6.0;
+/// The first decomposition by one of `algorithms` that converges and reproduces the matrix.
+pub(crate) fn first_of(algorithms: &[SvdAlgorithm], matrix: MatRef<'_, f32>) -> Option<Thin<f32>> {
+    let mut found = algorithms.iter().filter_map(|&algorithm| decompose(algorithm, matrix));
+    found.find(|thin| thin.reproduces(matrix))
+}
 
-/// The decomposition by one rung; None where it does not converge.
-pub(crate) fn climb(rung: Rung, matrix: MatRef<'_, f32>) -> Option<Svd> {
+/// The decomposition by one algorithm; None where it does not converge.
+fn decompose(algorithm: SvdAlgorithm, matrix: MatRef<'_, f32>) -> Option<Thin<f32>> {
     let (rows, cols) = matrix.shape();
     if rows < cols {
-        let Svd { u, sigma, v } = climb(rung, matrix.transpose())?;
-        return Some(Svd { u: v, sigma, v: u });
+        return decompose(algorithm, matrix.transpose()).map(Thin::transpose);
     }
-    match rung {
-        Rung::Single | Rung::Double if rows as f64 > TALL * cols as f64 => {
+    match algorithm {
+        SvdAlgorithm::Single | SvdAlgorithm::Double if rows as f64 > TALL * cols as f64 => {
             let (q, r) = qr(to_f64(matrix).as_ref());
-            let Svd { u, sigma, v } = climb(rung, to_f32(r).as_ref())?;
+            let Thin { u, sigma, v } = decompose(algorithm, to_f32(r).as_ref())?;
             let mut qu = Mat::zeros(rows, cols);
             product(qu.as_mut(), to_f32(q).as_ref(), u.as_ref());
-            Some(Svd { u: qu, sigma, v })
+            Some(Thin { u: qu, sigma, v })
         }
-        Rung::Single => bidiagonal(matrix).map(|Thin { u, sigma, v }| Svd { u, sigma, v }),
-        Rung::Double => bidiagonal(to_f64(matrix).as_ref()).map(Thin::narrow),
-        Rung::Gram => gram(to_f64(matrix).as_ref()).map(Thin::narrow),
+        SvdAlgorithm::Single => bidiagonal(matrix),
+        SvdAlgorithm::Double => bidiagonal(to_f64(matrix).as_ref()).map(Thin::narrow),
+        SvdAlgorithm::Gram => gram(to_f64(matrix).as_ref()).map(Thin::narrow),
     }
-}
-
-pub(crate) fn to_f64(matrix: MatRef<'_, f32>) -> Mat<f64> {
-    Mat::from_fn(matrix.nrows(), matrix.ncols(), |i, j| matrix[(i, j)].into())
-}
-
-pub(crate) fn to_f32(matrix: Mat<f64>) -> Mat<f32> {
-    Mat::from_fn(matrix.nrows(), matrix.ncols(), |i, j| matrix[(i, j)] as f32)
 }
 
 fn product<T: RealField>(result: MatMut<'_, T>, left: MatRef<'_, T>, right: MatRef<'_, T>) {
     matmul(result, Accum::Replace, left, right, T::one_impl(), Par::Seq);
-}
-
-/// U, S and V in the precision of the rung.
-struct Thin<T> {
-    u: Mat<T>,
-    sigma: Vec<T>,
-    v: Mat<T>,
-}
-
-impl<T: RealField + Copy + Into<f64>> Thin<T> {
-    /// The same decomposition with the singular values in falling order.
-    fn falling(self) -> Self {
-        let mut order: Vec<usize> = (0..self.sigma.len()).collect();
-        order.sort_by(|&a, &b| self.sigma[b].into().total_cmp(&self.sigma[a].into()));
-        let columns = |m: &Mat<T>| Mat::from_fn(m.nrows(), m.ncols(), |i, j| m[(i, order[j])]);
-        Self { u: columns(&self.u), sigma: order.iter().map(|&i| self.sigma[i]).collect(), v: columns(&self.v) }
-    }
-}
-
-impl Thin<f64> {
-    fn narrow(self) -> Svd {
-        Svd { u: to_f32(self.u), sigma: self.sigma.into_iter().map(|sigma| sigma as f32).collect(), v: to_f32(self.v) }
-    }
 }
 
 /// Householder bidiagonalisation, then QR iterations or divide and conquer (Golub and Van Loan, Matrix Computations,
@@ -99,7 +66,7 @@ fn bidiagonal<T: RealField + Copy + Into<f64>>(matrix: MatRef<'_, T>) -> Option<
     let k = rows.min(cols);
     let mut params = <SvdParams as Auto<T>>::auto();
     // faer's own QR decomposition of a tall matrix drops a column whose remainder is below 16 * rows * eps of it: in f32
-    // that is 2 % of the column at 11,008 rows, and the small singular values go with it. `climb` does it in f64.
+    // that is 2 % of the column at 11,008 rows, and the small singular values go with it. `decompose` does it in f64.
     params.qr_ratio_threshold = f64::INFINITY;
     let params: Spec<SvdParams, T> = params.into();
     let thin = ComputeSvdVectors::Thin;
@@ -150,61 +117,6 @@ fn gram(matrix: MatRef<'_, f64>) -> Option<Thin<f64>> {
     }
     // Those that rounding has made no more than noise come in no sure order.
     Some(Thin { u, sigma, v }.falling())
-}
-
-/// A = Q R for rows >= cols: Q is rows x cols with orthonormal columns even where A has dependent ones, R is cols x cols and
-/// upper triangular.
-fn qr(matrix: MatRef<'_, f64>) -> (Mat<f64>, Mat<f64>) {
-    let (rows, cols) = (matrix.nrows(), matrix.ncols());
-    let mut q = Mat::identity(rows, cols);
-    if cols == 0 {
-        return (q, Mat::zeros(0, 0));
-    }
-    let factors = QrFactors::of(matrix.to_owned());
-    let scratch =
-        apply_block_householder_sequence_on_the_left_in_place_scratch::<f64>(rows, factors.coefficients.nrows(), cols);
-    apply_block_householder_sequence_on_the_left_in_place_with_conj(
-        factors.reflections.as_ref(),
-        factors.coefficients.as_ref(),
-        Conj::No,
-        q.as_mut(),
-        Par::Seq,
-        MemStack::new(&mut MemBuffer::new(scratch)),
-    );
-    (q, factors.r())
-}
-
-/// A QR decomposition with Q left as Householder reflections.
-pub(crate) struct QrFactors {
-    /// rows x cols: R on and above the diagonal, the reflections below it.
-    pub(crate) reflections: Mat<f64>,
-    /// block size x cols.
-    pub(crate) coefficients: Mat<f64>,
-}
-
-impl QrFactors {
-    /// For rows >= cols >= 1.
-    pub(crate) fn of(matrix: Mat<f64>) -> Self {
-        let (rows, cols) = matrix.shape();
-        let block = recommended_block_size::<f64>(rows, cols);
-        let mut reflections = matrix;
-        let mut coefficients = Mat::zeros(block, cols);
-        let scratch = qr_in_place_scratch::<f64>(rows, cols, block, Par::Seq, Default::default());
-        qr_in_place(
-            reflections.as_mut(),
-            coefficients.as_mut(),
-            Par::Seq,
-            MemStack::new(&mut MemBuffer::new(scratch)),
-            Default::default(),
-        );
-        Self { reflections, coefficients }
-    }
-
-    /// R, cols x cols.
-    pub(crate) fn r(&self) -> Mat<f64> {
-        let cols = self.reflections.ncols();
-        Mat::from_fn(cols, cols, |i, j| if i <= j { self.reflections[(i, j)] } else { 0.0 })
-    }
 }
 
 #[cfg(test)]
@@ -277,17 +189,17 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn every_rung_decomposes_every_input() {
+    fn every_algorithm_decomposes_every_input() {
         for (name, matrix) in inputs() {
             let (rows, cols) = matrix.shape();
             let k = rows.min(cols);
             let tolerance = 16.0 * f32::EPSILON * (rows.max(cols) as f32).sqrt();
-            let exact = climb(Rung::Gram, matrix.as_ref()).unwrap();
-            for rung in LADDER {
-                let context = format!("{name} by {rung:?}");
-                let Some(svd) = climb(rung, matrix.as_ref()) else {
-                    // faer's bidiagonal solver does fail on these: that is what the last rung is for.
-                    assert!(name.contains("duplicated") && rung != Rung::Gram, "{context}");
+            let exact = decompose(SvdAlgorithm::Gram, matrix.as_ref()).unwrap();
+            for algorithm in FALLBACKS {
+                let context = format!("{name} by {algorithm:?}");
+                let Some(svd) = decompose(algorithm, matrix.as_ref()) else {
+                    // faer's bidiagonal solver does fail on these: that is what the last algorithm is for.
+                    assert!(name.contains("duplicated") && algorithm != SvdAlgorithm::Gram, "{context}");
                     continue;
                 };
                 assert_eq!(svd.u.shape(), (rows, k), "{context}");
@@ -313,7 +225,7 @@ pub(crate) mod tests {
     #[test]
     fn an_answer_that_does_not_reproduce_the_matrix_is_refused() {
         let matrix = low_rank_and_noise(60, 40);
-        let svd = climb(Rung::Single, matrix.as_ref()).unwrap();
+        let svd = decompose(SvdAlgorithm::Single, matrix.as_ref()).unwrap();
         assert!(svd.reproduces(matrix.as_ref()));
 
         let mut no_tail = svd.clone();
