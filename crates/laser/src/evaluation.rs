@@ -1,18 +1,15 @@
 //! What a model gives on examples, as it is or edited.
 
 use crate::error::Result;
+use crate::loaded_model::LoadedModel;
 use crate::session::Session;
 use crate::task_source::OpenTask;
 use crate::text_source::OpenText;
 use laser_edit::Candidate;
-use laser_engine::{Detail, Editor, Evaluator, Response, record};
-use laser_model::Model;
+use laser_engine::record;
 use laser_run::{Constant, Interval, Metrics, Perplexity, Record, statistics};
 use laser_tasks::{Example, Outcome, Score};
 use serde::Serialize;
-
-/// Bytes for kept activations. Each example is seen once, so this only sets how often progress shows.
-const MEMORY: usize = 1 << 28;
 
 /// A model's score on some examples of a task.
 #[derive(Debug, Clone, Serialize)]
@@ -46,10 +43,9 @@ pub struct EvaluatedExample {
 }
 
 /// A model with edits, in memory. What no edit touches is the session's.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Edited {
-    edits: Candidate,
-    model: Model,
+    model: Box<dyn LoadedModel>,
 }
 
 impl Session {
@@ -58,8 +54,7 @@ impl Session {
     /// # Errors
     /// If an edit does not fit the model, or a matrix cannot be decomposed.
     pub fn edit(&self, edits: &Candidate) -> Result<Edited> {
-        let model = Editor::new(&self.checkpoint, &self.model).edit(edits)?;
-        Ok(Edited { edits: edits.clone(), model })
+        Ok(Edited { model: self.model.edit(&self.checkpoint, edits)? })
     }
 
     /// Scores an edited model on the examples of `task` with these numbers.
@@ -68,18 +63,7 @@ impl Session {
     /// If an example does not fit the model, or the model computes infinities.
     pub fn evaluate(&self, edited: &Edited, task: &OpenTask, numbers: &[usize]) -> Result<Evaluation> {
         let examples = task.pick(numbers);
-        let first_edited_layer = edited.edits.first_edited_layer(self.config().layers);
-        let mut evaluator = Evaluator::new(&self.model, &self.tokenizer, examples.clone(), MEMORY)?;
-        let mut responses: Vec<Response> = Vec::with_capacity(examples.len());
-        let progress = &self.options.progress;
-        progress.start("evaluating", examples.len(), 0);
-        for chunk in 0..evaluator.chunks() {
-            let finished = evaluator.evaluate_chunk(chunk, &edited.model, first_edited_layer, Detail::Full)?;
-            progress.advance(finished.len());
-            responses.extend(finished);
-        }
-        progress.finish();
-
+        let responses = edited.model.evaluate(&self.tokenizer, examples.clone(), &*self.options.progress)?;
         let outcomes: Vec<Outcome> = responses.iter().map(|response| response.outcome).collect();
         let records = examples.iter().zip(&responses).map(|(example, it)| record(example, it, &self.tokenizer));
         let records = records.collect::<laser_engine::Result<Vec<Record>>>()?;
@@ -105,10 +89,6 @@ impl Session {
     /// # Errors
     /// If the model computes infinities.
     pub fn perplexity(&self, edited: &Edited, text: &OpenText) -> Result<Perplexity> {
-        let progress = &self.options.progress;
-        progress.start("text", text.corpus.windows(), 0);
-        let perplexity = text.corpus.perplexity(&edited.model, &|| progress.advance(1))?;
-        progress.finish();
-        Ok(perplexity)
+        edited.model.perplexity(&text.corpus, &*self.options.progress)
     }
 }

@@ -18,6 +18,7 @@
 mod demo_files;
 mod error;
 mod evaluation;
+mod loaded_model;
 mod model_source;
 mod recipe_file;
 mod search_plan;

@@ -1,15 +1,16 @@
 //! A whole search: from a plan to a verdict.
 
 use crate::error::Result;
+use crate::loaded_model::Scored;
 use crate::search_plan::{PoolChoice, SearchPlan, SpaceChoice, StrategyChoice, layers_of, matrices_of};
 use crate::session::Session;
 use crate::spectra_cache::SpectraCache;
 use crate::task_source::OpenTask;
 use laser_edit::{Candidate, MatrixId};
-use laser_engine::{ContentFreePrompts, LocalScorer, Subject, check};
+use laser_engine::{ContentFreePrompts, check};
 use laser_report::{search_text, verdict_file};
 use laser_run::{
-    Bf16Check, Entries, ModelDescription, ResultKind, RunDescription, RunFolder, RunWriter, SearchDescription,
+    Bf16Check, Entries, ModelDescription, ResultKind, RunDescription, RunFolder, RunWriter, Scorer, SearchDescription,
     SearchTrace, TaskDescription, TextDescription, Verdict,
 };
 use laser_search::{Beam, Compose, Exhaustive, Finished, Gradient, Plan, Race, Strategy, TextPlan, grid, noise_edge};
@@ -56,8 +57,7 @@ impl Session {
             SpaceChoice::Grid { rhos, blocks } => grid(&layers, &matrices, blocks, rhos, task.source.paper_compat)?,
             SpaceChoice::NoiseEdge => self.above_noise(&layers, &matrices)?,
         };
-        let compared = plan.bf16.then(|| self.model.rounded()).transpose()?;
-        check(&self.model, &self.tokenizer, &task.task.examples)?;
+        check(config, &self.tokenizer, &task.task.examples)?;
         for edit in space.iter().flat_map(Candidate::interventions) {
             edit.check(config)?;
         }
@@ -112,28 +112,27 @@ impl Session {
         }
         let (validation, test) = (task.pick(&split.validation), task.pick(&split.test));
         let content_free = ContentFreePrompts::new(&task.task, &test)?;
-        let mut scorer = LocalScorer::new(Subject {
+        let scored = Scored {
             checkpoint: &self.checkpoint,
-            model: &self.model,
-            compared: compared.as_ref(),
             tokenizer: &self.tokenizer,
             validation: validation.clone(),
             test: test.clone(),
             content_free: &content_free,
             text: text.as_ref().map(|text| &text.corpus),
             memory: plan.memory(),
-        });
+        };
         let told = Plan {
             space: &space,
             validation: &validation,
             test: &test,
             seed: task.source.seed,
-            check_bf16: compared.is_some(),
+            check_bf16: plan.bf16,
             text: text.as_ref().map(|text| TextPlan { sha256: &text.sha256, windows: text.corpus.how() }),
             model_files: &description.model.files,
         };
-        let Finished { verdict, trace, entries, bf16_checks } =
-            laser_search::search(&mut *strategy, &told, &mut scorer, &run, progress)?;
+        let mut search =
+            |scorer: &mut dyn Scorer| Ok(laser_search::search(&mut *strategy, &told, scorer, &run, progress)?);
+        let Finished { verdict, trace, entries, bf16_checks } = self.model.search(&scored, plan.bf16, &mut search)?;
         run.write_verdict(&verdict_file(&verdict))?;
         Ok(FoundEdits { verdict, trace, entries, bf16_checks, composed: plan.pool().is_some() })
     }

@@ -1,6 +1,7 @@
 //! The library's front: a model, and what is done with it.
 
 use crate::error::Result;
+use crate::loaded_model::{LoadedModel, load};
 use crate::model_source::ModelSource;
 use crate::task_source::{OpenTask, TaskSource};
 use crate::text_source::{OpenText, TextSource};
@@ -8,15 +9,12 @@ use laser_checkpoint::{
     Checkpoint, Config, EditRecord, HuggingFaceWriter, InterventionSpec, WriteOptions, write_model,
 };
 use laser_edit::Candidate;
-use laser_model::{DeviceKind, Model};
+use laser_model::DeviceKind;
 use laser_run::{Progress, Silent};
 use laser_tasks::Task;
 use laser_tokenizer::Tokenizer;
 use std::path::Path;
 use std::sync::Arc;
-
-/// Weights that would take more bytes than this in f32 stay on disk, and are read when their layer is computed.
-const WEIGHTS_IN_MEMORY: usize = 8_000_000_000;
 
 /// How a model is opened.
 #[derive(Clone)]
@@ -40,7 +38,7 @@ pub struct Session {
     pub(crate) source: ModelSource,
     pub(crate) options: SessionOptions,
     pub(crate) checkpoint: Arc<Checkpoint>,
-    pub(crate) model: Model,
+    pub(crate) model: Box<dyn LoadedModel>,
     pub(crate) tokenizer: Tokenizer,
 }
 
@@ -62,10 +60,7 @@ impl Session {
         let checkpoint = Arc::new(source.open(progress)?);
         let tokenizer = tokenizer_of(&checkpoint)?;
         let tokenizer = if options.chat { tokenizer.in_chat()? } else { tokenizer };
-        let device = options.device.open()?;
-        progress.start("loading", checkpoint.config().layers, 0);
-        let model = Model::load(&checkpoint, &device, WEIGHTS_IN_MEMORY, |_| progress.advance(1))?;
-        progress.finish();
+        let model = load(&checkpoint, options.device.open()?, progress)?;
         Ok(Self { source, checkpoint, model, tokenizer, options })
     }
 
@@ -114,7 +109,7 @@ impl Session {
     /// # Errors
     /// If the file cannot be read, or the model does not predict texts.
     pub fn text(&self, source: &TextSource) -> Result<OpenText> {
-        source.open(&self.tokenizer, &self.model)
+        source.open(&self.tokenizer, self.config())
     }
 
     /// Writes the edited model to the folder `out`, as a Hugging Face folder; `force` replaces one that was written before.

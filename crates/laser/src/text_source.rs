@@ -1,8 +1,8 @@
 //! Which text, for its perplexity.
 
 use crate::error::{Error, Result};
+use laser_checkpoint::Config;
 use laser_engine::{Corpus, windows_for};
-use laser_model::Model;
 use laser_tokenizer::Tokenizer;
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
@@ -25,13 +25,13 @@ pub struct OpenText {
 }
 
 impl TextSource {
-    pub(crate) fn open(&self, tokenizer: &Tokenizer, model: &Model) -> Result<OpenText> {
+    pub(crate) fn open(&self, tokenizer: &Tokenizer, config: &Config) -> Result<OpenText> {
         let path = || self.path.clone();
         let bytes =
             std::fs::read(&self.path).map_err(|source| Error::Unreadable { what: "text", path: path(), source })?;
         let sha256 = format!("{:x}", Sha256::digest(&bytes));
         let text = String::from_utf8(bytes).map_err(|_| Error::TextEncoding { path: path() })?;
-        let corpus = Corpus::new(&text, tokenizer, model, windows_for(model), self.limit)
+        let corpus = Corpus::new(&text, tokenizer, config, windows_for(config), self.limit)
             .map_err(|source| Error::Text { path: path(), source })?;
         Ok(OpenText { corpus, sha256, limit: self.limit })
     }
