@@ -96,6 +96,7 @@ impl Session {
                 text: text.as_ref().map(|text| TextDescription { sha256: text.sha256.clone(), limit: text.limit }),
                 dtype: plan.bf16.then(|| "bf16".to_owned()),
                 device: self.options.device.name().to_owned(),
+                kernel_path: Some(self.model.kernel_path()),
             },
         };
         let exhaustive = match &plan.compare {
