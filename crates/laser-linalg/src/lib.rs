@@ -19,6 +19,7 @@
 //! [`Spectrum`] is for looking at a matrix before it is reduced: the singular values alone, and what they say.
 
 mod block_svd;
+mod careful_svd;
 mod decomposed;
 mod fallback;
 mod marchenko_pastur;
