@@ -9,7 +9,8 @@ pub type Result<T> = std::result::Result<T, CheckpointError>;
 
 /// Every failure of this crate.
 ///
-/// Names that come from a file are shown with escapes, so that no file can break a message into lines.
+/// Names that come from a file are shown with escapes, so that no file can break a message into
+/// lines.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     // Files.
@@ -45,15 +46,6 @@ pub enum CheckpointError {
         /// The file.
         path: PathBuf,
         /// What it is, and what to do instead.
-        why: String,
-    },
-
-    /// A model or data set did not come from the hub.
-    #[error("cannot get {id:?} from the Hugging Face hub: {why}")]
-    Hub {
-        /// What was asked for.
-        id: String,
-        /// Why not, and what to do.
         why: String,
     },
 
