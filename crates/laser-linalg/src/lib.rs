@@ -27,10 +27,10 @@ mod power_iteration;
 mod product;
 mod qr;
 mod scale;
+mod singular_values;
 mod spectrum;
 mod svd;
 mod thin;
-mod values;
 mod view;
 
 pub use decomposed::DecomposedMatrix;

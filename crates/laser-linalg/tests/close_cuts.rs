@@ -55,7 +55,7 @@ fn a_cut_between_nearly_equal_singular_values_is_made_in_f64() {
         let (single, decomposed) = (Svd::of(&w).unwrap(), DecomposedMatrix::new(w.clone()));
         for kept in [0..16, 16..64] {
             let exact = reference(&w, kept.clone());
-            let before = error(&product(&single.components(&[kept.clone()])), &exact);
+            let before = error(&product(&single.components(std::slice::from_ref(&kept))), &exact);
             let after = error(&product(&decomposed.components(&[kept]).unwrap()), &exact);
             worst = [worst[0].max(before), worst[1].max(after)];
         }
