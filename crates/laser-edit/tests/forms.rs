@@ -60,6 +60,8 @@ fn edits() -> impl Strategy<Value = Edit> {
 }
 
 proptest! {
+    #![proptest_config(laser_testing::cases())]
+
     #[test]
     fn both_forms_come_back(layer in 0..1_000_usize, matrix in 0..7_usize, edit in edits()) {
         let intervention = Intervention { layer, matrix: MatrixKind::ALL[matrix].into(), edit };

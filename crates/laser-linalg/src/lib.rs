@@ -19,6 +19,7 @@
 //! [`Spectrum`] is for looking at a matrix before it is reduced: the singular values alone, and what they say.
 
 mod block_svd;
+mod careful_svd;
 mod decomposed;
 mod fallback;
 mod marchenko_pastur;
@@ -26,10 +27,10 @@ mod power_iteration;
 mod product;
 mod qr;
 mod scale;
+mod singular_values;
 mod spectrum;
 mod svd;
 mod thin;
-mod values;
 mod view;
 
 pub use decomposed::DecomposedMatrix;

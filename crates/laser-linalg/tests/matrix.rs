@@ -53,6 +53,8 @@ fn rank_is_guarded_against_rounding() {
 }
 
 proptest! {
+    #![proptest_config(laser_testing::cases())]
+
     #[test]
     fn rank_of_an_exact_fraction(n in 1..20_000usize, r in 0..20_000usize) {
         let r = r.min(n);

@@ -72,6 +72,8 @@ fn spectra() -> impl Strategy<Value = Spectrum> {
 }
 
 proptest! {
+    #![proptest_config(laser_testing::cases())]
+
     #[test]
     fn the_values_alone_are_those_of_the_decomposition(w in matrices()) {
         let (alone, svd) = (Spectrum::of(&w).unwrap(), Svd::of(&w).unwrap());

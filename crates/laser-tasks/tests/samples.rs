@@ -73,7 +73,7 @@ fn what_is_too_small_is_refused() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..laser_testing::cases() })]
 
     #[test]
     fn a_split_is_a_partition(

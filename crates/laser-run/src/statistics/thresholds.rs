@@ -290,6 +290,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(laser_testing::cases())]
+
         /// The definition, tried one middle at a time.
         #[test]
         fn of_two_classes_no_threshold_is_better((rows, truth) in tasks(2)) {
