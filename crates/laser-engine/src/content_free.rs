@@ -37,8 +37,8 @@ impl ContentFreePrompts {
         Ok(all)
     }
 
-    /// Puts what a model said to the empty prompts into the records of the examples; `numbers` are the examples' numbers, where
-    /// the records are not of all of them.
+    /// Puts what a model said to the empty prompts into the records of the examples; `numbers` are
+    /// the examples' numbers, where the records are not of all of them.
     pub fn note(&self, responses: &[Response], records: &mut [Record], numbers: Option<&[usize]>) {
         for (i, record) in records.iter_mut().enumerate() {
             let number = numbers.map_or(Some(i), |numbers| numbers.get(i).copied());

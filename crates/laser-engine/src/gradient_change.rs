@@ -16,7 +16,8 @@ use laser_run::Progress;
 use laser_tokenizer::Tokenizer;
 use rayon::prelude::*;
 
-/// By how much each of `space` changes the mean log-loss of `examples`, nats a token, by one backward pass.
+/// By how much each of `space` changes the mean log-loss of `examples`, nats a token, by one
+/// backward pass.
 ///
 /// # Errors
 /// An example cannot be encoded, the model has no gradients, or a matrix cannot be edited.

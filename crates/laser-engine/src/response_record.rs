@@ -3,8 +3,8 @@
 use crate::error::Result;
 use crate::evaluator::Response;
 use laser_example::{Example, Target};
-use laser_model::Tokenizer;
 use laser_run::Record;
+use laser_tokenizer::Tokenizer;
 
 /// The record of a whole response ([`crate::Detail::Full`]).
 ///

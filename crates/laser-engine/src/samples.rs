@@ -6,8 +6,8 @@ use crate::tiles::TILE_ROWS;
 use laser_kernels::KvIndices;
 use laser_model::{LossTerm, NodeId, Sample};
 
-/// The examples' mean log-loss, nats a token of the answer, as the loss of some samples: of about [`TILE_ROWS`] tokens each, and of
-/// whole examples.
+/// The examples' mean log-loss, nats a token of the answer, as the loss of some samples: of about
+/// [`TILE_ROWS`] tokens each, and of whole examples.
 pub fn samples(examples: &[Encoded]) -> Vec<Sample> {
     let tokens = |example: &Encoded| example.prompt.len() + example.continuations.iter().map(Vec::len).sum::<usize>();
     let (mut samples, mut start, mut total) = (Vec::new(), 0, 0);

@@ -1,14 +1,15 @@
 //! How many rows go through a layer together.
 
-/// Rows that go through the blocks together: enough for products near the machine's peak, few enough that a block's
-/// intermediate rows stay in the processor's cache.
+/// Rows that go through the blocks together: enough for products near the machine's peak, few
+/// enough that a block's intermediate rows stay in the processor's cache.
 pub const TILE_ROWS: usize = 1024;
 
-/// Rows of several candidates that are worth collecting, for a step of generation or if nothing is generated: the head's matrix
-/// is large.
+/// Rows of several candidates that are worth collecting, for a step of generation or if nothing is
+/// generated: the head's matrix is large.
 pub const STEP_ROWS: usize = 4096;
 
-/// `rows` in tiles of like size, at most about [`TILE_ROWS`], none of which starts with a row that `continues` the one before.
+/// `rows` in tiles of like size, at most about [`TILE_ROWS`], none of which starts with a row that
+/// `continues` the one before.
 pub fn tiles<T: Copy>(rows: &[T], continues: impl Fn(T) -> bool) -> Vec<&[T]> {
     let (mut tiles, mut rest) = (Vec::new(), rows);
     let size = rows.len().div_ceil(rows.len().div_ceil(TILE_ROWS).max(1));

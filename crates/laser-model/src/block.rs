@@ -79,8 +79,9 @@ impl<B: Backend> Block<B> {
         })
     }
 
-    /// The block's output for `x [rows, hidden]`, one row for each query of `batch`. The rows' keys and values are
-    /// put in their places of `cache` first; the batch's indices are row numbers of that cache.
+    /// The block's output for `x [rows, hidden]`, one row for each query of `batch`. The rows' keys
+    /// and values are put in their places of `cache` first; the batch's indices are row numbers of
+    /// that cache.
     pub fn forward(&self, backend: &B, x: &B::Rows, batch: &Batch<B>, cache: &mut KeyValueCache<B>) -> Result<B::Rows> {
         let residual = batch.queries(x)?;
         match self.residual {
@@ -136,7 +137,8 @@ impl<B: Backend> Block<B> {
         })
     }
 
-    /// Puts `matrix`, `[outputs, inputs]`, in place of one of the block's, multiplied by in the same precision.
+    /// Puts `matrix`, `[outputs, inputs]`, in place of one of the block's, multiplied by in the
+    /// same precision.
     pub fn replace(&mut self, backend: &B, id: MatrixId, matrix: &Matrix) -> Result<()> {
         let old = self.matrix(id).ok_or_else(|| missing(id))?;
         old.weight = backend.weight(matrix, backend.precision(&old.weight))?;

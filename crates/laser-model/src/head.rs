@@ -6,7 +6,8 @@ use laser_checkpoint::Slot;
 use laser_kernels::{Activation, Backend, LinearOn, NormOn, Reading};
 use laser_matrix::Matrix;
 
-/// The final norm, a masked model's transformation if there is one, and the product with the vocabulary.
+/// The final norm, a masked model's transformation if there is one, and the product with the
+/// vocabulary.
 #[derive(Debug)]
 pub(crate) struct Head<B: Backend> {
     pub final_norm: Option<NormOn<B>>,
@@ -44,8 +45,8 @@ impl<B: Backend> Head<B> {
         Ok(backend.logits(&self.input(backend, x)?, &self.output)?)
     }
 
-    /// What rows of the final residual stream `x [rows, hidden]` predict; `wanted[i]` are the tokens whose log-probability is
-    /// wanted of row `i`.
+    /// What rows of the final residual stream `x [rows, hidden]` predict; `wanted[i]` are the
+    /// tokens whose log-probability is wanted of row `i`.
     pub fn read_out(&self, backend: &B, x: &B::Rows, wanted: &[&[u32]]) -> Result<Vec<Reading>> {
         Ok(backend.read_out(&self.input(backend, x)?, &self.output, wanted)?)
     }

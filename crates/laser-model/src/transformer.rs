@@ -13,11 +13,11 @@ use laser_matrix::Matrix;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A model on a backend. Cloning shares the weights, so that an edited copy costs one matrix; each knows its first edited
-/// layer.
+/// A model on a backend. Cloning shares the weights, so that an edited copy costs one matrix; each
+/// knows its first edited layer.
 ///
-/// If the layers would take more memory than is allowed, their matrices stay on disk, and are read, some rows at a time, each
-/// time they are used.
+/// If the layers would take more memory than is allowed, their matrices stay on disk, and are read,
+/// some rows at a time, each time they are used.
 #[derive(Debug, Clone)]
 pub struct Model<B: Backend = Cpu> {
     shared: Arc<Shared<B>>,
@@ -37,8 +37,9 @@ struct Shared<B: Backend> {
 }
 
 impl<B: Backend> Model<B> {
-    /// Reads a checkpoint. If the layers would take more than `memory` bytes in f32, their matrices stay on disk, if the backend
-    /// can read them there. `progress` is called after each layer with the layers done.
+    /// Reads a checkpoint. If the layers would take more than `memory` bytes in f32, their matrices
+    /// stay on disk, if the backend can read them there. `progress` is called after each layer with
+    /// the layers done.
     ///
     /// # Errors
     /// If a tensor is missing or cannot be read, or the device is out of memory.
@@ -83,8 +84,8 @@ impl<B: Backend> Model<B> {
         &self.shared.backend
     }
 
-    /// The lowest layer of which a matrix was replaced: all below it is as in the model that was loaded. The number of layers if
-    /// none was.
+    /// The lowest layer of which a matrix was replaced: all below it is as in the model that was
+    /// loaded. The number of layers if none was.
     pub fn first_edited_layer(&self) -> usize {
         self.first_edited_layer
     }
@@ -109,7 +110,8 @@ impl<B: Backend> Model<B> {
         Ok(model)
     }
 
-    /// A copy whose layers multiply in bf16, which is faster if the processor has it, and less exact. The head stays in f32.
+    /// A copy whose layers multiply in bf16, which is faster if the processor has it, and less
+    /// exact. The head stays in f32.
     ///
     /// # Errors
     /// If the backend has no such products, or not with these weights.
@@ -136,8 +138,9 @@ impl<B: Backend> Model<B> {
         self.shared.embedding.forward(self.backend(), tokens, positions)
     }
 
-    /// Rows that go through the blocks together: row `i` stands at `positions[i]`, becomes row `places[i]` of the caches (all
-    /// different) and attends to the cache rows of query `i` of `indices`.
+    /// Rows that go through the blocks together: row `i` stands at `positions[i]`, becomes row
+    /// `places[i]` of the caches (all different) and attends to the cache rows of query `i` of
+    /// `indices`.
     ///
     /// # Errors
     /// If the device is out of memory.
@@ -156,8 +159,8 @@ impl<B: Backend> Model<B> {
         Batch::new(backend, &self.shared.positions, positions, places, indices)
     }
 
-    /// Runs the blocks `layers` over the residual stream `x [rows, hidden]`; `caches` holds one cache for each layer of the
-    /// range.
+    /// Runs the blocks `layers` over the residual stream `x [rows, hidden]`; `caches` holds one
+    /// cache for each layer of the range.
     ///
     /// # Errors
     /// If a weight cannot be read, or the device is out of memory.
@@ -201,8 +204,9 @@ impl<B: Backend> Model<B> {
         Ok(layers.map(|_| KeyValueCache::new(backend, rows, width)).collect::<Result<_, _>>()?)
     }
 
-    /// What the positions with final residual `x [rows, hidden]` predict: the next token, or in a masked model their own.
-    /// `wanted[i]` are the tokens whose log-probability is wanted of row `i`.
+    /// What the positions with final residual `x [rows, hidden]` predict: the next token, or in a
+    /// masked model their own. `wanted[i]` are the tokens whose log-probability is wanted of row
+    /// `i`.
     ///
     /// # Errors
     /// If a wanted token is outside the vocabulary.
@@ -218,7 +222,8 @@ impl<B: Backend> Model<B> {
         &self.shared.head
     }
 
-    /// Logits `[tokens, vocabulary]` of one sequence, in the plainest way: every token through every layer.
+    /// Logits `[tokens, vocabulary]` of one sequence, in the plainest way: every token through
+    /// every layer.
     ///
     /// # Errors
     /// If a token is outside the vocabulary.

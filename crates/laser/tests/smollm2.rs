@@ -6,8 +6,9 @@
 use laser::checkpoint::{Checkpoint, HuggingFaceWriter, Intervention, InterventionSpec, WriteOptions, write_model};
 use laser::edit::Candidate;
 use laser::engine::{Detail, Editor, Evaluator, Response};
-use laser::model::{Cpu, Model, Tokenizer};
+use laser::model::{Cpu, Model};
 use laser::tasks::{Example, Target, Task};
+use laser_tokenizer::Tokenizer;
 use serde::Deserialize;
 use std::io::Write;
 use std::path::{Path, PathBuf};

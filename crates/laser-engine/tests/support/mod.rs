@@ -2,7 +2,8 @@
 
 use laser_checkpoint::{Checkpoint, Config, InterventionSpec};
 use laser_edit::Candidate;
-use laser_model::{Cpu, Model, Tokenizer};
+use laser_model::{Cpu, Model};
+use laser_tokenizer::Tokenizer;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
