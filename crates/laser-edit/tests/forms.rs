@@ -3,7 +3,8 @@
 use std::num::NonZeroUsize;
 
 use laser_edit::{Edit, Intervention, InterventionSpec, MatrixKind, ModelShape};
-use laser_linalg::{DecomposedMatrix, Matrix, Rho, Svd, dense, product};
+use laser_linalg::{DecomposedMatrix, Svd, dense, product};
+use laser_matrix::{Matrix, Rho};
 use proptest::prelude::*;
 
 /// A model with these many layers and, of the MLP's matrices, experts.

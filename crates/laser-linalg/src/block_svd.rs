@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::careful_svd::CarefulSvd;
 use crate::product::product;
 use crate::view::{view, view_mut};
-use crate::{Matrix, SvdError};
+use laser_matrix::{Matrix, SvdError};
 
 /// A matrix whose rows are cut into blocks, each decomposed by itself.
 #[derive(Debug, Clone)]
@@ -16,7 +16,7 @@ pub(crate) struct BlockSvd {
 }
 
 impl BlockSvd {
-    /// Cuts `matrix` into `blocks` blocks, as [`Decompose::row_blocks`](crate::Decompose::row_blocks) says.
+    /// Cuts `matrix` into `blocks` blocks, as [`Decompose::row_blocks`](laser_matrix::Decompose::row_blocks) says.
     pub(crate) fn of(matrix: &Matrix, blocks: NonZeroUsize) -> Result<Self, SvdError> {
         let rows = matrix.rows();
         let mut parts = Vec::with_capacity(blocks.get().min(rows));

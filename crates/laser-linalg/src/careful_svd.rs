@@ -3,7 +3,8 @@
 use std::cell::OnceCell;
 use std::ops::Range;
 
-use crate::{LowRank, Matrix, Svd, SvdError};
+use crate::Svd;
+use laser_matrix::{LowRank, Matrix, SvdError};
 
 /// The decomposition in f32, and that in f64 once a cut falls between nearly equal singular values. All other cuts are made
 /// in f32, so that each gives the same bits whatever was asked for before.

@@ -8,7 +8,7 @@ use std::ops::Range;
 use crate::block_svd::BlockSvd;
 use crate::careful_svd::CarefulSvd;
 use crate::power_iteration::randomised;
-use crate::{Decompose, LowRank, Matrix, SvdError};
+use laser_matrix::{Decompose, LowRank, Matrix, SvdError};
 
 /// A matrix that is edited in several ways, one decomposition for all of them. A cut between nearly equal singular values is
 /// made in f64, where f32 could not tell what it keeps.

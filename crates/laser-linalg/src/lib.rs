@@ -4,7 +4,8 @@
 //! r = floor(rho * min(rows, cols)). [`Svd`] is exact, so that one decomposition serves every rho:
 //!
 //! ```
-//! use laser_linalg::{Matrix, Rho, Svd, product, rank_for};
+//! use laser_linalg::{Svd, product};
+//! use laser_matrix::{Matrix, Rho, rank_for};
 //!
 //! let w = Matrix::new(2, 3, vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0])?;
 //! let svd = Svd::of(&w)?;
@@ -34,9 +35,6 @@ mod thin;
 mod view;
 
 pub use decomposed::DecomposedMatrix;
-pub use laser_matrix::{
-    Decompose, EditedMatrix, LowRank, Matrix, Rho, RhoError, ShapeError, SparseMatrix, SvdError, rank_for,
-};
 pub use product::{dense, product};
 pub use spectrum::{FactoredSize, NoiseEdge, Spectrum, SpectrumError};
 pub use svd::Svd;

@@ -8,7 +8,7 @@ use std::ops::Range;
 use crate::fallback::{FALLBACKS, PRECISE, SvdAlgorithm, first_of};
 use crate::scale::{normalised, scaled_back};
 use crate::thin::{Thin, tolerance};
-use crate::{LowRank, Matrix, SvdError};
+use laser_matrix::{LowRank, Matrix, SvdError};
 
 /// A cut between singular values whose gap is a smaller part of them is a close one.
 const CLOSE: f64 = 1e-3;

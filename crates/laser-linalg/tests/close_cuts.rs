@@ -3,7 +3,8 @@
 use std::num::NonZeroUsize;
 
 use faer::Mat;
-use laser_linalg::{Decompose, DecomposedMatrix, LowRank, Matrix, Svd, product};
+use laser_linalg::{DecomposedMatrix, Svd, product};
+use laser_matrix::{Decompose, LowRank, Matrix};
 
 /// Orthonormal columns.
 fn orthonormal(rows: usize, cols: usize, seed: u64) -> Mat<f64> {

@@ -2,7 +2,8 @@
 
 use std::num::NonZeroUsize;
 
-use laser_linalg::{Decompose, DecomposedMatrix, Matrix, Rho, ShapeError, Svd, SvdError, product, rank_for};
+use laser_linalg::{DecomposedMatrix, Svd, product};
+use laser_matrix::{Decompose, Matrix, Rho, ShapeError, SvdError, rank_for};
 use proptest::prelude::*;
 
 fn rho(value: f64) -> Rho {

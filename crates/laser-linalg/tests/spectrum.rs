@@ -3,7 +3,8 @@
 use std::f64::consts::PI;
 use std::time::Instant;
 
-use laser_linalg::{FactoredSize, Matrix, Rho, Spectrum, SpectrumError, Svd, SvdError};
+use laser_linalg::{FactoredSize, Spectrum, SpectrumError, Svd};
+use laser_matrix::{Matrix, Rho, SvdError};
 use proptest::prelude::*;
 
 /// Independent normal entries (Box and Muller 1958).

@@ -2,7 +2,8 @@
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatMut, Par};
-use laser_linalg::{Matrix, Svd, SvdError};
+use laser_linalg::Svd;
+use laser_matrix::{Matrix, SvdError};
 use proptest::prelude::*;
 
 fn random(rows: usize, cols: usize, seed: u64) -> Matrix {

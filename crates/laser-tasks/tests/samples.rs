@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use laser_tasks::{Example, Split, Target, Task};
+use laser_example::{Example, Target};
+use laser_tasks::{Split, Task};
 use proptest::prelude::*;
 
 /// A task whose example `i` is in the group `groups[i]`.

@@ -8,13 +8,13 @@ use crate::spectra_cache::SpectraCache;
 use crate::task_source::OpenTask;
 use laser_edit::{Candidate, MatrixId};
 use laser_engine::{ContentFreePrompts, check};
+use laser_example::Score;
 use laser_report::{search_text, verdict_file};
 use laser_run::{
     Bf16Check, Entries, ModelDescription, ResultKind, RunDescription, RunFolder, RunWriter, Scorer, SearchDescription,
     SearchTrace, TaskDescription, TextDescription, Verdict,
 };
 use laser_search::{Beam, Compose, Exhaustive, Finished, Gradient, Plan, Race, Strategy, TextPlan, grid, noise_edge};
-use laser_tasks::Score;
 use std::path::Path;
 
 /// With fewer validation examples than this, one right answer more is several points.

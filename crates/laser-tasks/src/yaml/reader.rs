@@ -7,7 +7,8 @@ use minijinja::Environment;
 use super::docs::Doc;
 use super::task_config::{Config, IndexOrText, ListOrText, OutputType, unsupported};
 use crate::template::Pattern;
-use crate::{Choice, DEFAULT_NEW_TOKENS, Example, ExampleError, Generation, Matching, RowError, Target, YamlError};
+use crate::{DEFAULT_NEW_TOKENS, RowError, YamlError};
+use laser_example::{Choice, Example, ExampleError, Generation, Matching, Target};
 
 /// Turns rows into examples.
 pub struct Reader<'a> {
