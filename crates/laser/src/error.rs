@@ -36,7 +36,7 @@ pub enum Error {
         /// The text's file.
         path: PathBuf,
         /// Why.
-        source: laser_engine::Error,
+        source: Box<laser_engine::Error>,
     },
     /// A text's bytes are not UTF-8.
     #[error("{}: invalid UTF-8: save the file as UTF-8", path.display())]
