@@ -28,9 +28,9 @@ impl ContentFreePrompts {
             let next = all.examples.len();
             let index = *known.entry((prompt.clone(), choices)).or_insert(next);
             if index == next {
-                let blank = Example::new(format!("blank-{index}"), None, prompt, example.target.clone());
-                let blank = blank.map_err(|problem| Error::ContentFree { id: example.id.clone(), problem })?;
-                all.examples.push(Example { delimiter: example.delimiter.clone(), ..blank });
+                let empty = Example::new(format!("content-free-{index}"), None, prompt, example.target.clone());
+                let empty = empty.map_err(|problem| Error::ContentFree { id: example.id.clone(), problem })?;
+                all.examples.push(Example { delimiter: example.delimiter.clone(), ..empty });
             }
             all.of.push(Some(index));
         }
@@ -44,7 +44,7 @@ impl ContentFreePrompts {
             let number = numbers.map_or(Some(i), |numbers| numbers.get(i).copied());
             let prompt = number.and_then(|number| self.of.get(number).copied().flatten());
             let response = prompt.and_then(|index| responses.get(index));
-            record.blank_logprobs = response.and_then(|response| response.choice_logprobs.clone());
+            record.content_free_logprobs = response.and_then(|response| response.choice_logprobs.clone());
         }
     }
 }

@@ -19,6 +19,6 @@ pub fn record(example: &Example, response: &Response, tokenizer: &Tokenizer) -> 
         answer_rank: response.answer_rank,
         generation,
         choice_logprobs: response.choice_logprobs.clone(),
-        blank_logprobs: None,
+        content_free_logprobs: None,
     })
 }

@@ -2,8 +2,9 @@
 
 mod support;
 
-use laser_checkpoint::{Config, MatrixKind};
+use laser_checkpoint::Config;
 use laser_edit::Candidate;
+use laser_edit::MatrixKind;
 use laser_engine::{Detail, Editor, Encoded, Evaluator, Masks, Response, encode};
 use laser_example::{ExactMatch, Example, ExampleError, Generation, Matching, SplitMix64, Target};
 use laser_model::Model;

@@ -2,8 +2,8 @@
 
 mod support;
 
-use laser_checkpoint::Intervention;
 use laser_edit::Candidate;
+use laser_edit::Intervention;
 use laser_engine::{Detail, Editor, Evaluator};
 use laser_example::{Example, Target};
 use laser_model::Model;

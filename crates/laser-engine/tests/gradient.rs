@@ -2,10 +2,10 @@
 
 mod support;
 
-use laser_checkpoint::{MatrixId, MatrixKind};
+use laser_edit::{MatrixId, MatrixKind};
 use laser_example::SplitMix64;
 use laser_kernels::KvIndices;
-use laser_linalg::Matrix;
+use laser_matrix::Matrix;
 use laser_model::{LossTerm, Model, Sample};
 use support::{families, folder, logits, open, open_at};
 

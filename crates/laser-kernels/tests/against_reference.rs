@@ -75,7 +75,7 @@ fn mlp<B: Backend>(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig { cases: 32, ..laser_testing::cases() })]
 
     #[test]
     fn rows_and_tables(rows in 1usize..40, width in 1usize..90, seed: u64) {

@@ -11,7 +11,7 @@ use crate::transfer::Transfer;
 use crate::transformer::Model;
 use crate::{Error, Result};
 use candle_core::{D, Tensor, Var};
-use laser_checkpoint::MatrixId;
+use laser_edit::MatrixId;
 use laser_kernels::{Backend, Differentiable, KvIndices, Reference};
 use laser_matrix::Matrix;
 

@@ -4,7 +4,8 @@ use crate::batch::Batch;
 use crate::cache::KeyValueCache;
 use crate::loading::{Loader, expert_choice, normed};
 use crate::{Error, Result};
-use laser_checkpoint::{MatrixId, MatrixKind, Residual, Slot};
+use laser_checkpoint::{ParamKind, Residual};
+use laser_edit::{MatrixId, MatrixKind};
 use laser_kernels::{AttentionScores, Backend, LinearOn, Mixture, MixtureOn, MlpOn, NormOn, RotationOn};
 use laser_matrix::Matrix;
 use rayon::prelude::*;
@@ -48,7 +49,7 @@ impl<B: Backend> Block<B> {
             config.matrices.iter().flat_map(|&kind| MatrixId::from(kind).each(config)).collect();
         let mut read: HashMap<MatrixId, LinearOn<B>> = matrices.par_iter().map(read).collect::<Result<_>>()?;
         let mut take = |matrix: MatrixId| read.remove(&matrix).ok_or_else(|| missing(matrix));
-        let norm = |slot| loader.norm(slot, layer);
+        let norm = |param| loader.norm(param, layer);
         let mlp = match config.experts {
             None => FeedForward::Dense(loader.mlp(&mut take, None)?),
             Some(experts) => FeedForward::Mixture(Mixture {
@@ -65,12 +66,12 @@ impl<B: Backend> Block<B> {
                 scale: config.attention_scale as f32,
                 softcap: config.attention_softcap.map(|cap| cap as f32),
             },
-            attention_norm: norm(Slot::AttentionNorm)?,
-            query_norm: norm(Slot::QueryNorm)?,
-            key_norm: norm(Slot::KeyNorm)?,
-            attention_output_norm: norm(Slot::AttentionOutputNorm)?,
-            mlp_norm: norm(Slot::MlpNorm)?,
-            mlp_output_norm: norm(Slot::MlpOutputNorm)?,
+            attention_norm: norm(ParamKind::AttentionNorm)?,
+            query_norm: norm(ParamKind::QueryNorm)?,
+            key_norm: norm(ParamKind::KeyNorm)?,
+            attention_output_norm: norm(ParamKind::AttentionOutputNorm)?,
+            mlp_norm: norm(ParamKind::MlpNorm)?,
+            mlp_output_norm: norm(ParamKind::MlpOutputNorm)?,
             q_proj: take(MatrixKind::QProj.into())?,
             k_proj: take(MatrixKind::KProj.into())?,
             v_proj: take(MatrixKind::VProj.into())?,

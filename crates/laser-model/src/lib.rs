@@ -27,5 +27,4 @@ pub use cache::KeyValueCache;
 pub use device::{Device, DeviceKind};
 pub use error::{Error, Result};
 pub use forest::{Forest, NodeId};
-pub use laser_kernels::{Backend, Cpu, Differentiable, KvIndices, Products, Reading, Reference, products};
 pub use transformer::Model;

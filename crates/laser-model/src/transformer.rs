@@ -7,7 +7,8 @@ use crate::embedding::{Embedding, token_matrix};
 use crate::head::Head;
 use crate::loading::{Loader, WeightResidency, matrix_of};
 use crate::{Error, Result};
-use laser_checkpoint::{Checkpoint, CheckpointError, Config, MatrixId, MatrixKind, Slot};
+use laser_checkpoint::{Checkpoint, CheckpointError, Config, ParamKind};
+use laser_edit::{MatrixId, MatrixKind};
 use laser_kernels::{Backend, Cpu, KvIndices, Reading};
 use laser_matrix::Matrix;
 use std::ops::Range;
@@ -59,7 +60,7 @@ impl<B: Backend> Model<B> {
             progress(layer + 1);
         }
         let tokens = token_matrix(&loader)?;
-        let head = match checkpoint.table(Slot::Head)? {
+        let head = match checkpoint.table(ParamKind::Head)? {
             Some(matrix) => Head::load(&loader, &matrix)?,
             None if config.tied_head => Head::load(&loader, &tokens)?,
             None => return Err(Error::Model { why: "it has no head".to_owned() }),

@@ -54,7 +54,7 @@ pub enum Error {
     },
     /// A matrix could not be decomposed.
     #[error(transparent)]
-    Decomposition(#[from] laser_linalg::SvdError),
+    Decomposition(#[from] laser_matrix::SvdError),
     /// The RUN folder could not be read or written.
     #[error(transparent)]
     Run(#[from] laser_run::Error),

@@ -103,7 +103,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(48))]
+        #![proptest_config(ProptestConfig { cases: 48, ..laser_testing::cases() })]
 
         /// What every equality of batched and one-by-one evaluation rests on.
         #[test]
