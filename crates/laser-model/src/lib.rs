@@ -1,7 +1,7 @@
 //! The forward pass of a transformer, and token trees.
 //!
 //! A [`Model`] is loaded from a [`laser_checkpoint::Checkpoint`] onto a
-//! [`Backend`] and run in pieces: [`Model::embed`] gives the residual
+//! [`Backend`](laser_kernels::Backend) and run in pieces: [`Model::embed`] gives the residual
 //! stream before layer 0, [`Model::run`] takes it through any range of layers, [`Model::predict`]
 //! reads next-token predictions off its end. Rows of a pass need not form a rectangle: a [`Batch`]
 //! says where each row stands and which cached rows it sees, and a [`Forest`] keeps shared prefixes
