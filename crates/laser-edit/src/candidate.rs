@@ -31,7 +31,10 @@ impl Candidate {
         Self::default()
     }
 
-    /// A candidate of `interventions`; editing one matrix twice is an error.
+    /// A candidate of `interventions`.
+    ///
+    /// # Errors
+    /// If two of them edit the same matrix.
     pub fn new(interventions: impl IntoIterator<Item = Intervention>) -> Result<Self> {
         Ok(Self(Intervention::combine(interventions)?))
     }

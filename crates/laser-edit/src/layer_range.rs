@@ -16,6 +16,9 @@ pub enum Layers {
 
 impl Layers {
     /// The layers of a model that has `count`.
+    ///
+    /// # Errors
+    /// If a layer is not one of them, or if the first comes after the last.
     pub fn resolve(self, count: usize) -> Result<std::ops::RangeInclusive<usize>> {
         let index = |layer: i64| {
             let from_start = if layer < 0 {

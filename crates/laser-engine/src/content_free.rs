@@ -17,6 +17,9 @@ pub struct ContentFreePrompts {
 
 impl ContentFreePrompts {
     /// Those of `examples` of a task; there is none for an example without choices.
+    ///
+    /// # Errors
+    /// If the choices of an example cannot follow the empty prompt.
     pub fn new(task: &Task, examples: &[&Example]) -> Result<Self> {
         let mut known: HashMap<(String, &[String]), usize> = HashMap::new();
         let mut all = Self { examples: Vec::new(), of: Vec::with_capacity(examples.len()) };

@@ -29,6 +29,10 @@ impl Corpus {
     ///
     /// The first window predicts all of its tokens but the first, each of the others those that the
     /// window before did not reach, from what stands before them in the window.
+    ///
+    /// # Errors
+    /// If the model is masked, the text cannot be encoded or has fewer than two tokens, or a token
+    /// is outside the model's vocabulary.
     pub fn new(text: &str, tokenizer: &Tokenizer, config: &Config, windows: Windows, limit: usize) -> Result<Self> {
         if config.masked {
             return Err(Error::Text { why: "a masked model does not predict a text", advice: "leave --text out" });
@@ -63,6 +67,9 @@ impl Corpus {
     }
 
     /// The model's perplexity; `step` hears of every window that is done.
+    ///
+    /// # Errors
+    /// If the model cannot be run, or if the perplexity is not a finite number.
     pub fn perplexity<B: Backend>(&self, model: &Model<B>, step: &dyn Fn()) -> Result<Perplexity> {
         let mut sum = 0.0;
         for window in &self.windows {

@@ -33,12 +33,18 @@ impl<'a, B: Backend> Editor<'a, B> {
     }
 
     /// A copy of the model under `candidate`, sharing every other weight.
+    ///
+    /// # Errors
+    /// If an edit does not fit the model, or a weight cannot be read, decomposed or prepared.
     pub fn edit(&mut self, candidate: &Candidate) -> Result<Model<B>> {
         Ok(self.edit_all(&[candidate])?.pop().unwrap_or_else(|| self.model.clone()))
     }
 
     /// What [`Self::edit`] makes of each of some candidates, their matrices decomposed and edited
     /// by all threads.
+    ///
+    /// # Errors
+    /// As [`Self::edit`].
     pub fn edit_all(&mut self, candidates: &[&Candidate]) -> Result<Vec<Model<B>>> {
         let mut models = Vec::with_capacity(candidates.len());
         // Those of other layers wait, so that what is too much to keep is not held all at once.

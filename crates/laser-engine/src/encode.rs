@@ -32,6 +32,10 @@ pub struct Masks {
 }
 
 /// The ids of `example`, checked against the model's vocabulary and context length.
+///
+/// # Errors
+/// If a text cannot be encoded or gives no token, a token is outside the vocabulary, the example is
+/// longer than the context, or a masked model's tokenizer has no mask token.
 pub fn encode(tokenizer: &Tokenizer, example: &Example, config: &Config) -> Result<Encoded> {
     let (vocabulary, context_length) = (config.vocab_size, config.context_length);
     let new_tokens = example.new_tokens();

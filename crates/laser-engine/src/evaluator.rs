@@ -62,6 +62,9 @@ pub struct Evaluator<'a, B: Backend = Cpu> {
 impl<'a, B: Backend> Evaluator<'a, B> {
     /// Encodes `examples` for `model`; `memory` is the number of bytes that kept activations may
     /// take.
+    ///
+    /// # Errors
+    /// As [`encode`](crate::encode()), for the first example that fails.
     pub fn new(
         model: &'a Model<B>,
         tokenizer: &'a Tokenizer,
@@ -128,6 +131,10 @@ impl<'a, B: Backend> Evaluator<'a, B> {
 
     /// Scores the examples of chunk `chunk` under each of `edited`, copies of the model. They go
     /// from the lowest of their first edited layers on.
+    ///
+    /// # Errors
+    /// If a model cannot be run, gives a log-probability that is not a finite number, or generates
+    /// tokens that cannot be decoded.
     pub fn evaluate_together(
         &mut self,
         chunk: usize,
@@ -152,12 +159,18 @@ impl<'a, B: Backend> Evaluator<'a, B> {
     }
 
     /// Scores the examples of chunk `chunk` under one model; see [`Self::evaluate_together`].
+    ///
+    /// # Errors
+    /// As [`Self::evaluate_together`].
     pub fn evaluate_chunk(&mut self, chunk: usize, edited: &Model<B>, detail: Detail) -> Result<Vec<Response>> {
         let mut responses = self.evaluate_together(chunk, std::slice::from_ref(edited), detail)?;
         Ok(responses.pop().unwrap_or_default())
     }
 
     /// Scores all examples under one model; see [`Self::evaluate_together`].
+    ///
+    /// # Errors
+    /// As [`Self::evaluate_together`].
     pub fn evaluate(&mut self, edited: &Model<B>, detail: Detail) -> Result<Vec<Response>> {
         let mut responses = Vec::with_capacity(self.examples.len());
         for chunk in 0..self.chunks.len() {

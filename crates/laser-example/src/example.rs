@@ -78,7 +78,10 @@ pub struct Choice {
 }
 
 impl Example {
-    /// An example; `group` is its id when none is given. An empty prompt or id is an error.
+    /// An example; `group` is its id when none is given.
+    ///
+    /// # Errors
+    /// If the id, the group or the prompt is empty or only whitespace.
     pub fn new(id: String, group: Option<String>, prompt: String, target: Target) -> Result<Self, ExampleError> {
         not_empty("id", &id)?;
         not_empty("prompt", &prompt)?;
@@ -130,6 +133,9 @@ impl Example {
 
 impl Target {
     /// A target scored by generation of up to `max_new_tokens` tokens, as the paper does.
+    ///
+    /// # Errors
+    /// If there is no answer, or if one is empty or only whitespace.
     pub fn generate(answers: Vec<String>, max_new_tokens: usize) -> Result<Self, ExampleError> {
         if answers.is_empty() {
             return Err(ExampleError::NoAnswers);
@@ -140,6 +146,10 @@ impl Target {
     }
 
     /// A target scored by choice; `correct` is an index into `choices`.
+    ///
+    /// # Errors
+    /// If there are fewer than two choices, two are the same, one is empty, or `correct` is past
+    /// the last.
     pub fn choose(choices: Vec<String>, correct: usize) -> Result<Self, ExampleError> {
         let choices = checked_choices(choices)?;
         if correct >= choices.len() {
@@ -149,6 +159,9 @@ impl Target {
     }
 
     /// A target scored by choice; `answer` is the text of one of `choices`, or, where it is none of them, an index in digits.
+    ///
+    /// # Errors
+    /// As [`Self::choose`], and if `answer` is neither a choice nor an index.
     pub fn choose_text(choices: Vec<String>, answer: &str) -> Result<Self, ExampleError> {
         let choices = checked_choices(choices)?;
         match choices.iter().position(|choice| choice == answer.trim()) {
@@ -161,6 +174,9 @@ impl Target {
     }
 
     /// A target whose every token must be the arg-max.
+    ///
+    /// # Errors
+    /// If the answer is empty or only whitespace.
     pub fn log_likelihood(answer: String) -> Result<Self, ExampleError> {
         not_empty("answer", &answer)?;
         Ok(Self::LogLikelihood { answer: answer.trim().to_owned() })

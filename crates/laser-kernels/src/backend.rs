@@ -56,44 +56,90 @@ pub trait Backend: Clone + Debug + Send + Sync + 'static {
     // Between the host and the device.
 
     /// Rows of `width` values each, from `values`, row-major.
+    ///
+    /// # Errors
+    /// If `values` is not a whole number of rows, or the device is out of memory.
     fn rows(&self, values: Vec<f32>, width: usize) -> Result<Self::Rows>;
     /// The values of rows, row-major.
+    ///
+    /// # Errors
+    /// If the device fails.
     fn to_host(&self, x: &Self::Rows) -> Result<Vec<f32>>;
     /// A vector of `values`.
+    ///
+    /// # Errors
+    /// If the device is out of memory.
     fn vector(&self, values: Vec<f32>) -> Result<Self::Vector>;
     /// The values of a vector.
+    ///
+    /// # Errors
+    /// If the device fails.
     fn vector_to_host(&self, vector: &Self::Vector) -> Result<Vec<f32>>;
     /// Row numbers.
+    ///
+    /// # Errors
+    /// If the device is out of memory.
     fn indices(&self, numbers: &[u32]) -> Result<Self::Indices>;
     /// The cache rows that queries see.
+    ///
+    /// # Errors
+    /// If the device is out of memory.
     fn attended(&self, indices: &Arc<KvIndices>) -> Result<Self::Attended>;
 
     // Rows and tables.
 
     /// The rows with these numbers, in their order.
+    ///
+    /// # Errors
+    /// If there is no row with one of the numbers, or the device is out of memory.
     fn select(&self, x: &Self::Rows, numbers: &Self::Indices) -> Result<Self::Rows>;
     /// The rows `range`.
+    ///
+    /// # Errors
+    /// If the range ends behind the last row, or the device is out of memory.
     fn slice(&self, x: &Self::Rows, range: Range<usize>) -> Result<Self::Rows>;
     /// The rows of all `parts`, at least one, of one width.
+    ///
+    /// # Errors
+    /// If the widths differ, or the device is out of memory.
     fn concat(&self, parts: Vec<Self::Rows>) -> Result<Self::Rows>;
     /// An empty table with room for `capacity` rows.
+    ///
+    /// # Errors
+    /// If the device is out of memory.
     fn table(&self, capacity: usize, width: usize) -> Result<Self::Table>;
     /// A table of `values`, row-major.
+    ///
+    /// # Errors
+    /// If `values` is not a whole number of rows, or the device is out of memory.
     fn table_of(&self, values: Vec<f32>, width: usize) -> Result<Self::Table>;
     /// Forgets a table's rows, but keeps their memory.
     fn clear(&self, table: &mut Self::Table);
     /// Puts `rows` in the places `numbers`, all different, which may be behind the end. What is
     /// skipped this way has no meaning.
+    ///
+    /// # Errors
+    /// If the widths or the numbers of rows differ, or the device is out of memory.
     fn write(&self, table: &mut Self::Table, numbers: &Self::Indices, rows: &Self::Rows) -> Result<()>;
     /// A copy of the rows with these numbers.
+    ///
+    /// # Errors
+    /// If the table has no row with one of the numbers, or the device is out of memory.
     fn gather(&self, table: &Self::Table, numbers: &Self::Indices) -> Result<Self::Rows>;
 
     // Weights.
 
     /// A weight, multiplied by in `precision`.
+    ///
+    /// # Errors
+    /// [`Error::Precision`](crate::Error::Precision) if there are no such products. Any other error
+    /// means that the device is out of memory.
     fn weight(&self, matrix: &Matrix, precision: Precision) -> Result<Self::Weight>;
     /// A weight that stays where it is and is read each time it is used, if the backend can;
     /// otherwise it is read now.
+    ///
+    /// # Errors
+    /// If the source cannot be read, or the device is out of memory.
     fn weight_on_demand(&self, source: Arc<dyn WeightSource>) -> Result<Self::Weight>;
     /// In what a weight is multiplied.
     fn precision(&self, weight: &Self::Weight) -> Precision;
@@ -104,17 +150,30 @@ pub trait Backend: Clone + Debug + Send + Sync + 'static {
     /// this weight.
     fn to_bf16(&self, weight: &Self::Weight) -> Result<Self::Weight>;
     /// A weight's values, as it is multiplied by.
+    ///
+    /// # Errors
+    /// If the weight cannot be read from its source, or the device fails.
     fn to_dense(&self, weight: &Self::Weight) -> Result<Matrix>;
     /// The head of `matrix [vocabulary, hidden]`: a logit is the product, plus its bias; then cap *
     /// tanh(logit / cap).
+    ///
+    /// # Errors
+    /// If the device is out of memory.
     fn head(&self, matrix: &Matrix, bias: Option<&[f32]>, softcap: Option<f64>) -> Result<Self::Head>;
     /// A head's matrix.
+    ///
+    /// # Errors
+    /// If the device fails.
     fn head_to_dense(&self, head: &Self::Head) -> Result<Matrix>;
 
     // A block.
 
     /// The tokens' rows of `table`, times `scale`, plus the rows of another table with other
     /// numbers.
+    ///
+    /// # Errors
+    /// If a table has no row with one of the numbers, the shapes do not fit, or the device is out
+    /// of memory.
     fn embed(
         &self,
         table: &Self::Table,
@@ -124,17 +183,31 @@ pub trait Backend: Clone + Debug + Send + Sync + 'static {
     ) -> Result<Self::Rows>;
     /// Each row normalised; if rows are longer than the weights, each piece of a row that is as
     /// long as they are.
+    ///
+    /// # Errors
+    /// If a row is not as long as the weights or a multiple of that, or the device is out of
+    /// memory.
     fn norm(&self, x: &Self::Rows, norm: &NormOn<Self>) -> Result<Self::Rows>;
     /// `x W'` and the bias: `[rows, outputs]`.
+    ///
+    /// # Errors
+    /// If the rows are not as wide as the weight has inputs, the weight cannot be read from its
+    /// source, or the device is out of memory.
     fn linear(&self, x: &Self::Rows, linear: &LinearOn<Self>) -> Result<Self::Rows>;
     /// Turns the first 2 n elements of each head of `x [rows, heads * head_dim]`, for a rotation of
     /// n pairs. A pair (a, b) becomes (a cos - b sin, a sin + b cos).
+    ///
+    /// # Errors
+    /// If the shapes do not fit, or the device is out of memory.
     fn rope(&self, x: &Self::Rows, rotation: &RotationOn<Self>, head_dim: usize) -> Result<Self::Rows>;
     /// softmax(scores(q k')) v for each query head. `heads / kv_heads` neighbouring query heads
     /// share a key/value head.
     ///
     /// `q` is `[queries, heads * head_dim]`, `keys` and `values` are `[cache rows, kv_heads *
     /// head_dim]`; the result has `q`'s shape.
+    ///
+    /// # Errors
+    /// If the shapes do not fit, or the device is out of memory.
     fn attention(
         &self,
         q: &Self::Rows,
@@ -145,12 +218,24 @@ pub trait Backend: Clone + Debug + Send + Sync + 'static {
         scores: AttentionScores,
     ) -> Result<Self::Rows>;
     /// `activation(x)`.
+    ///
+    /// # Errors
+    /// If the device is out of memory.
     fn activate(&self, x: &Self::Rows, activation: Activation) -> Result<Self::Rows>;
     /// The gate of a gated MLP: `activation(gate) * up`.
+    ///
+    /// # Errors
+    /// If the shapes differ, or the device is out of memory.
     fn gated(&self, gate: &Self::Rows, up: &Self::Rows, activation: Activation) -> Result<Self::Rows>;
     /// `a + b`.
+    ///
+    /// # Errors
+    /// If the shapes differ, or the device is out of memory.
     fn add(&self, a: &Self::Rows, b: &Self::Rows) -> Result<Self::Rows>;
     /// Rows through an MLP.
+    ///
+    /// # Errors
+    /// As [`Self::linear`].
     fn mlp(&self, x: &Self::Rows, mlp: &MlpOn<Self>) -> Result<Self::Rows> {
         let inner = self.linear(x, &mlp.fc_in)?;
         let inner = match &mlp.fc_up {
@@ -161,14 +246,25 @@ pub trait Backend: Clone + Debug + Send + Sync + 'static {
     }
     /// Rows through a mixture of experts: for each row the sum over its experts of weight times
     /// output, in the order of the experts.
+    ///
+    /// # Errors
+    /// As [`Self::linear`], and if an expert's output is not as wide as `x`.
     fn mixture(&self, x: &Self::Rows, mixture: &MixtureOn<Self>) -> Result<Self::Rows>;
 
     // What is read off the last rows.
 
     /// The logits of `x [rows, hidden]`, `[rows, vocabulary]`.
+    ///
+    /// # Errors
+    /// If the rows are not as wide as the head's matrix, the bias is not one value per row of that
+    /// matrix, or the device is out of memory.
     fn logits(&self, x: &Self::Rows, head: &Self::Head) -> Result<Self::Rows>;
     /// What the logits of each row say; `wanted[i]` are the tokens whose log-probability and rank
     /// are wanted of row `i`. Nothing is wanted of a row but its most likely token if its list is
     /// empty.
+    ///
+    /// # Errors
+    /// As [`Self::logits`], and if `wanted` is not one list per row or has a token outside the
+    /// vocabulary.
     fn read_out(&self, x: &Self::Rows, head: &Self::Head, wanted: &[&[u32]]) -> Result<Vec<Reading>>;
 }

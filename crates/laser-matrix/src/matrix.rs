@@ -24,6 +24,9 @@ pub struct ShapeError {
 
 impl Matrix {
     /// The matrix whose row i is `data[i * cols..(i + 1) * cols]`.
+    ///
+    /// # Errors
+    /// If `data` does not have `rows * cols` values.
     pub fn new(rows: usize, cols: usize, data: Vec<f32>) -> Result<Self, ShapeError> {
         if rows.checked_mul(cols) != Some(data.len()) {
             return Err(ShapeError { rows, cols, got: data.len() });

@@ -13,6 +13,9 @@ pub struct RhoError(pub f64);
 
 impl Rho {
     /// `value` as a fraction.
+    ///
+    /// # Errors
+    /// If `value` is not a number from 0 to 1.
     pub fn new(value: f64) -> Result<Self, RhoError> {
         // NaN is in no range.
         if (0.0..=1.0).contains(&value) { Ok(Self(value)) } else { Err(RhoError(value)) }

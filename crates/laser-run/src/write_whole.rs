@@ -5,6 +5,9 @@ use std::io::Write;
 use std::path::Path;
 
 /// Puts `bytes` at `path` through a temporary file beside it; the folder must exist.
+///
+/// # Errors
+/// If the folder does not exist or cannot be written to, or the disk is full.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let io = |source| Error::Io { path: path.to_owned(), source };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -17,6 +17,9 @@ impl Split {
     ///
     /// Groups go to validation in shuffled order while they fit into floor(fraction n) examples (at least 1), one that does not fit
     /// being passed over; where none fits, the first goes there alone. At least two groups are needed.
+    ///
+    /// # Errors
+    /// If there are fewer than two groups, or if `fraction` is not between 0 and 1.
     pub fn shuffled(task: &Task, fraction: f64, seed: u64) -> Result<Self, TaskError> {
         let groups = task.shuffled_groups(seed);
         let size = validation_size(task, "groups of examples", groups.len(), fraction)?;
@@ -29,6 +32,9 @@ impl Split {
 
     /// Validation gets the first floor(fraction n) examples (at least 1), as the paper's code does. Groups are not kept together: a
     /// group at the border has examples in both parts.
+    ///
+    /// # Errors
+    /// If there are fewer than two examples, or if `fraction` is not between 0 and 1.
     pub fn first(task: &Task, fraction: f64) -> Result<Self, TaskError> {
         let size = validation_size(task, "examples", task.examples.len(), fraction)?;
         Ok(Self::with_validation(task, (0..size).collect()))

@@ -35,7 +35,10 @@ pub(crate) struct ByTokenizer {
 }
 
 impl Task {
-    /// A task from its examples: at least one, all ids different.
+    /// A task from its examples.
+    ///
+    /// # Errors
+    /// If there is no example, or if two have the same id.
     pub fn new(name: &str, examples: Vec<Example>) -> Result<Self, TaskError> {
         if examples.is_empty() {
             return Err(TaskError::Empty { file: name.to_owned() });
@@ -51,6 +54,9 @@ impl Task {
     /// The task for a model's tokenizer: some tasks leave out long answers, or generate more where words are cut up.
     /// `tokens` counts the tokens of an example's answer; `sentencepiece` says whether the tokenizer is of that kind.
     /// Nothing is left to be settled in the result.
+    ///
+    /// # Errors
+    /// If every answer is too long.
     pub fn for_tokenizer(&self, sentencepiece: bool, tokens: impl Fn(&Example) -> usize) -> Result<Self, TaskError> {
         let rules = self.by_tokenizer;
         let longest = rules.max_answer_tokens.unwrap_or(usize::MAX);
@@ -80,10 +86,13 @@ impl Task {
         Some(self.content_free.as_ref()?.prompt(example))
     }
 
-    /// A seeded sample of at most `n` examples in their old order, groups whole; everything when `n` is large enough.
+    /// A seeded sample of at most `n` examples in their old order, groups whole; everything when `n`
+    /// is large enough.
     ///
-    /// Groups are shuffled and taken in that order; one that no longer fits is passed over. An `n` below the size of every group is an
-    /// error.
+    /// Groups are shuffled and taken in that order; one that no longer fits is passed over.
+    ///
+    /// # Errors
+    /// If `n` is below the size of every group.
     pub fn limit(&self, n: usize, seed: u64) -> Result<Self, TaskError> {
         if n >= self.examples.len() {
             return Ok(self.clone());

@@ -74,6 +74,9 @@ impl Reference {
     }
 
     /// A weight that is a variable, and the variable, `[inputs, outputs]`.
+    ///
+    /// # Errors
+    /// If the device is out of memory.
     pub fn variable(&self, weight: &Tensor) -> Result<(Tensor, Var)> {
         let variable = Var::from_tensor(weight)?;
         Ok((variable.as_tensor().clone(), variable))
