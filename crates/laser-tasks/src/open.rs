@@ -43,15 +43,6 @@ impl Task {
         }
     }
 
-    /// A task from the bytes of a JSONL file; `name` is also the file's name in messages.
-    ///
-    /// # Errors
-    /// A line is no example, or there is none.
-    pub fn from_jsonl(name: &str, bytes: &[u8]) -> Result<Self, TaskError> {
-        let source = Source { name: name.to_owned(), bytes: bytes.to_vec() };
-        Self::new(name, bare::examples(&source, data::jsonl::rows(&source)?)?)
-    }
-
     /// The names of the built-in tasks.
     pub fn builtin_names() -> Vec<&'static str> {
         builtin::names()

@@ -3,7 +3,6 @@
 mod support;
 
 use laser_example::Example;
-use laser_tasks::Task;
 use support::*;
 
 #[test]
@@ -50,7 +49,8 @@ fn digits_that_are_no_choice_are_an_index() {
 fn the_digest_tells_tasks_apart_and_not_files() {
     let one = jsonl(br#"{"prompt": "a", "answer": "b"}"#).unwrap();
     assert_eq!(one.digest, DIGEST);
-    let same = Task::from_jsonl("other", b"\xef\xbb\xbf{\"answer\":\"b\",  \"prompt\":\"a\", \"id\":0}\r\n").unwrap();
+    let other: &[u8] = b"\xef\xbb\xbf{\"answer\":\"b\",  \"prompt\":\"a\", \"id\":0}\r\n";
+    let same = open(folder(&[("other.jsonl", other)]).path(), "other.jsonl").unwrap();
     assert_eq!(one.digest, same.digest);
     for other in [
         r#"{"prompt": "a", "answer": "c"}"#,

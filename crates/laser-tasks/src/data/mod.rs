@@ -2,7 +2,7 @@
 
 mod csv;
 mod json;
-pub(crate) mod jsonl;
+mod jsonl;
 mod parquet;
 mod row_location;
 mod unique;
