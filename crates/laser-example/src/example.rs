@@ -17,13 +17,14 @@ pub struct Example {
     pub prompt: String,
     /// Where the question begins in `prompt`, in bytes.
     pub question: usize,
-    /// What stands between the prompt and an answer: one blank, unless a task says otherwise.
+    /// What stands between the prompt and an answer: one space, unless a task says otherwise.
     pub delimiter: String,
     /// What should follow.
     pub target: Target,
 }
 
-/// What should follow a prompt, and so how the example is scored. All texts are without blanks around them.
+/// What should follow a prompt, which decides how the example is scored. No text has whitespace
+/// around it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
@@ -240,7 +241,8 @@ fn checked_choices(choices: Vec<String>) -> Result<Vec<String>, ExampleError> {
     }
 }
 
-/// The texts without whitespace around them: the one blank before an answer is added by [`Example::continuation`].
+/// The texts without whitespace around them: [`Example::continuation`] adds the space before an
+/// answer.
 fn trimmed(what: &'static str, texts: Vec<String>) -> Result<Vec<String>, ExampleError> {
     texts.into_iter().map(|text| not_empty(what, &text).map(|()| text.trim().to_owned())).collect()
 }

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Whether a generated text holds one of the answers, as in the paper (appendix E.2): the lower-cased answer without blanks around
-/// it occurs in the lower-cased text.
+/// Whether a generated text holds one of the answers, as in the paper (appendix E.2): the
+/// lower-cased answer, without whitespace around it, occurs in the lower-cased text.
 pub fn generation_is_correct(answers: &[String], text: &str) -> bool {
     let text = text.to_lowercase();
     answers.iter().any(|answer| {

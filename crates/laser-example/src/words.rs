@@ -21,7 +21,7 @@ pub struct WordOverlap {
 /// wherever p + r < 1 and is not repeated here. It also cuts words with a library, NLTK, by rules for English.
 ///
 /// Here a word is a run of letters and digits, with the apostrophes and hyphens (`'`, `’`, `-`, `‐`) that stand alone between
-/// two of them ("don't", "well-known"); every other character that is no blank is a word of its own.
+/// two of them ("don't", "well-known"); every other character that is not whitespace is a word.
 pub fn word_overlap(generation: &str, answers: &[String]) -> WordOverlap {
     let generation = generation.to_lowercase();
     let generated = words(&generation);
@@ -60,8 +60,8 @@ fn run(text: &str) -> usize {
     text.char_indices().find(ends).map_or(text.len(), |(at, _)| at)
 }
 
-/// When a generated text is the answer: lm-evaluation-harness's `exact_match` with its three switches, but for blanks around
-/// the text, which never matter here.
+/// When a generated text is the answer: lm-evaluation-harness's `exact_match` with its three
+/// switches, except that whitespace around the text never matters here.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ExactMatch {

@@ -39,7 +39,7 @@ impl ContentFreePrompt {
 
     /// The prompt of `example` with an empty content, behind the same description and solved examples.
     pub fn prompt(&self, example: &Example) -> String {
-        // One blank, not two, where the content was.
+        // One space, not two, where the content was.
         let after = match self.before.ends_with(char::is_whitespace) {
             true => self.after.trim_start_matches(' '),
             false => &self.after,

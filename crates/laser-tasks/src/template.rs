@@ -50,7 +50,7 @@ impl<'a> Pattern<'a> {
         Ok(Self { key, form })
     }
 
-    /// A pattern that gives text: blanks around a `{{ }}` count.
+    /// A pattern that gives text: whitespace around a `{{ }}` counts.
     pub fn text(
         engine: &'a Environment<'static>,
         fields: &HashSet<&str>,

@@ -92,7 +92,7 @@ fn unspaced() -> Definition {
 /// What the model file itself says goes before its model.
 fn spaced(model: &SentencePieceModel) -> Result<Definition, String> {
     if model.whitespace_as_suffix {
-        return Err("its blanks stand after words, which is not read".into());
+        return Err("its spaces stand after words, which is not supported".into());
     }
     let mut steps = Vec::new();
     if !model.charsmap.is_empty() {

@@ -3,7 +3,7 @@
 //!     cargo run --release -p laser --example sweep-speed -- MODEL TASK LAYERS EDIT...
 //!
 //! The layers (`*`, or a list such as `0,10,20-29`) are swept with the edits given, each as `MATRIX:RHO`. Printed as JSON: for each layer the seconds that all of its
-//! candidates took (decomposition and kept streams included), the share of matrix products in the whole and the speed that
+//! candidates took (decomposition and activation cache included), the share of matrix products in the whole and the speed that
 //! they reached, beside that of a plain large product just before and after; and every candidate's outcomes.
 
 use anyhow::{Context, Result, ensure};
@@ -25,7 +25,7 @@ use std::time::Instant;
 
 const USAGE: &str = "usage: sweep-speed MODEL TASK LAYERS EDIT...";
 
-/// Bytes for kept streams: all examples of the comparison at once.
+/// Bytes for the activation cache: all examples of the comparison at once.
 const MEMORY: usize = 4 << 30;
 
 fn main() -> Result<()> {
@@ -45,7 +45,7 @@ fn main() -> Result<()> {
 
     let mut evaluator = Evaluator::new(&model, &tokenizer, examples.clone(), MEMORY)?;
     let mut editor = Editor::new(&checkpoint, &model);
-    ensure!(evaluator.chunks() == 1, "the examples do not fit the memory for kept streams");
+    ensure!(evaluator.chunks() == 1, "the examples do not fit the memory for the activation cache");
     let peak_before = plain_product();
     let start = Instant::now();
     let responses = evaluator.evaluate(&model, Detail::Outcome)?;

@@ -7,7 +7,7 @@
 //! fixed noise character. Attention learns to recall the target and the feed-forward weights memorise the noise, so that
 //! reducing the right feed-forward matrix leaves the recall. Test sequences have no noise.
 //!
-//! A text is its characters with blanks between, the blank itself written `_`; each character is one token.
+//! A text is its characters with spaces between, the space itself written `_`; each character is one token.
 //!
 //! Weights and data come from one seeded generator, and every sum is taken in a fixed order: the same kind of machine makes
 //! the same files again, byte for byte. Then the table of what each reduction does to the accuracy goes to stderr. An
@@ -42,8 +42,8 @@ const LENGTH: usize = 64;
 const CHARACTERS: usize = 40;
 /// The characters and, last, `<unk>`.
 const VOCABULARY: usize = CHARACTERS + 1;
-const BLANK: char = '_';
-/// Ids go by frequency; the most frequent character is the blank.
+const SPACE: char = '_';
+/// Ids go by frequency; the most frequent character is the space.
 const TRIGGER: u32 = 1;
 const NOISE: u32 = 2;
 
@@ -150,7 +150,7 @@ impl Language {
                 text.push(' ');
             }
         }
-        let text: Vec<char> = text.to_lowercase().replace(' ', &BLANK.to_string()).chars().collect();
+        let text: Vec<char> = text.to_lowercase().replace(' ', &SPACE.to_string()).chars().collect();
 
         let mut counts: BTreeMap<char, usize> = BTreeMap::new();
         for &c in &text {
@@ -159,7 +159,7 @@ impl Language {
         let mut counts: Vec<_> = counts.into_iter().collect();
         counts.sort_by_key(|&(c, n)| (std::cmp::Reverse(n), c));
         counts.truncate(CHARACTERS);
-        ensure!(counts.len() == CHARACTERS && counts[0].0 == BLANK, "the corpus has too few characters");
+        ensure!(counts.len() == CHARACTERS && counts[0].0 == SPACE, "the corpus has too few characters");
 
         let characters: Vec<char> = counts.iter().map(|&(c, _)| c).collect();
         let id: HashMap<char, usize> = characters.iter().enumerate().map(|(i, &c)| (c, i)).collect();

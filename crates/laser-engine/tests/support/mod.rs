@@ -53,7 +53,7 @@ pub fn open_at(path: &Path, memory: usize) -> Fixture {
     Fixture { checkpoint, model, tokenizer }
 }
 
-/// A candidate from its text form, interventions apart by blanks; empty is the base.
+/// A candidate from its text form, interventions separated by spaces; empty is the base.
 #[allow(dead_code)]
 pub fn candidate(text: &str, config: &Config) -> Candidate {
     let specs: Vec<InterventionSpec> = text.split_whitespace().map(|spec| spec.parse().unwrap()).collect();

@@ -52,7 +52,7 @@ impl Session {
         to
     }
 
-    /// The program, with arguments apart by blanks.
+    /// The program, with arguments separated by spaces.
     pub fn laser(&self, arguments: &str) -> Command {
         let mut command = assert_cmd::cargo::cargo_bin_cmd!("laser");
         command.current_dir(self.folder.path()).args(arguments.split_whitespace());
