@@ -1,18 +1,13 @@
 //! The randomised truncation that the paper's published code takes (`torch.svd_lowrank(q=rank, niter=2)`).
 
-use faer::dyn_stack::{MemBuffer, MemStack};
-use faer::linalg::householder::{
-    apply_block_householder_sequence_on_the_left_in_place_scratch,
-    apply_block_householder_sequence_on_the_left_in_place_with_conj,
-};
 use faer::linalg::matmul::matmul;
-use faer::linalg::qr::no_pivoting::factor::{qr_in_place, qr_in_place_scratch, recommended_block_size};
-use faer::{Accum, Conj, Mat, MatRef, Par};
+use faer::{Accum, Mat, MatRef};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::product::PARTS;
+use crate::qr::QrFactors;
 use crate::scale::normalised;
 use laser_matrix::{LowRank, Matrix, SvdError};
 
@@ -44,24 +39,9 @@ fn times(a: MatRef<f32>, b: MatRef<f32>) -> Mat<f32> {
     product
 }
 
-/// Orthonormal columns that span those of `a`, which has no fewer rows than columns (Householder QR, on one thread).
-fn orthonormal(mut a: Mat<f32>) -> Mat<f32> {
-    let (rows, cols) = (a.nrows(), a.ncols());
-    let block = recommended_block_size::<f32>(rows, cols);
-    let mut coefficients = Mat::zeros(block, cols);
-    let mut work = MemBuffer::new(qr_in_place_scratch::<f32>(rows, cols, block, Par::Seq, Default::default()));
-    qr_in_place(a.as_mut(), coefficients.as_mut(), Par::Seq, MemStack::new(&mut work), Default::default());
-    let mut q = Mat::identity(rows, cols);
-    let scratch = apply_block_householder_sequence_on_the_left_in_place_scratch::<f32>(rows, block, cols);
-    apply_block_householder_sequence_on_the_left_in_place_with_conj(
-        a.as_ref(),
-        coefficients.as_ref(),
-        Conj::No,
-        q.as_mut(),
-        Par::Seq,
-        MemStack::new(&mut MemBuffer::new(scratch)),
-    );
-    q
+/// Orthonormal columns that span those of `a`, which has no fewer rows than columns.
+fn orthonormal(a: Mat<f32>) -> Mat<f32> {
+    QrFactors::of(a).q()
 }
 
 #[cfg(test)]

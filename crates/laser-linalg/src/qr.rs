@@ -1,4 +1,4 @@
-//! QR decompositions in f64.
+//! Householder QR decompositions, on one thread.
 
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::householder::{
@@ -6,6 +6,8 @@ use faer::linalg::householder::{
     apply_block_householder_sequence_on_the_left_in_place_with_conj,
 };
 use faer::linalg::qr::no_pivoting::factor::{qr_in_place, qr_in_place_scratch, recommended_block_size};
+use faer::traits::RealField;
+use faer::traits::math_utils::zero;
 use faer::{Conj, Mat, MatRef, Par};
 
 /// With the longer side this many times the shorter one, a QR decomposition first is cheaper (Golub and Van Loan, section 8.6.4).
@@ -13,42 +15,31 @@ pub(crate) const TALL: f64 = 11.0 / 6.0;
 
 /// A = Q R for rows >= cols: Q is rows x cols with orthonormal columns even where A has dependent ones, R is cols x cols and
 /// upper triangular.
-pub(crate) fn qr(matrix: MatRef<'_, f64>) -> (Mat<f64>, Mat<f64>) {
+pub(crate) fn qr<T: RealField>(matrix: MatRef<'_, T>) -> (Mat<T>, Mat<T>) {
     let (rows, cols) = (matrix.nrows(), matrix.ncols());
-    let mut q = Mat::identity(rows, cols);
     if cols == 0 {
-        return (q, Mat::zeros(0, 0));
+        return (Mat::identity(rows, cols), Mat::zeros(0, 0));
     }
     let factors = QrFactors::of(matrix.to_owned());
-    let scratch =
-        apply_block_householder_sequence_on_the_left_in_place_scratch::<f64>(rows, factors.coefficients.nrows(), cols);
-    apply_block_householder_sequence_on_the_left_in_place_with_conj(
-        factors.reflections.as_ref(),
-        factors.coefficients.as_ref(),
-        Conj::No,
-        q.as_mut(),
-        Par::Seq,
-        MemStack::new(&mut MemBuffer::new(scratch)),
-    );
-    (q, factors.r())
+    (factors.q(), factors.r())
 }
 
 /// A QR decomposition with Q left as Householder reflections.
-pub(crate) struct QrFactors {
+pub(crate) struct QrFactors<T> {
     /// rows x cols: R on and above the diagonal, the reflections below it.
-    pub(crate) reflections: Mat<f64>,
+    pub(crate) reflections: Mat<T>,
     /// block size x cols.
-    pub(crate) coefficients: Mat<f64>,
+    pub(crate) coefficients: Mat<T>,
 }
 
-impl QrFactors {
+impl<T: RealField> QrFactors<T> {
     /// For rows >= cols >= 1.
-    pub(crate) fn of(matrix: Mat<f64>) -> Self {
+    pub(crate) fn of(matrix: Mat<T>) -> Self {
         let (rows, cols) = matrix.shape();
-        let block = recommended_block_size::<f64>(rows, cols);
+        let block = recommended_block_size::<T>(rows, cols);
         let mut reflections = matrix;
         let mut coefficients = Mat::zeros(block, cols);
-        let scratch = qr_in_place_scratch::<f64>(rows, cols, block, Par::Seq, Default::default());
+        let scratch = qr_in_place_scratch::<T>(rows, cols, block, Par::Seq, Default::default());
         qr_in_place(
             reflections.as_mut(),
             coefficients.as_mut(),
@@ -59,9 +50,26 @@ impl QrFactors {
         Self { reflections, coefficients }
     }
 
+    /// Q, rows x cols.
+    pub(crate) fn q(&self) -> Mat<T> {
+        let (rows, cols) = self.reflections.shape();
+        let mut q = Mat::identity(rows, cols);
+        let block = self.coefficients.nrows();
+        let scratch = apply_block_householder_sequence_on_the_left_in_place_scratch::<T>(rows, block, cols);
+        apply_block_householder_sequence_on_the_left_in_place_with_conj(
+            self.reflections.as_ref(),
+            self.coefficients.as_ref(),
+            Conj::No,
+            q.as_mut(),
+            Par::Seq,
+            MemStack::new(&mut MemBuffer::new(scratch)),
+        );
+        q
+    }
+
     /// R, cols x cols.
-    pub(crate) fn r(&self) -> Mat<f64> {
+    pub(crate) fn r(&self) -> Mat<T> {
         let cols = self.reflections.ncols();
-        Mat::from_fn(cols, cols, |i, j| if i <= j { self.reflections[(i, j)] } else { 0.0 })
+        Mat::from_fn(cols, cols, |i, j| if i <= j { self.reflections[(i, j)].clone() } else { zero() })
     }
 }
