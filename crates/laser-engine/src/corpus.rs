@@ -61,7 +61,7 @@ impl Corpus {
         self.how
     }
 
-    /// How many windows there are.
+    /// The number of windows.
     pub fn windows(&self) -> usize {
         self.windows.len()
     }

@@ -209,7 +209,7 @@ impl<'a, B: Backend> EditedForward<'a, B> {
         Ok(readings)
     }
 
-    /// The most likely token after a node, if it has been read.
+    /// The id of the most likely token after a node, if it has been read.
     pub fn argmax(&self, instance: NodeInstance) -> Option<u32> {
         self.argmax.get(&instance).copied()
     }

@@ -12,7 +12,7 @@ pub struct Encoded {
     pub prompt: Vec<u32>,
     /// What may follow it, each not empty: every choice, or the answer alone.
     pub continuations: Vec<Vec<u32>>,
-    /// Which continuation log-loss is measured on.
+    /// Which continuation log-loss is measured on, by its index in `continuations`.
     pub answer: usize,
     /// In a masked model, how its inputs are made.
     pub masks: Option<Masks>,
@@ -22,9 +22,9 @@ pub struct Encoded {
 /// what ends a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Masks {
-    /// The mask token.
+    /// The id of the mask token.
     pub token: u32,
-    /// The special tokens behind the text.
+    /// The ids of the special tokens behind the text.
     pub after: Vec<u32>,
     /// How many mask tokens are filled in where the example is scored by generation, all at once;
     /// else 0.

@@ -19,7 +19,7 @@ const ROOM: usize = 16;
 /// What one example gave under one model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Response {
-    /// Right or wrong, and the answer's log-probability.
+    /// Right or wrong, and the answer's log-probability in nats.
     pub outcome: Outcome,
     /// The ids that were generated, where the example is scored by generation; an end-of-text token
     /// is the last of them. With [`Detail::Outcome`], generation stops where the answer has

@@ -68,7 +68,7 @@ pub struct SearchDescription {
     /// Whether whole matrices are approximated at random, as in the paper's code.
     #[serde(default)]
     pub randomised: bool,
-    /// The size of the sample, where one is taken.
+    /// The size of the sample, in examples, if one is taken.
     pub limit: Option<usize>,
     /// The seed of the sample, the split and the bootstrap.
     pub seed: u64,
@@ -101,7 +101,7 @@ fn whole() -> Vec<usize> {
 pub struct TextDescription {
     /// SHA-256 of its bytes, in hex.
     pub sha256: String,
-    /// At most so many of its tokens are used.
+    /// At most so many of its tokens are used, from its beginning.
     pub limit: usize,
 }
 

@@ -41,9 +41,9 @@ pub struct GenerationMetrics {
 /// Two ways to compare choices.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ChoiceMetrics {
-    /// How often the right choice has the highest log-probability.
+    /// The fraction of examples whose right choice has the highest log-probability.
     pub acc: f64,
-    /// How often it has the highest log-probability a character.
+    /// The fraction whose right choice has the highest log-probability per character.
     pub acc_norm: f64,
 }
 
@@ -52,9 +52,9 @@ pub struct ChoiceMetrics {
 pub struct ClassMetrics {
     /// Their texts.
     pub classes: Vec<String>,
-    /// How often each is right.
+    /// In how many examples each is right.
     pub right: Vec<usize>,
-    /// How often each is predicted.
+    /// In how many examples each is predicted.
     pub predicted: Vec<usize>,
     /// Mean of the classes' recalls.
     pub balanced_accuracy: f64,

@@ -15,9 +15,9 @@ pub struct Windows {
 /// How well a model predicts a text.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Perplexity {
-    /// exp(-(mean log-probability of a token)).
+    /// exp(-(mean log-probability of a token, in nats)).
     pub perplexity: f64,
-    /// The tokens that were predicted: all but the first.
+    /// How many tokens were predicted: all but the first.
     pub tokens: usize,
 }
 
@@ -28,7 +28,7 @@ pub struct PerplexityChange {
     pub text: String,
     /// How the text was gone through.
     pub windows: Windows,
-    /// Tokens that were predicted.
+    /// How many tokens were predicted.
     pub tokens: usize,
     /// Perplexity of the unedited model.
     pub base: f64,

@@ -14,7 +14,7 @@ pub struct Record {
     /// The log-probability of each choice, nats, where there are choices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub choice_logprobs: Option<Vec<f64>>,
-    /// The same after a prompt with an empty content.
+    /// The same after a content-free prompt, nats.
     #[serde(rename = "blank_logprobs", default, skip_serializing_if = "Option::is_none")]
     pub content_free_logprobs: Option<Vec<f64>>,
 }

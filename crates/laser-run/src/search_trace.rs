@@ -30,9 +30,10 @@ pub struct SearchTrace {
 pub struct RaceTrace {
     /// The rounds; the last is over all examples.
     pub rounds: Vec<Round>,
-    /// At which level of confidence none of the dropped candidates is better than the winner.
+    /// At which level of confidence, from 0 to 1, none of the dropped candidates is better than the
+    /// winner.
     pub confidence: f64,
-    /// At a level of 95 %, by how much accuracy the best of them may be better.
+    /// At a level of 95 %, by how much accuracy the best of them may be better, as a fraction.
     pub margin: f64,
 }
 
@@ -64,7 +65,8 @@ pub struct Recall {
     pub of_best_10: usize,
     /// The rank, from 1, of the most accurate candidate.
     pub rank_of_best: usize,
-    /// Spearman's correlation of the predicted change of the loss and that of the log-loss.
+    /// Spearman's correlation, from -1 to 1, of the predicted change of the loss and that of the
+    /// log-loss.
     pub spearman: f64,
 }
 
@@ -73,7 +75,7 @@ pub struct Recall {
 pub struct Step {
     /// What was composed so far.
     pub interventions: Candidate,
-    /// Its validation accuracy.
+    /// Its validation accuracy, as a fraction.
     pub accuracy: f64,
     /// Its log-loss there, nats a token.
     pub log_loss: f64,

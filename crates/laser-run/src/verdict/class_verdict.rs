@@ -41,7 +41,7 @@ pub struct ClassVerdict {
 pub struct Predictions {
     /// How often each choice is predicted.
     pub predicted: Vec<usize>,
-    /// Accuracy after contextual calibration.
+    /// Accuracy after contextual calibration, as a fraction.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calibrated_accuracy: Option<f64>,
     /// Mean accuracy under thresholds fitted on the other half of the test examples, over several halvings.

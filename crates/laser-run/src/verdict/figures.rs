@@ -20,7 +20,7 @@ pub struct Scores {
 /// A score and how sure its accuracy is.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ScoreWithInterval {
-    /// Examples, accuracy, log-loss.
+    /// The number of examples, the accuracy as a fraction, and the log-loss in nats per token.
     #[serde(flatten)]
     pub score: Score,
     /// 95 % Wilson interval of the accuracy, which takes the examples as independent: paraphrases of one fact are not. Where
@@ -33,7 +33,7 @@ pub struct ScoreWithInterval {
 /// Two models on the same examples.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
-    /// Accuracy of the edited model less that of the base.
+    /// Accuracy of the edited model less that of the base, as a fraction.
     pub accuracy_gain: f64,
     /// 95 % paired bootstrap interval of the gain; whole groups are resampled.
     pub accuracy_gain_interval: Interval,

@@ -65,26 +65,26 @@ pub enum Reason {
     },
     /// Fewer are right on test.
     Loss {
-        /// By how much, above zero.
+        /// By how much accuracy is lower, above zero, as a fraction.
         loss: f64,
     },
     /// More are right, and the log-loss is higher.
     HigherLogLoss {
-        /// The gain.
+        /// The gain in accuracy, as a fraction.
         gain: f64,
         /// The growth of the log-loss as a fraction of the base's.
         growth: f64,
     },
     /// More are right, and a text's perplexity is higher.
     HigherPerplexity {
-        /// The gain.
+        /// The gain in accuracy, as a fraction.
         gain: f64,
         /// The growth of the perplexity as a fraction of the base's.
         growth: f64,
     },
     /// More are right on unseen examples.
     Better {
-        /// The gain.
+        /// The gain in accuracy, as a fraction.
         gain: f64,
         /// Its p-value.
         p: f64,
@@ -145,9 +145,9 @@ pub struct Limits {
     pub trace: f64,
     /// Also when less than this share is left, and its interval reaches 0.
     pub half: f64,
-    /// Log-loss may grow by this share of the base's.
+    /// Log-loss may grow by this fraction of the base's.
     pub log_loss_growth: f64,
-    /// Perplexity may grow by this share.
+    /// Perplexity may grow by this fraction of the base's.
     pub perplexity_growth: f64,
 }
 
