@@ -80,14 +80,14 @@ fn race_text(race: &RaceTrace) -> String {
 /// What it changed that candidates were compared in bf16.
 pub fn bf16_text(checks: &[Bf16Check]) -> String {
     let mut text = String::from("Compared in bf16, as are the validation figures here. On validation, bf16 for f32:\n");
-    for Bf16Check { interventions, rounded, exact, different } in checks {
+    for Bf16Check { interventions, in_bf16, exact, different } in checks {
         let _ = writeln!(
             text,
             "{interventions}: {:.1} % for {:.1} %, {different} of {} answers differ, log-loss {:.3} for {:.3}",
-            100.0 * rounded.accuracy,
+            100.0 * in_bf16.accuracy,
             100.0 * exact.accuracy,
             exact.n,
-            rounded.log_loss,
+            in_bf16.log_loss,
             exact.log_loss
         );
     }

@@ -10,7 +10,8 @@ pub struct Bf16Check {
     /// The candidate.
     pub interventions: Candidate,
     /// As it was compared, in bf16.
-    pub rounded: Score,
+    #[serde(rename = "rounded")]
+    pub in_bf16: Score,
     /// As the model itself gives it, in f32.
     pub exact: Score,
     /// How many examples have another result in the one than in the other.

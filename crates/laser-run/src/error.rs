@@ -10,6 +10,12 @@ pub enum Error {
         /// The RUN folder.
         path: PathBuf,
     },
+    /// A search that has not come to its end, and that another process is running.
+    #[error("{}: a search is running in this folder and has not come to its end: wait for it", path.display())]
+    Running {
+        /// The RUN folder.
+        path: PathBuf,
+    },
     /// The folder belongs to a search that was asked for differently.
     #[error("{}: holds another search ({what} differs): choose another --out, or repeat the first search's options", path.display())]
     OtherSearch {
@@ -67,7 +73,7 @@ pub enum Error {
         advice: &'static str,
     },
     /// Reading or writing a file failed.
-    #[error("{}: {source}: check that the place is writable and has room", path.display())]
+    #[error("{}: {source}: check who may read and write there, and that there is room", path.display())]
     Io {
         /// The file.
         path: PathBuf,

@@ -175,7 +175,14 @@ impl RunFolder {
 
     /// That the search in this folder has not come to its end.
     pub(crate) fn unfinished(&self) -> Error {
-        Error::Unfinished { path: self.path.clone() }
+        let path = self.path.clone();
+        if self.is_locked() { Error::Running { path } } else { Error::Unfinished { path } }
+    }
+
+    /// Whether another process writes to the folder.
+    fn is_locked(&self) -> bool {
+        let lock = fs::File::open(RunFile::Lock.at(&self.path));
+        lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
     }
 
     fn json<T: DeserializeOwned>(&self, file: RunFile) -> Result<Option<T>> {

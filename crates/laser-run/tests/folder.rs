@@ -72,7 +72,7 @@ fn what_is_written_is_read_beside_the_writer() {
     writer.write_ranking(&ranking).unwrap();
     assert_eq!(folder.ranking().unwrap(), Some(ranking));
     let score = entry(SplitName::Validation, &candidate(), 3).score;
-    let checks = vec![Bf16Check { interventions: candidate(), rounded: score, exact: score, different: 0 }];
+    let checks = vec![Bf16Check { interventions: candidate(), in_bf16: score, exact: score, different: 0 }];
     writer.write_bf16_checks(&checks).unwrap();
     assert_eq!(folder.bf16_checks().unwrap(), Some(checks));
     // Nobody else may write meanwhile.
@@ -110,6 +110,17 @@ fn reading_needs_no_right_to_write() {
     allow(0o755);
     assert_eq!(verdict.unwrap().best, candidate());
     assert_eq!(names(), before, "reading leaves nothing behind");
+}
+
+#[test]
+fn beside_a_search_that_has_not_ended_one_is_told_to_wait() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("run");
+    let writer = RunWriter::create(&path, &description("exhaustive")).unwrap();
+    let judge = || RunFolder::open(&path).unwrap().judge();
+    assert!(matches!(judge(), Err(Error::Running { .. })));
+    drop(writer);
+    assert!(matches!(judge(), Err(Error::Unfinished { .. })));
 }
 
 #[test]

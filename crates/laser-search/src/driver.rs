@@ -197,7 +197,7 @@ impl<'a> Driver<'a> {
             let exact = Entry::new(SplitName::Validation, candidate, None, kind, exact);
             checks.push(Bf16Check {
                 interventions: candidate.clone(),
-                rounded: entry.score,
+                in_bf16: entry.score,
                 exact: exact.score,
                 different: entry.values().iter().zip(exact.values()).filter(|(a, b)| **a != *b).count(),
             });
