@@ -1,0 +1,218 @@
+//! What rows predict, read off their logits a slice of the vocabulary at a time.
+
+use crate::buffer::{Indices, Rows, Vector};
+use crate::device::{Buffer, Device, blocks, bytes_of_mut, count};
+use crate::platform::{Argument::*, Kind};
+use crate::{BLOCK, Error, Result};
+
+/// Tokens of a tile, as the kernels count.
+const TILE: usize = 1024;
+
+/// What one row predicts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// The most likely next token; of several, the one with the lowest id.
+    pub argmax: u32,
+    /// Natural-log probability of each token that was asked for, in the order asked.
+    pub logprobs: Vec<f64>,
+    /// How many tokens are more likely than each token that was asked for; equal ones count with the lower ids.
+    pub ranks: Vec<usize>,
+}
+
+/// The tokens that are asked for, of each row.
+#[derive(Debug)]
+pub struct Wanted {
+    /// How many of each row.
+    counts: Vec<usize>,
+    /// Of each token asked for: its row, and itself.
+    rows: Indices,
+    tokens: Indices,
+}
+
+impl Wanted {
+    /// `wanted[i]` are the tokens that are asked for of row `i`.
+    ///
+    /// # Errors
+    /// If memory does not suffice.
+    pub fn of(device: &Device, wanted: &[&[u32]]) -> Result<Self> {
+        let counts: Vec<usize> = wanted.iter().map(|tokens| tokens.len()).collect();
+        let rows = (0u32..).zip(&counts).flat_map(|(row, &count)| std::iter::repeat_n(row, count));
+        Ok(Self {
+            rows: Indices::of(device, &rows.collect::<Vec<_>>())?,
+            tokens: Indices::of(device, &wanted.concat())?,
+            counts,
+        })
+    }
+}
+
+/// The matrix that makes logits of rows, and how they are read.
+#[derive(Debug, Clone)]
+pub struct ReadOut {
+    /// `[vocabulary, hidden]`.
+    pub weights: Rows,
+    /// `[vocabulary]`.
+    pub bias: Option<Vector>,
+    /// A logit l becomes cap * tanh(l / cap).
+    pub softcap: Option<f32>,
+    /// Bytes of logits that are held at a time; at least a tile of 1,024 tokens is.
+    pub memory: usize,
+}
+
+impl ReadOut {
+    /// Tokens of a slice for so many rows: whole tiles.
+    fn slice(&self, rows: usize) -> usize {
+        let fit = self.memory / (4 * rows.max(1)) / TILE * TILE;
+        fit.clamp(TILE, self.weights.rows().next_multiple_of(TILE).max(TILE))
+    }
+}
+
+/// What is known of all rows so far, on the device.
+struct State {
+    tiles: usize,
+    largest: Rows,
+    best: Buffer,
+    sums: Rows,
+    logits: Buffer,
+    ranks: Buffer,
+}
+
+impl Device {
+    /// What each row of `x [rows, hidden]` predicts. Logits are made slice by slice, and once more for ranks where they are
+    /// not all held; slices of any size give the same bits. One wait, at the end.
+    ///
+    /// # Errors
+    /// If a token is outside the vocabulary, shapes do not fit, or memory does not suffice.
+    pub fn read_out(&self, x: &Rows, head: &ReadOut, wanted: &Wanted) -> Result<Vec<Reading>> {
+        let (rows, vocabulary, asked) = (x.rows(), head.weights.rows(), wanted.tokens.len());
+        if wanted.counts.len() != rows {
+            return Err(Error::shape("read-out", format!("{} rows are asked for of {rows}", wanted.counts.len())));
+        }
+        wanted.tokens.check("read-out", asked, vocabulary)?;
+        if rows == 0 || vocabulary == 0 {
+            return Ok(Vec::new());
+        }
+        let x = self.convert(x, head.weights.kind())?;
+        let tiles = vocabulary.div_ceil(TILE);
+        let state = State {
+            tiles,
+            largest: Rows::new(self, Kind::F32, rows, tiles)?,
+            best: Buffer::new(self, rows * tiles * 4)?,
+            sums: Rows::new(self, Kind::F32, rows, tiles)?,
+            logits: Buffer::new(self, asked * 4)?,
+            ranks: Buffer::zeros(self, asked * 4)?,
+        };
+        let slice = head.slice(rows);
+        let mut held = None;
+        for first in (0..vocabulary).step_by(slice) {
+            let logits = self.logits(&x, head, first, slice)?;
+            self.read_slice(&state, head, wanted, &logits, first)?;
+            held = (slice >= vocabulary).then_some(logits);
+        }
+        for first in (0..vocabulary).step_by(slice).filter(|_| asked > 0) {
+            let logits = match held.take() {
+                Some(logits) => logits,
+                None => self.logits(&x, head, first, slice)?,
+            };
+            self.rank_slice(&state, head, wanted, &logits, first)?;
+        }
+        self.join(&state, wanted, rows)
+    }
+
+    /// The logits of the tokens `first..first + slice` that there are.
+    fn logits(&self, x: &Rows, head: &ReadOut, first: usize, slice: usize) -> Result<Rows> {
+        let tokens = first..head.weights.rows().min(first + slice);
+        let bias = head.bias.as_ref().map(|bias| bias.slice(tokens.clone())).transpose()?;
+        self.linear(x, &head.weights.slice(tokens)?, bias.as_ref(), None)
+    }
+
+    fn read_slice(&self, state: &State, head: &ReadOut, wanted: &Wanted, logits: &Rows, first: usize) -> Result<()> {
+        let (rows, tokens) = (logits.rows(), logits.width());
+        let softcap = F32(head.softcap.unwrap_or(0.0));
+        let (first, tokens_here) = (U32(count("read-out", first)?), U32(count("read-out", tokens)?));
+        let tiles = [
+            Pointer(state.largest.address()),
+            Pointer(state.best.address()),
+            Pointer(state.sums.address()),
+            Pointer(logits.address()),
+            U64(logits.stride() as u64),
+            U32(count("read-out", rows)?),
+            first,
+            tokens_here,
+            U32(count("read-out", state.tiles)?),
+            softcap,
+        ];
+        let asked = wanted.tokens.len();
+        let own = [
+            Pointer(state.logits.address()),
+            Pointer(wanted.rows.address()),
+            Pointer(wanted.tokens.address()),
+            U32(count("read-out", asked)?),
+            Pointer(logits.address()),
+            U64(logits.stride() as u64),
+            first,
+            tokens_here,
+            softcap,
+        ];
+        let launched = count("read-out", rows * tokens.div_ceil(TILE))?;
+        // SAFETY: the state has the tiles of all rows, and a slice begins with a tile; rows and tokens asked for were checked.
+        unsafe {
+            self.launch("laser_read_tiles", launched, BLOCK, &tiles)?;
+            self.launch("laser_read_wanted", blocks("read-out", asked)?, BLOCK, &own)
+        }
+    }
+
+    fn rank_slice(&self, state: &State, head: &ReadOut, wanted: &Wanted, logits: &Rows, first: usize) -> Result<()> {
+        let arguments = [
+            Pointer(state.ranks.address()),
+            Pointer(wanted.rows.address()),
+            Pointer(wanted.tokens.address()),
+            Pointer(state.logits.address()),
+            Pointer(logits.address()),
+            U64(logits.stride() as u64),
+            U32(count("read-out", first)?),
+            U32(count("read-out", logits.width())?),
+            F32(head.softcap.unwrap_or(0.0)),
+        ];
+        // SAFETY: rows asked for are there: a row of each count.
+        unsafe { self.launch("laser_read_ranks", count("read-out", wanted.tokens.len())?, BLOCK, &arguments) }
+    }
+
+    fn join(&self, state: &State, wanted: &Wanted, rows: usize) -> Result<Vec<Reading>> {
+        let asked = wanted.tokens.len();
+        let (argmax, normaliser) = (Buffer::new(self, rows * 4)?, Buffer::new(self, rows * 8)?);
+        let logprobs = Buffer::new(self, asked * 8)?;
+        let join = [
+            Pointer(argmax.address()),
+            Pointer(normaliser.address()),
+            Pointer(state.largest.address()),
+            Pointer(state.best.address()),
+            Pointer(state.sums.address()),
+            U32(count("read-out", rows)?),
+            U32(count("read-out", state.tiles)?),
+        ];
+        let subtract = [
+            Pointer(logprobs.address()),
+            Pointer(state.logits.address()),
+            Pointer(wanted.rows.address()),
+            Pointer(normaliser.address()),
+            U32(count("read-out", asked)?),
+        ];
+        // SAFETY: the state has all tiles of all rows; rows asked for are there.
+        unsafe {
+            self.launch("laser_join_tiles", blocks("read-out", rows * 32)?, BLOCK, &join)?;
+            self.launch("laser_read_logprobs", blocks("read-out", asked)?, BLOCK, &subtract)?;
+        }
+        let (mut tokens, mut likely, mut ranks) = (vec![0u32; rows], vec![0f64; asked], vec![0u32; asked]);
+        argmax.read(0, bytes_of_mut(&mut tokens))?;
+        if asked > 0 {
+            logprobs.read(0, bytes_of_mut(&mut likely))?;
+            state.ranks.read(0, bytes_of_mut(&mut ranks))?;
+        }
+        let mut asked = likely.into_iter().zip(ranks.into_iter().map(|rank| rank as usize));
+        let of_row = |(argmax, &count): (u32, &usize)| {
+            let (logprobs, ranks) = asked.by_ref().take(count).unzip();
+            Reading { argmax, logprobs, ranks }
+        };
+        Ok(tokens.into_iter().zip(&wanted.counts).map(of_row).collect())
+    }
+}
