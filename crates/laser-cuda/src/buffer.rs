@@ -350,8 +350,10 @@ impl RowTable {
         let old = &self.rows;
         let larger = Rows::zeros(old.device(), old.kind, capacity.max(2 * old.rows), old.width)?;
         let bytes = old.buffer.bytes();
-        // SAFETY: the new table has at least so many bytes.
-        unsafe { old.device().platform().copy(larger.address(), old.address(), bytes)? };
+        if bytes > 0 {
+            // SAFETY: the new table has at least so many bytes.
+            unsafe { old.device().platform().copy(larger.address(), old.address(), bytes)? };
+        }
         self.rows = larger;
         Ok(())
     }

@@ -162,8 +162,10 @@ impl Buffer {
     /// If there is not so much.
     pub(crate) fn zeros(device: &Device, bytes: usize) -> Result<Self> {
         let buffer = Self::new(device, bytes)?;
-        // SAFETY: it was just allocated.
-        unsafe { device.platform.zero(buffer.address, bytes)? };
+        if bytes > 0 {
+            // SAFETY: it was just allocated.
+            unsafe { device.platform.zero(buffer.address, bytes)? };
+        }
         Ok(buffer)
     }
 
@@ -185,6 +187,9 @@ impl Buffer {
     pub(crate) fn read(&self, first: usize, to: &mut [u8]) -> Result<()> {
         if first.checked_add(to.len()).is_none_or(|end| end > self.bytes) {
             return Err(Error::shape("read", format!("{} bytes from {first} of {}", to.len(), self.bytes)));
+        }
+        if to.is_empty() {
+            return Ok(());
         }
         // SAFETY: these bytes were allocated, as was just checked.
         unsafe { self.device.platform.download(to, self.address + first as u64) }

@@ -2,7 +2,7 @@
 
 use crate::compile::{Architecture, Cache, Target};
 use crate::library::Library;
-use crate::matmul::Multiplier;
+use crate::matmul::{CHOSEN_FOR, Multiplier};
 use crate::platform::{Argument, Mark, Memory, Platform, Product};
 use crate::sources::{Kernel, SOURCES};
 use crate::staging::Staging;
@@ -47,6 +47,14 @@ impl Gpu {
     /// # Errors
     /// If a library is missing or too old, or there is no such GPU.
     pub fn new(ordinal: usize, cache: Cache) -> Result<Self> {
+        Self::with_products_for(CHOSEN_FOR, ordinal, cache)
+    }
+
+    /// The same with products' algorithms that are best for so many rows: for measuring.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_products_for(rows: usize, ordinal: usize, cache: Cache) -> Result<Self> {
         for library in Library::ALL {
             library.open()?;
         }
@@ -68,7 +76,7 @@ impl Gpu {
         let multiprocessors =
             context.attribute(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT).map_err(starting)?;
         let description = format!("{name}, {multiprocessors} multiprocessors, {}", target.name());
-        let multiplier = Mutex::new(Multiplier::new(&stream)?);
+        let multiplier = Mutex::new(Multiplier::new(&stream, rows)?);
         let modules = Modules { cache, target, loaded: HashMap::new(), functions: HashMap::new() };
         let staging = Mutex::new(Staging::new(&stream)?);
         Ok(Self { multiplier, staging, modules: Mutex::new(modules), stream, context, description })
@@ -122,6 +130,17 @@ impl Modules {
         // What is on disk may be broken.
         self.cache.forget(source, self.target);
         load(self.cache.code(source, self.target)?).map_err(|error| driver(&format!("loading {}", source.name), error))
+    }
+}
+
+impl Drop for Gpu {
+    fn drop(&mut self) {
+        let bound = self.bind("").is_ok() && self.synchronise().is_ok();
+        let modules = self.modules.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for module in modules.loaded.drain().map(|(_, module)| module).filter(|_| bound) {
+            // SAFETY: it was loaded in this context, and no kernel of it runs. There is nothing to do about an error.
+            let _ = unsafe { result::module::unload(module) };
+        }
     }
 }
 

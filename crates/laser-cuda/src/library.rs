@@ -121,12 +121,20 @@ impl Library {
             let mut version = DRIVER_VERSION;
             if self == Self::Cuda && marker(&raw mut version) == 0 && version < DRIVER_VERSION {
                 let (major, minor) = (version / 1000, version % 1000 / 10);
-                let why = format!(
-                    "the driver supports CUDA {major}.{minor}; CUDA 13.0 is needed, which came with driver 580"
-                );
+                let why = format!("the driver supports CUDA {major}.{minor}; CUDA 13.0 is needed (driver 580)");
                 return Err(broken(why));
             }
         }
+        // cudarc looks all functions up at once and panics where one is missing: better here, once, than anywhere.
+        // SAFETY: looking functions up runs nothing but the library's initialisers.
+        let loaded = std::panic::catch_unwind(|| unsafe {
+            match self {
+                Self::Cuda => drop(cudarc::driver::sys::culib()),
+                Self::CublasLt => drop(cudarc::cublaslt::sys::culib()),
+                Self::Nvrtc => drop(cudarc::nvrtc::sys::culib()),
+            }
+        });
+        loaded.map_err(|_| broken("it lacks functions of CUDA 13.0".to_owned()))?;
         Ok(())
     }
 }

@@ -17,7 +17,7 @@ use sys::cublasLtMatmulDescAttributes_t as Attribute;
 use sys::cublasLtMatmulPreferenceAttributes_t as Preference;
 
 /// The number of rows for which algorithms are chosen: passes pack thousands.
-pub const CHOSEN_FOR: usize = 4096;
+pub(crate) const CHOSEN_FOR: usize = 4096;
 
 /// Memory that an algorithm may use, as NVIDIA advises for Hopper.
 const WORKSPACE: usize = 32 << 20;
@@ -68,22 +68,32 @@ pub(crate) struct Multiplier {
     handle: sys::cublasLtHandle_t,
     workspace: u64,
     stream: Arc<CudaStream>,
+    chosen_for: usize,
     algorithms: HashMap<Class, Algorithm>,
+    /// Where a class's algorithm does not take so many rows: another, whose bits may be others.
+    exceptions: HashMap<(Class, usize), Algorithm>,
 }
 
 // SAFETY: a handle may be used by any thread; the memory is used on the stream alone.
 unsafe impl Send for Multiplier {}
 
 impl Multiplier {
-    /// For products on this stream, whose context is current.
-    pub(crate) fn new(stream: &Arc<CudaStream>) -> Result<Self> {
+    /// For products on this stream, whose context is current; algorithms are those that are best for so many rows.
+    pub(crate) fn new(stream: &Arc<CudaStream>, chosen_for: usize) -> Result<Self> {
         let mut handle = std::ptr::null_mut();
         // SAFETY: the handle is written.
         ok(unsafe { sys::cublasLtCreate(&raw mut handle) }, || "starting cuBLASLt".to_owned())?;
         // SAFETY: the stream lives.
         let workspace = unsafe { driver_result::malloc_async(stream.cu_stream(), WORKSPACE) };
         let workspace = workspace.map_err(|error| driver("allocating device memory", error))?;
-        Ok(Self { handle, workspace, stream: stream.clone(), algorithms: HashMap::new() })
+        Ok(Self {
+            handle,
+            workspace,
+            stream: stream.clone(),
+            chosen_for,
+            algorithms: HashMap::new(),
+            exceptions: HashMap::new(),
+        })
     }
 
     /// Runs a product.
@@ -92,14 +102,35 @@ impl Multiplier {
     /// The operands are device memory of the stream's context, which is current; `out` overlaps none but an equal `plus`.
     pub(crate) unsafe fn multiply(&mut self, product: &Product) -> Result<()> {
         let class = Class::of(product);
+        let rows = product.x.rows;
+        if let Some(algorithm) = self.exceptions.get(&(class, rows)) {
+            // SAFETY: as the caller says.
+            return ok(unsafe { self.run(product, algorithm)? }, || describe_product(product));
+        }
         let algorithm = match self.algorithms.get(&class) {
             Some(algorithm) => *algorithm,
             None => {
-                let algorithm = self.choose(&class)?;
+                let algorithm = self.choose(&class, self.chosen_for)?;
                 self.algorithms.insert(class, algorithm);
                 algorithm
             }
         };
+        // SAFETY: as the caller says.
+        let mut status = unsafe { self.run(product, &algorithm)? };
+        if status == sys::cublasStatus_t::CUBLAS_STATUS_NOT_SUPPORTED {
+            let algorithm = self.choose(&class, rows)?;
+            self.exceptions.insert((class, rows), algorithm);
+            // SAFETY: as the caller says.
+            status = unsafe { self.run(product, &algorithm)? };
+        }
+        ok(status, || describe_product(product))
+    }
+
+    /// Runs a product by an algorithm, which may refuse.
+    ///
+    /// # Safety
+    /// As [`Self::multiply`].
+    unsafe fn run(&self, product: &Product, algorithm: &Algorithm) -> Result<sys::cublasStatus_t> {
         let call = Call::new(product)?;
         let addend = product.plus.unwrap_or(product.out);
         let (alpha, beta) = (1f32, if product.plus.is_some() { 1f32 } else { 0f32 });
@@ -121,16 +152,16 @@ impl Multiplier {
                 call.out.0,
                 &raw const algorithm.chosen,
                 self.workspace as *mut c_void,
-                algorithm.workspace,
+                WORKSPACE,
                 self.stream.cu_stream().cast(),
             )
         };
-        ok(status, || describe_product(product))
+        Ok(status)
     }
 
-    /// The best algorithm for [`CHOSEN_FOR`] rows that does not split sums.
-    fn choose(&self, class: &Class) -> Result<Algorithm> {
-        let product = class.example();
+    /// The best algorithm for so many rows that does not split sums.
+    fn choose(&self, class: &Class, rows: usize) -> Result<Algorithm> {
+        let product = class.example(rows);
         let call = Call::new(&product)?;
         let mut preference = std::ptr::null_mut();
         // SAFETY: it holds numbers, and a status whose 0 means success.
@@ -213,6 +244,10 @@ impl Multiplier {
             )
         };
         let mut lines: Vec<String> = self.algorithms.iter().map(of_class).collect();
+        let exceptions = self.exceptions.iter();
+        lines.extend(
+            exceptions.map(|((class, rows), other)| format!("{rows} rows alone: {}", of_class((class, other)))),
+        );
         lines.sort();
         lines
     }
@@ -232,7 +267,7 @@ impl Drop for Multiplier {
 
 impl Class {
     /// A product of this class with many rows, of no memory: algorithms are chosen by shapes.
-    fn example(&self) -> Product {
+    fn example(&self, rows: usize) -> Product {
         let operand = |rows, width, kind: Kind, alignment: usize| {
             // Rows as close as the alignment allows, and no better aligned.
             let unit = (alignment / kind.bytes()).max(1);
@@ -243,11 +278,12 @@ impl Class {
             Operand { address: 0, kind, rows, width, stride }
         };
         let [x, weights, out] = self.alignment;
-        let out = operand(CHOSEN_FOR, self.outputs, Kind::F32, out);
+        let out = operand(rows, self.outputs, Kind::F32, out);
         Product {
-            x: operand(CHOSEN_FOR, self.inputs, self.kind, x),
+            x: operand(rows, self.inputs, self.kind, x),
             weights: operand(self.outputs, self.inputs, self.kind, weights),
-            bias: self.bias.then_some(0),
+            // Looked at for its alignment, if at all.
+            bias: self.bias.then_some(256),
             plus: self.plus.then_some(out),
             out,
         }
@@ -342,4 +378,46 @@ fn describe_product(product: &Product) -> String {
 
 fn ok(status: sys::cublasStatus_t, during: impl Fn() -> String) -> Result<()> {
     status.result().map_err(|error| Error::Driver { during: during(), why: format!("{:?}", error.0) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::library::Library;
+
+    #[test]
+    fn rows_are_aligned_as_their_addresses_and_strides() {
+        let operand = |address, stride| Operand { address, kind: Kind::Bf16, rows: 2, width: 3, stride };
+        assert_eq!(alignment(&operand(256, 8)), 16);
+        assert_eq!(alignment(&operand(256, 12)), 8);
+        assert_eq!(alignment(&operand(256, 9)), 2);
+        assert_eq!(alignment(&operand(264, 8)), 8);
+    }
+
+    /// An algorithm is chosen for what a class says, no less and no more.
+    #[test]
+    fn an_example_is_of_its_class() {
+        for alignment in [2, 4, 8, 16] {
+            for (outputs, inputs) in [(7, 9), (64, 48), (100, 3)] {
+                let out = alignment.max(4);
+                let alignment = [alignment, alignment, out];
+                let class = Class { outputs, inputs, kind: Kind::F16, bias: true, plus: true, alignment };
+                let found = Class::of(&class.example(4096));
+                // An address of 0 is aligned to anything; strides decide.
+                assert_eq!(found, class);
+            }
+        }
+    }
+
+    /// Descriptions need the library and no GPU.
+    #[test]
+    fn the_library_takes_our_descriptions() {
+        if let Err(error) = Library::CublasLt.open() {
+            return println!("skipped: {error}");
+        }
+        for kind in [Kind::F32, Kind::Bf16, Kind::F16] {
+            let class = Class { outputs: 64, inputs: 48, kind, bias: true, plus: true, alignment: [16; 3] };
+            Call::new(&class.example(4096)).unwrap();
+        }
+    }
 }

@@ -98,11 +98,11 @@ impl Device {
         let out = Rows::new(self, kind, q.rows(), q.width())?;
         // By how heads lie alone: both ways take the same steps, and give the same bits.
         let vectors = head_dim.is_multiple_of(8) && [q, keys, values].into_iter().all(Rows::is_aligned);
-        let name = match head_dim {
-            _ if !vectors => "laser_attention_any",
-            ..=64 => "laser_attention_64",
-            ..=128 => "laser_attention_128",
-            _ => "laser_attention_256",
+        let name = match (vectors, head_dim) {
+            (false, _) => "laser_attention_any",
+            (true, ..=64) => "laser_attention_64",
+            (true, ..=128) => "laser_attention_128",
+            (true, _) => "laser_attention_256",
         };
         let queries = count("attention", q.rows())?;
         let blocks = (queries.div_ceil(BLOCK / 32) as usize).saturating_mul(heads);

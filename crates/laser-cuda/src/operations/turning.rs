@@ -29,7 +29,7 @@ impl Rotation {
     /// # Errors
     /// If they are not so many.
     pub fn of(device: &Device, style: RotaryStyle, cos: &[f32], sin: &[f32], rows: usize) -> Result<Self> {
-        let pairs = if rows == 0 { 0 } else { cos.len() / rows };
+        let pairs = cos.len().checked_div(rows).unwrap_or(0);
         let part = |angles| Rows::of(device, Kind::F32, angles, rows, pairs);
         Ok(Self { style, cos: part(cos)?, sin: part(sin)? })
     }

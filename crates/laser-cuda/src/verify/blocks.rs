@@ -6,6 +6,8 @@ use crate::{Device, Indices, Kind, Result, RowTable, Rows};
 
 const KINDS: [Kind; 3] = [Kind::F32, Kind::Bf16, Kind::F16];
 
+type Formula = fn(f64) -> f64;
+
 pub(super) fn embed(device: &Device, size: Size, numbers: &mut Numbers) -> Result<Vec<Check>> {
     let mut checks = Vec::new();
     for (kind, width) in [(Kind::F32, 37), (Kind::Bf16, 64), (Kind::F16, size.of(20, 4096))] {
@@ -139,7 +141,7 @@ pub(super) fn elementwise(device: &Device, size: Size, numbers: &mut Numbers) ->
         allowed: 1e-6,
         same_bits: bits_agree(&device.add(&a1, &b1)?.to_host()?, &row(&found)),
     }];
-    let activations: [(Activation, fn(f64) -> f64); 4] = [
+    let activations: [(Activation, Formula); 4] = [
         (Activation::Silu, |x| x / (1.0 + (-x).exp())),
         (Activation::Gelu, |x| 0.5 * x * (1.0 + erf(x / 2f64.sqrt()))),
         (Activation::GeluTanh, |x| {
