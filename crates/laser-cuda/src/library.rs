@@ -6,6 +6,7 @@
 
 use crate::{Error, Result};
 use libloading::os::unix::{Library as Handle, RTLD_GLOBAL, RTLD_NOW, Symbol};
+use std::collections::HashSet;
 use std::ffi::{OsStr, c_int};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -100,9 +101,9 @@ impl Library {
         if let Some((file, error)) = broken {
             return Err(Error::Library { library: file.display().to_string(), why: error.to_string() });
         }
-        let mut searched = vec!["the system's library path".to_owned()];
-        searched.extend(places.iter().map(|place| place.display().to_string()));
-        Err(Error::LibraryNotFound { library: name.to_owned(), searched: searched.join(", ") })
+        let searched = places.iter().map(|place| format!(", {}", place.display()));
+        let searched = format!("the system's library path{}", searched.collect::<String>());
+        Err(Error::LibraryNotFound { library: name.to_owned(), searched })
     }
 
     /// That what cudarc will open is new enough.
@@ -125,16 +126,6 @@ impl Library {
                 return Err(broken(why));
             }
         }
-        // cudarc looks all functions up at once and panics where one is missing: better here, once, than anywhere.
-        // SAFETY: looking functions up runs nothing but the library's initialisers.
-        let loaded = std::panic::catch_unwind(|| unsafe {
-            match self {
-                Self::Cuda => drop(cudarc::driver::sys::culib()),
-                Self::CublasLt => drop(cudarc::cublaslt::sys::culib()),
-                Self::Nvrtc => drop(cudarc::nvrtc::sys::culib()),
-            }
-        });
-        loaded.map_err(|_| broken("it lacks functions of CUDA 13.0".to_owned()))?;
         Ok(())
     }
 }
@@ -158,7 +149,7 @@ fn open_builtins(compiler: &Path) {
     }
 }
 
-/// The folders that are looked through, in order, those only that exist.
+/// The folders that are looked through, in order.
 ///
 /// `LASER_NVRTC` may name a folder that is looked through first, where the compiler alone is at hand: it needs no GPU.
 fn places() -> Vec<PathBuf> {
@@ -173,19 +164,14 @@ fn places() -> Vec<PathBuf> {
     for packages in python_packages() {
         places.extend(nvidia_folders(&packages));
     }
-    let mut seen = Vec::new();
-    places.retain(|place| {
-        place.is_dir() && !seen.contains(place) && {
-            seen.push(place.clone());
-            true
-        }
-    });
+    let mut seen = HashSet::new();
+    places.retain(|place| seen.insert(place.clone()));
     places
 }
 
-/// `nvidia/*/lib` of a folder of Python packages, sorted.
+/// `nvidia/*/lib` of a folder of Python packages, sorted; that pattern itself where there are none.
 fn nvidia_folders(packages: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(packages.join("nvidia")) else { return Vec::new() };
+    let Ok(entries) = std::fs::read_dir(packages.join("nvidia")) else { return vec![packages.join("nvidia/*/lib")] };
     let mut folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path().join("lib")).collect();
     folders.sort();
     folders
@@ -205,7 +191,8 @@ fn python_packages() -> Vec<PathBuf> {
         .output();
     if let Ok(output) = asked {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        packages.extend(text.lines().filter(|line| !line.is_empty()).map(PathBuf::from));
+        // Others of its folders hold the standard library.
+        packages.extend(text.lines().filter(|line| line.ends_with("-packages")).map(PathBuf::from));
     }
     packages
 }

@@ -45,6 +45,21 @@ impl Shim {
             Err(why) => Err(Error::Shim { why: why.clone() }),
         }
     }
+
+    /// The file of the built kernels, whose one function `laser_shim_launch` runs a kernel by name.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn library() -> Result<PathBuf> {
+        Self::new()?;
+        Ok(file(&text()))
+    }
+}
+
+/// Where the kernels of this text are kept when they are built.
+fn file(text: &str) -> PathBuf {
+    let hash: String = Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    std::env::temp_dir().join(format!("laser-shim-{hash}.so"))
 }
 
 /// All sources in one, with a table of the kernels.
@@ -68,8 +83,7 @@ fn text() -> String {
 fn build() -> Result<Built> {
     let shim = |why: String| Error::Shim { why };
     let text = text();
-    let hash: String = Sha256::digest(&text).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let file = std::env::temp_dir().join(format!("laser-shim-{hash}.so"));
+    let file = file(&text);
     if !file.is_file() {
         compile(&text, &file)?;
     }

@@ -1,8 +1,8 @@
 //! Proves and measures the GPU path on the machine that it runs on.
 //!
-//!     gpu-check [--reference] [--out FILE] [--seconds N]
+//!     gpu-check [--reference | --small] [--out FILE] [--seconds N]
 //!
-//! With `--reference` small shapes run on this machine's processor, which needs `g++`: so the program can be tried without
+//! With `--small` shapes are small, to see quickly whether all runs. With `--reference` small shapes run on this machine's processor, which needs `g++`: so the program can be tried without
 //! a GPU. It ends by itself after N seconds (200), whatever happens; what was measured by then is in FILE.
 
 mod block;
@@ -25,17 +25,19 @@ use std::time::{Duration, Instant};
 
 struct Arguments {
     reference: bool,
+    small: bool,
     out: Option<PathBuf>,
     seconds: u64,
 }
 
 fn arguments() -> std::result::Result<Arguments, String> {
-    let mut found = Arguments { reference: false, out: None, seconds: 200 };
+    let mut found = Arguments { reference: false, small: false, out: None, seconds: 200 };
     let mut given = std::env::args_os().skip(1);
     while let Some(argument) = given.next() {
         let mut value = || given.next().ok_or("a value is missing");
         match argument.to_str() {
             Some("--reference") => found.reference = true,
+            Some("--small") => found.small = true,
             Some("--out") => found.out = Some(value()?.into()),
             Some("--seconds") => {
                 let seconds = value()?.into_string().ok().and_then(|seconds| seconds.parse().ok());
@@ -70,7 +72,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let outcome = if arguments.reference { on_processor(&mut report) } else { on_gpu(&mut report) };
+    let outcome = if arguments.reference { on_processor(&mut report) } else { on_gpu(arguments.small, &mut report) };
     if let Err(error) = outcome {
         report.failure(&error.to_string());
     }
@@ -87,7 +89,7 @@ fn on_processor(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-fn on_gpu(report: &mut Report) -> Result<()> {
+fn on_gpu(small: bool, report: &mut Report) -> Result<()> {
     report.line("# Kernels on a GPU");
     report.table("Libraries", &["library", "found"]);
     let mut missing = None;
@@ -119,7 +121,8 @@ fn on_gpu(report: &mut Report) -> Result<()> {
         .into_iter()
         .map(|rows| Ok((rows, Device::on(Gpu::with_products_for(rows, 0, cache())?))))
         .collect();
-    all(&device, &others?, &SEVEN_B, Size::Full, report);
+    let (shapes, size) = if small { (SMALL, Size::Tiny) } else { (SEVEN_B, Size::Full) };
+    all(&device, &others?, &shapes, size, report);
     let clock = Instant::now();
     let again = Device::on(Gpu::new(0, cache())?);
     let check = CHECKS[0].1(&again, Size::Tiny, &mut Numbers::new(1))?;
