@@ -188,6 +188,10 @@ impl Rows {
         self.buffer.device()
     }
 
+    pub(crate) fn buffer(&self) -> &Buffer {
+        &self.buffer
+    }
+
     pub(crate) fn operand(&self) -> Operand {
         let Self { kind, rows, width, stride, .. } = *self;
         Operand { address: self.address(), kind, rows, width, stride }
@@ -252,6 +256,10 @@ impl Vector {
     pub(crate) fn address(&self) -> u64 {
         self.buffer.address() + 4 * self.first as u64
     }
+
+    pub(crate) fn buffer(&self) -> &Buffer {
+        &self.buffer
+    }
 }
 
 /// Row numbers. Cloning shares them. The largest is known here, so that operations can refuse what is outside.
@@ -300,6 +308,10 @@ impl Indices {
 
     pub(crate) fn address(&self) -> u64 {
         self.buffer.address()
+    }
+
+    pub(crate) fn buffer(&self) -> &Buffer {
+        &self.buffer
     }
 
     /// That there are `len`, all below `rows`.

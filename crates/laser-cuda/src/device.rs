@@ -81,6 +81,21 @@ impl Device {
         self.platform.algorithms()
     }
 
+    /// That operands lie on this device: another's work is done in an order of its own.
+    ///
+    /// # Errors
+    /// If one does not.
+    pub(crate) fn owns<'a>(
+        &self,
+        operation: &'static str,
+        operands: impl IntoIterator<Item = &'a Buffer>,
+    ) -> Result<()> {
+        match operands.into_iter().all(|operand| Arc::ptr_eq(&operand.device.platform, &self.platform)) {
+            true => Ok(()),
+            false => Err(Error::shape(operation, "an operand lies on another device")),
+        }
+    }
+
     pub(crate) fn platform(&self) -> &dyn Platform {
         &*self.platform
     }

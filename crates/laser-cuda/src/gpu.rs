@@ -1,6 +1,7 @@
 //! The platform that is a GPU: the driver's context, one stream, memory from the driver's pool, kernels and cuBLASLt.
 
 use crate::compile::{Architecture, Cache, Target};
+use crate::driver_error::driver;
 use crate::library::Library;
 use crate::matmul::{CHOSEN_FOR, Multiplier};
 use crate::platform::{Argument, Mark, Memory, Platform, Product};
@@ -153,13 +154,6 @@ fn keep_freed_memory(context: &CudaContext) -> Result<(), DriverError> {
         let threshold = sys::CUmemPool_attribute_enum::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
         result::mem_pool::set_attribute(pool, threshold, (&raw mut all).cast())
     }
-}
-
-/// The driver's error in our words.
-pub(crate) fn driver(during: &str, error: DriverError) -> Error {
-    let name = error.error_name().ok().and_then(|name| name.to_str().ok()).unwrap_or("an error");
-    let text = error.error_string().ok().and_then(|text| text.to_str().ok()).unwrap_or("unknown");
-    Error::Driver { during: during.to_owned(), why: format!("{name}: {text}") }
 }
 
 impl Platform for Gpu {

@@ -12,6 +12,7 @@
 mod buffer;
 pub mod compile;
 mod device;
+mod driver_error;
 mod error;
 pub mod gpu;
 pub mod library;
@@ -24,7 +25,6 @@ mod staging;
 pub mod verify;
 
 pub use buffer::{Indices, Pinned, RowTable, Rows, Vector, rounded};
-pub(crate) use device::BLOCK;
 pub use device::Device;
 pub use error::{Error, Result};
 pub use platform::Kind;

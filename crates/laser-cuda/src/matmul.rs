@@ -4,7 +4,7 @@
 //! are aligned. The number of rows does not count, and sums over the inputs are not split: so a row's bits should not depend
 //! on the rows beside it. `gpu-check` measures whether that holds.
 
-use crate::gpu::driver;
+use crate::driver_error::driver;
 use crate::platform::{Kind, Operand, Product};
 use crate::{Error, Result};
 use cudarc::cublaslt::sys;

@@ -1,6 +1,6 @@
 //! Copies from ordinary memory to the device that the caller need not wait for: through a ring of page-locked slots.
 
-use crate::gpu::driver;
+use crate::driver_error::driver;
 use crate::{Error, Result};
 use cudarc::driver::{CudaEvent, CudaStream, result, sys};
 use std::sync::Arc;

@@ -48,6 +48,8 @@ fn what_is_not_there_is_refused() {
     let attended = Attended::of(&device, &[1], &[3]).unwrap();
     refused(device.attention(&rows(1, 4), &rows(3, 4), &rows(3, 4), &attended, shape, Kind::F32));
     assert!(Attended::of(&device, &[2, 1], &[0, 1]).is_err() && Attended::of(&device, &[1], &[0, 1]).is_err());
+    let other = Device::on(Shim::new().unwrap());
+    refused(device.add(&rows(3, 4), &Rows::zeros(&other, Kind::F32, 3, 4).unwrap()));
     let mut table = RowTable::new(&device, Kind::F32, 2, 4).unwrap();
     assert!(device.write(&mut table, &indices(&[2]), &rows(1, 4)).is_err());
     assert!(device.route(&rows(1, 4), 5, true).is_err());

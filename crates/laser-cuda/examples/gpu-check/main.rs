@@ -149,6 +149,8 @@ fn all(device: &Device, others: &[(usize, Device)], shapes: &Shapes, size: Size,
     section("block", report, outcome);
     let outcome = products::bits(device, others, shapes, &mut filler, report);
     section("bits", report, outcome);
+    let outcome = products::factors(device, shapes, &mut filler, report);
+    section("factors", report, outcome);
     let outcome = parts::attention(device, shapes, &mut filler, report);
     section("attention", report, outcome);
     let outcome = parts::read_out(device, shapes, &mut filler, report);

@@ -1,9 +1,9 @@
 //! Element by element.
 
 use crate::buffer::Rows;
-use crate::device::{Device, blocks};
+use crate::device::{BLOCK, Device, blocks};
 use crate::platform::{Argument::*, Kind};
-use crate::{BLOCK, Error, Result};
+use crate::{Error, Result};
 
 /// The function between the matrices of an MLP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,7 @@ impl Device {
     /// If the shapes differ, or memory does not suffice.
     pub fn add(&self, a: &Rows, b: &Rows) -> Result<Rows> {
         same_shape("add", a, b)?;
+        self.owns("add", [a.buffer(), b.buffer()])?;
         let count = elements("add", a)?.min(elements("add", b)?);
         let out = Rows::new(self, Kind::F32, a.rows(), a.width())?;
         let arguments = [Pointer(out.address()), Pointer(a.address()), Pointer(b.address()), U64(count as u64)];
@@ -56,6 +57,7 @@ impl Device {
     /// If memory does not suffice.
     pub fn activate(&self, x: &Rows, activation: Activation, kind: Kind) -> Result<Rows> {
         let count = elements("activate", x)?;
+        self.owns("activate", [x.buffer()])?;
         let out = Rows::new(self, kind, x.rows(), x.width())?;
         let arguments =
             [Pointer(out.address()), I32(kind as i32), Pointer(x.address()), U64(count as u64), I32(activation as i32)];
@@ -70,6 +72,7 @@ impl Device {
     /// If the shapes differ, or memory does not suffice.
     pub fn gated(&self, gate: &Rows, up: &Rows, activation: Activation, kind: Kind) -> Result<Rows> {
         same_shape("gated", gate, up)?;
+        self.owns("gated", [gate.buffer(), up.buffer()])?;
         let count = elements("gated", gate)?.min(elements("gated", up)?);
         let out = Rows::new(self, kind, gate.rows(), gate.width())?;
         let arguments = [

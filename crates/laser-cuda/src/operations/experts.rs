@@ -1,9 +1,9 @@
 //! A mixture of experts: each row goes through a few of several MLPs.
 
 use crate::buffer::{Indices, Rows};
-use crate::device::{Buffer, Device, blocks, bytes_of_mut, count};
+use crate::device::{BLOCK, Buffer, Device, blocks, bytes_of_mut, count};
 use crate::platform::{Argument::*, Kind};
-use crate::{BLOCK, Error, Result};
+use crate::{Error, Result};
 
 /// Which experts rows go through.
 #[derive(Debug)]
@@ -52,6 +52,7 @@ impl Device {
         if per_token == 0 || per_token > experts || logits.kind() != Kind::F32 || !logits.is_dense() {
             return Err(Error::shape("route", format!("{per_token} experts of {:?}", logits.operand())));
         }
+        self.owns("route", [logits.buffer()])?;
         let choices = rows * per_token;
         let chosen = Buffer::new(self, choices * 4)?;
         let weights = Rows::new(self, Kind::F32, rows, per_token)?;
@@ -109,6 +110,7 @@ impl Device {
         if x.rows() != routes.rows {
             return Err(Error::shape("mixture", format!("{} rows and routes of {}", x.rows(), routes.rows)));
         }
+        self.owns("mixture", [&routes.counts])?;
         let gathered = self.gather(x, &routes.sorted, x.kind())?;
         let (mut parts, mut start) = (Vec::new(), 0);
         for (number, rows) in routes.counts()?.into_iter().enumerate().filter(|(_, rows)| *rows > 0) {

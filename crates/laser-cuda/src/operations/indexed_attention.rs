@@ -1,9 +1,9 @@
 //! Attention over indexed rows.
 
 use crate::buffer::Rows;
-use crate::device::{Buffer, Device, bytes_of, count};
+use crate::device::{BLOCK, Buffer, Device, bytes_of, count};
 use crate::platform::{Argument::*, Kind};
-use crate::{BLOCK, Error, Result};
+use crate::{Error, Result};
 use std::sync::Arc;
 
 /// Which cache rows each query sees, in order. Cloning shares them.
@@ -95,6 +95,7 @@ impl Device {
                 attended.queries
             ));
         }
+        self.owns("attention", [q.buffer(), keys.buffer(), values.buffer(), &attended.ends, &attended.seen])?;
         let out = Rows::new(self, kind, q.rows(), q.width())?;
         // By how heads lie alone: both ways take the same steps, and give the same bits.
         let vectors = head_dim.is_multiple_of(8) && [q, keys, values].into_iter().all(Rows::is_aligned);

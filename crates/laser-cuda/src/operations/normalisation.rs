@@ -1,9 +1,9 @@
 //! Norms of rows and of pieces of rows.
 
 use crate::buffer::{Rows, Vector};
-use crate::device::{Device, count};
+use crate::device::{BLOCK, Device, count};
 use crate::platform::{Argument::*, Kind};
-use crate::{BLOCK, Error, Result};
+use crate::{Error, Result};
 
 /// What a norm does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,8 @@ impl Device {
         if x.kind() != Kind::F32 || width == 0 {
             return Err(Error::shape("norm", format!("{width} weights for {:?}", x.operand())));
         }
+        let of_norm = [Some(&norm.weight), norm.bias.as_ref()].into_iter().flatten().map(Vector::buffer);
+        self.owns("norm", of_norm.chain([x.buffer()]))?;
         let pieces = if x.width() == width { x.clone() } else { x.pieces(width)? };
         let out = Rows::new(self, kind, pieces.rows(), width)?;
         let rows = count("norm", pieces.rows())?;

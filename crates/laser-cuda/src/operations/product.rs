@@ -26,6 +26,8 @@ impl Device {
         if let Some(plus) = plus.filter(|plus| (plus.rows(), plus.width(), plus.kind()) != (rows, outputs, Kind::F32)) {
             return bad(format!("{rows} x {outputs} f32 and {:?} differ", plus.operand()));
         }
+        let others = bias.map(Vector::buffer).into_iter().chain(plus.map(Rows::buffer));
+        self.owns("linear", [x.buffer(), weights.buffer()].into_iter().chain(others))?;
         let x = if x.kind() == weights.kind() { x.clone() } else { self.convert(x, weights.kind())? };
         let out = Rows::new(self, Kind::F32, rows, outputs)?;
         if rows == 0 || outputs == 0 {

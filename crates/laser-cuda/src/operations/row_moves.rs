@@ -1,9 +1,9 @@
 //! Rows from one place to another.
 
 use crate::buffer::{Indices, RowTable, Rows};
-use crate::device::{Device, blocks, count};
+use crate::device::{BLOCK, Device, blocks, count};
 use crate::platform::{Argument::*, Kind};
-use crate::{BLOCK, Error, Result};
+use crate::{Error, Result};
 
 /// Rows to write to: they lie in memory that the caller may change.
 struct Target<'a> {
@@ -79,6 +79,8 @@ impl Device {
         rows: usize,
     ) -> Result<()> {
         let width = from.width();
+        let lists = [to.numbers, numbers].into_iter().flatten().map(Indices::buffer);
+        self.owns(operation, [to.rows.buffer(), from.buffer()].into_iter().chain(lists))?;
         let arguments = [
             Pointer(to.rows.address()),
             I32(to.rows.kind() as i32),
@@ -111,8 +113,10 @@ impl Device {
     ) -> Result<Rows> {
         let (rows, width) = (tokens.len(), table.width());
         tokens.check("embed", rows, table.rows())?;
+        self.owns("embed", [table.buffer(), tokens.buffer()])?;
         if let Some((positions, numbers)) = positions {
             numbers.check("embed", rows, positions.rows())?;
+            self.owns("embed", [positions.buffer(), numbers.buffer()])?;
             if positions.width() != width || positions.kind() != Kind::F32 || !positions.is_dense() {
                 return Err(Error::shape("embed", format!("positions {:?} for rows of {width}", positions.operand())));
             }

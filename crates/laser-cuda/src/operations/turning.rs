@@ -1,9 +1,9 @@
 //! Rotary positions.
 
 use crate::buffer::{Indices, RowTable, Rows};
-use crate::device::{Device, blocks, count};
+use crate::device::{BLOCK, Device, blocks, count};
 use crate::platform::{Argument::*, Kind};
-use crate::{BLOCK, Error, Result};
+use crate::{Error, Result};
 
 /// Which elements of a head turn together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +82,8 @@ impl Device {
             let angles = format!("the angles of {} rows x {pairs} pairs", by.cos.rows());
             return Err(Error::shape("rope", format!("{angles} do not fit {rows} rows, heads of {head_dim}")));
         }
+        let operands = [x, out, &by.cos, &by.sin].map(Rows::buffer);
+        self.owns("rope", operands.into_iter().chain(numbers.map(Indices::buffer)))?;
         let heads = x.width() / head_dim;
         let arguments = [
             Pointer(out.address()),

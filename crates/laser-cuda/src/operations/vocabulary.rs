@@ -1,9 +1,9 @@
 //! What rows predict, read off their logits a slice of the vocabulary at a time.
 
 use crate::buffer::{Indices, Rows, Vector};
-use crate::device::{Buffer, Device, blocks, bytes_of_mut, count};
+use crate::device::{BLOCK, Buffer, Device, blocks, bytes_of_mut, count};
 use crate::platform::{Argument::*, Kind};
-use crate::{BLOCK, Error, Result};
+use crate::{Error, Result};
 
 /// Tokens of a tile, as the kernels count.
 const TILE: usize = 1024;
@@ -88,6 +88,7 @@ impl Device {
             return Err(Error::shape("read-out", format!("{} rows are asked for of {rows}", wanted.counts.len())));
         }
         wanted.tokens.check("read-out", asked, vocabulary)?;
+        self.owns("read-out", [wanted.rows.buffer(), wanted.tokens.buffer()])?;
         if rows == 0 || vocabulary == 0 {
             return Ok(Vec::new());
         }
