@@ -9,7 +9,7 @@ use libloading::os::unix::{Library as Handle, RTLD_GLOBAL, RTLD_NOW, Symbol};
 use std::collections::HashSet;
 use std::ffi::{OsStr, c_int};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// A library that the GPU path needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -72,6 +72,13 @@ impl Library {
     pub fn open(self) -> Result<Found> {
         static OPEN: [OnceLock<Found>; 3] = [const { OnceLock::new() }; 3];
         let open = &OPEN[self as usize];
+        if let Some(found) = open.get() {
+            return Ok(found.clone());
+        }
+        // One thread at a time: a library that another thread has just opened would be found by name, before what belongs to
+        // it is there.
+        static ONE: Mutex<()> = Mutex::new(());
+        let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = open.get() {
             return Ok(found.clone());
         }
