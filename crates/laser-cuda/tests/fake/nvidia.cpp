@@ -28,7 +28,6 @@ static float from_f16(std::uint16_t bits) { return static_cast<float>(*reinterpr
 enum { INVALID = 1, NOT_FOUND = 500 };
 
 static std::map<u64, u64> allocated;
-static std::vector<void*> late_sources;
 struct Late {
     u64 to;
     const void* from;
@@ -135,6 +134,9 @@ API int cuLaunchKernel(
     catch_up();
     return launch(static_cast<const char*>(function), gx, bx, arguments) ? 719 : 0;
 }
+
+// The real libnvrtc asks for tables of the driver's that nobody documents, and takes no for an answer.
+API int cuGetExportTable(const void** table, const void*) { return *table = nullptr, NOT_FOUND; }
 
 API int cuGetErrorName(int error, const char** name) {
     return *name = error == INVALID ? "CUDA_ERROR_INVALID_VALUE" : "CUDA_ERROR", 0;
