@@ -1,58 +1,60 @@
 //! A model's weights on disk, checked as a whole when opened and then read one tensor at a time.
 
 use std::{
-    borrow::Cow,
     collections::HashSet,
     ops::Range,
     path::{Path, PathBuf},
 };
 
+use laser_edit::FileHash;
 use laser_linalg::Matrix;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
-    Architecture, CheckpointError, Config, FileHash, MatrixId, MatrixKind, Precision, Result, TokenizerSource,
-    files::{read_json, read_json_if_there},
-    folder_files::FolderFiles,
+    MatrixId, MatrixKind,
+    architecture::Architecture,
+    config_reader,
+    convention::Convention,
+    error::{CheckpointError, Result},
+    file_hash::hash_file,
     gguf::Gguf,
-    placement::{Naming, Placement},
-    role::{Role, Slot},
-    tokenizer_source,
+    json_file::{read_json, read_json_if_there},
+    model_config::Config,
+    param_id::ParamId,
+    param_kind::ParamKind,
+    precision::Precision,
+    sharded_weights::ShardedWeights,
+    storage_layout::StorageLayout,
+    weight_file::{StoredTensor, WeightFile},
 };
 
-/// An open checkpoint: a Hugging Face folder or a GGUF file. Opening it checks that every tensor is there, in the right shape and
-/// in a type that can be read; the values are read, and checked to be finite, only when asked for.
+/// An open checkpoint: a Hugging Face folder or a GGUF file. Opening it checks that every tensor is
+/// there, in the right shape and in a type that can be read; the values are read, and checked to be
+/// finite, only when asked for.
 #[derive(Debug)]
 pub struct Checkpoint {
     path: PathBuf,
     architecture: Architecture,
     config: Config,
-    pub(crate) weights: Weights,
-}
-
-/// Where the weights are.
-#[derive(Debug)]
-pub(crate) enum Weights {
-    HuggingFace(FolderFiles),
-    Gguf(Gguf),
-}
-
-/// A tensor as it is stored.
-struct Stored<'a> {
-    shape: &'a [usize],
-    /// Or the name of a type that is not read.
-    precision: std::result::Result<Precision, String>,
-    path: &'a Path,
-    bytes: Cow<'a, [u8]>,
+    convention: Convention,
+    weights: Box<dyn WeightFile>,
 }
 
 impl Checkpoint {
-    /// Opens the folder or the `.gguf` file at `path`, whose family is the one that it names itself.
+    /// Opens the folder or the `.gguf` file at `path`, whose family is the one that it names
+    /// itself.
+    ///
+    /// # Errors
+    /// A file cannot be read or is damaged, the family is unknown, its configuration asks for
+    /// something that is not computed, or a tensor is missing or of another shape.
     pub fn open(path: &Path) -> Result<Self> {
         Self::open_as(path, None)
     }
 
     /// Opens what is at `path` by a table of the caller's own.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
     pub fn open_as(path: &Path, architecture: Option<Architecture>) -> Result<Self> {
         let metadata = std::fs::metadata(path).map_err(|cause| CheckpointError::Io {
             action: "open",
@@ -88,9 +90,9 @@ impl Checkpoint {
             }
         };
         let generation = read_json_if_there(&path.join("generation_config.json"))?;
-        let config = Config::from_json(&architecture, &json, generation.as_ref(), &config_path)?;
-        let weights = Weights::HuggingFace(FolderFiles::open(path)?);
-        Ok(Self { path: path.to_owned(), architecture, config, weights })
+        let config = config_reader::read_json(&architecture, &json, generation.as_ref(), &config_path)?;
+        let weights = Box::new(ShardedWeights::open(path)?);
+        Ok(Self { path: path.to_owned(), architecture, config, convention: Convention::HuggingFace, weights })
     }
 
     fn open_gguf(path: &Path, architecture: Option<Architecture>) -> Result<Self> {
@@ -106,31 +108,28 @@ impl Checkpoint {
         let architecture = match architecture {
             Some(own) => own,
             None => Architecture::of_gguf(arch, path, |key| {
-                gguf.metadata(key).and_then(|value| value.to_json().as_u64()).is_some_and(|count| count > 0)
+                gguf.entry(key).and_then(|value| value.to_json().as_u64()).is_some_and(|count| count > 0)
             })?,
         };
-        let config = Config::from_gguf(&architecture, &gguf, arch)?;
-        Ok(Self { path: path.to_owned(), architecture, config, weights: Weights::Gguf(gguf) })
+        let config = config_reader::read_gguf(&architecture, &gguf, arch)?;
+        Ok(Self { path: path.to_owned(), architecture, config, convention: Convention::Gguf, weights: Box::new(gguf) })
     }
 
     fn check_tensors(&self) -> Result<()> {
         let mut known = HashSet::new();
-        for role in Role::all(&self.architecture, &self.config) {
-            let place = self.place(role)?;
-            let stored = self.stored(&place.tensor)?;
-            if stored.shape != place.shape {
+        for param in ParamId::all(&self.architecture, &self.config) {
+            let layout = self.layout(param)?;
+            let stored = self.stored(&layout.tensor)?;
+            if stored.shape() != layout.shape {
                 return Err(CheckpointError::WrongShape {
-                    tensor: place.tensor,
-                    path: stored.path.to_owned(),
-                    expected: place.shape,
-                    found: stored.shape.to_vec(),
+                    tensor: layout.tensor,
+                    path: stored.path().to_owned(),
+                    expected: layout.shape,
+                    found: stored.shape().to_vec(),
                 });
             }
-            if let Err(found) = stored.precision {
-                let path = stored.path.to_owned();
-                return Err(CheckpointError::UnknownTensorType { tensor: place.tensor, path, found });
-            }
-            known.insert(place.tensor);
+            stored.precision()?;
+            known.insert(layout.tensor);
         }
         self.check_unknown(&known)
     }
@@ -139,20 +138,16 @@ impl Checkpoint {
     fn check_unknown(&self, known: &HashSet<String>) -> Result<()> {
         /// Tables and masks that older files keep beside the weights.
         const BUFFERS: [&str; 5] = ["inv_freq", "attn.bias", "attention.bias", "masked_bias", "position_ids"];
-        let (names, path): (Vec<&str>, &Path) = match &self.weights {
-            Weights::HuggingFace(files) => (files.names().collect(), files.listing()),
-            Weights::Gguf(gguf) => (gguf.tensors().iter().map(|tensor| tensor.name.as_str()).collect(), gguf.path()),
-        };
-        let query = Slot::Matrix(MatrixKind::QProj);
-        let first = self.place(Role::in_layer(query, 0))?.tensor;
+        let query = ParamKind::Matrix(MatrixKind::QProj);
+        let first = self.layout(ParamId::in_layer(query, 0))?.tensor;
         let Some(start) = first.find(".0.").map(|dot| &first[..=dot]) else { return Ok(()) };
-        for name in names {
+        for name in self.weights.names() {
             let rest = name.strip_prefix(start).and_then(|rest| rest.split_once('.'));
             let in_layer =
                 rest.and_then(|(layer, _)| layer.parse().ok()).is_some_and(|layer: usize| layer < self.config.layers);
             if in_layer && !known.contains(name) && !BUFFERS.iter().any(|end| name.ends_with(end)) {
                 return Err(CheckpointError::Unsupported {
-                    path: path.to_owned(),
+                    path: self.weights.listing().to_owned(),
                     key: format!("tensor {name:?}"),
                     found: "there".to_owned(),
                     why: format!(
@@ -180,215 +175,210 @@ impl Checkpoint {
         &self.architecture
     }
 
-    /// The embedding, learned positions, token types, a masked model's dense head transformation or the head, as
-    /// `[rows, cols]`; `None` where the model has no such tensor. A head that is the embedding is no tensor of its own.
-    pub fn table(&self, slot: Slot) -> Result<Option<Matrix>> {
-        let there = !slot.is_in_layer() && self.config.has_weight(&self.architecture, slot);
-        there.then(|| self.read_matrix(Role::of(slot))).transpose()
+    /// The embedding, learned positions, token types, a masked model's dense head transformation or
+    /// the head, as `[rows, cols]`; `None` where the model has no such tensor. A head that is the
+    /// embedding is no tensor of its own.
+    ///
+    /// # Errors
+    /// There is no such layer, the file contradicts itself, or a value is not finite.
+    pub fn table(&self, kind: ParamKind) -> Result<Option<Matrix>> {
+        let there = !kind.is_in_layer() && self.config.has_weight(&self.architecture, kind);
+        there.then(|| self.read_matrix(ParamId::of(kind))).transpose()
     }
 
-    /// A norm's weight, with what the family adds to it; `None` where the model has none. `layer` is 0 for the norms that
-    /// are in no layer.
-    pub fn norm(&self, slot: Slot, layer: usize) -> Result<Option<Vec<f32>>> {
-        let there = slot.is_norm() && self.config.has_weight(&self.architecture, slot);
-        there.then(|| self.read(Role::in_layer(slot, layer))).transpose()
+    /// A norm's weight, `[width]`, with what the family adds to it; `None` if the model has none.
+    /// `layer` is 0 for the norms that are in no layer.
+    ///
+    /// # Errors
+    /// There is no such layer, the file contradicts itself, or a value is not finite.
+    pub fn norm(&self, kind: ParamKind, layer: usize) -> Result<Option<Vec<f32>>> {
+        let there = kind.is_norm() && self.config.has_weight(&self.architecture, kind);
+        there.then(|| self.read(ParamId::in_layer(kind, layer))).transpose()
     }
 
-    /// The bias that goes with a slot's weight, where it has one.
-    pub fn bias(&self, slot: Slot, layer: usize, expert: Option<usize>) -> Result<Option<Vec<f32>>> {
-        let role = Role { expert: expert.unwrap_or(0), ..Role::in_layer(slot, layer) };
-        self.config.has_bias(slot).then(|| self.read(role.bias())).transpose()
+    /// The bias that goes with a kind's weight, `[outputs]` (of a norm `[width]`); `None` if it has
+    /// none.
+    ///
+    /// # Errors
+    /// There is no such layer, the file contradicts itself, or a value is not finite.
+    pub fn bias(&self, kind: ParamKind, layer: usize, expert: Option<usize>) -> Result<Option<Vec<f32>>> {
+        let param = ParamId { expert: expert.unwrap_or(0), ..ParamId::in_layer(kind, layer) };
+        self.config.has_bias(kind).then(|| self.read(param.bias())).transpose()
     }
 
     /// A mixture's router, `[experts, hidden]`.
+    ///
+    /// # Errors
+    /// There is no such layer, the file contradicts itself, or a value is not finite.
     pub fn router(&self, layer: usize) -> Result<Matrix> {
-        self.read_matrix(Role::in_layer(Slot::Router, layer))
+        self.read_matrix(ParamId::in_layer(ParamKind::Router, layer))
     }
 
-    /// A weight matrix, `[outputs, inputs]`, its rows in Hugging Face's order. In a mixture `matrix` names the expert.
+    /// A weight matrix, `[outputs, inputs]`, its rows in Hugging Face's order. In a mixture
+    /// `matrix` names the expert.
+    ///
+    /// # Errors
+    /// There is no such matrix or layer, the file contradicts itself, or a value is not finite.
     pub fn matrix(&self, layer: usize, matrix: impl Into<MatrixId>) -> Result<Matrix> {
         let matrix = matrix.into();
         matrix.check(&self.config)?;
-        self.read_matrix(Role::of_matrix(layer, matrix))
+        self.read_matrix(ParamId::of_matrix(layer, matrix))
     }
 
     /// Some rows of a weight matrix, row-major: what [`matrix`](Self::matrix) has there.
+    ///
+    /// # Errors
+    /// As [`matrix`](Self::matrix).
     pub fn matrix_rows(&self, layer: usize, matrix: MatrixId, rows: Range<usize>) -> Result<Vec<f32>> {
         matrix.check(&self.config)?;
-        let role = Role::of_matrix(layer, matrix);
-        self.check_layer(role)?;
-        let place = self.place(role)?;
-        let [all, cols] = matrix.kind.shape(&self.config);
+        let param = ParamId::of_matrix(layer, matrix);
+        self.check_layer(param)?;
+        let layout = self.layout(param)?;
+        let [all, cols] = self.config.matrix_shape(matrix.kind);
         let rows = rows.start.min(all)..rows.end.min(all);
-        if place.transposed {
-            return Ok(self.read(role)?[rows.start * cols..rows.end * cols].to_vec());
+        if layout.transposed {
+            return Ok(self.read(param)?[rows.start * cols..rows.end * cols].to_vec());
         }
-        let precision = self.stored_precision(role)?;
-        let stored = self.stored(&place.tensor)?;
-        let row_bytes = stored.bytes.len().checked_div(place.stored_rows()).unwrap_or(0);
-        let decode = |first: usize, count: usize| {
-            precision.decode(&stored.bytes[first * row_bytes..(first + count) * row_bytes])
-        };
-        let values = match &place.order {
-            None => decode(place.rows.start + rows.start, rows.len()),
-            Some(order) => order[rows.clone()].iter().flat_map(|row| decode(place.rows.start + row, 1)).collect(),
+        let precision = self.stored_precision(param)?;
+        let stored = self.stored(&layout.tensor)?;
+        let bytes = stored.bytes();
+        let row_bytes = bytes.len().checked_div(layout.stored_rows()).unwrap_or(0);
+        let decode =
+            |first: usize, count: usize| precision.decode(&bytes[first * row_bytes..(first + count) * row_bytes]);
+        let values = match &layout.order {
+            None => decode(layout.rows.start + rows.start, rows.len()),
+            Some(order) => order[rows.clone()].iter().flat_map(|row| decode(layout.rows.start + row, 1)).collect(),
         };
         match values.iter().position(|value| !value.is_finite()) {
             None => Ok(values),
             Some(index) => Err(CheckpointError::NotFinite {
-                tensor: place.tensor,
-                path: stored.path.to_owned(),
+                tensor: layout.tensor,
+                path: stored.path().to_owned(),
                 index: rows.start * cols + index,
             }),
         }
     }
 
     /// How a matrix is stored.
+    ///
+    /// # Errors
+    /// There is no such matrix or layer.
     pub fn precision(&self, layer: usize, matrix: impl Into<MatrixId>) -> Result<Precision> {
         let matrix = matrix.into();
         matrix.check(&self.config)?;
-        let role = Role::of_matrix(layer, matrix);
-        self.check_layer(role)?;
-        self.stored_precision(role)
+        let param = ParamId::of_matrix(layer, matrix);
+        self.check_layer(param)?;
+        self.stored_precision(param)
     }
 
-    /// Where the tokenizer is. A folder's tokenizer.json goes before anything else.
-    pub fn tokenizer_source(&self) -> Result<TokenizerSource> {
-        tokenizer_source::find(&self.path, &self.weights)
-    }
-
-    /// Hashes of the files that make the model: configuration, weights, tokenizer. Reads every byte of them.
+    /// Hashes of the files that make the model: configuration, weights, tokenizer. Reads every byte
+    /// of them.
+    ///
+    /// # Errors
+    /// A file cannot be read.
     pub fn fingerprint(&self) -> Result<Vec<FileHash>> {
-        let mut paths = match &self.weights {
-            Weights::Gguf(_) => vec![self.path.clone()],
-            Weights::HuggingFace(files) => {
-                let small =
-                    ["config.json", "generation_config.json"].into_iter().chain(tokenizer_source::TOKENIZER_FILES);
-                let small = small.map(|name| self.path.join(name)).filter(|path| path.is_file());
-                small.chain(files.paths().into_iter().map(Path::to_owned)).collect()
-            }
-        };
+        let companions = self.convention.companions().iter().map(|name| self.path.join(name));
+        let mut paths: Vec<PathBuf> = companions.filter(|path| path.is_file()).collect();
+        paths.extend(self.weights.paths().into_iter().map(Path::to_owned));
         paths.sort();
-        let files = paths.iter().map(|path| FileHash::of(path));
+        let files = paths.iter().map(|path| hash_file(path));
         files.chain(self.architecture.file.clone().map(Ok)).collect()
     }
 
-    fn naming(&self) -> Naming {
-        match self.weights {
-            Weights::HuggingFace(_) => Naming::HuggingFace,
-            Weights::Gguf(_) => Naming::Gguf,
-        }
+    /// What the weights' own file says of the model in the keys that start with `prefix`, such as
+    /// `tokenizer.`: a GGUF file's metadata. `None` for a Hugging Face folder, which has files for
+    /// that.
+    ///
+    /// # Errors
+    /// An array's bytes contradict the format.
+    pub fn metadata(&self, prefix: &str) -> Result<Option<Map<String, Value>>> {
+        self.weights.metadata(prefix)
+    }
+
+    pub(crate) fn weights(&self) -> &dyn WeightFile {
+        &*self.weights
+    }
+
+    /// How the tensors are named and stored.
+    pub(crate) fn convention(&self) -> Convention {
+        self.convention
     }
 
     /// Where a tensor lies in this checkpoint's own format.
-    pub(crate) fn place(&self, role: Role) -> Result<Placement> {
-        let place = Placement::of(&self.architecture, &self.config, role, self.naming());
-        let mut place = place.ok_or_else(|| CheckpointError::MissingTensor {
-            tensor: format!("for {}", role.slot),
+    pub(crate) fn layout(&self, param: ParamId) -> Result<StorageLayout> {
+        let layout = StorageLayout::of(&self.architecture, &self.config, param, self.convention);
+        let mut layout = layout.ok_or_else(|| CheckpointError::MissingTensor {
+            tensor: format!("for {}", param.kind),
             path: self.path.clone(),
         })?;
-        if let Weights::HuggingFace(files) = &self.weights {
-            let found = self.names(&place.tensor).into_iter().find(|name| files.has(name));
-            place.tensor = found.unwrap_or(place.tensor);
+        let names = self.convention.synonyms(&self.architecture, &layout.tensor);
+        if let Some(found) = names.into_iter().find(|name| self.weights.tensor(name).is_some()) {
+            layout.tensor = found;
         }
-        Ok(place)
+        Ok(layout)
     }
 
-    /// A tensor's name, and what some files have instead.
-    fn names(&self, name: &str) -> Vec<String> {
-        let Architecture { synonyms, optional_prefix: prefix, .. } = &self.architecture;
-        let other = synonyms.iter().find_map(|(end, other)| Some(format!("{}{other}", name.strip_suffix(end)?)));
-        let mut names: Vec<String> = [Some(name.to_owned()), other].into_iter().flatten().collect();
-        if !prefix.is_empty() {
-            let short: Vec<String> =
-                names.iter().filter_map(|name| name.strip_prefix(prefix)).map(str::to_owned).collect();
-            names.extend(short);
-        }
-        names
-    }
-
-    fn stored(&self, name: &str) -> Result<Stored<'_>> {
-        let (found, path) = match &self.weights {
-            Weights::HuggingFace(files) => {
-                let found = files.tensor(name).map(|tensor| Stored {
-                    shape: tensor.shape,
-                    precision: tensor.precision(),
-                    path: tensor.path,
-                    bytes: tensor.bytes,
-                });
-                (found, files.listing())
-            }
-            Weights::Gguf(gguf) => {
-                let found = gguf.tensor(name).map(|tensor| Stored {
-                    shape: &tensor.shape,
-                    precision: Ok(tensor.precision),
-                    path: gguf.path(),
-                    bytes: Cow::Borrowed(gguf.bytes(tensor)),
-                });
-                (found, gguf.path())
-            }
-        };
-        found.ok_or_else(|| CheckpointError::MissingTensor { tensor: name.to_owned(), path: path.to_owned() })
-    }
-
-    pub(crate) fn stored_precision(&self, role: Role) -> Result<Precision> {
-        let place = self.place(role)?;
-        let stored = self.stored(&place.tensor)?;
-        stored.precision.map_err(|found| CheckpointError::UnknownTensorType {
-            tensor: place.tensor,
-            path: stored.path.to_owned(),
-            found,
+    fn stored(&self, name: &str) -> Result<StoredTensor<'_>> {
+        self.weights.tensor(name).ok_or_else(|| CheckpointError::MissingTensor {
+            tensor: name.to_owned(),
+            path: self.weights.listing().to_owned(),
         })
     }
 
+    pub(crate) fn stored_precision(&self, param: ParamId) -> Result<Precision> {
+        self.stored(&self.layout(param)?.tensor)?.precision()
+    }
+
     /// The tensor's values as float32, row-major, rows in Hugging Face's order.
-    pub(crate) fn read(&self, role: Role) -> Result<Vec<f32>> {
-        self.check_layer(role)?;
-        let precision = self.stored_precision(role)?;
-        let place = self.place(role)?;
-        let stored = self.stored(&place.tensor)?;
-        // The bytes of the rows that are needed: rows are never cut within a block of a quantised type, but a vector may be.
-        let is_vector = place.shape.len() == 1;
-        let row_bytes = stored.bytes.len().checked_div(place.stored_rows()).unwrap_or(0);
-        let range = place.rows.start * row_bytes..place.rows.end * row_bytes;
-        let whole = place.transposed || is_vector;
-        let mut values = precision.decode(if whole { &stored.bytes } else { &stored.bytes[range] });
+    pub(crate) fn read(&self, param: ParamId) -> Result<Vec<f32>> {
+        self.check_layer(param)?;
+        let precision = self.stored_precision(param)?;
+        let layout = self.layout(param)?;
+        let stored = self.stored(&layout.tensor)?;
+        // The bytes of the rows that are needed: rows are never cut within a block of a quantised
+        // type, but a vector may be.
+        let is_vector = layout.shape.len() == 1;
+        let bytes = stored.bytes();
+        let row_bytes = bytes.len().checked_div(layout.stored_rows()).unwrap_or(0);
+        let range = layout.rows.start * row_bytes..layout.rows.end * row_bytes;
+        let whole = layout.transposed || is_vector;
+        let mut values = precision.decode(if whole { &bytes } else { &bytes[range] });
         if is_vector {
-            values = values.get(place.rows.clone()).map(<[f32]>::to_vec).unwrap_or_default();
+            values = values.get(layout.rows.clone()).map(<[f32]>::to_vec).unwrap_or_default();
         }
         if let Some(index) = values.iter().position(|value| !value.is_finite()) {
-            let first = if place.transposed { 0 } else { place.rows.start * place.cols() };
+            let first = if layout.transposed { 0 } else { layout.rows.start * layout.cols() };
             return Err(CheckpointError::NotFinite {
-                tensor: place.tensor,
-                path: stored.path.to_owned(),
+                tensor: layout.tensor,
+                path: stored.path().to_owned(),
                 index: first + index,
             });
         }
-        let mut values = place.extract(values);
-        let offset = self.architecture.block.norm_offset;
-        if offset != 0.0 && role.slot.is_norm() && !role.is_bias && self.naming() == Naming::HuggingFace {
+        let mut values = layout.extract(values);
+        let offset = self.convention.norm_offset(&self.architecture);
+        if offset != 0.0 && param.kind.is_norm() && !param.is_bias {
             values.iter_mut().for_each(|value| *value += offset);
         }
         Ok(values)
     }
 
-    pub(crate) fn read_matrix(&self, role: Role) -> Result<Matrix> {
-        let values = self.read(role)?;
-        let shape = role.shape(&self.architecture, &self.config);
+    pub(crate) fn read_matrix(&self, param: ParamId) -> Result<Matrix> {
+        let values = self.read(param)?;
+        let shape = param.shape(&self.architecture, &self.config);
         let (found, expected) = (vec![values.len()], shape.clone());
         Matrix::new(shape[0], shape[1], values).map_err(|_| CheckpointError::WrongShape {
-            tensor: role.slot.to_string(),
+            tensor: param.kind.to_string(),
             path: self.path.clone(),
             expected,
             found,
         })
     }
 
-    fn check_layer(&self, role: Role) -> Result<()> {
-        if role.layer < self.config.layers {
+    fn check_layer(&self, param: ParamId) -> Result<()> {
+        if param.layer < self.config.layers {
             return Ok(());
         }
-        let layer = i64::try_from(role.layer).unwrap_or(i64::MAX);
+        let layer = i64::try_from(param.layer).unwrap_or(i64::MAX);
         Err(CheckpointError::LayerOutOfRange { layer, count: self.config.layers })
     }
 }

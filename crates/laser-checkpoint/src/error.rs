@@ -2,17 +2,15 @@
 
 use std::{fmt, io, path::PathBuf};
 
-use crate::{
-    Precision,
-    matrix_kind::{MatrixId, MatrixKind},
-};
+use crate::Precision;
 
 /// A result of this crate.
 pub type Result<T> = std::result::Result<T, CheckpointError>;
 
 /// Every failure of this crate.
 ///
-/// Names that come from a file are shown with escapes, so that no file can break a message into lines.
+/// Names that come from a file are shown with escapes, so that no file can break a message into
+/// lines.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     // Files.
@@ -48,15 +46,6 @@ pub enum CheckpointError {
         /// The file.
         path: PathBuf,
         /// What it is, and what to do instead.
-        why: String,
-    },
-
-    /// A model or data set did not come from the hub.
-    #[error("cannot get {id:?} from the Hugging Face hub: {why}")]
-    Hub {
-        /// What was asked for.
-        id: String,
-        /// Why not, and what to do.
         why: String,
     },
 
@@ -157,48 +146,9 @@ pub enum CheckpointError {
         count: usize,
     },
 
-    // Interventions.
-    /// A text is no intervention.
-    #[error("{text:?} is no reduction: {why}")]
-    Intervention {
-        /// The text.
-        text: String,
-        /// What is wrong, and what is right.
-        why: String,
-    },
-    /// A name is no matrix kind and no group.
-    #[error(
-        "unknown matrix {found:?}: the matrices are {}; groups are {}",
-        MatrixKind::names(), MatrixKind::GROUPS.join(", ")
-    )]
-    UnknownMatrix {
-        /// The name.
-        found: String,
-    },
-    /// The model has no such matrix.
-    #[error("the model has no matrix {matrix}: {why}")]
-    NoSuchMatrix {
-        /// The matrix.
-        matrix: MatrixId,
-        /// What there is.
-        why: String,
-    },
-    /// Two edits of one matrix.
-    #[error("{layer}.{matrix} is edited twice: give one reduction for each matrix")]
-    EditedTwice {
-        /// The layer.
-        layer: usize,
-        /// The matrix.
-        matrix: MatrixId,
-    },
-    /// An edit does not fit its matrix.
-    #[error("cannot apply {intervention}: {why}")]
-    Edit {
-        /// The intervention's text.
-        intervention: String,
-        /// What is wrong.
-        why: String,
-    },
+    /// An edit is none, or does not fit the model.
+    #[error(transparent)]
+    Edit(#[from] laser_edit::EditError),
 
     // Writing.
     /// The place to write to is taken or may not be replaced.

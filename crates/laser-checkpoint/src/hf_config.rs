@@ -4,8 +4,10 @@ use safetensors::Dtype;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Architecture, Config,
-    architecture::{Bias, Key, Residual},
+    architecture::Architecture,
+    architecture_table::{Bias, Key},
+    block_kinds::Residual,
+    model_config::Config,
 };
 
 /// What transformers needs to open the model, under the keys of the architecture's table.
@@ -18,7 +20,8 @@ pub(crate) fn huggingface_config(
     let keys = &architecture.config;
     let mut json = Map::new();
     let mut set = |key: &Key, value: Value| {
-        // A dotted name, that of a value within an object, is not the first one of any key that is written.
+        // A dotted name, that of a value within an object, is not the first one of any key that is
+        // written.
         if let Some(name) = key.json.iter().find(|name| !name.contains('.')) {
             json.insert(name.clone(), value);
         }
@@ -66,9 +69,9 @@ pub(crate) fn huggingface_config(
         several => several.into(),
     };
     set(&keys.eos, eos);
-    for slot in &config.slots {
-        if let Some(Bias::Config(bias)) = architecture.entry(*slot).map(|entry| &entry.bias) {
-            json.insert(bias.key.clone(), config.has_bias(*slot).into());
+    for kind in &config.params {
+        if let Some(Bias::Config(bias)) = architecture.entry(*kind).map(|entry| &entry.bias) {
+            json.insert(bias.key.clone(), config.has_bias(*kind).into());
         }
     }
     // Families whose windows follow a pattern have it listed, as newer configurations do.

@@ -1,44 +1,55 @@
-//! Weights on disk: architecture tables, safetensors and GGUF reading, interventions, writing.
+//! Weights on disk: architecture tables, reading safetensors, PyTorch and GGUF files, writing
+//! edited models.
 //!
-//! [`Checkpoint::open`] takes a Hugging Face folder or a GGUF file, checks it against its family's table
-//! ([`Architecture`]) and hands out one tensor at a time. [`Intervention`] is one edit of one matrix. There is no forward pass here.
+//! [`Checkpoint::open`] takes a Hugging Face folder or a GGUF file, checks it against its family's
+//! table ([`Architecture`]) and hands out one tensor at a time. [`write_model`] writes an edited
+//! model in a [`ModelWriter`]'s form. There is no forward pass here.
 
 mod architecture;
+mod architecture_table;
+mod block_kinds;
 mod checkpoint;
-mod config;
+mod config_reader;
+mod config_shape;
+mod config_source;
+mod convention;
+mod edited_checkpoint;
 mod error;
-mod files;
-mod folder_files;
+mod file_hash;
 mod gguf;
-mod gguf_vocabulary;
-mod gguf_write;
+mod gguf_header;
 mod hf_config;
-mod hub;
-mod intervention;
+mod hf_writer;
+mod json_file;
 mod mapped;
-mod matrix_kind;
-mod placement;
+mod model_config;
+mod model_writer;
+mod param_id;
+mod param_kind;
 mod precision;
 mod pytorch;
-mod role;
-mod rope;
+mod rotary_config;
 mod safetensors_file;
+mod safetensors_shards;
+mod sharded_weights;
 mod staging;
-mod tokenizer_source;
-mod write;
+mod storage_layout;
+mod table_inheritance;
+mod tensor_bytes;
+mod weight_file;
 
-pub use architecture::{Activation, Architecture, Norm, Residual, RotaryStyle};
+pub use architecture::Architecture;
+pub use block_kinds::{Activation, Norm, Residual, RotaryStyle};
 pub use checkpoint::Checkpoint;
-pub use config::{Config, Experts};
+pub use edited_checkpoint::{EditRecord, EditedCheckpoint};
 pub use error::{CheckpointError, Result};
-pub use files::FileHash;
-pub use gguf_vocabulary::GgufVocabulary;
-pub use gguf_write::{GgufValue, GgufWriter};
-pub use hub::{DatasetFiles, Download, Hub, is_hub_id, resolve};
-pub use intervention::{Edit, EditableMatrix, Intervention, InterventionSpec, Layers};
-pub use matrix_kind::{MatrixGroup, MatrixId, MatrixKind};
+pub use hf_writer::HuggingFaceWriter;
+pub use laser_edit::{
+    Edit, EditError, FileHash, Intervention, InterventionSpec, Layers, MatrixGroup, MatrixId, MatrixKind,
+};
+pub use model_config::{Config, Experts};
+pub use model_writer::{ModelWriter, WriteOptions, write_model};
+pub use param_kind::{ParamKind, ParamKind as Slot};
 pub use precision::Precision;
-pub use role::Slot;
-pub use rope::{RopeScaling, RotaryConfig};
-pub use tokenizer_source::{TokenizerSettings, TokenizerSource, VocabularyFile};
-pub use write::{EditRecord, WriteOptions, write_huggingface};
+pub use rotary_config::{RopeScaling, RotaryConfig};
+pub use staging::Staging;

@@ -4,7 +4,7 @@ use std::{fs::File, path::Path};
 
 use memmap2::Mmap;
 
-use crate::{CheckpointError, Result};
+use crate::error::{CheckpointError, Result};
 
 /// Maps the file at `path` for reading.
 pub(crate) fn map(path: &Path) -> Result<Mmap> {
@@ -17,7 +17,8 @@ pub(crate) fn map(path: &Path) -> Result<Mmap> {
     if metadata.len() == 0 {
         return Err(CheckpointError::Damaged { path: path.to_owned(), why: "the file is empty".to_owned() });
     }
-    // SAFETY: the map is only read, as plain bytes that are all checked before use. That nobody shortens the file meanwhile is
-    // out of any reader's hands (the process would then be ended by SIGBUS); weights are written once and renamed into place.
+    // SAFETY: the map is only read, as plain bytes that are all checked before use. That nobody
+    // shortens the file meanwhile is out of any reader's hands (the process would then be ended by
+    // SIGBUS); weights are written once and renamed into place.
     unsafe { Mmap::map(&file) }.map_err(failed("map"))
 }

@@ -6,7 +6,8 @@ use candle_core::{CpuStorage, quantized::GgmlDType};
 use half::{bf16, f16, slice::HalfFloatSliceExt};
 use safetensors::Dtype;
 
-/// How a tensor's values are stored. The quantised types are ggml's, in blocks of a row's consecutive values.
+/// How a tensor's values are stored. The quantised types are ggml's, in blocks of a row's
+/// consecutive values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum Precision {
@@ -154,7 +155,8 @@ impl Precision {
         let (block_bytes, block_values) = (ggml.type_size(), ggml.block_size());
         let blocks = bytes.len() / block_bytes;
         let mut values = Vec::with_capacity(blocks * block_values);
-        // candle asserts that blocks are aligned, which those of a file need not be: hence the copy, piece by piece.
+        // candle asserts that blocks are aligned, which those of a file need not be: hence the
+        // copy, piece by piece.
         let mut buffer = vec![0_u8; PIECE * block_bytes + 8];
         let start = buffer.as_ptr().addr().wrapping_neg() % 8;
         for piece in bytes[..blocks * block_bytes].chunks(PIECE * block_bytes) {
@@ -170,7 +172,8 @@ impl Precision {
         values
     }
 
-    /// `values` as little-endian bytes of a float type, rounded to nearest even; quantised types are written as f16.
+    /// `values` as little-endian bytes of a float type, rounded to nearest even; quantised types
+    /// are written as f16.
     ///
     /// # Errors
     /// The position and value of the first one that the type cannot hold.

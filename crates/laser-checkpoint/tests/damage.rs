@@ -10,8 +10,9 @@ use std::{
 };
 
 use common::gguf::gguf_of;
+use common::gguf_write::{GgufValue, GgufWriter};
 use common::{copy_of, error_of, fixture, open_and_read, save};
-use laser_checkpoint::{Checkpoint, GgufValue, GgufWriter};
+use laser_checkpoint::Checkpoint;
 
 fn overwrite(path: &Path, at: usize, bytes: &[u8]) {
     let mut file = OpenOptions::new().write(true).open(path).unwrap();

@@ -6,10 +6,9 @@ mod common;
 use std::fs;
 
 use common::gguf::{gguf_metadata, gguf_of};
+use common::gguf_write::{GgufValue, GgufWriter};
 use common::{FAMILIES, copy_of, error_of, fixture, fixtures, for_gguf, save, set_config};
-use laser_checkpoint::{
-    Architecture, Checkpoint, GgufValue, MatrixKind, Precision, Residual, Slot, TokenizerSource, VocabularyFile,
-};
+use laser_checkpoint::{Architecture, Checkpoint, MatrixKind, ParamKind, Precision, Residual};
 use serde_json::json;
 
 #[test]
@@ -84,22 +83,19 @@ fn fixtures_open() {
         assert_eq!((config.bos_token_id, config.eos_token_ids.as_slice()), (Some(1), [2].as_slice()));
         assert_eq!(config.windows[2], None);
         assert_eq!(config.tied_head, family == "qwen2");
-        assert_eq!(checkpoint.table(Slot::Head).unwrap().is_none(), config.tied_head);
+        assert_eq!(checkpoint.table(ParamKind::Head).unwrap().is_none(), config.tied_head);
         for kind in MatrixKind::ALL {
             let matrix = checkpoint.matrix(2, kind).unwrap();
             assert_eq!([matrix.rows(), matrix.cols()], kind.shape(config));
             let has_bias =
                 family == "qwen2" && [MatrixKind::QProj, MatrixKind::KProj, MatrixKind::VProj].contains(&kind);
             assert_eq!(
-                checkpoint.bias(Slot::Matrix(kind), 2, None).unwrap().map(|bias| bias.len()),
+                checkpoint.bias(ParamKind::Matrix(kind), 2, None).unwrap().map(|bias| bias.len()),
                 has_bias.then_some(matrix.rows())
             );
             assert_eq!(checkpoint.precision(2, kind).unwrap(), Precision::F32);
         }
-        assert!(matches!(
-            checkpoint.tokenizer_source().unwrap(),
-            TokenizerSource::Folder { vocabulary: VocabularyFile::Json(_), .. }
-        ));
+        assert_eq!(checkpoint.metadata("tokenizer.").unwrap(), None);
     }
 }
 
@@ -230,11 +226,12 @@ fn gguf_files_give_the_same_model() {
         let gguf = Checkpoint::open(&save(&gguf_of(&source), folder.path())).unwrap();
         common::assert_same(&source, &gguf, 1e-6);
         assert_eq!(gguf.config(), source.config(), "{family}");
-        let TokenizerSource::Gguf(vocabulary) = gguf.tokenizer_source().unwrap() else { panic!("no vocabulary") };
-        assert_eq!((vocabulary.model.as_str(), vocabulary.pre.as_deref()), ("gpt2", Some("smollm")));
-        assert_eq!((vocabulary.tokens[3].as_str(), vocabulary.token_types[0]), ("ab", 3));
-        assert_eq!((vocabulary.merges[0].as_str(), vocabulary.eos, vocabulary.add_bos), ("a b", Some(2), Some(false)));
-        assert_eq!(vocabulary.add_space_prefix, None);
+        let vocabulary = gguf.metadata("tokenizer.ggml.").unwrap().unwrap();
+        let of = |key: &str| &vocabulary[&format!("tokenizer.ggml.{key}")];
+        assert_eq!((of("model"), of("pre")), (&json!("gpt2"), &json!("smollm")));
+        assert_eq!((&of("tokens")[3], &of("token_type")[0]), (&json!("ab"), &json!(3)));
+        assert_eq!((&of("merges")[0], of("eos_token_id")), (&json!("a b"), &json!(2)));
+        assert_eq!((of("add_bos_token"), vocabulary.get("tokenizer.ggml.add_space_prefix")), (&json!(false), None));
         families.push(family);
     }
     assert!(families.len() >= 15, "{families:?}");
@@ -264,7 +261,7 @@ fn a_gguf_that_would_be_computed_wrongly_is_refused() {
     gguf.tensor_of_type("blk.0.odd", &[32], 23, vec![0; 64]);
     let error = error_of(&save(&gguf, folder.path()));
     assert!(error.contains("\"blk.0.odd\"") && error.contains("23"), "{error}");
-    let mut gguf = laser_checkpoint::GgufWriter::new();
+    let mut gguf = GgufWriter::new();
     gguf.metadata("general.architecture", GgufValue::Text("bert".into()));
     assert!(
         error_of(&save(&gguf, folder.path()))
@@ -276,7 +273,7 @@ fn a_gguf_that_would_be_computed_wrongly_is_refused() {
 fn sizes_of_a_gguf_are_checked_before_anything_is_made_of_them() {
     let folder = tempfile::tempdir().unwrap();
     for (heads, width) in [(u32::MAX, u32::MAX), (0xff00_0002, 16), (4, u32::MAX), (4, 0)] {
-        let mut gguf = laser_checkpoint::GgufWriter::new();
+        let mut gguf = GgufWriter::new();
         gguf.metadata("general.architecture", GgufValue::Text("llama".into()));
         for (key, value) in [
             ("block_count", 3),

@@ -5,7 +5,8 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use laser_checkpoint::{Checkpoint, GgufValue, GgufWriter, Precision, Slot};
+use common::gguf_write::{GgufValue, GgufWriter};
+use laser_checkpoint::{Checkpoint, ParamKind, Precision};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -45,7 +46,7 @@ fn model(precision: Precision, blocks: &[u8], rows: usize, width: usize) -> Gguf
 fn embedding(precision: Precision, blocks: &[u8], rows: usize, width: usize) -> Vec<f32> {
     let folder = tempfile::tempdir().unwrap();
     let path = common::save(&model(precision, blocks, rows, width), folder.path());
-    Checkpoint::open(&path).unwrap().table(Slot::Embedding).unwrap().unwrap().into_data()
+    Checkpoint::open(&path).unwrap().table(ParamKind::Embedding).unwrap().unwrap().into_data()
 }
 
 #[test]

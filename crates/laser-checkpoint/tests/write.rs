@@ -6,12 +6,20 @@ mod common;
 use std::{fs, path::Path};
 
 use common::gguf::gguf_of;
+use common::gguf_write::GgufWriter;
 use common::{assert_same, copy_of, fixture, fixtures, for_gguf, save, set_config};
 use laser_checkpoint::{
-    Checkpoint, GgufWriter, Intervention, InterventionSpec, MatrixKind, Precision, WriteOptions, write_huggingface,
+    Checkpoint, CheckpointError, EditedCheckpoint, HuggingFaceWriter, Intervention, InterventionSpec, MatrixKind,
+    ModelWriter, Precision, Staging, WriteOptions, write_model,
 };
+use laser_linalg::{DecomposedMatrix, Matrix, dense};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde_json::{Value, json};
+
+/// What an edit makes of a matrix.
+fn edited(edit: &Intervention, matrix: &Matrix) -> Matrix {
+    dense(edit.apply(&DecomposedMatrix::new(matrix.clone())).unwrap())
+}
 
 fn edits(texts: &[&str]) -> Vec<Intervention> {
     let specs: Vec<InterventionSpec> = texts.iter().map(|text| text.parse().unwrap()).collect();
@@ -36,7 +44,11 @@ fn nothing_edited_is_nothing_changed() {
         let place = tempfile::tempdir().unwrap();
         let out = place.path().join("out");
         let source = Checkpoint::open(&fixture(family)).unwrap();
-        assert!(write_huggingface(&source, &[], &out, &WriteOptions::default()).unwrap().is_empty());
+        assert!(
+            write_model(&source, &[], &out, &HuggingFaceWriter::default(), &WriteOptions::default())
+                .unwrap()
+                .is_empty()
+        );
         for name in ["config.json", "tokenizer.json", "tokenizer_config.json"] {
             assert_eq!(fs::read(out.join(name)).unwrap(), fs::read(fixture(family).join(name)).unwrap());
         }
@@ -56,13 +68,13 @@ fn edits_are_written_and_recorded() {
     let mut options = WriteOptions { extra: vec![("NOTES".into(), b"mine".to_vec())], ..WriteOptions::default() };
     options.record.insert("task".into(), json!("facts"));
     options.record.insert("program".into(), json!("another"));
-    let records = write_huggingface(&source, &edits, &out, &options).unwrap();
+    let records = write_model(&source, &edits, &out, &HuggingFaceWriter::default(), &options).unwrap();
     let written = Checkpoint::open(&out).unwrap();
     for layer in 0..3 {
         for kind in MatrixKind::ALL {
             let before = source.matrix(layer, kind).unwrap();
             let edit = edits.iter().find(|edit| (edit.layer, edit.matrix) == (layer, kind.into()));
-            let expected = edit.map_or(before.clone(), |edit| edit.apply(&before).unwrap());
+            let expected = edit.map_or(before.clone(), |edit| edited(edit, &before));
             assert_eq!(written.matrix(layer, kind).unwrap(), expected);
         }
     }
@@ -96,7 +108,8 @@ fn every_family_is_edited_where_it_is_asked_to() {
         let specs = ["1.q_proj:0.25", "1.v_proj:0.5", "2.k_proj:rank=3", "0.out_proj:0.3", "0.mlp:0.2"];
         let specs: Vec<InterventionSpec> = specs.iter().map(|text| text.parse().unwrap()).collect();
         let edits = InterventionSpec::expand_all(&specs, config).unwrap();
-        let records = write_huggingface(&source, &edits, &out, &WriteOptions::default()).unwrap();
+        let records =
+            write_model(&source, &edits, &out, &HuggingFaceWriter::default(), &WriteOptions::default()).unwrap();
         let experts = config.experts.map_or(1, |experts| experts.count);
         assert_eq!(records.len(), 4 + experts * (config.matrices.len() - 4), "{family}");
         let written = Checkpoint::open(&out).unwrap();
@@ -111,8 +124,8 @@ fn every_family_is_edited_where_it_is_asked_to() {
                 continue;
             };
             let [rows, cols] = edit.matrix.kind.shape(config);
-            let matrix = laser_linalg::Matrix::new(rows, cols, before.clone()).unwrap();
-            assert_eq!(edit.apply(&matrix).unwrap().data(), after, "{family} {name}");
+            let matrix = Matrix::new(rows, cols, before.clone()).unwrap();
+            assert_eq!(edited(edit, &matrix).data(), after, "{family} {name}");
             assert_ne!(before, after);
         }
     }
@@ -123,8 +136,8 @@ fn shards_come_back() {
     let place = tempfile::tempdir().unwrap();
     let (out, again) = (place.path().join("out"), place.path().join("again"));
     let source = Checkpoint::open(&fixture("llama")).unwrap();
-    let options = WriteOptions { shard_bytes: 100_000, ..WriteOptions::default() };
-    write_huggingface(&source, &edits(&["1.fc_up:0.5"]), &out, &options).unwrap();
+    let writer = HuggingFaceWriter { shard_bytes: 100_000 };
+    write_model(&source, &edits(&["1.fc_up:0.5"]), &out, &writer, &WriteOptions::default()).unwrap();
     let index = json_of(&out.join("model.safetensors.index.json"));
     assert_eq!(index["metadata"]["total_size"], 403_776);
     let shards: std::collections::BTreeSet<&str> =
@@ -134,7 +147,7 @@ fn shards_come_back() {
     );
     let sharded = Checkpoint::open(&out).unwrap();
     assert_eq!(sharded.matrix(2, MatrixKind::FcOut).unwrap(), source.matrix(2, MatrixKind::FcOut).unwrap());
-    write_huggingface(&sharded, &[], &again, &WriteOptions::default()).unwrap();
+    write_model(&sharded, &[], &again, &HuggingFaceWriter::default(), &WriteOptions::default()).unwrap();
     assert!(again.join("model.safetensors").is_file() && !again.join("model.safetensors.index.json").exists());
     assert_same(&sharded, &Checkpoint::open(&again).unwrap(), 0.0);
     fs::remove_file(out.join(shards.last().unwrap())).unwrap();
@@ -176,11 +189,11 @@ fn sixteen_bit_sources_stay_so() {
         let out = place.path().join("out");
         let source = Checkpoint::open(folder.path()).unwrap();
         let edits = edits(&["1.fc_in:0.5"]);
-        write_huggingface(&source, &edits, &out, &WriteOptions::default()).unwrap();
+        write_model(&source, &edits, &out, &HuggingFaceWriter::default(), &WriteOptions::default()).unwrap();
         let written = Checkpoint::open(&out).unwrap();
         assert_eq!(written.precision(1, MatrixKind::FcIn).unwrap(), precision);
         assert_eq!(written.matrix(0, MatrixKind::FcIn).unwrap(), source.matrix(0, MatrixKind::FcIn).unwrap());
-        let expected = edits[0].apply(&source.matrix(1, MatrixKind::FcIn).unwrap()).unwrap();
+        let expected = edited(&edits[0], &source.matrix(1, MatrixKind::FcIn).unwrap());
         for (found, expected) in written.matrix(1, MatrixKind::FcIn).unwrap().data().iter().zip(expected.data()) {
             assert!((found - expected).abs() <= step * expected.abs().max(1e-3), "{found} and {expected}");
         }
@@ -203,7 +216,7 @@ fn a_gguf_becomes_a_folder() {
         let gguf = Checkpoint::open(&save(&gguf_of(&original), place.path())).unwrap();
         let options =
             WriteOptions { extra: vec![("tokenizer.json".into(), b"{}".to_vec())], ..WriteOptions::default() };
-        write_huggingface(&gguf, &[], &out, &options).unwrap();
+        write_model(&gguf, &[], &out, &HuggingFaceWriter::default(), &options).unwrap();
         let written = Checkpoint::open(&out).unwrap();
         assert_same(&original, &written, 1e-6);
         assert_eq!(written.config(), gguf.config(), "{family}");
@@ -241,7 +254,7 @@ fn a_quantised_gguf_becomes_f16() {
     let place = tempfile::tempdir().unwrap();
     let out = place.path().join("out");
     let source = Checkpoint::open(&save(&with_head(Precision::Q8_0, vec![0; 34]), place.path())).unwrap();
-    write_huggingface(&source, &[], &out, &WriteOptions::default()).unwrap();
+    write_model(&source, &[], &out, &HuggingFaceWriter::default(), &WriteOptions::default()).unwrap();
     let written = Checkpoint::open(&out).unwrap();
     assert_eq!(written.precision(0, MatrixKind::QProj).unwrap(), Precision::F16);
     assert_eq!(json_of(&out.join("config.json"))["torch_dtype"], "float16");
@@ -254,7 +267,9 @@ fn what_f16_cannot_hold_is_an_error_and_leaves_nothing() {
     gguf.floats("output.weight", &[400, 48], &[70_000.0; 400 * 48]);
     let source = Checkpoint::open(&save(&gguf, place.path())).unwrap();
     let error =
-        write_huggingface(&source, &[], &place.path().join("out"), &WriteOptions::default()).unwrap_err().to_string();
+        write_model(&source, &[], &place.path().join("out"), &HuggingFaceWriter::default(), &WriteOptions::default())
+            .unwrap_err()
+            .to_string();
     assert!(error.contains("\"lm_head.weight\"") && error.contains("f16") && error.contains("70000"), "{error}");
     assert_eq!(names(place.path()), ["model.gguf"]);
 }
@@ -272,7 +287,13 @@ fn a_damaged_source_leaves_nothing() {
     fs::write(&file, bytes).unwrap();
     let source = Checkpoint::open(folder.path()).unwrap();
     let place = tempfile::tempdir().unwrap();
-    let error = write_huggingface(&source, &edits(&["2.all:0.5"]), &place.path().join("out"), &WriteOptions::default());
+    let error = write_model(
+        &source,
+        &edits(&["2.all:0.5"]),
+        &place.path().join("out"),
+        &HuggingFaceWriter::default(),
+        &WriteOptions::default(),
+    );
     assert!(error.unwrap_err().to_string().contains("not finite"));
     assert!(names(place.path()).is_empty());
 }
@@ -284,7 +305,9 @@ fn only_what_may_be_replaced_is() {
     let source = Checkpoint::open(folder.path()).unwrap();
     let write = |out: &Path, force| {
         let options = WriteOptions { force, ..WriteOptions::default() };
-        write_huggingface(&source, &edits(&["1.fc_in:0.5"]), out, &options).map(drop).map_err(|error| error.to_string())
+        write_model(&source, &edits(&["1.fc_in:0.5"]), out, &HuggingFaceWriter::default(), &options)
+            .map(drop)
+            .map_err(|error| error.to_string())
     };
     let out = place.path().join("out");
     write(&out, false).unwrap();
@@ -321,7 +344,14 @@ fn a_model_from_another_program_still_opens_after_its_config_was_kept() {
     set_config(folder.path(), "my_own_key", json!({ "a": [1] }));
     let place = tempfile::tempdir().unwrap();
     let out = place.path().join("out");
-    write_huggingface(&Checkpoint::open(folder.path()).unwrap(), &[], &out, &WriteOptions::default()).unwrap();
+    write_model(
+        &Checkpoint::open(folder.path()).unwrap(),
+        &[],
+        &out,
+        &HuggingFaceWriter::default(),
+        &WriteOptions::default(),
+    )
+    .unwrap();
     assert_eq!(json_of(&out.join("config.json"))["my_own_key"]["a"][0], 1);
 }
 
@@ -330,16 +360,24 @@ fn bad_requests_are_refused_before_anything_is_written() {
     let place = tempfile::tempdir().unwrap();
     let source = Checkpoint::open(&fixture("llama")).unwrap();
     let out = place.path().join("out");
-    let one = edits(&["1.fc_in:0.5"])[0];
-    let twice = write_huggingface(&source, &[one, one], &out, &WriteOptions::default()).unwrap_err();
+    let one = edits(&["1.fc_in:0.5"])[0].clone();
+    let twice = [one.clone(), one.clone()];
+    let twice =
+        write_model(&source, &twice, &out, &HuggingFaceWriter::default(), &WriteOptions::default()).unwrap_err();
     assert!(twice.to_string().contains("edited twice"));
-    let far =
-        write_huggingface(&source, &[Intervention { layer: 99, ..one }], &out, &WriteOptions::default()).unwrap_err();
+    let far = write_model(
+        &source,
+        &[Intervention { layer: 99, ..one }],
+        &out,
+        &HuggingFaceWriter::default(),
+        &WriteOptions::default(),
+    )
+    .unwrap_err();
     assert!(far.to_string().contains("layer 99"));
     for name in ["../x", "a/b", "", "laser.json", "model.safetensors"] {
         let options = WriteOptions { extra: vec![(name.into(), vec![])], ..WriteOptions::default() };
         assert!(
-            write_huggingface(&source, &[], &out, &options)
+            write_model(&source, &[], &out, &HuggingFaceWriter::default(), &options)
                 .unwrap_err()
                 .to_string()
                 .contains("no name for a further file")
@@ -356,7 +394,14 @@ fn a_disk_that_is_full_leaves_nothing() {
     if let Some(place) = std::env::var_os(PLACE) {
         let source = Checkpoint::open(&fixture("llama")).unwrap();
         let out = Path::new(&place).join("out");
-        let error = write_huggingface(&source, &edits(&["1.fc_in:0.5"]), &out, &WriteOptions::default()).unwrap_err();
+        let error = write_model(
+            &source,
+            &edits(&["1.fc_in:0.5"]),
+            &out,
+            &HuggingFaceWriter::default(),
+            &WriteOptions::default(),
+        )
+        .unwrap_err();
         let text = error.to_string();
         assert!(text.starts_with("cannot write ") && text.contains("out/model.safetensors: "), "{text}");
         assert_eq!(text.lines().count(), 1);
@@ -379,8 +424,49 @@ fn a_written_folder_is_readable_as_any_other() {
     use std::os::unix::fs::PermissionsExt;
     let place = tempfile::tempdir().unwrap();
     let (out, other) = (place.path().join("out"), place.path().join("other"));
-    write_huggingface(&Checkpoint::open(&fixture("llama")).unwrap(), &[], &out, &WriteOptions::default()).unwrap();
+    write_model(
+        &Checkpoint::open(&fixture("llama")).unwrap(),
+        &[],
+        &out,
+        &HuggingFaceWriter::default(),
+        &WriteOptions::default(),
+    )
+    .unwrap();
     fs::create_dir(&other).unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
     assert_eq!(mode(&out), mode(&other));
+}
+
+/// A form that has one small file.
+struct Listing;
+
+impl ModelWriter for Listing {
+    fn reserves(&self, name: &str) -> bool {
+        name == "listing.txt"
+    }
+
+    fn write(&self, model: &EditedCheckpoint<'_>, folder: &Staging) -> Result<(), CheckpointError> {
+        folder.write("listing.txt", model.checkpoint().architecture().family.as_bytes())
+    }
+}
+
+#[test]
+fn what_all_forms_have_in_common_is_outside_of_their_writers() {
+    let place = tempfile::tempdir().unwrap();
+    let out = place.path().join("out");
+    let source = Checkpoint::open(&fixture("llama")).unwrap();
+    let write = |force, extra: &str| {
+        let options = WriteOptions { force, extra: vec![(extra.into(), b"mine".to_vec())], ..WriteOptions::default() };
+        write_model(&source, &[], &out, &Listing, &options).map_err(|error| error.to_string())
+    };
+    write(false, "NOTES").unwrap();
+    assert_eq!(names(&out), ["NOTES", "laser.json", "listing.txt"]);
+    assert_eq!(json_of(&out.join("laser.json"))["source"]["path"], json!(fixture("llama").to_string_lossy()));
+    assert!(write(false, "NOTES").unwrap_err().contains("--force"));
+    write(true, "OTHER").unwrap();
+    assert_eq!(names(&out), ["OTHER", "laser.json", "listing.txt"]);
+    for reserved in ["listing.txt", "laser.json", "../x"] {
+        assert!(write(true, reserved).unwrap_err().contains("no name for a further file"), "{reserved}");
+    }
+    assert_eq!(names(place.path()), ["out"]);
 }

@@ -4,33 +4,36 @@
 //! r = floor(rho * min(rows, cols)). [`Svd`] is exact, so that one decomposition serves every rho:
 //!
 //! ```
-//! use laser_linalg::{Matrix, Rho, Svd, rank_for};
+//! use laser_linalg::{Matrix, Rho, Svd, product, rank_for};
 //!
 //! let w = Matrix::new(2, 3, vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0])?;
 //! let svd = Svd::of(&w)?;
-//! let reduced = svd.truncate(rank_for(Rho::new(0.5)?, w.rows(), w.cols()));
+//! let rank = rank_for(Rho::new(0.5)?, w.rows(), w.cols());
+//! let reduced = product(&svd.components(&[0..rank]));
 //! assert_eq!((reduced.rows(), reduced.cols()), (2, 3));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! [`DecomposedMatrix`] is a matrix for edits, which keeps what has been decomposed of it.
+//!
 //! [`Spectrum`] is for looking at a matrix before it is reduced: the singular values alone, and what they say.
 
+mod block_svd;
+mod decomposed;
 mod ladder;
 mod marchenko_pastur;
-mod matrix;
-mod prune;
-mod randomised;
-mod rank;
-mod row_blocks;
+mod power_iteration;
+mod product;
 mod spectrum;
 mod svd;
 mod values;
+mod view;
 
+pub use decomposed::DecomposedMatrix;
+pub use laser_matrix::{
+    Decompose, EditedMatrix, LowRank, Matrix, Rho, RhoError, ShapeError, SparseMatrix, SvdError, rank_for,
+};
 pub use marchenko_pastur::MarchenkoPastur;
-pub use matrix::{Matrix, ShapeError};
-pub use prune::magnitude_prune;
-pub use randomised::randomised_truncate;
-pub use rank::{Rho, RhoError, rank_for};
-pub use row_blocks::{RowBlocks, truncate_row_blocks};
+pub use product::{dense, product};
 pub use spectrum::{FactoredSize, NoiseEdge, Spectrum, SpectrumError};
-pub use svd::{Svd, SvdError};
+pub use svd::Svd;

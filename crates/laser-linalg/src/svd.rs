@@ -3,18 +3,13 @@
 //! U is rows x k, V is cols x k, k = min(rows, cols), S = diag(sigma_1 >= ... >= sigma_k >= 0).
 //! Equal input gives bitwise equal output whatever the number of threads.
 
-use std::num::NonZeroUsize;
 use std::ops::Range;
 
-use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, MatRef, Par};
-use thiserror::Error;
+use faer::{Mat, MatRef};
 
 use crate::ladder::{LADDER, climb};
-use crate::{Matrix, values};
-
-/// Into how many parts faer cuts a large product: a constant, as the way that a sum is grouped could depend on it.
-pub(crate) const PARTS: Par = Par::Rayon(NonZeroUsize::new(8).unwrap());
+use crate::view::view;
+use crate::{LowRank, Matrix, SvdError, values};
 
 /// A thin singular value decomposition.
 #[derive(Clone, Debug)]
@@ -25,45 +20,6 @@ pub struct Svd {
     pub(crate) sigma: Vec<f32>,
     /// cols x k, orthonormal columns.
     pub(crate) v: Mat<f32>,
-}
-
-/// Why a matrix has no decomposition.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum SvdError {
-    /// An entry is infinite or not a number.
-    #[error("the entry in row {row}, column {col} is not a finite number")]
-    NonFinite {
-        /// Its row, from 0.
-        row: usize,
-        /// Its column, from 0.
-        col: usize,
-    },
-    /// The largest singular value is above the largest f32.
-    #[error("a singular value of the {rows} x {cols} matrix is too large for a 32-bit float")]
-    Overflow {
-        /// Rows of the matrix.
-        rows: usize,
-        /// Columns of the matrix.
-        cols: usize,
-    },
-    /// No method of the ladder gave an answer.
-    #[error("no singular value decomposition of the {rows} x {cols} matrix converged")]
-    NoConvergence {
-        /// Rows of the matrix.
-        rows: usize,
-        /// Columns of the matrix.
-        cols: usize,
-    },
-}
-
-impl SvdError {
-    /// The error of a block of rows as the error of the matrix in which `first` rows lie above the block.
-    pub(crate) fn below(self, first: usize) -> Self {
-        match self {
-            Self::NonFinite { row, col } => Self::NonFinite { row: first + row, col },
-            other => other,
-        }
-    }
 }
 
 impl Svd {
@@ -85,53 +41,14 @@ impl Svd {
         &self.sigma
     }
 
-    /// The largest rank that a matrix of this shape can have: min(rows, cols).
-    pub fn rank_max(&self) -> usize {
-        self.sigma.len()
-    }
-
-    /// The best approximation of rank at most `rank` (Eckart and Young 1936): the sum over i < rank of
-    /// sigma_i u_i v_i^T, rows x cols. A rank above [`rank_max`](Self::rank_max) gives the whole matrix, up to rounding.
-    pub fn truncate(&self, rank: usize) -> Matrix {
-        self.components(0..rank.min(self.rank_max()))
-    }
-
-    /// What [`truncate`](Self::truncate) removes: the sum over i >= rank of sigma_i u_i v_i^T, rows x cols.
-    pub fn tail(&self, rank: usize) -> Matrix {
-        self.components(rank.min(self.rank_max())..self.rank_max())
-    }
-
-    /// `truncate(rank)` as a product (rows x r) * (r x cols), r = min(rank, rank_max), with sqrt(sigma_i) on both sides.
-    pub fn factors(&self, rank: usize) -> (Matrix, Matrix) {
-        let r = rank.min(self.rank_max());
-        let mut left = Matrix::zeros(self.u.nrows(), r);
-        let mut right = Matrix::zeros(r, self.v.nrows());
-        let (mut left_view, mut right_view) = (left.view_mut(), right.view_mut());
-        for i in 0..r {
-            let root = self.sigma[i].sqrt();
-            for row in 0..self.u.nrows() {
-                left_view[(row, i)] = self.u[(row, i)] * root;
-            }
-            for col in 0..self.v.nrows() {
-                right_view[(i, col)] = self.v[(col, i)] * root;
-            }
-        }
-        (left, right)
-    }
-
-    fn components(&self, range: Range<usize>) -> Matrix {
-        let mut sum = Matrix::zeros(self.u.nrows(), self.v.nrows());
-        let (start, count) = (range.start, range.len());
-        let weighted = Mat::from_fn(self.u.nrows(), count, |row, i| self.u[(row, start + i)] * self.sigma[start + i]);
-        matmul(
-            sum.view_mut(),
-            Accum::Replace,
-            weighted.as_ref(),
-            self.v.as_ref().subcols(start, count).transpose(),
-            1.0,
-            PARTS,
-        );
-        sum
+    /// The sum of sigma_i u_i v_i^T over the i, from 0, in `kept`: ranges that rise and do not overlap. What lies beyond k is
+    /// left out. `&[0..r]` gives the best approximation of rank r (Eckart and Young 1936), `&[r..k]` what that removes.
+    pub fn components(&self, kept: &[Range<usize>]) -> LowRank {
+        let k = self.sigma.len();
+        let kept: Vec<usize> = kept.iter().flat_map(|range| range.start.min(k)..range.end.min(k)).collect();
+        let shape = [self.u.nrows(), self.v.nrows()];
+        let (u, v) = (|i, n: usize| self.u[(i, kept[n])], |j, n: usize| self.v[(j, kept[n])]);
+        LowRank::from_fn(shape, kept.len(), 0, u, |n| self.sigma[kept[n]], v)
     }
 
     /// Whether U S V^T acts on a vector of signs, and weighs in the Frobenius norm, as `matrix` does: a check in
@@ -183,7 +100,7 @@ pub(crate) fn scaled(matrix: &Matrix) -> Result<(Mat<f32>, i32), SvdError> {
         return Err(SvdError::NonFinite { row: at / cols, col: at % cols });
     }
     let exponent = largest_exponent(matrix);
-    let view = matrix.view();
+    let view = view(matrix);
     Ok((Mat::from_fn(rows, cols, |i, j| times_power_of_two(view[(i, j)], -exponent)), exponent))
 }
 

@@ -1,8 +1,8 @@
-//! Matrices, ranks, pruning and row blocks.
+//! Matrices, ranks and row blocks.
 
 use std::num::NonZeroUsize;
 
-use laser_linalg::{Matrix, Rho, ShapeError, Svd, SvdError, magnitude_prune, rank_for, truncate_row_blocks};
+use laser_linalg::{Decompose, DecomposedMatrix, Matrix, Rho, ShapeError, Svd, SvdError, product, rank_for};
 use proptest::prelude::*;
 
 fn rho(value: f64) -> Rho {
@@ -58,33 +58,14 @@ proptest! {
         let r = r.min(n);
         prop_assert_eq!(rank_for(rho(r as f64 / n as f64), n, n + 1), r);
     }
-
-    #[test]
-    fn pruning_zeroes_the_smallest(
-        data in prop::collection::vec((-8..8i32).prop_map(|x| x as f32), 1..60),
-        fraction in 0.0..=1.0f64,
-    ) {
-        let n = data.len();
-        let pruned = magnitude_prune(&matrix(1, n, &data), rho(fraction));
-        let mut order: Vec<usize> = (0..n).collect();
-        order.sort_by(|&a, &b| data[a].abs().total_cmp(&data[b].abs()));
-        let mut expected = data.clone();
-        for &i in &order[..rank_for(rho(fraction), n, n)] {
-            expected[i] = 0.0;
-        }
-        prop_assert_eq!(pruned.data(), &expected[..]);
-    }
 }
 
-#[test]
-fn pruning_ties_go_to_the_first() {
-    let m = matrix(2, 2, &[-1.0, 1.0, 1.0, 0.5]);
-    assert_eq!(magnitude_prune(&m, rho(0.5)).data(), [0.0, 1.0, 1.0, 0.0]);
-    assert_eq!(magnitude_prune(&m, rho(1.0)).data(), [0.0; 4]);
-    assert_eq!(magnitude_prune(&m, rho(0.0)), m);
-    assert_eq!(magnitude_prune(&Matrix::zeros(0, 3), rho(1.0)).data(), []);
-    let odd = matrix(1, 3, &[f32::NAN, 2.0, f32::INFINITY]);
-    assert_eq!(magnitude_prune(&odd, rho(0.4)).data()[1], 0.0);
+fn truncate(matrix: &Matrix, rank: usize) -> Matrix {
+    product(&Svd::of(matrix).unwrap().components(&[0..rank]))
+}
+
+fn truncate_row_blocks(matrix: &Matrix, blocks: NonZeroUsize, rho: Rho) -> Result<Matrix, SvdError> {
+    DecomposedMatrix::new(matrix.clone()).row_blocks(blocks, &|rows, cols| rank_for(rho, rows, cols))
 }
 
 #[test]
@@ -95,10 +76,10 @@ fn row_blocks_are_truncated_each_on_its_own() {
     let reduced = truncate_row_blocks(&m, blocks(4), rho(0.5)).unwrap();
     for (first, height) in [(0, 3), (3, 3), (6, 2), (8, 2)] {
         let range = first * 7..(first + height) * 7;
-        let alone = Svd::of(&matrix(height, 7, &data[range.clone()])).unwrap().truncate(1);
+        let alone = truncate(&matrix(height, 7, &data[range.clone()]), 1);
         assert_eq!(&reduced.data()[range], alone.data());
     }
-    assert_eq!(truncate_row_blocks(&m, blocks(1), rho(0.5)).unwrap(), Svd::of(&m).unwrap().truncate(3));
+    assert_eq!(truncate_row_blocks(&m, blocks(1), rho(0.5)).unwrap(), truncate(&m, 3));
     // One row a block: rank 1 of 1 keeps it, rank 0 of 1 does not.
     let rows = truncate_row_blocks(&m, blocks(99), rho(1.0)).unwrap();
     assert!(rows.data().iter().zip(&data).all(|(a, b)| (a - b).abs() < 1e-5));

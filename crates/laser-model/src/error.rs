@@ -30,14 +30,6 @@ pub enum Error {
         /// What stands in the way.
         why: String,
     },
-    /// The checkpoint has no tokenizer, or one that this version does not read.
-    #[error("tokenizer: {why}: {advice}")]
-    Tokenizer {
-        /// What is wrong.
-        why: String,
-        /// What to do.
-        advice: &'static str,
-    },
     /// A replacement matrix does not have the shape of the one that it replaces.
     #[error("{layer}.{matrix} has shape {expected:?}, the replacement {found:?}")]
     Replacement {

@@ -20,7 +20,6 @@ mod mixture;
 mod model;
 mod rotary;
 mod rows;
-mod tokenizer;
 
 pub use batch::Batch;
 pub use block::Block;
@@ -31,6 +30,6 @@ pub use error::{Error, Result};
 pub use forest::{Forest, NodeId};
 pub use gradient::{LossTerm, Sample};
 pub use kernels::{Context, Products, Reading, products};
+pub use laser_tokenizer::Tokenizer;
 pub use model::Model;
 pub use rows::Rows;
-pub use tokenizer::Tokenizer;

@@ -85,7 +85,7 @@ impl Model {
 
     /// A copy that has `matrix` in place of a matrix of layer `layer`; in a mixture, of one expert.
     pub fn replace(&self, layer: usize, id: MatrixId, matrix: &Matrix) -> Result<Self> {
-        id.check(self.config())?;
+        id.check(self.config()).map_err(CheckpointError::from)?;
         let count = self.blocks.len();
         let mut model = self.clone();
         let out_of_range = CheckpointError::LayerOutOfRange { layer: layer as i64, count };

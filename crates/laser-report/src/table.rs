@@ -1,7 +1,7 @@
 //! Tables for a terminal.
 
-use laser_checkpoint::{Edit, Intervention};
-use laser_search::{Candidate, Entry};
+use laser_edit::{Candidate, Edit, Intervention};
+use laser_run::Entry;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -55,18 +55,13 @@ pub fn sweep_table(entries: &[&Entry], best: &Candidate, dropped: usize) -> Stri
     text
 }
 
-/// The number of row blocks and the kept fraction.
+/// The number of row blocks and the kept fraction: [`Edit::grid_point`].
 type Fraction = (usize, f64);
 
 /// The one intervention of a candidate, and its column, where that is a fraction.
 fn cell(candidate: &Candidate) -> Option<(&Intervention, (Fraction, Edit))> {
     let [one] = candidate.interventions() else { return None };
-    let fraction = match one.edit {
-        Edit::Rho(rho) | Edit::Randomised(rho) => (1, rho.get()),
-        Edit::Blocks { blocks, rho } => (blocks.get(), rho.get()),
-        _ => return None,
-    };
-    Some((one, (fraction, one.edit)))
+    Some((one, (one.edit.grid_point()?, one.edit.clone())))
 }
 
 /// Columns two blanks apart: the first to the left, the others to the right.
@@ -90,19 +85,15 @@ pub fn aligned(lines: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use laser_checkpoint::MatrixKind;
-    use laser_linalg::Rho;
-    use laser_search::SplitName;
-    use laser_tasks::Outcome;
+    use laser_run::{ExampleResult, ResultKind, SplitName};
 
     #[test]
     fn the_sweep_table_marks_the_best() {
-        let entry = |layer, rho, right: usize| {
-            let edit = Edit::Rho(Rho::new(rho).unwrap());
-            let candidate = Candidate::new([Intervention { layer, matrix: MatrixKind::FcIn.into(), edit }]).unwrap();
-            let outcomes: Vec<Outcome> =
-                (0..4).map(|i| Outcome { correct: i < right, answer_logprob: -1.0, answer_tokens: 1 }).collect();
-            Entry::new(SplitName::Validation, &candidate, &outcomes)
+        let entry = |layer: usize, rho: f64, right: usize| {
+            let candidate = format!(r#"[{{"layer":{layer},"matrix":"fc_in","rho":{rho}}}]"#);
+            let candidate: Candidate = serde_json::from_str(&candidate).unwrap();
+            let results = (0..4).map(|i| ExampleResult::binary(i < right, 1.0)).collect();
+            Entry::new(SplitName::Validation, &candidate, None, ResultKind::Binary, results)
         };
         let entries = [entry(0, 0.01, 2), entry(0, 0.9, 1), entry(1, 0.9, 4), entry(1, 0.01, 0)];
         let best = entries[2].interventions.clone();

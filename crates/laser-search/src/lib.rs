@@ -1,49 +1,36 @@
-//! The sweep: candidates, the engine that scores them, the journal, the statistics and the verdict.
+//! Searching for edits: which candidates there are, which are scored next, and what comes of it. No model and no tensor: whatever
+//! scores candidates is a [`Scorer`](laser_run::Scorer).
 //!
-//! [`search`] is the main job. It scores [`Candidate`]s on the validation split with an [`Evaluator`], notes each in the
-//! [`Journal`] of a [`RunFolder`], and judges the best one on the test split ([`Verdict`]).
+//! A search space is a list of candidates ([`grid`], [`noise_edge`]). A [`Strategy`] proposes [`Job`]s from the [`History`] of
+//! results. A [`Driver`] does them, and keeps the journal. [`search`] is the whole: it chooses the best candidate, scores it on
+//! the test split, and judges it.
 
-mod blanks;
-mod candidate;
-mod constant;
-mod engine;
+mod beam;
+mod by_gradient;
+mod compose;
+mod driver;
 mod error;
-mod files;
-mod journal;
-mod metrics;
-mod perplexity;
-mod progress;
-mod record;
-mod rounding;
-mod run_folder;
+mod exhaustive;
+#[cfg(test)]
+mod fake;
+mod history;
+mod job;
+mod paired;
+mod pool;
+mod race;
 mod search;
-pub mod statistics;
+mod search_space;
 mod strategy;
-mod sweep;
-mod verdict;
 
-pub use candidate::{Candidate, Editor};
-pub use constant::Constant;
-pub use engine::{Detail, Encoded, Evaluator, Masks, Response, encode};
+pub use beam::Beam;
+pub use by_gradient::Gradient;
+pub use compose::Compose;
+pub use driver::Driver;
 pub use error::{Error, Result};
-pub use files::write_whole;
-pub use journal::{Entry, Journal, Part, SplitName};
-pub use metrics::{ChoiceMetrics, ClassMetrics, GenerationMetrics, Metrics};
-pub use perplexity::{Perplexity, PerplexityChange, Text, Windows};
-pub use progress::{Progress, Silent};
-pub use record::Record;
-pub use rounding::{FILE as ROUNDING_FILE, Rounding};
-pub use run_folder::{
-    ModelDescription, RunDescription, RunFolder, SearchDescription, TaskDescription, TextDescription,
-};
-pub use search::{Plan, Recipe, Subject, check, rejudge, search};
-pub use statistics::Interval;
-pub use strategy::{
-    Account, All, Beam, Compose, Gradient, GradientAccount, Race, RaceAccount, Recall, Round, Start, Step, Strategy,
-    exhaustive, noise_edge,
-};
-pub use sweep::Sweep;
-pub use verdict::{
-    BaseAndEdited, Changed, Changes, ClassVerdict, Comparison, Constants, Evidence, Gain, Limits, Pair, Predictions,
-    ScoreWithInterval, Scores, Verdict, Word, judge,
-};
+pub use exhaustive::Exhaustive;
+pub use history::History;
+pub use job::Job;
+pub use race::Race;
+pub use search::{Finished, Plan, TextPlan, search};
+pub use search_space::{grid, noise_edge};
+pub use strategy::{Course, Strategy};

@@ -6,12 +6,13 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::data::{self, Place, Row};
-use crate::{DEFAULT_NEW_TOKENS, Example, RowError, Source, Target, TaskError};
+use crate::data::{self, Row, RowLocation};
+use crate::source::Source;
+use crate::{DEFAULT_NEW_TOKENS, Example, ExampleError, RowError, Target, TaskError};
 
 /// The examples in the rows of `source`.
 pub(crate) fn examples(source: &Source, rows: Vec<Row>) -> Result<Vec<Example>, TaskError> {
-    let mut first_place: HashMap<String, Place> = HashMap::new();
+    let mut first_place: HashMap<String, RowLocation> = HashMap::new();
     let mut examples = Vec::new();
     for row in rows {
         let place = row.place;
@@ -41,26 +42,28 @@ fn example(row: Row) -> Result<Example, RowError> {
         return Err(RowError::UnknownKey { key: key.clone() });
     }
     let target = match (answer, answers, choices) {
-        (Some(answer), None, None) => Target::generate(vec![text("answer", answer)?], DEFAULT_NEW_TOKENS),
-        (None, Some(answers), None) => Target::generate(texts("answers", answers)?, DEFAULT_NEW_TOKENS),
-        (Some(answer), None, Some(choices)) => choose(texts("choices", choices)?, answer),
-        (_, None, _) => Err(missing("answer")),
-        (_, Some(_), Some(_)) => Err(RowError::Exclusive { first: "answers", second: "choices" }),
-        (Some(_), Some(_), None) => Err(RowError::Exclusive { first: "answer", second: "answers" }),
-    }?;
-    Example::new(id, group, prompt, target)
+        (Some(answer), None, None) => Target::generate(vec![text("answer", answer)?], DEFAULT_NEW_TOKENS)?,
+        (None, Some(answers), None) => Target::generate(texts("answers", answers)?, DEFAULT_NEW_TOKENS)?,
+        (Some(answer), None, Some(choices)) => choose(texts("choices", choices)?, answer)?,
+        (_, None, _) => return Err(missing("answer")),
+        (_, Some(_), Some(_)) => return Err(RowError::Exclusive { first: "answers", second: "choices" }),
+        (Some(_), Some(_), None) => return Err(RowError::Exclusive { first: "answer", second: "answers" }),
+    };
+    Ok(Example::new(id, group, prompt, target)?)
 }
 
 fn choose(choices: Vec<String>, answer: Value) -> Result<Target, RowError> {
     match answer {
-        Value::String(answer) => Target::choose_text(choices, &answer),
+        Value::String(answer) => Ok(Target::choose_text(choices, &answer)?),
         Value::Number(index) if index.is_i64() || index.is_u64() => {
             // An index that does not fit is out of range for any list: the error then shows it as it was written.
             let found = index.as_u64().and_then(|i| usize::try_from(i).ok());
-            Target::choose(choices, found.unwrap_or(usize::MAX)).map_err(|error| match error {
-                RowError::NoSuchChoice { choices, .. } => RowError::NoSuchChoice { index: index.to_string(), choices },
+            Ok(Target::choose(choices, found.unwrap_or(usize::MAX)).map_err(|error| match error {
+                ExampleError::NoSuchChoice { choices, .. } => {
+                    ExampleError::NoSuchChoice { index: index.to_string(), choices }
+                }
                 other => other,
-            })
+            })?)
         }
         other => Err(wrong("answer", "one of the choices or its index from 0", &other)),
     }

@@ -4,7 +4,8 @@ use std::io;
 use std::path::Path;
 
 use crate::card::Card;
-use crate::{OpenOptions, Source, Task, TaskError, yaml};
+use crate::source::Source;
+use crate::{OpenOptions, Task, TaskError, yaml};
 
 /// A task file that is part of the program, and its data where that is, too.
 pub(crate) struct Builtin {

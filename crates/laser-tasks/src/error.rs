@@ -1,6 +1,7 @@
 //! Everything that can be wrong with a task. Every message is one line: where: what: what to do.
 
-use crate::Place;
+use crate::RowLocation;
+use laser_example::{ExampleError, plain, quoted};
 
 /// A task that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +55,7 @@ pub enum TaskError {
         /// The data file.
         file: String,
         /// Where the row stands.
-        place: Place,
+        place: RowLocation,
         /// What is wrong.
         problem: RowError,
     },
@@ -64,7 +65,7 @@ pub enum TaskError {
         /// The data file.
         file: String,
         /// Where in it, as far as that is known.
-        place: Option<Place>,
+        place: Option<RowLocation>,
         /// What is wrong.
         problem: DataError,
     },
@@ -238,43 +239,9 @@ pub enum RowError {
         /// What it is.
         found: &'static str,
     },
-    /// A text of nothing but whitespace.
-    #[error("the {what} is empty: write some text or leave the row out")]
-    Empty {
-        /// Which text.
-        what: &'static str,
-    },
-    /// No answers in a list of answers.
-    #[error("the list of answers is empty: write at least one answer or leave the row out")]
-    NoAnswers,
-    /// Fewer than two choices.
-    #[error("too few choices ({found}): write at least 2")]
-    FewChoices {
-        /// How many there are.
-        found: usize,
-    },
-    /// A choice that occurs twice.
-    #[error("the choice {} is there twice: make the choices differ", quoted(choice))]
-    SameChoice {
-        /// The choice.
-        choice: String,
-    },
-    /// An answer that is no choice.
-    #[error("the answer {} is not among the {choices} choices: write one of them, or its index from 0", quoted(answer))]
-    NotAChoice {
-        /// The answer.
-        answer: String,
-        /// How many choices there are.
-        choices: usize,
-    },
-    /// An index past the last choice.
-    #[error("the answer is choice {index} of {choices} choices: write an index from 0 to {}", choices - 1)]
-    NoSuchChoice {
-        /// The index.
-        index: String,
-        /// How many choices there are; at least 2.
-        choices: usize,
-    },
+    /// An example that cannot be.
+    #[error(transparent)]
+    Example(#[from] ExampleError),
     /// A rendered answer that is a choice and, read as an index, another choice.
     #[error(
         "the answer {} is a choice and also the index of another one: name the bare field in doc_to_target to mean the choice",
@@ -286,14 +253,14 @@ pub enum RowError {
     },
     /// An id that an earlier row has.
     #[error("the id {} is already {}: give every row its own", quoted(id), match first {
-        Place::Line(line) => format!("on line {line}"),
-        Place::Record(record) => format!("in record {record}"),
+        RowLocation::Line(line) => format!("on line {line}"),
+        RowLocation::Record(record) => format!("in record {record}"),
     })]
     DuplicateId {
         /// The id.
         id: String,
         /// The earlier row.
-        first: Place,
+        first: RowLocation,
     },
     /// Lists of `expand` that are not equally long.
     #[error("expand: `{first}` has {length} items and `{name}` has {found}: make the lists equally long")]
@@ -399,11 +366,11 @@ pub enum YamlError {
 }
 
 /// A place as messages show it: `FILE:LINE` or `FILE: record NUMBER`.
-fn spot(file: &str, place: Option<&Place>) -> String {
+fn spot(file: &str, place: Option<&RowLocation>) -> String {
     let file = plain(file);
     match place {
-        Some(Place::Line(line)) => format!("{file}:{line}"),
-        Some(Place::Record(record)) => format!("{file}: record {record}"),
+        Some(RowLocation::Line(line)) => format!("{file}:{line}"),
+        Some(RowLocation::Record(record)) => format!("{file}: record {record}"),
         None => file,
     }
 }
@@ -420,31 +387,4 @@ pub(crate) fn listed<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
         (false, 0) => names.join(", "),
         (false, more) => format!("{} and {more} more", names.join(", ")),
     }
-}
-
-/// `text` between backticks, on one line and not too long for it.
-pub(crate) fn quoted(text: &str) -> String {
-    format!("`{}`", one_line(text, 120))
-}
-
-/// `text`, such as a path or a parser's message, on one line.
-pub(crate) fn plain(text: &str) -> String {
-    one_line(text, 600)
-}
-
-/// The first `longest` characters of `text`, with control characters escaped.
-fn one_line(text: &str, longest: usize) -> String {
-    let mut line = String::new();
-    for (i, c) in text.chars().enumerate() {
-        if i == longest {
-            line.push_str("...");
-            break;
-        }
-        if c.is_control() {
-            line.extend(c.escape_default());
-        } else {
-            line.push(c);
-        }
-    }
-    line
 }

@@ -6,37 +6,29 @@
 //! names the file, the line and what to do. Nothing here knows about tensors or tokens.
 
 mod bare;
-mod blank;
 mod builtin;
 mod card;
+mod content_free_prompt;
 mod data;
 mod error;
-mod example;
 mod open;
-mod random;
-mod scoring;
+mod open_options;
+mod source;
 mod split;
 mod task;
 mod template;
-mod words;
 mod yaml;
 
 pub use card::Card;
-pub use data::{Place, panics_are_caught};
+pub use data::{RowLocation, panics_are_caught};
 pub use error::{DataError, RowError, TaskError, YamlError};
-pub use example::{Choice, Example, Generation, Matching, Target};
-pub use open::{HubSplit, OpenOptions};
-pub use random::SplitMix64;
-pub use scoring::{Outcome, Score, generation_is_correct};
+pub use laser_example::{
+    Choice, ExactMatch, Example, ExampleError, Generation, Matching, Outcome, Score, SplitMix64, Target, WordOverlap,
+    generation_is_correct, word_overlap,
+};
+pub use open_options::{HubSplit, OpenOptions};
 pub use split::Split;
 pub use task::Task;
-pub use words::{ExactMatch, WordOverlap, word_overlap};
 
 /// How many tokens are generated for an example whose task does not say (lm-evaluation-harness would say 256).
 pub const DEFAULT_NEW_TOKENS: usize = 10;
-
-/// A file's bytes, and its name as messages show it.
-pub(crate) struct Source {
-    pub name: String,
-    pub bytes: Vec<u8>,
-}

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
 
-use crate::blank::Blank;
-use crate::{Card, Example, Matching, OpenOptions, Source, SplitMix64, Target, TaskError, bare, builtin, data, open};
+use crate::content_free_prompt::ContentFreePrompt;
+use crate::{Example, Matching, SplitMix64, Target, TaskError};
 
 /// A named list of examples, at least one, all ids different.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct Task {
     /// How many rows of the data `where` left out.
     pub left_out: usize,
     /// What the prompts of the whole task have in common; a sample keeps it.
-    blank: Option<Blank>,
+    content_free: Option<ContentFreePrompt>,
     /// What is still to be settled by the model's tokenizer.
     pub(crate) by_tokenizer: ByTokenizer,
 }
@@ -34,33 +34,6 @@ pub(crate) struct ByTokenizer {
 }
 
 impl Task {
-    /// Opens a built-in task by its name, or a file by its path: a task's `.yaml` or `.yml`, or examples as `.jsonl`, `.ndjson`, `.json`,
-    /// `.csv`, `.tsv` or `.parquet`.
-    pub fn open(spec: &str) -> Result<Self, TaskError> {
-        Self::open_with(spec, &OpenOptions::default())
-    }
-
-    /// Opens a task with its data taken from elsewhere, or in another way, than it says.
-    pub fn open_with(spec: &str, options: &OpenOptions) -> Result<Self, TaskError> {
-        open::task(spec, options)
-    }
-
-    /// The names of the built-in tasks.
-    pub fn builtin_names() -> Vec<&'static str> {
-        builtin::names()
-    }
-
-    /// What a built-in task says about itself.
-    pub fn builtin_card(name: &str) -> Option<Result<Card, TaskError>> {
-        builtin::find(name).map(builtin::Builtin::card)
-    }
-
-    /// A task from the bytes of a JSONL file; `name` is also the file's name in messages.
-    pub fn from_jsonl(name: &str, bytes: &[u8]) -> Result<Self, TaskError> {
-        let source = Source { name: name.to_owned(), bytes: bytes.to_vec() };
-        Self::new(name, bare::examples(&source, data::jsonl::rows(&source)?)?)
-    }
-
     /// A task from its examples: at least one, all ids different.
     pub fn new(name: &str, examples: Vec<Example>) -> Result<Self, TaskError> {
         if examples.is_empty() {
@@ -70,8 +43,8 @@ impl Task {
         if let Some(example) = examples.iter().find(|example| !ids.insert(&example.id)) {
             return Err(TaskError::DuplicateId { task: name.to_owned(), id: example.id.clone() });
         }
-        let blank = Blank::of(&examples);
-        Ok(Self::of_checked(name, examples, blank, ByTokenizer::default()))
+        let content_free = ContentFreePrompt::of(&examples);
+        Ok(Self::of_checked(name, examples, content_free, ByTokenizer::default()))
     }
 
     /// The task for a model's tokenizer: some tasks leave out long answers, or generate more where words are cut up.
@@ -96,14 +69,14 @@ impl Task {
                 }
             }
         }
-        Ok(Self::of_checked(&self.name, examples, self.blank.clone(), ByTokenizer::default()))
+        Ok(Self::of_checked(&self.name, examples, self.content_free.clone(), ByTokenizer::default()))
     }
 
     /// The prompt of `example` with an empty content: what its question has in common with all others of the task. None where the
     /// example has no choices, or the questions nothing in common.
-    pub fn blank_prompt(&self, example: &Example) -> Option<String> {
+    pub fn content_free_prompt(&self, example: &Example) -> Option<String> {
         example.choices()?;
-        Some(self.blank.as_ref()?.prompt(example))
+        Some(self.content_free.as_ref()?.prompt(example))
     }
 
     /// A seeded sample of at most `n` examples in their old order, groups whole; everything when `n` is large enough.
@@ -124,7 +97,7 @@ impl Task {
             });
         }
         let examples = kept.iter().map(|&i| self.examples[i].clone()).collect();
-        Ok(Self::of_checked(&self.name, examples, self.blank.clone(), self.by_tokenizer))
+        Ok(Self::of_checked(&self.name, examples, self.content_free.clone(), self.by_tokenizer))
     }
 
     /// The indices of each group's examples, the groups in an order that depends on `seed` alone.
@@ -142,9 +115,14 @@ impl Task {
         groups
     }
 
-    fn of_checked(name: &str, examples: Vec<Example>, blank: Option<Blank>, by_tokenizer: ByTokenizer) -> Self {
-        let digest = digest(&examples, blank.as_ref());
-        Self { name: name.to_owned(), digest, examples, left_out: 0, blank, by_tokenizer }
+    fn of_checked(
+        name: &str,
+        examples: Vec<Example>,
+        content_free: Option<ContentFreePrompt>,
+        by_tokenizer: ByTokenizer,
+    ) -> Self {
+        let digest = digest(&examples, content_free.as_ref());
+        Self { name: name.to_owned(), digest, examples, left_out: 0, content_free, by_tokenizer }
     }
 }
 
@@ -162,7 +140,7 @@ pub(crate) fn take_whole(groups: &[Vec<usize>], n: usize) -> Vec<usize> {
 
 /// SHA-256 over the texts of every example, each after its length in bytes, so that no two tasks run into one another. What
 /// a task leaves at its default is not hashed.
-fn digest(examples: &[Example], blank: Option<&Blank>) -> String {
+fn digest(examples: &[Example], content_free: Option<&ContentFreePrompt>) -> String {
     let mut hash = Sha256::new();
     let mut add = |text: &str| {
         hash.update((text.len() as u64).to_le_bytes());
@@ -201,7 +179,7 @@ fn digest(examples: &[Example], blank: Option<&Blank>) -> String {
             _ => {}
         }
     }
-    for part in blank.iter().flat_map(|blank| blank.parts()) {
+    for part in content_free.iter().flat_map(|prompt| prompt.parts()) {
         add(part);
     }
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()

@@ -183,7 +183,7 @@ impl<'a> Pattern<'a> {
 
     fn undefined(&self, names: HashSet<String>, row: &Map<String, Json>) -> RowError {
         let mut names: Vec<String> =
-            names.into_iter().filter(|name| !has(row, name)).map(|name| crate::error::quoted(&name)).collect();
+            names.into_iter().filter(|name| !has(row, name)).map(|name| laser_example::quoted(&name)).collect();
         names.sort();
         RowError::Undefined {
             key: self.key,
@@ -239,7 +239,7 @@ fn bad_template(key: &'static str, error: &Error) -> YamlError {
 /// What the engine says, without its own notion of a place.
 fn message(error: &Error) -> String {
     match error.detail() {
-        Some(detail) => crate::error::plain(&format!("{}: {detail}", error.kind())),
+        Some(detail) => laser_example::plain(&format!("{}: {detail}", error.kind())),
         None => error.kind().to_string(),
     }
 }

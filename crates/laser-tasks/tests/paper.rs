@@ -35,7 +35,11 @@ fn the_whole_data_sets_have_the_papers_sizes() {
         ("bios_profession", "bias_in_bios.jsonl", 79),
     ] {
         let task = open(name, &data.join(file), false);
-        println!("{name}: {} examples, blank {:?}", task.examples.len(), task.blank_prompt(&task.examples[0]));
+        println!(
+            "{name}: {} examples, content-free prompt {:?}",
+            task.examples.len(),
+            task.content_free_prompt(&task.examples[0])
+        );
         println!("  {:?} -> {:?}", task.examples[0].prompt, task.examples[0].answer());
         assert_eq!(task.examples.len(), size, "{name}");
     }

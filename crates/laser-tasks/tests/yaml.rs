@@ -412,7 +412,7 @@ output_type: multiple_choice\ndoc_to_text: q\ndoc_to_choice: [x, y]\ndoc_to_targ
     let files: [(&str, &[u8]); 3] = [("t.yaml", text.as_bytes()), ("d.jsonl", NUMBERS.as_bytes()), ("s.jsonl", shots)];
     let task = open(folder(&files).path(), "t.yaml").unwrap();
     assert_eq!(task.examples[0].prompt, "0+0 y\n\n1+1");
-    assert_eq!(task.blank_prompt(&task.examples[0]), None);
+    assert_eq!(task.content_free_prompt(&task.examples[0]), None);
 }
 
 #[test]

@@ -10,8 +10,9 @@ use anyhow::{Context, Result, ensure};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
 use laser_checkpoint::{Checkpoint, InterventionSpec, Layers};
+use laser_edit::Candidate;
+use laser_engine::{Detail, Editor, Evaluator};
 use laser_model::{Device, Model, Products, Tokenizer, products};
-use laser_search::{Candidate, Detail, Editor, Evaluator};
 use laser_tasks::{Example, Task};
 use serde_json::json;
 use std::path::Path;
@@ -28,7 +29,7 @@ fn main() -> Result<()> {
     let [model, task, ranges, edits @ ..] = &arguments[..] else { anyhow::bail!(USAGE) };
     ensure!(!edits.is_empty(), USAGE);
     let checkpoint = Arc::new(Checkpoint::open(Path::new(model))?);
-    let tokenizer = Tokenizer::open(&checkpoint.tokenizer_source()?)?;
+    let tokenizer = Tokenizer::open(checkpoint.path(), checkpoint.metadata("tokenizer.")?.as_ref())?;
     let model = Model::load(&checkpoint, &Device::Cpu, usize::MAX, |_| ())?;
     let task = Task::open(task)?;
     let examples: Vec<&Example> = task.examples.iter().collect();
@@ -87,7 +88,7 @@ fn gflops(products: Products) -> f64 {
     products.flops as f64 / products.time.as_secs_f64().max(1e-9) / 1e9
 }
 
-fn outcomes(candidate: &Candidate, responses: &[laser_search::Response]) -> serde_json::Value {
+fn outcomes(candidate: &Candidate, responses: &[laser_engine::Response]) -> serde_json::Value {
     json!({
         "candidate": candidate.to_string(),
         "correct": responses.iter().map(|response| response.outcome.correct).collect::<Vec<_>>(),

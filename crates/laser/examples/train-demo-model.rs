@@ -25,7 +25,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use candle_core::{D, Device, Tensor, Var};
 use candle_nn::ops::{log_softmax, softmax};
 use candle_nn::{AdamW, Optimizer, ParamsAdamW};
-use laser_linalg::{Matrix, Svd};
+use laser_linalg::{Matrix, Svd, product};
 use safetensors::tensor::TensorView;
 use serde_json::json;
 
@@ -461,7 +461,7 @@ fn report(model: &Model, examples: &[Example]) -> Result<()> {
             let name = matrix_name(layer, part);
             let svd = Svd::of(&model.matrix(&name)?)?;
             for rank in RANKS {
-                let reduced = model.with_matrix(&name, &svd.truncate(rank))?;
+                let reduced = model.with_matrix(&name, &product(&svd.components(&[0..rank])))?;
                 let (accuracy, loss) = evaluate(&reduced, examples)?;
                 eprint!("  {:5.1} ({loss:4.2})", 100.0 * accuracy);
             }

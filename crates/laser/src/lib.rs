@@ -5,8 +5,11 @@
 //! is the same parts for use from Rust.
 
 pub use laser_checkpoint as checkpoint;
+pub use laser_edit as edit;
+pub use laser_engine as engine;
 pub use laser_linalg as linalg;
 pub use laser_model as model;
 pub use laser_report as report;
+pub use laser_run as run;
 pub use laser_search as search;
 pub use laser_tasks as tasks;

@@ -1,9 +1,9 @@
 //! The `laser` binary.
 
+mod bar;
 mod cli;
 mod commands;
 mod output;
-mod progress;
 mod spectra;
 mod subject;
 

@@ -1,8 +1,9 @@
 //! Singular values of a checkpoint's matrices, computed once: kept in the user's cache under the matrix's content hash.
 
+use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
 use laser_checkpoint::{Checkpoint, MatrixId};
 use laser_linalg::{Matrix, Spectrum};
-use laser_search::write_whole;
+use laser_run::write_whole;
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 use std::{env, fs};
@@ -16,11 +17,9 @@ pub struct SpectraCache {
 impl SpectraCache {
     /// `LASER_CACHE`, or `laser` in the user's cache folder.
     pub fn open() -> Self {
-        let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        let home = |below: &str| set("HOME").or_else(|| set("USERPROFILE")).map(|home| home.join(below));
-        let general = if cfg!(target_os = "macos") { home("Library/Caches") } else { home(".cache") };
-        let folder = set("LASER_CACHE").or_else(|| Some(set("XDG_CACHE_HOME").or(general)?.join("laser")));
-        Self { folder: folder.map(|folder| folder.join("spectra")) }
+        let own = env::var_os("LASER_CACHE").filter(|value| !value.is_empty()).map(PathBuf::from);
+        let general = || Some(choose_native_strategy().ok()?.cache_dir().join("laser"));
+        Self { folder: own.or_else(general).map(|folder| folder.join("spectra")) }
     }
 
     /// The spectrum of a matrix, from the cache or computed. That a cache cannot be written is no error.

@@ -1,15 +1,15 @@
 //! Opening what a command works on.
 
+use crate::bar::Bar;
 use crate::cli::{CheckpointOptions, DataOptions, ModelOptions, SplitChoice, TaskOptions, TextOptions};
 use crate::output::Usage;
-use crate::progress::Bar;
 use anyhow::Context;
-use laser_checkpoint::{
-    Architecture, Checkpoint, CheckpointError, Config, DatasetFiles, Download, Hub, InterventionSpec, Layers,
-    MatrixGroup, MatrixId, is_hub_id,
-};
+use laser_checkpoint::{Architecture, Checkpoint, Config, EditError, InterventionSpec, Layers, MatrixGroup, MatrixId};
+use laser_edit::Candidate;
+use laser_engine::{Corpus, windows_for};
+use laser_hub::{DatasetFiles, Download, Hub, is_hub_id};
 use laser_model::{Model, Tokenizer};
-use laser_search::{Candidate, Progress, Text, Windows};
+use laser_run::Progress;
 use laser_tasks::{Example, HubSplit, OpenOptions, Split, Task};
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
@@ -74,7 +74,7 @@ impl Loaded {
     /// `chat`: prompts go through the model's chat template.
     pub fn open(options: &ModelOptions, chat: bool, progress: &Bar) -> anyhow::Result<Self> {
         let checkpoint = Arc::new(open_checkpoint(&options.checkpoint, progress)?);
-        let tokenizer = Tokenizer::open(&checkpoint.tokenizer_source()?)?;
+        let tokenizer = Tokenizer::open(checkpoint.path(), checkpoint.metadata("tokenizer.")?.as_ref())?;
         let tokenizer = if chat { tokenizer.in_chat()? } else { tokenizer };
         let device = options.device.open()?;
         progress.start("loading", checkpoint.config().layers, 0);
@@ -133,7 +133,7 @@ pub fn split(task: &Task, options: &TaskOptions) -> anyhow::Result<Split> {
 
 /// A text to be measured.
 pub struct OpenText {
-    pub text: Text,
+    pub text: Corpus,
     pub sha256: String,
     pub limit: usize,
 }
@@ -146,8 +146,8 @@ pub fn open_text(options: &TextOptions, limit: usize, loaded: &Loaded) -> anyhow
     let text = String::from_utf8(bytes)
         .map_err(|_| anyhow::anyhow!("{}: invalid UTF-8: save the file as UTF-8", path.display()))?;
     let limit = options.text_tokens.map_or(limit, |tokens| usize::try_from(tokens).unwrap_or(usize::MAX));
-    let windows = Windows::for_model(&loaded.model);
-    let text = Text::new(&text, &loaded.tokenizer, &loaded.model, windows, limit)
+    let windows = windows_for(&loaded.model);
+    let text = Corpus::new(&text, &loaded.tokenizer, &loaded.model, windows, limit)
         .with_context(|| format!("{}", path.display()))?;
     Ok(Some(OpenText { text, sha256, limit }))
 }
@@ -169,7 +169,7 @@ pub fn layers(asked: &[Layers], count: usize) -> anyhow::Result<Vec<usize>> {
     let mut layers = Vec::new();
     for range in asked {
         layers.extend(range.resolve(count).map_err(|error| match error {
-            CheckpointError::Intervention { text, why } => anyhow::anyhow!("--layers {text}: {why}: write 20-29"),
+            EditError::Text { text, why } => anyhow::anyhow!("--layers {text}: {why}: write 20-29"),
             other => other.into(),
         })?);
     }

@@ -3,9 +3,10 @@
 //! The model is fetched by `scripts/smollm2.sh`; without it these tests are skipped, unless `LASER_REQUIRE_MODEL` is
 //! set, which the continuous integration does.
 
-use laser::checkpoint::{Checkpoint, Intervention, InterventionSpec, WriteOptions, write_huggingface};
+use laser::checkpoint::{Checkpoint, HuggingFaceWriter, Intervention, InterventionSpec, WriteOptions, write_model};
+use laser::edit::Candidate;
+use laser::engine::{Detail, Editor, Evaluator, Response};
 use laser::model::{Device, Model, Tokenizer};
-use laser::search::{Candidate, Detail, Editor, Evaluator, Response};
 use laser::tasks::{Example, Target, Task};
 use serde::Deserialize;
 use std::io::Write;
@@ -66,7 +67,8 @@ impl Subject {
     fn open(path: &Path) -> Self {
         let checkpoint = Arc::new(Checkpoint::open(path).unwrap());
         let model = Model::load(&checkpoint, &Device::Cpu, usize::MAX, |_| {}).unwrap();
-        let tokenizer = Tokenizer::open(&checkpoint.tokenizer_source().unwrap()).unwrap();
+        let tokenizer =
+            Tokenizer::open(checkpoint.path(), checkpoint.metadata("tokenizer.").unwrap().as_ref()).unwrap();
         Self { checkpoint, model, tokenizer }
     }
 
@@ -76,7 +78,7 @@ impl Subject {
             Candidate::new(InterventionSpec::expand_all(interventions, self.model.config()).unwrap()).unwrap();
         let edited = Editor::new(&self.checkpoint, &self.model).edit(&candidate).unwrap();
         let mut evaluator = Evaluator::new(&self.model, &self.tokenizer, examples.iter().collect(), 2 << 30).unwrap();
-        evaluator.evaluate(&edited, candidate.boundary(layers), Detail::Full).unwrap()
+        evaluator.evaluate(&edited, candidate.first_edited_layer(layers), Detail::Full).unwrap()
     }
 }
 
@@ -146,7 +148,14 @@ fn the_folder_that_apply_writes_is_the_edited_model() {
     let out = place.path().join("edited");
     let edits: Vec<Intervention> = specs[0].expand(subject.model.config()).unwrap();
     let extra = subject.tokenizer.huggingface_files().to_vec();
-    write_huggingface(&subject.checkpoint, &edits, &out, &WriteOptions { extra, ..WriteOptions::default() }).unwrap();
+    write_model(
+        &subject.checkpoint,
+        &edits,
+        &out,
+        &HuggingFaceWriter::default(),
+        &WriteOptions { extra, ..WriteOptions::default() },
+    )
+    .unwrap();
     let written = Subject::open(&out);
     let found = written.evaluate(&examples, &[]);
 

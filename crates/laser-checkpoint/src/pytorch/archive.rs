@@ -1,12 +1,14 @@
-//! PyTorch's zip container (since 1.6): `NAME/data.pkl`, and each storage as the uncompressed entry `NAME/data/KEY`.
+//! PyTorch's zip container (since 1.6): `NAME/data.pkl`, and each storage as the uncompressed entry
+//! `NAME/data/KEY`.
 
 use std::{collections::HashMap, io::Cursor, ops::Range};
 
 use zip::{CompressionMethod, ZipArchive};
 
 use super::{
-    Refusal,
-    pickle::{Pickle, StorageId},
+    pickle,
+    pickle_value::{Pickle, StorageId},
+    refusal::Refusal,
 };
 
 /// An archive's entries, as ranges of the file.
@@ -65,7 +67,7 @@ impl Archive {
     }
 
     pub(super) fn pickle<'a>(&self, file: &'a [u8]) -> Result<Pickle<'a>, Refusal> {
-        Pickle::read(self.entries.get(&format!("{}data.pkl", self.prefix)).map_or(&[], |range| &file[range.clone()]))
+        pickle::read(self.entries.get(&format!("{}data.pkl", self.prefix)).map_or(&[], |range| &file[range.clone()]))
     }
 
     /// The bytes of a storage.

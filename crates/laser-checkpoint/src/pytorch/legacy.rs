@@ -1,11 +1,13 @@
-//! PyTorch's container before 1.6: five pickles (a magic number, the version, the machine's kind, the object, the storages' keys),
-//! then each storage as its number of elements (i64) and the elements.
+//! PyTorch's container before 1.6: five pickles (a magic number, the version, the machine's kind,
+//! the object, the storages' keys), then each storage as its number of elements (i64) and the
+//! elements.
 
 use std::{collections::HashMap, ops::Range};
 
 use super::{
-    Refusal,
-    pickle::{Object, Pickle, StorageId, Value},
+    pickle,
+    pickle_value::{Object, Pickle, StorageId, Value},
+    refusal::Refusal,
 };
 
 const MAGIC: i128 = 0x1950_a86a_20f9_469c_fc6c;
@@ -21,11 +23,12 @@ impl<'a> Legacy<'a> {
         let damaged = |why: &str| Err(Refusal::Damaged(why.to_owned()));
         let mut at = 0;
         let mut next = || {
-            let pickle = Pickle::read(&file[at..])?;
-            at += pickle.length;
-            Ok(pickle)
+            let read = pickle::read(&file[at..])?;
+            at += read.length;
+            Ok(read)
         };
-        // A pickle of something else, or no pickle at all, is told from a damaged one by this number.
+        // A pickle of something else, or no pickle at all, is told from a damaged one by this
+        // number.
         match next() {
             Ok(Pickle { root: Value::Int(MAGIC), .. }) => {}
             Err(refusal @ Refusal::NotRead(_)) => return Err(refusal),

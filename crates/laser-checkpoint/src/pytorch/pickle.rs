@@ -1,141 +1,32 @@
-//! A virtual machine for the part of Python's pickle format that tensors need.
+//! A virtual machine for the opcodes of Python's pickle format that tensors need.
 //!
-//! A pickle is a program that may call any Python function. Here nothing is ever called: the few names that PyTorch writes for
-//! tensors are known by heart, and any other one ends the reading. Opcodes are those of Python's `Lib/pickletools.py`.
-//!
-//! Lists, dictionaries and the like lie in one vector and refer to each other by position, so that a deep or circular structure
-//! needs no recursion, neither to be built nor to be dropped. Texts are borrowed from the file.
+//! A pickle is a program that may call any Python function. Here nothing is ever called: the few
+//! names that PyTorch writes for tensors are known, and any other one ends the reading. Opcodes are
+//! those of Python's `Lib/pickletools.py`.
 
 use std::collections::HashMap;
 
-use super::{Refusal, storage::StorageType};
+use super::{
+    pickle_bytes::{PickleBytes, broken},
+    pickle_value::{Global, Object, Pickle, StorageId, TensorView, Value},
+    refusal::Refusal,
+};
 
-/// No opcode of PyTorch's own needs more; a name of a tensor is short.
-const LONGEST_TEXT: usize = 1 << 16;
 /// Opcodes and copied values of one pickle. A tensor takes about fifty.
 const MOST_STEPS: usize = 1 << 23;
 /// PyTorch's own kernels take no more.
 const MOST_DIMENSIONS: usize = 64;
 
-/// One value; the larger ones are a position in [`Pickle::objects`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Value<'a> {
-    None,
-    Bool(bool),
-    /// Wide enough for the 80 bits of the legacy format's magic number.
-    Int(i128),
-    /// Its value is never needed.
-    Float,
-    Text(&'a str),
-    Global(Global),
-    Object(usize),
-}
-
-#[derive(Debug)]
-pub(super) enum Object<'a> {
-    Tuple(Vec<Value<'a>>),
-    List(Vec<Value<'a>>),
-    Dict(Vec<(Value<'a>, Value<'a>)>),
-    Storage(StorageId<'a>),
-    Tensor(TensorView<'a>),
-}
-
-/// Every name that a pickle may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Global {
-    OrderedDict,
-    Size,
-    RebuildTensor,
-    RebuildTensorV2,
-    RebuildParameter,
-    Storage(StorageType),
-}
-
-impl Global {
-    fn named(module: &str, name: &str) -> Option<Self> {
-        match (module, name) {
-            ("collections", "OrderedDict") => Some(Self::OrderedDict),
-            ("torch", "Size") => Some(Self::Size),
-            ("torch._utils", "_rebuild_tensor") => Some(Self::RebuildTensor),
-            ("torch._utils", "_rebuild_tensor_v2") => Some(Self::RebuildTensorV2),
-            ("torch._utils", "_rebuild_parameter") => Some(Self::RebuildParameter),
-            ("torch", name) => StorageType::named(name).map(Self::Storage),
-            _ => None,
-        }
-    }
-}
-
-/// What a persistent id says of a storage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct StorageId<'a> {
-    pub kind: StorageType,
-    pub key: &'a str,
-    /// Elements in the whole storage.
-    pub count: usize,
-    /// First element and number of elements of the part that is meant; very old files only.
-    pub part: Option<(usize, usize)>,
-}
-
-/// A tensor as a view of a storage; nothing of it is checked yet.
-#[derive(Clone, Debug)]
-pub(super) struct TensorView<'a> {
-    pub storage: StorageId<'a>,
-    /// In elements.
-    pub offset: usize,
-    pub shape: Vec<usize>,
-    /// In elements.
-    pub strides: Vec<usize>,
-}
-
-/// What a pickle holds.
-#[derive(Debug)]
-pub(super) struct Pickle<'a> {
-    pub root: Value<'a>,
-    pub objects: Vec<Object<'a>>,
-    /// Bytes that it took.
-    pub length: usize,
-}
-
-impl<'a> Pickle<'a> {
-    /// Reads the pickle that `bytes` begin with.
-    pub(super) fn read(bytes: &'a [u8]) -> Result<Self, Refusal> {
-        Machine::new(bytes).run()
-    }
-
-    pub(super) fn tuple_or_list(&self, value: Value<'a>) -> Option<&[Value<'a>]> {
-        match value {
-            Value::Object(at) => match &self.objects[at] {
-                Object::Tuple(items) | Object::List(items) => Some(items),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
-    pub(super) fn dict(&self, value: Value<'a>) -> Option<&[(Value<'a>, Value<'a>)]> {
-        match value {
-            Value::Object(at) => match &self.objects[at] {
-                Object::Dict(entries) => Some(entries),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
-    pub(super) fn tensor(&self, value: Value<'a>) -> Option<&TensorView<'a>> {
-        match value {
-            Value::Object(at) => match &self.objects[at] {
-                Object::Tensor(tensor) => Some(tensor),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
+/// Reads the pickle that `bytes` begin with.
+///
+/// # Errors
+/// It contradicts itself, or asks for something that no tensor needs.
+pub(crate) fn read(bytes: &[u8]) -> Result<Pickle<'_>, Refusal> {
+    Machine::new(bytes).run()
 }
 
 struct Machine<'a> {
-    bytes: &'a [u8],
-    at: usize,
+    input: PickleBytes<'a>,
     stack: Vec<Value<'a>>,
     /// The stack's heights at which a MARK was set.
     marks: Vec<usize>,
@@ -144,36 +35,31 @@ struct Machine<'a> {
     steps: usize,
 }
 
-/// A pickle that contradicts itself.
-fn broken<T>(why: &str) -> Result<T, Refusal> {
-    Err(Refusal::Damaged(format!("its pickle {why}")))
-}
-
 impl<'a> Machine<'a> {
     fn new(bytes: &'a [u8]) -> Self {
         let (stack, marks, memo, objects) = (Vec::new(), Vec::new(), HashMap::new(), Vec::new());
-        Self { bytes, at: 0, stack, marks, memo, objects, steps: 0 }
+        Self { input: PickleBytes { bytes, at: 0 }, stack, marks, memo, objects, steps: 0 }
     }
 
     fn run(mut self) -> Result<Pickle<'a>, Refusal> {
         loop {
             self.spend(1)?;
-            let [opcode] = self.fixed()?;
+            let [opcode] = self.input.fixed()?;
             match opcode {
                 // PROTO
                 0x80 => {
-                    let [version] = self.fixed()?;
+                    let [version] = self.input.fixed()?;
                     if !(2..=5).contains(&version) {
                         return broken(&format!("has version {version}, not 2 to 5"));
                     }
                 }
                 // FRAME: its length only helps reading from a stream.
                 0x95 => {
-                    self.take(8)?;
+                    self.input.take(8)?;
                 }
                 b'.' => {
                     let root = self.pop()?;
-                    return Ok(Pickle { root, objects: self.objects, length: self.at });
+                    return Ok(Pickle { root, objects: self.objects, length: self.input.at });
                 }
 
                 b'N' => self.stack.push(Value::None),
@@ -181,38 +67,39 @@ impl<'a> Machine<'a> {
                 0x89 => self.stack.push(Value::Bool(false)),
                 // BININT, BININT1, BININT2, LONG1
                 b'J' => {
-                    let value = i32::from_le_bytes(self.fixed()?);
+                    let value = i32::from_le_bytes(self.input.fixed()?);
                     self.stack.push(Value::Int(value.into()));
                 }
                 b'K' => {
-                    let [value] = self.fixed()?;
+                    let [value] = self.input.fixed()?;
                     self.stack.push(Value::Int(value.into()));
                 }
                 b'M' => {
-                    let value = u16::from_le_bytes(self.fixed()?);
+                    let value = u16::from_le_bytes(self.input.fixed()?);
                     self.stack.push(Value::Int(value.into()));
                 }
                 0x8a => {
-                    let [length] = self.fixed()?;
-                    let value = self.long(length.into())?;
-                    self.stack.push(value);
+                    let [length] = self.input.fixed()?;
+                    let value = self.input.long(length.into())?;
+                    self.stack.push(Value::Int(value));
                 }
                 // BINFLOAT
                 b'G' => {
-                    self.take(8)?;
+                    self.input.take(8)?;
                     self.stack.push(Value::Float);
                 }
-                // BINUNICODE, SHORT_BINUNICODE, BINUNICODE8; BINSTRING and SHORT_BINSTRING come from Python 2.
+                // BINUNICODE, SHORT_BINUNICODE, BINUNICODE8; BINSTRING and SHORT_BINSTRING come
+                // from Python 2.
                 b'X' | b'T' => {
-                    let length = u32::from_le_bytes(self.fixed()?);
+                    let length = u32::from_le_bytes(self.input.fixed()?);
                     self.text(length.into())?;
                 }
                 0x8c | b'U' => {
-                    let [length] = self.fixed()?;
+                    let [length] = self.input.fixed()?;
                     self.text(length.into())?;
                 }
                 0x8d => {
-                    let length = u64::from_le_bytes(self.fixed()?);
+                    let length = u64::from_le_bytes(self.input.fixed()?);
                     self.text(length)?;
                 }
 
@@ -271,26 +158,26 @@ impl<'a> Machine<'a> {
 
                 // BINPUT, LONG_BINPUT, MEMOIZE, BINGET, LONG_BINGET
                 b'q' => {
-                    let [slot] = self.fixed()?;
+                    let [slot] = self.input.fixed()?;
                     self.put(slot.into())?;
                 }
                 b'r' => {
-                    let slot = u32::from_le_bytes(self.fixed()?);
+                    let slot = u32::from_le_bytes(self.input.fixed()?);
                     self.put(slot as usize)?;
                 }
                 0x94 => self.put(self.memo.len())?,
                 b'h' => {
-                    let [slot] = self.fixed()?;
+                    let [slot] = self.input.fixed()?;
                     self.get(slot.into())?;
                 }
                 b'j' => {
-                    let slot = u32::from_le_bytes(self.fixed()?);
+                    let slot = u32::from_le_bytes(self.input.fixed()?);
                     self.get(slot as usize)?;
                 }
 
                 // GLOBAL, STACK_GLOBAL, REDUCE, BUILD, BINPERSID
                 b'c' => {
-                    let (module, name) = (self.line()?, self.line()?);
+                    let (module, name) = (self.input.line()?, self.input.line()?);
                     self.global(module, name)?;
                 }
                 0x93 => match self.pop_many(2)?[..] {
@@ -305,13 +192,20 @@ impl<'a> Machine<'a> {
                 b'Q' => self.storage()?,
 
                 _ => {
-                    return broken(&format!("has opcode {opcode:#04x} at byte {}, which no tensor needs", self.at - 1));
+                    return broken(&format!(
+                        "has opcode {opcode:#04x} at byte {}, which no tensor needs",
+                        self.input.at - 1
+                    ));
                 }
             }
         }
     }
 
-    // Reading.
+    fn text(&mut self, length: u64) -> Result<(), Refusal> {
+        let text = self.input.text(length)?;
+        self.stack.push(Value::Text(text));
+        Ok(())
+    }
 
     fn spend(&mut self, steps: usize) -> Result<(), Refusal> {
         self.steps += steps;
@@ -319,63 +213,6 @@ impl<'a> Machine<'a> {
             return broken(&format!("takes more than {MOST_STEPS} steps"));
         }
         Ok(())
-    }
-
-    fn take(&mut self, count: usize) -> Result<&'a [u8], Refusal> {
-        match self.bytes[self.at..].get(..count) {
-            Some(bytes) => {
-                self.at += count;
-                Ok(bytes)
-            }
-            None => broken("ends too early"),
-        }
-    }
-
-    fn fixed<const N: usize>(&mut self) -> Result<[u8; N], Refusal> {
-        match self.bytes[self.at..].first_chunk() {
-            Some(&bytes) => {
-                self.at += N;
-                Ok(bytes)
-            }
-            None => broken("ends too early"),
-        }
-    }
-
-    /// A line of a GLOBAL, without its end.
-    fn line(&mut self) -> Result<&'a str, Refusal> {
-        let rest = &self.bytes[self.at..];
-        let Some(length) = rest.iter().take(LONGEST_TEXT).position(|&byte| byte == b'\n') else {
-            return broken("has a name without an end");
-        };
-        let line = self.take(length)?;
-        self.take(1)?;
-        self.utf8(line)
-    }
-
-    fn utf8(&self, bytes: &'a [u8]) -> Result<&'a str, Refusal> {
-        std::str::from_utf8(bytes).or_else(|_| broken(&format!("has a text before byte {} that is no UTF-8", self.at)))
-    }
-
-    fn text(&mut self, length: u64) -> Result<(), Refusal> {
-        let Some(length) = usize::try_from(length).ok().filter(|&length| length <= LONGEST_TEXT) else {
-            return broken(&format!("has a text of {length} bytes, more than {LONGEST_TEXT}"));
-        };
-        let bytes = self.take(length)?;
-        let text = self.utf8(bytes)?;
-        self.stack.push(Value::Text(text));
-        Ok(())
-    }
-
-    /// A whole number in two's complement.
-    fn long(&mut self, length: usize) -> Result<Value<'a>, Refusal> {
-        let bytes = self.take(length)?;
-        let negative = bytes.last().is_some_and(|byte| byte >> 7 == 1);
-        let mut wide = [if negative { 0xff } else { 0 }; 16];
-        match wide.get_mut(..length) {
-            Some(low) => low.copy_from_slice(bytes),
-            None => return broken(&format!("has a number of {length} bytes")),
-        }
-        Ok(Value::Int(i128::from_le_bytes(wide)))
     }
 
     // The stack. What lies below the last mark is out of reach until that mark is gone.
@@ -496,7 +333,7 @@ impl<'a> Machine<'a> {
             return broken("has a reference to something that is no storage");
         };
         let count = index(count)?;
-        let part = match rest {
+        let slice = match rest {
             [] | [Value::None] => None,
             [part] => match self.object(*part) {
                 Some(Object::Tuple(items)) if items.len() == 3 => Some((index(items[1])?, index(items[2])?)),
@@ -504,7 +341,7 @@ impl<'a> Machine<'a> {
             },
             _ => return broken("has a storage with too many parts"),
         };
-        self.make(Object::Storage(StorageId { kind, key, count, part }));
+        self.make(Object::Storage(StorageId { kind, key, count, slice }));
         Ok(())
     }
 

@@ -1,9 +1,9 @@
 //! Checkpoints as llama.cpp's converter writes them, in float32.
 
 use super::interleave;
-use laser_checkpoint::{
-    Checkpoint, GgufValue, GgufWriter, MatrixId, MatrixKind, Norm, Residual, RopeScaling, RotaryConfig, Slot,
-};
+use laser_checkpoint::{Checkpoint, MatrixId, MatrixKind, Norm, ParamKind, Residual, RopeScaling, RotaryConfig};
+
+use super::gguf_write::{GgufValue, GgufWriter};
 
 /// The metadata.
 pub fn gguf_metadata(checkpoint: &Checkpoint) -> GgufWriter {
@@ -75,29 +75,29 @@ pub fn gguf_metadata(checkpoint: &Checkpoint) -> GgufWriter {
     gguf
 }
 
-/// llama.cpp's own name of a slot, without `blk.N.` and `.weight`.
-fn name_of(slot: Slot, gated: bool) -> &'static str {
-    match slot {
-        Slot::Embedding => "token_embd",
-        Slot::Positions => "position_embd",
-        Slot::FinalNorm => "output_norm",
-        Slot::Head => "output",
-        Slot::AttentionNorm => "attn_norm",
-        Slot::AttentionOutputNorm => "post_attention_norm",
-        Slot::QueryNorm => "attn_q_norm",
-        Slot::KeyNorm => "attn_k_norm",
-        Slot::MlpNorm => "ffn_norm",
-        Slot::MlpOutputNorm => "post_ffw_norm",
-        Slot::Router => "ffn_gate_inp",
-        Slot::Matrix(MatrixKind::QProj) => "attn_q",
-        Slot::Matrix(MatrixKind::KProj) => "attn_k",
-        Slot::Matrix(MatrixKind::VProj) => "attn_v",
-        Slot::Matrix(MatrixKind::OutProj) => "attn_output",
-        Slot::Matrix(MatrixKind::FcIn) if gated => "ffn_gate",
-        Slot::Matrix(MatrixKind::FcIn | MatrixKind::FcUp) => "ffn_up",
-        Slot::Matrix(MatrixKind::FcOut) => "ffn_down",
-        Slot::TokenTypes | Slot::EmbeddingNorm | Slot::HeadDense | Slot::HeadNorm => {
-            panic!("llama.cpp has no {slot} of ours")
+/// llama.cpp's own name of a param, without `blk.N.` and `.weight`.
+fn name_of(param: ParamKind, gated: bool) -> &'static str {
+    match param {
+        ParamKind::Embedding => "token_embd",
+        ParamKind::Positions => "position_embd",
+        ParamKind::FinalNorm => "output_norm",
+        ParamKind::Head => "output",
+        ParamKind::AttentionNorm => "attn_norm",
+        ParamKind::AttentionOutputNorm => "post_attention_norm",
+        ParamKind::QueryNorm => "attn_q_norm",
+        ParamKind::KeyNorm => "attn_k_norm",
+        ParamKind::MlpNorm => "ffn_norm",
+        ParamKind::MlpOutputNorm => "post_ffw_norm",
+        ParamKind::Router => "ffn_gate_inp",
+        ParamKind::Matrix(MatrixKind::QProj) => "attn_q",
+        ParamKind::Matrix(MatrixKind::KProj) => "attn_k",
+        ParamKind::Matrix(MatrixKind::VProj) => "attn_v",
+        ParamKind::Matrix(MatrixKind::OutProj) => "attn_output",
+        ParamKind::Matrix(MatrixKind::FcIn) if gated => "ffn_gate",
+        ParamKind::Matrix(MatrixKind::FcIn | MatrixKind::FcUp) => "ffn_up",
+        ParamKind::Matrix(MatrixKind::FcOut) => "ffn_down",
+        ParamKind::TokenTypes | ParamKind::EmbeddingNorm | ParamKind::HeadDense | ParamKind::HeadNorm => {
+            panic!("llama.cpp has no {param} of ours")
         }
     }
 }
@@ -117,28 +117,28 @@ pub fn gguf_of(checkpoint: &Checkpoint) -> GgufWriter {
             Some(other) => other.2.extend(values),
             None => tensors.push((name, cols, values)),
         };
-    for &slot in &config.slots {
-        for layer in 0..if slot.is_in_layer() { config.layers } else { 1 } {
-            let place = if slot.is_in_layer() { format!("blk.{layer}.") } else { String::new() };
-            let mut name = name_of(slot, gated);
-            match slot {
-                Slot::Matrix(MatrixKind::QProj | MatrixKind::KProj | MatrixKind::VProj) if fused_qkv => {
+    for &param in &config.params {
+        for layer in 0..if param.is_in_layer() { config.layers } else { 1 } {
+            let place = if param.is_in_layer() { format!("blk.{layer}.") } else { String::new() };
+            let mut name = name_of(param, gated);
+            match param {
+                ParamKind::Matrix(MatrixKind::QProj | MatrixKind::KProj | MatrixKind::VProj) if fused_qkv => {
                     name = "attn_qkv"
                 }
-                Slot::Matrix(MatrixKind::FcIn) if family == "phi3" => name = "ffn_up",
+                ParamKind::Matrix(MatrixKind::FcIn) if family == "phi3" => name = "ffn_up",
                 _ => {}
             }
-            let order = |values: Vec<f32>, cols| match slot {
-                Slot::Matrix(MatrixKind::QProj) if paired => interleave(&values, config.heads, cols),
-                Slot::Matrix(MatrixKind::KProj) if paired => interleave(&values, config.kv_heads, cols),
+            let order = |values: Vec<f32>, cols| match param {
+                ParamKind::Matrix(MatrixKind::QProj) if paired => interleave(&values, config.heads, cols),
+                ParamKind::Matrix(MatrixKind::KProj) if paired => interleave(&values, config.kv_heads, cols),
                 _ => values,
             };
-            let experts = match (slot, config.experts) {
-                (Slot::Matrix(kind), Some(experts)) if MatrixKind::MLP.contains(&kind) => experts.count,
+            let experts = match (param, config.experts) {
+                (ParamKind::Matrix(kind), Some(experts)) if MatrixKind::MLP.contains(&kind) => experts.count,
                 _ => 0,
             };
             if experts > 0 {
-                let Slot::Matrix(kind) = slot else { unreachable!() };
+                let ParamKind::Matrix(kind) = param else { unreachable!() };
                 let [rows, cols] = kind.shape(config);
                 let all: Vec<f32> = (0..experts)
                     .flat_map(|expert| {
@@ -148,19 +148,19 @@ pub fn gguf_of(checkpoint: &Checkpoint) -> GgufWriter {
                 gguf.floats(&format!("{place}{name}_exps.weight"), &[experts, rows, cols], &all);
                 continue;
             }
-            let matrix = match slot {
-                Slot::Matrix(kind) => Some(checkpoint.matrix(layer, kind).unwrap()),
-                Slot::Router => Some(checkpoint.router(layer).unwrap()),
-                slot if slot.is_norm() => None,
-                slot => checkpoint.table(slot).unwrap(),
+            let matrix = match param {
+                ParamKind::Matrix(kind) => Some(checkpoint.matrix(layer, kind).unwrap()),
+                ParamKind::Router => Some(checkpoint.router(layer).unwrap()),
+                param if param.is_norm() => None,
+                param => checkpoint.table(param).unwrap(),
             };
             if let Some(matrix) = matrix {
                 let cols = matrix.cols();
                 add(format!("{place}{name}.weight"), Some(cols), order(matrix.into_data(), cols));
-            } else if let Some(norm) = checkpoint.norm(slot, layer).unwrap() {
+            } else if let Some(norm) = checkpoint.norm(param, layer).unwrap() {
                 add(format!("{place}{name}.weight"), None, norm);
             }
-            if let Some(bias) = checkpoint.bias(slot, layer, None).unwrap() {
+            if let Some(bias) = checkpoint.bias(param, layer, None).unwrap() {
                 add(format!("{place}{name}.bias"), None, order(bias, 1));
             }
         }

@@ -2,14 +2,17 @@
 #![allow(dead_code, missing_docs)]
 
 pub mod gguf;
+pub mod gguf_write;
 
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
 };
 
-use laser_checkpoint::{Checkpoint, CheckpointError, GgufWriter, MatrixId, MatrixKind, Slot};
+use laser_checkpoint::{Checkpoint, CheckpointError, MatrixId, MatrixKind, ParamKind};
 use tempfile::TempDir;
+
+use gguf_write::GgufWriter;
 
 /// Names of the fixtures.
 pub fn fixtures() -> Vec<String> {
@@ -64,7 +67,7 @@ pub fn open_and_read(path: &Path) -> Result<(), String> {
     let read = || {
         let checkpoint = Checkpoint::open(path)?;
         contents(&checkpoint)?;
-        checkpoint.tokenizer_source()?;
+        checkpoint.metadata("")?;
         Ok(())
     };
     read().map_err(|error: laser_checkpoint::CheckpointError| {
@@ -104,26 +107,26 @@ pub fn save(gguf: &GgufWriter, folder: &Path) -> PathBuf {
 pub fn contents(checkpoint: &Checkpoint) -> Result<Vec<(String, Vec<f32>)>, CheckpointError> {
     let config = checkpoint.config();
     let mut all = Vec::new();
-    for &slot in &config.slots {
-        let layers = if slot.is_in_layer() { config.layers } else { 1 };
+    for &param in &config.params {
+        let layers = if param.is_in_layer() { config.layers } else { 1 };
         for layer in 0..layers {
             let mut push = |name: String, values: Option<Vec<f32>>| all.extend(values.map(|values| (name, values)));
-            let experts = match (slot, config.experts) {
-                (Slot::Matrix(kind), Some(experts)) if MatrixKind::MLP.contains(&kind) => {
+            let experts = match (param, config.experts) {
+                (ParamKind::Matrix(kind), Some(experts)) if MatrixKind::MLP.contains(&kind) => {
                     (0..experts.count).map(Some).collect()
                 }
                 _ => vec![None],
             };
             for expert in experts {
-                let name = format!("{layer}.{slot} {expert:?}");
-                let values = match slot {
-                    Slot::Matrix(kind) => Some(checkpoint.matrix(layer, MatrixId { kind, expert })?.into_data()),
-                    Slot::Router => Some(checkpoint.router(layer)?.into_data()),
-                    slot if slot.is_norm() => checkpoint.norm(slot, layer)?,
-                    slot => checkpoint.table(slot)?.map(|matrix| matrix.into_data()),
+                let name = format!("{layer}.{param} {expert:?}");
+                let values = match param {
+                    ParamKind::Matrix(kind) => Some(checkpoint.matrix(layer, MatrixId { kind, expert })?.into_data()),
+                    ParamKind::Router => Some(checkpoint.router(layer)?.into_data()),
+                    param if param.is_norm() => checkpoint.norm(param, layer)?,
+                    param => checkpoint.table(param)?.map(|matrix| matrix.into_data()),
                 };
                 push(name.clone(), values);
-                push(format!("{name} bias"), checkpoint.bias(slot, layer, expert)?);
+                push(format!("{name} bias"), checkpoint.bias(param, layer, expert)?);
             }
         }
     }

@@ -9,8 +9,9 @@ use std::io::Read;
 use serde_json::Value;
 
 use super::unique::Unique;
-use super::{Place, Row, inside};
-use crate::{DataError, Source, TaskError};
+use super::{Row, RowLocation, inside};
+use crate::source::Source;
+use crate::{DataError, TaskError};
 
 /// A line put after the last one. An unclosed quote swallows it, as it has silently swallowed every line before.
 const END: &str = "\0";
@@ -28,9 +29,9 @@ pub(super) fn rows(source: &Source, separator: u8) -> Result<Vec<Row>, TaskError
         // From memory, and with records of any length, nothing else can fail.
         let record = record.map_err(|error| {
             let line = lines.of(error.position());
-            inside(source, Place::Line(line), DataError::Utf8)
+            inside(source, RowLocation::Line(line), DataError::Utf8)
         })?;
-        records.push((Place::Line(lines.of(record.position())), record));
+        records.push((RowLocation::Line(lines.of(record.position())), record));
     }
     if let Some((place, last)) = records.pop()
         && last != [END][..]

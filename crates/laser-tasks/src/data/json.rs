@@ -7,8 +7,9 @@
 use serde_json::{Map, Value};
 
 use super::unique::Unique;
-use super::{Place, Row, inside, kind, whole, without_bom};
-use crate::{DataError, Source, TaskError};
+use super::{Row, RowLocation, inside, kind, whole, without_bom};
+use crate::source::Source;
+use crate::{DataError, TaskError};
 
 const LISTS: [&str; 3] = ["data", "examples", "rows"];
 
@@ -17,12 +18,12 @@ pub(super) fn rows(source: &Source) -> Result<Vec<Row>, TaskError> {
     let Unique(value) = serde_json::from_str(text).map_err(|error| {
         let message = error.to_string();
         // The place stands before the message already.
-        let what = crate::error::plain(message.rsplit_once(" at line ").map_or(message.as_str(), |(what, _)| what));
-        inside(source, Place::Line(error.line()), DataError::Json { column: error.column(), what })
+        let what = laser_example::plain(message.rsplit_once(" at line ").map_or(message.as_str(), |(what, _)| what));
+        inside(source, RowLocation::Line(error.line()), DataError::Json { column: error.column(), what })
     })?;
     let (items, wrapped) = list(value).map_err(|problem| whole(source, problem))?;
     let rows = items.into_iter().enumerate().map(|(index, item)| {
-        let place = Place::Record(index + 1);
+        let place = RowLocation::Record(index + 1);
         let fields = record(item, wrapped).map_err(|problem| inside(source, place, problem))?;
         Ok(Row { place, index, fields })
     });
@@ -58,7 +59,7 @@ fn record(item: Value, wrapped: bool) -> Result<Map<String, Value>, DataError> {
     }
     if let Some(Value::Array(cut)) = fields.get("truncated_cells").filter(|cut| *cut != &Value::Array(Vec::new())) {
         let names: Vec<String> =
-            cut.iter().map(|name| crate::error::quoted(name.as_str().unwrap_or("a value"))).collect();
+            cut.iter().map(|name| laser_example::quoted(name.as_str().unwrap_or("a value"))).collect();
         return Err(DataError::Cut { names: names.join(", ") });
     }
     match fields.remove("row") {

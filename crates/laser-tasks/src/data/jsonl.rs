@@ -3,15 +3,16 @@
 use serde_json::{Map, Value, error::Category};
 
 use super::unique::UniqueObject;
-use super::{Place, Row, at, without_bom};
-use crate::{RowError, Source, TaskError};
+use super::{Row, RowLocation, at, without_bom};
+use crate::source::Source;
+use crate::{RowError, TaskError};
 
 /// All rows of a file; at least one.
 pub(crate) fn rows(source: &Source) -> Result<Vec<Row>, TaskError> {
     let bytes = without_bom(&source.bytes);
     let mut rows = Vec::new();
     for (index, bytes) in bytes.split(|&byte| byte == b'\n').enumerate() {
-        let place = Place::Line(index + 1);
+        let place = RowLocation::Line(index + 1);
         match fields(bytes) {
             Ok(Some(fields)) => rows.push(Row { place, index, fields }),
             Ok(None) => {}
@@ -36,8 +37,8 @@ fn fields(line: &[u8]) -> Result<Option<Map<String, Value>>, RowError> {
             let message = error.to_string();
             // The parser saw one line alone: its "at line 1" would mislead.
             let what = match message.rsplit_once(" at line ") {
-                Some((what, _)) => crate::error::plain(what),
-                None => crate::error::plain(&message),
+                Some((what, _)) => laser_example::plain(what),
+                None => laser_example::plain(&message),
             };
             Err(match error.classify() {
                 Category::Data => RowError::NotAnObject { what },

@@ -4,29 +4,23 @@ mod csv;
 mod json;
 pub(crate) mod jsonl;
 mod parquet;
+mod row_location;
 mod unique;
 
 pub use parquet::panics_are_caught;
+pub use row_location::RowLocation;
 
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use crate::{DataError, RowError, Source, TaskError};
-
-/// Where a row stands in its file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// A line of a text file, from 1.
-    Line(usize),
-    /// A record of a file where lines say nothing, from 1.
-    Record(usize),
-}
+use crate::source::Source;
+use crate::{DataError, RowError, TaskError};
 
 /// One object and where it stands.
 #[derive(Clone)]
 pub(crate) struct Row {
-    pub place: Place,
+    pub place: RowLocation,
     /// From 0; in JSONL lines are counted, blank ones too.
     pub index: usize,
     pub fields: Map<String, Value>,
@@ -58,7 +52,7 @@ pub(crate) fn rows(source: &Source) -> Result<Vec<Row>, TaskError> {
 }
 
 /// A row's problem with its place.
-pub(crate) fn at(source: &Source, place: Place, problem: RowError) -> TaskError {
+pub(crate) fn at(source: &Source, place: RowLocation, problem: RowError) -> TaskError {
     TaskError::Row { file: source.name.clone(), place, problem }
 }
 
@@ -80,7 +74,7 @@ pub(crate) fn kind(value: &Value) -> &'static str {
 }
 
 /// The problem of one place in a data file.
-fn inside(source: &Source, place: Place, problem: DataError) -> TaskError {
+fn inside(source: &Source, place: RowLocation, problem: DataError) -> TaskError {
     TaskError::Data { file: source.name.clone(), place: Some(place), problem }
 }
 

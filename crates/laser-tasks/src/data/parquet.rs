@@ -11,8 +11,9 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::Type;
 use serde_json::Value;
 
-use super::{Place, Row, whole};
-use crate::{DataError, Source, TaskError};
+use super::{Row, RowLocation, whole};
+use crate::source::Source;
+use crate::{DataError, TaskError};
 
 thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
@@ -42,7 +43,7 @@ fn read(bytes: &[u8]) -> Result<Vec<Row>, DataError> {
     let mut rows = Vec::new();
     for (index, row) in reader.get_row_iter(None).map_err(refused)?.enumerate() {
         let Value::Object(fields) = row.map_err(refused)?.to_json_value() else { continue };
-        rows.push(Row { place: Place::Record(index + 1), index, fields });
+        rows.push(Row { place: RowLocation::Record(index + 1), index, fields });
     }
     Ok(rows)
 }
@@ -70,5 +71,5 @@ fn refused(error: ParquetError) -> DataError {
         ParquetError::General(what) | ParquetError::EOF(what) | ParquetError::NYI(what) => what.clone(),
         other => other.to_string(),
     };
-    invalid(&crate::error::plain(&what))
+    invalid(&laser_example::plain(&what))
 }

@@ -99,11 +99,11 @@ fn a_csv_value_is_text_or_a_list() {
 
 #[test]
 fn a_row_knows_its_place() {
-    let places = |name: &str, bytes: &[u8]| -> Vec<(Place, String)> {
+    let places = |name: &str, bytes: &[u8]| -> Vec<(RowLocation, String)> {
         rows(&source(name, bytes)).unwrap().iter().map(|row| (row.place, row.default_id())).collect()
     };
-    let line = |line, id: &str| (Place::Line(line), id.to_owned());
-    let record = |record, id: &str| (Place::Record(record), id.to_owned());
+    let line = |line, id: &str| (RowLocation::Line(line), id.to_owned());
+    let record = |record, id: &str| (RowLocation::Record(record), id.to_owned());
     assert_eq!(places("a.jsonl", b"{}\n\n{}"), [line(1, "0"), line(3, "2")]);
     assert_eq!(places("a.json", b"[{},\n\n{}]"), [record(1, "0"), record(2, "1")]);
     for end in ["\n", "\r\n"] {

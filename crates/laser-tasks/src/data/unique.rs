@@ -36,7 +36,7 @@ impl<'de> Visitor<'de> for ObjectVisitor {
         let mut fields = Map::new();
         while let Some(key) = access.next_key::<String>()? {
             if fields.contains_key(&key) {
-                let key = crate::error::quoted(&key);
+                let key = laser_example::quoted(&key);
                 return Err(de::Error::custom(format!("the key {key} is there twice")));
             }
             let Unique(value) = access.next_value()?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use minijinja::Environment;
 use serde_json::Value as Json;
 
-use super::config::Config;
+use super::task_config::Config;
 use crate::data::Row;
 use crate::template::Pattern;
 use crate::{RowError, TaskError, YamlError};

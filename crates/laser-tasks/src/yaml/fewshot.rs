@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::config::{Config, Sampler};
+use super::task_config::{Config, Sampler};
 use crate::{Example, SplitMix64};
 
 /// A row's question with its answer, and what it is about.

@@ -1,26 +1,27 @@
 //! Task files in the YAML of lm-evaluation-harness: the subset that `docs/tasks.md` lists, every other key being an error.
 //!
-//! [`config`] is a file as it is written, with what it includes; [`split`] finds the rows, [`docs`] leaves some out and takes others apart,
+//! [`task_config`] is a file as it is written, with what it includes; [`data_split`] finds the rows, [`docs`] leaves some out and takes others apart,
 //! [`reader`] makes an example of each, behind the solved ones of [`fewshot`].
 
-mod config;
+mod data_split;
 mod docs;
 mod fewshot;
 mod reader;
-mod split;
+mod task_config;
 
 use std::collections::HashSet;
 use std::path::Path;
 
 use crate::card::Card;
+use crate::source::Source;
 use crate::task::ByTokenizer;
 use crate::template::{Pattern, engine};
-use crate::{Example, OpenOptions, Source, Task, TaskError, YamlError};
-pub(crate) use config::Config;
-use config::unsupported;
+use crate::{Example, OpenOptions, Task, TaskError, YamlError};
+use data_split::Splits;
 use fewshot::Shots;
 use reader::Reader;
-use split::Splits;
+pub(crate) use task_config::Config;
+use task_config::unsupported;
 
 /// The task of a YAML file. `name` is used where the file gives none; `read` opens a file by its path in the YAML.
 pub(crate) fn task(

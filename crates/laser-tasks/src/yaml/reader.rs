@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use minijinja::Environment;
 
-use super::config::{Config, IndexOrText, ListOrText, OutputType, unsupported};
 use super::docs::Doc;
+use super::task_config::{Config, IndexOrText, ListOrText, OutputType, unsupported};
 use crate::template::Pattern;
-use crate::{Choice, DEFAULT_NEW_TOKENS, Example, Generation, Matching, RowError, Target, YamlError};
+use crate::{Choice, DEFAULT_NEW_TOKENS, Example, ExampleError, Generation, Matching, RowError, Target, YamlError};
 
 /// Turns rows into examples.
 pub struct Reader<'a> {
@@ -181,10 +181,10 @@ impl Correct<'_> {
     /// as in lm-evaluation-harness, except that a text which could be either is an error.
     fn target(&self, choices: Vec<String>, doc: &Doc) -> Result<Target, RowError> {
         if choices.len() < 2 {
-            return Err(RowError::FewChoices { found: choices.len() });
+            return Err(ExampleError::FewChoices { found: choices.len() }.into());
         }
         let pattern = match self {
-            Self::Always(index) => return Target::choose(choices, *index),
+            Self::Always(index) => return Ok(Target::choose(choices, *index)?),
             Self::Of(pattern) => pattern,
         };
         let value = pattern.of(&doc.row.fields)?;
@@ -193,14 +193,14 @@ impl Correct<'_> {
             let index: Option<usize> = text.parse().ok().filter(|_| !pattern.is_field());
             return match (index, choices.iter().position(|choice| choice.trim() == text)) {
                 (Some(index), Some(choice)) if index != choice => Err(RowError::Ambiguous { answer: text.to_owned() }),
-                (Some(index), _) => Target::choose(choices, index),
-                (None, _) => Target::choose_text(choices, text),
+                (Some(index), _) => Ok(Target::choose(choices, index)?),
+                (None, _) => Ok(Target::choose_text(choices, text)?),
             };
         }
         match value.is_integer() {
             true => match value.as_usize() {
-                Some(index) => Target::choose(choices, index),
-                None => Err(RowError::NoSuchChoice { index: value.to_string(), choices: choices.len() }),
+                Some(index) => Ok(Target::choose(choices, index)?),
+                None => Err(ExampleError::NoSuchChoice { index: value.to_string(), choices: choices.len() }.into()),
             },
             false => Err(pattern.wrong("one of the choices or its index from 0", &value)),
         }

@@ -1,12 +1,13 @@
 //! `laser apply`: the edited model, as a Hugging Face folder.
 
+use crate::bar::Bar;
 use crate::cli::{ApplyOptions, Global};
-use crate::progress::Bar;
 use crate::{output, subject};
 use anyhow::Context;
-use laser_checkpoint::{Checkpoint, WriteOptions, write_huggingface};
+use laser_checkpoint::{Checkpoint, HuggingFaceWriter, WriteOptions, write_model};
+use laser_edit::{Candidate, Recipe};
 use laser_model::Tokenizer;
-use laser_search::{Candidate, Recipe, Word};
+use laser_run::{Progress, Word};
 use serde::Deserialize;
 use serde_json::json;
 use std::fs;
@@ -40,9 +41,9 @@ pub fn run(options: &ApplyOptions, global: &Global) -> anyhow::Result<()> {
 
 /// Writes `checkpoint` under `candidate` to the folder `out`.
 pub fn write(checkpoint: &Checkpoint, candidate: &Candidate, out: &Path, force: bool) -> anyhow::Result<()> {
-    let tokenizer = Tokenizer::open(&checkpoint.tokenizer_source()?)?;
+    let tokenizer = Tokenizer::open(checkpoint.path(), checkpoint.metadata("tokenizer.")?.as_ref())?;
     let options = WriteOptions { force, extra: tokenizer.huggingface_files().to_vec(), ..WriteOptions::default() };
-    write_huggingface(checkpoint, candidate.interventions(), out, &options)?;
+    write_model(checkpoint, candidate.interventions(), out, &HuggingFaceWriter::default(), &options)?;
     Ok(())
 }
 

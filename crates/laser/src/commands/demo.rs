@@ -1,17 +1,18 @@
 //! `laser demo`: search, verdict and apply on a model and a task that are part of the program.
 
+use crate::bar::Bar;
 use crate::cli::{
     CheckpointOptions, DataOptions, DemoOptions, Dtype, Global, ModelOptions, SpaceOptions, Strategy, TaskOptions,
     TextOptions,
 };
 use crate::commands::{apply, search};
 use crate::output;
-use crate::progress::Bar;
 use anyhow::Context;
 use laser_checkpoint::Checkpoint;
 use laser_linalg::Rho;
 use laser_model::DeviceKind;
-use laser_search::write_whole;
+use laser_report::verdict_file;
+use laser_run::{Progress, write_whole};
 use serde_json::json;
 use std::fs;
 use std::num::NonZeroUsize;
@@ -86,7 +87,7 @@ pub fn run(options: &DemoOptions, global: &Global) -> anyhow::Result<()> {
     apply::write(&Checkpoint::open(&model)?, &finished.verdict.best, &edited, edited.exists())?;
     if global.json {
         return output::print_json(
-            &json!({"run": run, "edited": edited, "best": finished.verdict.best, "verdict": finished.verdict}),
+            &json!({"run": run, "edited": edited, "best": finished.verdict.best, "verdict": verdict_file(&finished.verdict)}),
         );
     }
     output::print(&format!(

@@ -1,14 +1,13 @@
 //! `laser eval`: a model's score on a task.
 
+use crate::bar::Bar;
 use crate::cli::{EvalOptions, Global};
-use crate::progress::Bar;
 use crate::{output, subject};
+use laser_edit::Candidate;
+use laser_engine::{Corpus, Detail, Editor, Evaluator, Response, record};
 use laser_model::Model;
 use laser_report::metrics_text;
-use laser_search::{
-    Candidate, Constant, Detail, Editor, Evaluator, Metrics, Perplexity, Progress, Record, Response, Text, statistics,
-    write_whole,
-};
+use laser_run::{Constant, Metrics, Perplexity, Progress, Record, statistics, write_whole};
 use laser_tasks::{Example, Outcome, Score, Target, Task};
 use serde::Serialize;
 use serde_json::json;
@@ -75,7 +74,7 @@ fn score(
     let task = subject::settle(task, &options.task, &loaded.tokenizer)?;
     let indices = subject::chosen(&task, &options.task, options.split)?;
     let examples: Vec<&Example> = indices.iter().map(|&index| &task.examples[index]).collect();
-    let boundary = candidate.boundary(loaded.model.config().layers);
+    let boundary = candidate.first_edited_layer(loaded.model.config().layers);
     let mut evaluator = Evaluator::new(&loaded.model, &loaded.tokenizer, examples.clone(), MEMORY)?;
     let mut responses: Vec<Response> = Vec::with_capacity(examples.len());
     progress.start("evaluating", examples.len(), 0);
@@ -89,7 +88,7 @@ fn score(
     let outcomes: Vec<Outcome> = responses.iter().map(|response| response.outcome).collect();
     let mut records = Vec::with_capacity(responses.len());
     for (example, response) in examples.iter().zip(&responses) {
-        records.push(Record::new(example, response, &loaded.tokenizer)?);
+        records.push(record(example, response, &loaded.tokenizer)?);
     }
     if let Some(path) = &options.examples {
         write_examples(path, &examples, &responses, &records, loaded)?;
@@ -105,7 +104,7 @@ fn score(
     })
 }
 
-fn perplexity(text: &Text, edited: &Model, progress: &Bar) -> anyhow::Result<Perplexity> {
+fn perplexity(text: &Corpus, edited: &Model, progress: &Bar) -> anyhow::Result<Perplexity> {
     progress.start("text", text.windows(), 0);
     let perplexity = text.perplexity(edited, &|| progress.advance(1))?;
     progress.finish();

@@ -1,19 +1,17 @@
 //! `laser inspect`: what a checkpoint is, and what the singular values of its matrices look like.
 
+use crate::bar::Bar;
 use crate::cli::{Global, InspectOptions};
-use crate::progress::Bar;
 use crate::spectra::SpectraCache;
 use crate::{output, subject};
 use laser_checkpoint::{Checkpoint, MatrixId, Precision};
 use laser_linalg::{Rho, Spectrum};
 use laser_report::aligned;
-use laser_search::Progress;
+use laser_run::Progress;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 /// A matrix that can be reduced.
 struct Found {
@@ -48,31 +46,17 @@ pub fn run(options: &InspectOptions, global: &Global) -> anyhow::Result<()> {
     output::print(&text(&checkpoint, &found, &options.rho))
 }
 
-/// Several matrices at once; the bar is moved by the thread that waits for them.
+/// Several matrices at once.
 fn compute(checkpoint: &Checkpoint, found: &mut [Found], progress: &Bar) -> anyhow::Result<()> {
     let cache = SpectraCache::open();
-    let done = AtomicUsize::new(0);
     progress.start("spectra", found.len(), 0);
-    let all = found.len();
-    let result = std::thread::scope(|scope| {
-        let worker = scope.spawn(|| {
-            found.par_iter_mut().try_for_each(|found| {
-                found.spectrum = Some(cache.spectrum(checkpoint, found.layer, found.matrix)?);
-                done.fetch_add(1, Ordering::Relaxed);
-                anyhow::Ok(())
-            })
-        });
-        let mut shown = 0;
-        while !worker.is_finished() && shown < all {
-            std::thread::sleep(Duration::from_millis(100));
-            let now = done.load(Ordering::Relaxed);
-            progress.advance(now - shown);
-            shown = now;
-        }
-        worker.join()
+    let result = found.par_iter_mut().try_for_each(|found| {
+        found.spectrum = Some(cache.spectrum(checkpoint, found.layer, found.matrix)?);
+        progress.advance(1);
+        anyhow::Ok(())
     });
     progress.finish();
-    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    result
 }
 
 fn document(checkpoint: &Checkpoint, found: &[Found], rhos: &[Rho]) -> Value {

@@ -1,20 +1,22 @@
 //! `laser search`: the best reduction for a model and a task.
 
+use crate::bar::Bar;
 use crate::cli::{
     Dtype, Global, ModelOptions, SearchOptions, SpaceOptions, StartChoice, Strategy, TaskOptions, TextOptions,
 };
 use crate::output;
-use crate::progress::Bar;
 use crate::spectra::SpectraCache;
 use crate::subject::{self, Loaded};
 use laser_checkpoint::{Checkpoint, MatrixId};
-use laser_report::{account_text, rounding_text, sweep_table, verdict_text};
-use laser_search::{
-    Account, All, Beam, Candidate, Compose, Entry, Gradient, ModelDescription, Plan, Progress, ROUNDING_FILE, Race,
-    Rounding, RunDescription, RunFolder, SearchDescription, SplitName, Start, Subject, TaskDescription,
-    TextDescription, Verdict, check, exhaustive, noise_edge, search,
+use laser_edit::Candidate;
+use laser_engine::{ContentFreePrompts, LocalScorer, Subject, check};
+use laser_report::{search_text, verdict_file};
+use laser_run::{
+    Bf16Check, ModelDescription, Progress, ResultKind, RunDescription, RunFolder, RunWriter, SearchDescription,
+    SearchTrace, TaskDescription, TextDescription, Verdict,
 };
-use laser_tasks::{Score, Task};
+use laser_search::{Beam, Compose, Exhaustive, Gradient, Plan, Race, TextPlan, grid, noise_edge, search};
+use laser_tasks::{Example, Score, Task};
 use serde_json::json;
 use std::path::Path;
 
@@ -25,13 +27,13 @@ pub fn run(options: &SearchOptions, global: &Global) -> anyhow::Result<()> {
         return output::print_json(&json!({
             "run": options.out,
             "best": finished.verdict.best,
-            "strategy": finished.account,
-            "rounding": finished.rounding,
-            "verdict": finished.verdict,
+            "strategy": finished.trace,
+            "rounding": finished.bf16_checks,
+            "verdict": verdict_file(&finished.verdict),
         }));
     }
     output::print(&finished.text)?;
-    if !finished.verdict.word.is_better() {
+    if !finished.verdict.word().is_better() {
         return Ok(());
     }
     let reduce = options.model.checkpoint.model.display();
@@ -52,9 +54,9 @@ const SEARCH_TOKENS: usize = 16_384;
 pub struct Finished {
     pub verdict: Verdict,
     /// How the space was gone through.
-    pub account: Option<Account>,
+    pub trace: SearchTrace,
     /// What it changed that candidates were compared in bf16, where they were.
-    pub rounding: Option<Vec<Rounding>>,
+    pub bf16_checks: Option<Vec<Bf16Check>>,
     /// The tables that a person reads.
     pub text: String,
 }
@@ -76,13 +78,13 @@ pub fn find(
     let text = subject::open_text(text_options, SEARCH_TOKENS, &loaded)?;
     let layers = subject::layers(&space.layers, loaded.model.config().layers)?;
     let matrices = subject::matrices(&space.matrices, loaded.model.config())?;
-    let grid = space.grid();
-    let candidates = match &grid {
-        Some((rho, blocks)) => exhaustive(&layers, &matrices, blocks, rho, task_options.data.paper_compat)?,
+    let chosen = space.grid();
+    let candidates = match &chosen {
+        Some((rho, blocks)) => grid(&layers, &matrices, blocks, rho, task_options.data.paper_compat)?,
         None => above_noise(&loaded.checkpoint, &layers, &matrices, progress)?,
     };
     let rounded = (space.dtype == Dtype::Bf16).then(|| loaded.model.rounded()).transpose()?;
-    check(&loaded.model, &loaded.tokenizer, &task)?;
+    check(&loaded.model, &loaded.tokenizer, &task.examples)?;
     for edit in candidates.iter().flat_map(Candidate::interventions) {
         edit.check(loaded.model.config())?;
     }
@@ -100,9 +102,9 @@ pub fn find(
             width: (space.strategy == Strategy::Beam).then(|| space.width()),
             matrices,
             layers,
-            rho: grid.iter().flat_map(|(rho, _)| rho.iter().map(|rho| rho.get())).collect(),
-            blocks: grid.as_ref().map_or(vec![1], |(_, blocks)| blocks.iter().map(|blocks| blocks.get()).collect()),
-            randomised: task_options.data.paper_compat && grid.is_some(),
+            rho: chosen.iter().flat_map(|(rho, _)| rho.iter().map(|rho| rho.get())).collect(),
+            blocks: chosen.as_ref().map_or(vec![1], |(_, blocks)| blocks.iter().map(|blocks| blocks.get()).collect()),
+            randomised: task_options.data.paper_compat && chosen.is_some(),
             limit: task_options.limit.map(|limit| limit as usize),
             seed: task_options.seed,
             split_first: task_options.split_first || task_options.data.paper_compat,
@@ -113,49 +115,67 @@ pub fn find(
         },
     };
     let exhaustive = match &space.compare {
-        Some(other) => Some(RunFolder::open_existing(other)?.scores(&description, &candidates)?),
+        Some(other) => Some(RunFolder::open(other)?.scores(&description, &candidates)?),
         None => None,
     };
-    let strategy = strategy(space, exhaustive);
-    let run = RunFolder::open(out, &description)?;
+    let mut strategy = strategy(space, &candidates, exhaustive);
+    let run = RunWriter::create(out, &description)?;
     if split.validation.len() < FEW {
         let n = split.validation.len();
         progress.note(&format!(
             "the best of many candidates on {n} validation examples is often chance: use more examples"
         ));
     }
-    let subject = Subject { checkpoint: &loaded.checkpoint, model: &loaded.model, tokenizer: &loaded.tokenizer };
+    let pick = |numbers: &[usize]| -> Vec<&Example> { numbers.iter().map(|&i| &task.examples[i]).collect() };
+    let (validation, test) = (pick(&split.validation), pick(&split.test));
+    let content_free = ContentFreePrompts::new(&task, &test)?;
     let plan = Plan {
-        candidates: &candidates,
-        rounded: rounded.as_ref(),
-        strategy: &*strategy,
-        split: &split,
+        space: &candidates,
+        validation: &validation,
+        test: &test,
         seed: task_options.seed,
-        memory: space.memory(),
+        check_bf16: rounded.is_some(),
+        text: text.as_ref().map(|text| TextPlan { sha256: &text.sha256, windows: text.text.how() }),
         model_files: &description.model.files,
-        text: text.as_ref().map(|text| (&text.text, text.sha256.as_str())),
     };
-    let verdict = search(&subject, &task, &plan, &run, progress)?;
-    let text = summary(&run, &verdict, space.composes())?;
-    let advice = "run the search again, which writes it anew";
-    let account = run.read_json("strategy.json", advice)?;
-    let rounding = run.read_json(ROUNDING_FILE, advice)?;
-    Ok(Finished { verdict, account, rounding, text })
+    let mut scorer = LocalScorer::new(Subject {
+        checkpoint: &loaded.checkpoint,
+        model: &loaded.model,
+        compared: rounded.as_ref(),
+        tokenizer: &loaded.tokenizer,
+        validation: validation.clone(),
+        test: test.clone(),
+        content_free: &content_free,
+        text: text.as_ref().map(|text| &text.text),
+        memory: space.memory(),
+    });
+    let finished = search(&mut *strategy, &plan, &mut scorer, &run, progress)?;
+    run.write_verdict(&verdict_file(&finished.verdict))?;
+    let laser_search::Finished { verdict, trace, entries, bf16_checks } = finished;
+    let text = search_text(&entries, &trace, bf16_checks.as_deref(), &verdict, space.composes());
+    Ok(Finished { verdict, trace, bf16_checks, text })
 }
 
 /// How the space is gone through.
-fn strategy(space: &SpaceOptions, exhaustive: Option<Vec<Score>>) -> Box<dyn laser_search::Strategy> {
-    let gradient = || Gradient { examples: space.gradient_examples(), exhaustive: exhaustive.clone() };
-    let start = match space.start() {
-        StartChoice::Race => Start::Race,
-        StartChoice::Gradient => Start::Gradient(gradient()),
+fn strategy(
+    options: &SpaceOptions,
+    space: &[Candidate],
+    exhaustive: Option<Vec<Score>>,
+) -> Box<dyn laser_search::Strategy> {
+    let space = || space.to_vec();
+    let gradient = || Gradient::new(space(), options.gradient_examples(), exhaustive.clone());
+    let start = || -> Box<dyn laser_search::Strategy> {
+        match options.start() {
+            StartChoice::Race => Box::new(Race::new(space())),
+            StartChoice::Gradient => Box::new(gradient()),
+        }
     };
-    match space.strategy {
-        Strategy::Exhaustive | Strategy::NoiseEdge => Box::new(All),
-        Strategy::Race => Box::new(Race),
+    match options.strategy {
+        Strategy::Exhaustive | Strategy::NoiseEdge => Box::new(Exhaustive::new(space())),
+        Strategy::Race => Box::new(Race::new(space())),
         Strategy::Gradient => Box::new(gradient()),
-        Strategy::Compose => Box::new(Compose { start }),
-        Strategy::Beam => Box::new(Beam { start, width: space.width() }),
+        Strategy::Compose => Box::new(Compose::new(space(), start())),
+        Strategy::Beam => Box::new(Beam::new(space(), start(), options.width())),
     }
 }
 
@@ -172,7 +192,7 @@ fn above_noise(
     progress.start("spectra", layers.len() * each, 0);
     let candidates = noise_edge(config, layers, matrices, |layer, matrix| {
         progress.advance(1);
-        anyhow::Ok(spectra.spectrum(checkpoint, layer, matrix)?.noise_edge())
+        anyhow::Ok(spectra.spectrum(checkpoint, layer, matrix)?.noise_edge().rank)
     });
     progress.finish();
     let candidates = candidates?;
@@ -191,26 +211,6 @@ fn describe(task: &Task, options: &TaskOptions) -> TaskDescription {
         spec: options.task.clone().unwrap_or_default(),
         digest: task.digest.clone(),
         examples: task.examples.len(),
+        results: ResultKind::Binary,
     }
-}
-
-fn summary(run: &RunFolder, verdict: &Verdict, composed: bool) -> anyhow::Result<String> {
-    let journal = run.journal()?;
-    let mut entries: Vec<&Entry> =
-        journal.entries().iter().filter(|it| it.split == SplitName::Validation && it.part.is_none()).collect();
-    entries.sort_by_key(|entry| entry.interventions.boundary(usize::MAX));
-    let account: Option<Account> = run.read_json("strategy.json", "run the search again, which writes it anew")?;
-    Ok(format!(
-        "Accuracy on validation, % (base {:.1}, best marked *)\n\n{}\n{}{}",
-        100.0 * verdict.base.validation.score.accuracy,
-        sweep_table(&entries, &verdict.best, account.as_ref().map_or(0, |account| account.dropped)),
-        account.map(|account| account_text(&account, composed)).unwrap_or_default(),
-        judged(run, verdict)?
-    ))
-}
-
-/// The verdict, after what comparing in bf16 changed, if it was.
-pub fn judged(run: &RunFolder, verdict: &Verdict) -> anyhow::Result<String> {
-    let rounding: Option<Vec<Rounding>> = run.read_json(ROUNDING_FILE, "run the search again, which writes it anew")?;
-    Ok(rounding.map(|rounding| rounding_text(&rounding)).unwrap_or_default() + &verdict_text(verdict))
 }

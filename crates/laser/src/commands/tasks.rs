@@ -1,7 +1,7 @@
 //! `laser tasks`: the built-in tasks.
 
+use crate::bar::Bar;
 use crate::cli::{DataOptions, Global, TasksCommand, TasksOptions};
-use crate::progress::Bar;
 use crate::{output, subject};
 use anyhow::Context;
 use laser_tasks::{Card, Task};

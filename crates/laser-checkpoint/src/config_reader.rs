@@ -1,0 +1,323 @@
+//! A model's hyper-parameters, read by the architecture's table.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::{
+    architecture::Architecture,
+    architecture_table::{Bias, DefaultValue, Derived, Key},
+    block_kinds::{Activation, Norm, Residual},
+    config_source::{Reader, Source, shortened, token_ids},
+    convention::Convention,
+    error::{CheckpointError, Result},
+    gguf::Gguf,
+    model_config::{Config, Experts, LARGEST_LAYERS},
+    param_id::ParamId,
+    param_kind::ParamKind,
+    rotary_config::{RopeScaling, RotaryConfig},
+    storage_layout::StorageLayout,
+    weight_file::WeightFile,
+};
+
+/// From config.json's content; `path` is for messages. `generation` is generation_config.json's
+/// content, whose end tokens go first.
+///
+/// # Errors
+/// A key is missing, has a value that cannot be, or asks for something that is not computed.
+pub(crate) fn read_json(
+    architecture: &Architecture,
+    json: &Value,
+    generation: Option<&Value>,
+    path: &Path,
+) -> Result<Config> {
+    let reader = Reader { path, source: Source::Json(json) };
+    reader.check_requirements(architecture)?;
+    let mut config = reader.read(architecture)?;
+    config.tied_head = reader.flag(&architecture.config.tied_head)?.unwrap_or(false);
+    for kind in config.params.clone() {
+        let has = match reader.bias(architecture, kind) {
+            Bias::Never => false,
+            Bias::Always => true,
+            Bias::Config(bias) => {
+                let default = Some(DefaultValue::Bool(bias.default));
+                reader.flag(&Key { json: vec![bias.key], default, ..Key::default() })?.unwrap_or(false)
+            }
+        };
+        config.biases.extend(has.then_some(kind));
+    }
+    if let Some(value) =
+        generation.and_then(|generation| generation.get("eos_token_id")).filter(|value| !value.is_null())
+    {
+        config.eos_token_ids = token_ids(value).ok_or_else(|| CheckpointError::Config {
+            path: path.with_file_name("generation_config.json"),
+            key: "eos_token_id".to_owned(),
+            why: format!("expected a token id or a list of them, found {value}"),
+        })?;
+    }
+    reader.take_layer_types(architecture, json, &mut config)?;
+    config.checked(path)
+}
+
+/// From a GGUF file's metadata and the names of its tensors; `arch` is its `general.architecture`.
+///
+/// # Errors
+/// As [`read_json`].
+pub(crate) fn read_gguf(architecture: &Architecture, gguf: &Gguf, arch: &str) -> Result<Config> {
+    let path = gguf.listing();
+    let reader = Reader { path, source: Source::Gguf(gguf, arch) };
+    reader.check_requirements(architecture)?;
+    for refused in &architecture.refused_tensors {
+        if gguf.tensor(refused.0).is_some() {
+            return Err(reader.unsupported(refused.0, "there", refused.1));
+        }
+    }
+    let mut config = reader.read(architecture)?;
+    if let (Some(rotary), Some(name)) = (&config.rotary, &architecture.gguf_rope_factors)
+        && let Some(tensor) = gguf.tensor(name)
+    {
+        let factors = tensor.precision()?.decode(&tensor.bytes());
+        let why = "its factors are not Llama 3's: use the model's Hugging Face folder";
+        let scaled = rotary.with_factors(&factors).ok_or_else(|| reader.unsupported(name, "there", why))?;
+        config.rotary = Some(scaled);
+    }
+    let layout = |config: &Config, param| StorageLayout::of(architecture, config, param, Convention::Gguf);
+    let is_there = |config: &Config, param| layout(config, param).is_some_and(|at| gguf.tensor(&at.tensor).is_some());
+    config.tied_head = !is_there(&config, ParamId::of(ParamKind::Head));
+    for kind in config.params.clone() {
+        let has = match reader.bias(architecture, kind) {
+            Bias::Never => false,
+            Bias::Always => true,
+            Bias::Config(_) => is_there(&config, ParamId::of(kind).bias()),
+        };
+        config.biases.extend(has.then_some(kind));
+    }
+    // One key of config.json speaks for several: a mixture could not be written.
+    for &kind in &config.params {
+        let same_key = |other: &ParamKind| {
+            let bias = reader.bias(architecture, kind);
+            matches!(bias, Bias::Config(_)) && reader.bias(architecture, *other) == bias
+        };
+        if let Some(other) =
+            config.params.iter().find(|other| same_key(other) && config.has_bias(**other) != config.has_bias(kind))
+        {
+            let found = format!("there for one of {kind} and {other} only");
+            return Err(reader.unsupported("biases", &found, "the family has both or none"));
+        }
+    }
+    config.checked(path)
+}
+
+impl Reader<'_> {
+    /// All that both formats share; `tied_head` and `biases` are left for the caller.
+    fn read(&self, architecture: &Architecture) -> Result<Config> {
+        let (keys, block) = (&architecture.config, &architecture.block);
+        let hidden_size = self.size(&keys.hidden_size, &[])?;
+        let heads = self.size(&keys.heads, &[])?;
+        let layers = self.size(&keys.layers, &[])?;
+        let per_head = hidden_size.checked_div(heads).unwrap_or(0);
+        let head_dim = self.size(&keys.head_dim, &[(Derived::HiddenSizePerHead, per_head)])?;
+        let context = self.size(&keys.context_length, &[])?;
+        let mut params: Vec<ParamKind> = ParamKind::all().filter(|&kind| architecture.entry(kind).is_some()).collect();
+        let experts = match self.optional_size(&keys.experts, &[])? {
+            Some(count) => Some(Experts {
+                count,
+                per_token: self.size(&keys.experts_per_token, &[])?,
+                normalised: self.flag(&keys.normalised_experts)?.unwrap_or(true),
+            }),
+            None => None,
+        };
+        let parallel =
+            match (&self.source, architecture.entry(ParamKind::MlpNorm).and_then(|entry| entry.gguf.as_ref())) {
+                // Converters write the key whatever the model has; whether there is a second norm
+                // tells.
+                (Source::Gguf(gguf, _), Some(name)) if block.parallel_shares_norm => {
+                    gguf.tensor(&name.replace("{layer}", "0")).is_none()
+                }
+                _ => self.flag(&keys.parallel)?.unwrap_or(false),
+            };
+        let residual = if parallel { Residual::Parallel } else { block.residual };
+        if parallel && block.parallel_shares_norm {
+            params.retain(|&kind| kind != ParamKind::MlpNorm);
+        }
+        let rotary = self.rotary(architecture, head_dim, context)?;
+        let local_theta = self.optional_float(&keys.local_rope_theta)?;
+        let local_rotary = match (&rotary, local_theta) {
+            (Some(rotary), Some(theta)) => Some(RotaryConfig { theta, scaling: RopeScaling::None, ..rotary.clone() }),
+            _ => None,
+        };
+        let has_positions = params.contains(&ParamKind::Positions);
+        let padding = self.optional_size(&keys.padding, &[])?.map_or(0, |padding| padding.saturating_add(1));
+        let offset = if has_positions { block.position_offset.saturating_add(padding) } else { 0 };
+        let (position_rows, context_length) = match (has_positions, block.context_counts_offset) {
+            (false, _) => (0, context),
+            (true, false) => (context.saturating_add(offset), context),
+            (true, true) => (context, context.saturating_sub(offset)),
+        };
+        let token_types = if params.contains(&ParamKind::TokenTypes) { self.size(&keys.token_types, &[])? } else { 0 };
+        let scalar = match (&self.source, self.find(&keys.attention_scalar)) {
+            // What GGUF files do not say of the largest models.
+            (Source::Gguf(..), None) if block.gguf_wide_attention_layers == Some(layers) => per_head as f64,
+            _ => self.optional_float(&keys.attention_scalar)?.unwrap_or(head_dim as f64),
+        };
+        let config = Config {
+            vocab_size: match &self.source {
+                Source::Gguf(gguf, _) if self.find(&keys.vocab_size).is_none() => {
+                    let name = architecture.entry(ParamKind::Embedding).and_then(|entry| entry.gguf.as_deref());
+                    name.and_then(|name| gguf.tensor(name)).map_or(0, |tensor| tensor.shape()[0])
+                }
+                _ => self.size(&keys.vocab_size, &[])?,
+            },
+            hidden_size,
+            intermediate_size: self
+                .size(&keys.intermediate_size, &[(Derived::FourHiddenSizes, hidden_size.saturating_mul(4))])?,
+            layers,
+            heads,
+            kv_heads: self.size(&keys.kv_heads, &[(Derived::Heads, heads)])?,
+            head_dim,
+            norm: block.norm,
+            norm_eps: self
+                .optional_float(&keys.norm_eps)?
+                .ok_or_else(|| self.wrong(&keys.norm_eps, "it is missing"))?,
+            activation: self.activation(&keys.activation)?,
+            residual,
+            masked: block.masked,
+            matrices: architecture.matrices.keys().copied().collect(),
+            experts,
+            rotary,
+            local_rotary,
+            position_rows,
+            position_offset: offset,
+            token_types,
+            embedding_scale: block.scaled_embedding.then(|| (hidden_size as f64).sqrt()),
+            attention_scale: 1.0 / scalar.sqrt(),
+            attention_softcap: self.optional_float(&keys.attention_softcap)?,
+            final_softcap: self.optional_float(&keys.final_softcap)?,
+            windows: self.windows(architecture, layers)?,
+            context_length,
+            tied_head: false,
+            bos_token_id: self.tokens(&keys.bos)?.first().copied(),
+            eos_token_ids: self.tokens(&keys.eos)?,
+            params,
+            biases: Vec::new(),
+        };
+        config.check_fused(architecture, self.path)?;
+        config.checked(self.path)
+    }
+
+    /// Whether a kind has a bias: a norm of kind `layer` has one unless its entry says otherwise.
+    fn bias(&self, architecture: &Architecture, kind: ParamKind) -> Bias {
+        let block = &architecture.block;
+        if kind.is_norm() && !matches!(kind, ParamKind::QueryNorm | ParamKind::KeyNorm) {
+            return if block.norm == Norm::Layer && block.norm_weights { Bias::Always } else { Bias::Never };
+        }
+        architecture.entry(kind).map_or(Bias::Never, |entry| entry.bias.clone())
+    }
+
+    fn activation(&self, key: &Key) -> Result<Activation> {
+        let value = self.value(key, &[]).ok_or_else(|| self.wrong(key, "it is missing"))?;
+        value.as_str().and_then(Activation::named).ok_or_else(|| {
+            let why = format!("the activations that are computed are {}", Activation::names());
+            self.unsupported(&self.name(key), &shortened(&value), &why)
+        })
+    }
+
+    fn rotary(&self, architecture: &Architecture, head_dim: usize, context: usize) -> Result<Option<RotaryConfig>> {
+        let keys = &architecture.config;
+        let Some(style) = architecture.block.rotary.style() else { return Ok(None) };
+        let fraction = self.optional_float(&keys.rotary_fraction)?.filter(|_| matches!(self.source, Source::Json(_)));
+        let dim = match fraction {
+            // As transformers rounds it.
+            Some(fraction) => (head_dim as f64 * fraction) as usize,
+            None => self.optional_size(&keys.rotary_dim, &[(Derived::HeadDim, head_dim)])?.unwrap_or(head_dim),
+        };
+        let theta = self.optional_float(&keys.rope_theta)?.unwrap_or(10000.0);
+        let scaling = self.rope_scaling(&keys.rope_scaling, context)?;
+        Ok(Some(RotaryConfig { style, dim, theta, scaling }))
+    }
+
+    fn rope_scaling(&self, key: &Key, context: usize) -> Result<RopeScaling> {
+        let Some((name, value)) = self.find(key) else { return Ok(RopeScaling::None) };
+        let scaling = match &self.source {
+            Source::Json(_) => RopeScaling::from_json(&value, context),
+            Source::Gguf(gguf, arch) => {
+                let number = |name: &str| gguf.entry(&format!("{arch}.rope.scaling.{name}"))?.to_json().as_f64();
+                let kind = value.as_str().unwrap_or_default();
+                RopeScaling::from_gguf(kind, number("factor"), number("original_context_length"), context)
+            }
+        };
+        scaling.map_err(|why| self.unsupported(&name, &shortened(&value), &why))
+    }
+
+    fn windows(&self, architecture: &Architecture, layers: usize) -> Result<Vec<Option<usize>>> {
+        let keys = &architecture.config;
+        let used = self.flag(&keys.sliding_window_used)?.unwrap_or(true);
+        let window = self.window(architecture)?.filter(|_| used);
+        let first = self.optional_size(&keys.first_sliding_layer, &[])?.unwrap_or(0);
+        let pattern = self.optional_size(&keys.sliding_pattern, &[])?;
+        let slides = |layer: usize| layer >= first && pattern.is_none_or(|n| !(layer + 1).is_multiple_of(n.max(1)));
+        // Checked against its largest value only later.
+        let layers = layers.min(LARGEST_LAYERS);
+        Ok((0..layers).map(|layer| window.filter(|_| slides(layer))).collect())
+    }
+
+    /// The size of a window. In GGUF files 0 stands for none.
+    fn window(&self, architecture: &Architecture) -> Result<Option<usize>> {
+        let window = self.optional_size(&architecture.config.sliding_window, &[])?;
+        Ok(window.filter(|&window| window > 0 || matches!(self.source, Source::Json(_))))
+    }
+
+    /// Newer configurations list each layer's attention, which then decides.
+    fn take_layer_types(&self, architecture: &Architecture, json: &Value, config: &mut Config) -> Result<()> {
+        let Some(types) = json.get("layer_types").and_then(Value::as_array) else { return Ok(()) };
+        let key = |layer: usize| Key { json: vec![format!("layer_types[{layer}]")], ..Key::default() };
+        if types.len() != config.layers {
+            let why = format!("it has {} entries for {} layers", types.len(), config.layers);
+            return Err(self.wrong(&Key { json: vec!["layer_types".to_owned()], ..Key::default() }, &why));
+        }
+        let window = self.window(architecture)?;
+        for (layer, found) in types.iter().enumerate() {
+            let window_of_layer = match found.as_str() {
+                Some("full_attention") => None,
+                Some("sliding_attention") => {
+                    Some(window.ok_or_else(|| self.wrong(&key(layer), "it slides, but sliding_window is missing"))?)
+                }
+                _ => {
+                    let why = "known are full_attention and sliding_attention";
+                    return Err(self.unsupported(&key(layer).json[0], &found.to_string(), why));
+                }
+            };
+            if let Some(window) = config.windows.get_mut(layer) {
+                *window = window_of_layer;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_requirements(&self, architecture: &Architecture) -> Result<()> {
+        if let Source::Json(json) = &self.source {
+            let classes = json.get("architectures").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            let is_known = |class: &Value| architecture.classes.iter().any(|known| class == known.as_str());
+            if !classes.is_empty() && !classes.iter().any(is_known) {
+                let why = format!("what is computed is {}", architecture.classes.join(" or "));
+                return Err(self.unsupported("architectures", &classes[0].to_string(), &why));
+            }
+        }
+        for requirement in architecture.require.values() {
+            let key = Key {
+                json: requirement.json.clone().into_iter().collect(),
+                gguf: requirement.gguf.clone().into_iter().collect(),
+                ..Key::default()
+            };
+            let Some((name, value)) = self.find(&key) else { continue };
+            let same = |allowed: &Value| match (allowed.as_f64(), value.as_f64()) {
+                (Some(allowed), Some(value)) => allowed == value,
+                _ => *allowed == value,
+            };
+            if !value.is_null() && !requirement.values.iter().any(same) {
+                return Err(self.unsupported(&name, &shortened(&value), &requirement.why));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,82 @@
+//! The embedded architecture tables, and tables that are `like` another one.
+
+use crate::error::{CheckpointError, Result};
+
+macro_rules! tables {
+    ($($name:literal),* $(,)?) => {
+        [$(($name, include_str!(concat!("../../../architectures/", $name, ".toml")))),*]
+    };
+}
+
+/// The embedded tables, by file name.
+pub(crate) const TABLES: &[(&str, &str)] = &tables![
+    "bert",
+    "gemma",
+    "gemma2",
+    "gemma3_text",
+    "gpt2",
+    "gpt_neox",
+    "gptj",
+    "llama",
+    "mistral",
+    "mixtral",
+    "olmo",
+    "olmo2",
+    "opt",
+    "phi",
+    "phi3",
+    "qwen2",
+    "qwen3",
+    "qwen3_moe",
+    "roberta",
+    "stablelm",
+    "starcoder2",
+];
+
+/// Sections in which `false` takes out what the other table has; `block` has flags of its own.
+const TAKEN_OUT: [&str; 6] = ["config", "tensors", "matrices", "require", "synonyms", "refused_tensors"];
+
+/// A chain of `like` that is longer goes round in a circle.
+const LONGEST_CHAIN: usize = 8;
+
+/// The table with what it is `like` filled in, and whether it is like another.
+pub(crate) fn merged(table: &str, text: &str, depth: usize) -> Result<(toml::Table, bool)> {
+    let wrong = |why: String| CheckpointError::Table { table: table.to_owned(), why };
+    let mut own: toml::Table = toml::from_str(text).map_err(|error| wrong(described(&error, text)))?;
+    let Some(like) = own.remove("like") else { return Ok((own, false)) };
+    let like = like.as_str().unwrap_or_default();
+    let base = TABLES.iter().find(|(name, _)| like == *name);
+    let Some((name, base)) = base.filter(|_| depth < LONGEST_CHAIN) else {
+        let known: Vec<&str> = TABLES.iter().map(|(name, _)| *name).collect();
+        return Err(wrong(format!("like = {like:?} names no other table: there are {}", known.join(", "))));
+    };
+    let (mut whole, _) = merged(name, base, depth + 1)?;
+    overlay(&mut whole, own);
+    Ok((whole, true))
+}
+
+/// Puts the values of `over` in place of those of `under`: in its sections one by one, each of them
+/// as a whole. `false` takes one out.
+fn overlay(under: &mut toml::Table, over: toml::Table) {
+    for (name, value) in over {
+        match (under.get_mut(&name), value) {
+            (Some(toml::Value::Table(section)), toml::Value::Table(values)) => {
+                for (key, value) in values {
+                    match value {
+                        toml::Value::Boolean(false) if TAKEN_OUT.contains(&name.as_str()) => drop(section.remove(&key)),
+                        value => drop(section.insert(key, value)),
+                    }
+                }
+            }
+            (_, value) => {
+                under.insert(name, value);
+            }
+        }
+    }
+}
+
+pub(crate) fn described(error: &toml::de::Error, text: &str) -> String {
+    let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+    let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
+    format!("{place}{}", error.message().replace('\n', ": "))
+}

@@ -1,0 +1,67 @@
+//! What is scored: a set of interventions.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{EditError, Intervention, Result};
+
+/// A set of interventions on different matrices, in canonical order; the empty set is the unedited model.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Intervention>", into = "Vec<Intervention>")]
+pub struct Candidate(Vec<Intervention>);
+
+impl TryFrom<Vec<Intervention>> for Candidate {
+    type Error = EditError;
+
+    fn try_from(interventions: Vec<Intervention>) -> Result<Self> {
+        Self::new(interventions)
+    }
+}
+
+impl From<Candidate> for Vec<Intervention> {
+    fn from(candidate: Candidate) -> Self {
+        candidate.0
+    }
+}
+
+impl Candidate {
+    /// The unedited model.
+    pub fn base() -> Self {
+        Self::default()
+    }
+
+    /// A candidate of `interventions`; editing one matrix twice is an error.
+    pub fn new(interventions: impl IntoIterator<Item = Intervention>) -> Result<Self> {
+        Ok(Self(Intervention::combine(interventions)?))
+    }
+
+    /// The interventions, ordered by layer and matrix.
+    pub fn interventions(&self) -> &[Intervention] {
+        &self.0
+    }
+
+    /// The edited layers, ascending; one with several edits comes as often.
+    pub fn layers(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().map(|intervention| intervention.layer)
+    }
+
+    /// The lowest edited layer: everything below it is as in the unedited model. `layers` for the base.
+    pub fn first_edited_layer(&self, layers: usize) -> usize {
+        self.layers().min().unwrap_or(layers)
+    }
+}
+
+/// The interventions' text forms, or `base`.
+impl fmt::Display for Candidate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("base");
+        }
+        for (i, intervention) in self.0.iter().enumerate() {
+            let separator = if i == 0 { "" } else { " " };
+            write!(f, "{separator}{intervention}")?;
+        }
+        Ok(())
+    }
+}

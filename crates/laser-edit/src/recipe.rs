@@ -1,0 +1,26 @@
+//! An edit set with the files of the model that it is for.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Candidate;
+
+/// `best.json`: what `laser apply --recipe` does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// The interventions.
+    pub interventions: Candidate,
+    /// The files of the model that they were found for.
+    pub model: Vec<FileHash>,
+}
+
+/// One file's content, by hash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileHash {
+    /// The file's name, without its folder.
+    pub name: String,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// Its SHA-256, in lower-case hexadecimal.
+    pub sha256: String,
+}

@@ -1,0 +1,50 @@
+//! The prompts with an empty content that contextual calibration asks a model.
+
+use crate::error::{Error, Result};
+use crate::evaluator::Response;
+use laser_example::Example;
+use laser_run::Record;
+use laser_tasks::Task;
+use std::collections::HashMap;
+
+/// The different empty prompts of some examples.
+pub struct ContentFreePrompts {
+    /// Each with its choices, as an example.
+    pub examples: Vec<Example>,
+    /// Which of them belongs to each example.
+    of: Vec<Option<usize>>,
+}
+
+impl ContentFreePrompts {
+    /// Those of `examples` of a task; there is none for an example without choices.
+    pub fn new(task: &Task, examples: &[&Example]) -> Result<Self> {
+        let mut known: HashMap<(String, &[String]), usize> = HashMap::new();
+        let mut all = Self { examples: Vec::new(), of: Vec::with_capacity(examples.len()) };
+        for example in examples {
+            let (Some(prompt), Some(choices)) = (task.content_free_prompt(example), example.choices()) else {
+                all.of.push(None);
+                continue;
+            };
+            let next = all.examples.len();
+            let index = *known.entry((prompt.clone(), choices)).or_insert(next);
+            if index == next {
+                let blank = Example::new(format!("blank-{index}"), None, prompt, example.target.clone());
+                let blank = blank.map_err(|problem| Error::ContentFree { id: example.id.clone(), problem })?;
+                all.examples.push(Example { delimiter: example.delimiter.clone(), ..blank });
+            }
+            all.of.push(Some(index));
+        }
+        Ok(all)
+    }
+
+    /// Puts what a model said to the empty prompts into the records of the examples; `numbers` are the examples' numbers, where
+    /// the records are not of all of them.
+    pub fn note(&self, responses: &[Response], records: &mut [Record], numbers: Option<&[usize]>) {
+        for (i, record) in records.iter_mut().enumerate() {
+            let number = numbers.map_or(Some(i), |numbers| numbers.get(i).copied());
+            let prompt = number.and_then(|number| self.of.get(number).copied().flatten());
+            let response = prompt.and_then(|index| responses.get(index));
+            record.blank_logprobs = response.and_then(|response| response.choice_logprobs.clone());
+        }
+    }
+}

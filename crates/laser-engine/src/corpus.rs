@@ -1,0 +1,74 @@
+//! A text whose perplexity is measured.
+
+use crate::continuation::continuation_logprob;
+use crate::encode::Encoded;
+use crate::error::{Error, Result};
+use laser_model::{Model, Tokenizer};
+use laser_run::{Perplexity, Windows};
+
+/// Stride 512 (the paper's C.4) and windows of 2,048 tokens, or of the model's context where that is shorter.
+pub fn windows_for(model: &Model) -> Windows {
+    let window = model.config().context_length.clamp(2, 2_048);
+    Windows { window, stride: 512.min(window / 2).max(1) }
+}
+
+/// A text as a model's tokens, cut into windows.
+pub struct Corpus {
+    windows: Vec<Encoded>,
+    tokens: usize,
+    how: Windows,
+}
+
+impl Corpus {
+    /// The first `limit` tokens of `text`, with the special tokens that the tokenizer adds.
+    ///
+    /// The first window predicts all of its tokens but the first, each of the others those that the window before did not
+    /// reach, from what stands before them in the window.
+    pub fn new(text: &str, tokenizer: &Tokenizer, model: &Model, windows: Windows, limit: usize) -> Result<Self> {
+        let config = model.config();
+        if config.masked {
+            return Err(Error::Text { why: "a masked model does not predict a text", advice: "leave --text out" });
+        }
+        let mut ids = tokenizer.encode_text(text)?;
+        ids.truncate(limit);
+        if ids.len() < 2 {
+            return Err(Error::Text { why: "the text has fewer than two tokens", advice: "give a longer one" });
+        }
+        if let Some(&token) = ids.iter().find(|&&token| token as usize >= config.vocab_size) {
+            return Err(Error::TokenOutsideVocabulary { id: "text".to_owned(), token, vocabulary: config.vocab_size });
+        }
+        let mut all = Vec::new();
+        let (mut start, mut predicted) = (0, 1);
+        while predicted < ids.len() {
+            let end = (start + windows.window).min(ids.len());
+            let continuations = vec![ids[predicted..end].to_vec()];
+            all.push(Encoded { prompt: ids[start..predicted].to_vec(), continuations, answer: 0, masks: None });
+            (start, predicted) = (start + windows.stride, end);
+        }
+        Ok(Self { windows: all, tokens: ids.len() - 1, how: windows })
+    }
+
+    /// How the text is gone through.
+    pub fn how(&self) -> Windows {
+        self.how
+    }
+
+    /// How many windows there are.
+    pub fn windows(&self) -> usize {
+        self.windows.len()
+    }
+
+    /// The model's perplexity; `step` hears of every window that is done.
+    pub fn perplexity(&self, model: &Model, step: &dyn Fn()) -> Result<Perplexity> {
+        let mut sum = 0.0;
+        for window in &self.windows {
+            sum += continuation_logprob(model, window)?;
+            step();
+        }
+        let perplexity = (-sum / self.tokens as f64).exp();
+        match perplexity.is_finite() {
+            true => Ok(Perplexity { perplexity, tokens: self.tokens }),
+            false => Err(Error::NotFinite { id: "text".to_owned() }),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Edited copies of a model.
+
+use crate::error::Result;
+use laser_checkpoint::Checkpoint;
+use laser_edit::{Candidate, Intervention, MatrixId};
+use laser_linalg::{DecomposedMatrix, Matrix, dense};
+use laser_model::Model;
+use rayon::prelude::*;
+use std::collections::{BTreeMap, HashMap};
+
+/// Makes edited models, decomposing each matrix once for all edits of it.
+pub struct Editor<'a> {
+    checkpoint: &'a Checkpoint,
+    model: &'a Model,
+    /// How many bytes of matrices and their decompositions are kept.
+    memory: usize,
+    matrices: HashMap<(usize, MatrixId), DecomposedMatrix>,
+}
+
+impl<'a> Editor<'a> {
+    /// An editor of `model`, which was loaded from `checkpoint`. It keeps what it has decomposed of a candidate's layers.
+    pub fn new(checkpoint: &'a Checkpoint, model: &'a Model) -> Self {
+        Self { checkpoint, model, memory: 0, matrices: HashMap::new() }
+    }
+
+    /// The same, which keeps everything that it has decomposed as long as that takes no more than `memory` bytes.
+    pub fn with_memory(self, memory: usize) -> Self {
+        Self { memory, ..self }
+    }
+
+    /// A copy of the model under `candidate`, sharing every other weight.
+    pub fn edit(&mut self, candidate: &Candidate) -> Result<Model> {
+        Ok(self.edit_all(&[candidate])?.pop().unwrap_or_else(|| self.model.clone()))
+    }
+
+    /// What [`Self::edit`] makes of each of some candidates, their matrices decomposed and edited by all threads.
+    pub fn edit_all(&mut self, candidates: &[&Candidate]) -> Result<Vec<Model>> {
+        let mut models = Vec::with_capacity(candidates.len());
+        // Those of other layers wait, so that what is too much to keep is not held all at once.
+        for candidates in candidates.chunk_by(|a, b| a.layers().eq(b.layers())) {
+            models.extend(self.edit_layers(candidates)?);
+        }
+        Ok(models)
+    }
+
+    /// Of candidates that edit the same layers.
+    fn edit_layers(&mut self, candidates: &[&Candidate]) -> Result<Vec<Model>> {
+        let mut edits: BTreeMap<(usize, MatrixId), Vec<(usize, &Intervention)>> = BTreeMap::new();
+        for (number, candidate) in candidates.iter().enumerate() {
+            for edit in candidate.interventions() {
+                for matrix in edit.matrix.each(self.model.config()) {
+                    edits.entry((edit.layer, matrix)).or_default().push((number, edit));
+                }
+            }
+        }
+        if self.matrices.values().map(DecomposedMatrix::bytes).sum::<usize>() > self.memory {
+            self.matrices.retain(|&(layer, _), _| edits.keys().any(|&(edited, _)| edited == layer));
+        }
+        let kept: Vec<_> = edits.into_iter().map(|(at, edits)| (at, self.matrices.remove(&at), edits)).collect();
+        let edit = |((layer, matrix), kept, edits): ((usize, MatrixId), Option<DecomposedMatrix>, Vec<_>)| {
+            let editable = match kept {
+                Some(editable) => editable,
+                None => DecomposedMatrix::new(self.checkpoint.matrix(layer, matrix)?),
+            };
+            let edit = |(number, edit): (usize, &Intervention)| Ok((number, dense(edit.apply(&editable)?)));
+            let edited = edits.into_iter().map(edit).collect::<Result<Vec<(usize, Matrix)>>>()?;
+            Ok(((layer, matrix), editable, edited))
+        };
+        let edited = kept.into_par_iter().map(edit).collect::<Result<Vec<_>>>()?;
+        let mut models = vec![self.model.clone(); candidates.len()];
+        for ((layer, matrix), editable, edited) in edited {
+            for (number, edited) in edited {
+                models[number] = models[number].replace(layer, matrix, &edited)?;
+            }
+            self.matrices.insert((layer, matrix), editable);
+        }
+        Ok(models)
+    }
+}

@@ -1,0 +1,79 @@
+/// Why examples cannot be scored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A masked model without a mask token.
+    #[error("the model predicts mask tokens, and its tokenizer has none: add \"mask_token\" to tokenizer_config.json")]
+    NoMaskToken,
+    /// Reading weights or editing them failed.
+    #[error(transparent)]
+    Checkpoint(#[from] laser_checkpoint::CheckpointError),
+    /// An edit does not fit the model, or cannot be made.
+    #[error(transparent)]
+    Edit(#[from] laser_edit::EditError),
+    /// Running the model failed.
+    #[error(transparent)]
+    Model(#[from] laser_model::Error),
+    /// A text could not be encoded or decoded.
+    #[error(transparent)]
+    Tokenizer(#[from] laser_tokenizer::TokenizerError),
+    /// A prompt or an answer gives no token.
+    #[error("example {id}: the prompt or an answer has no tokens: remove the example, or check the tokenizer")]
+    NoTokens {
+        /// The example.
+        id: String,
+    },
+    /// A text that has no perplexity.
+    #[error("the text for perplexity cannot be used: {why}: {advice}")]
+    Text {
+        /// Why.
+        why: &'static str,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// An example whose choices cannot follow an empty prompt.
+    #[error("example {id}: {problem}")]
+    ContentFree {
+        /// The example.
+        id: String,
+        /// What is wrong.
+        problem: laser_example::ExampleError,
+    },
+    /// The tokenizer and the weights do not belong together.
+    #[error(
+        "example {id}: token {token} is outside the model's vocabulary of {vocabulary}: the tokenizer is not this model's"
+    )]
+    TokenOutsideVocabulary {
+        /// The example.
+        id: String,
+        /// The token id.
+        token: u32,
+        /// Rows of the embedding.
+        vocabulary: usize,
+    },
+    /// An example does not fit the model's context.
+    #[error(
+        "example {id}: {prompt} prompt tokens and up to {rest} after them exceed the model's context of {context_length}: shorten or remove the example"
+    )]
+    TooLong {
+        /// The example.
+        id: String,
+        /// Tokens of the prompt.
+        prompt: usize,
+        /// Tokens of the longest continuation or generation.
+        rest: usize,
+        /// Tokens that the model can look at.
+        context_length: usize,
+    },
+    /// The model computes infinities or NaNs.
+    #[error(
+        "example {id}: the model gives a log-probability that is not a finite number: check the weights, or leave the edited matrix out with --layers or --matrices"
+    )]
+    NotFinite {
+        /// The example.
+        id: String,
+    },
+}
+
+/// The result of this crate's operations.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,367 @@
+//! Scores models on a set of examples.
+
+use crate::chunk::{Chunk, Tree};
+use crate::encode::Encoded;
+use crate::error::{Error, Result};
+use crate::pass::{Pass, Visit};
+use crate::streams::Streams;
+use crate::tile_sizes::STEP_ROWS;
+use laser_example::{Example, Generation, Outcome, Target};
+use laser_model::{KeyValueCache, Model, NodeId, Reading, Tokenizer};
+use std::collections::HashSet;
+use std::ops::Range;
+
+/// How many times the expected nodes streams have room for.
+const ROOM: usize = 16;
+
+/// What one example gave under one model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Response {
+    /// Right or wrong, and the answer's log-probability.
+    pub outcome: Outcome,
+    /// The ids that were generated, where the example is scored by generation; an end-of-text token is the last of them.
+    /// With [`Detail::Outcome`], generation stops where the answer has occurred.
+    pub generated: Option<Vec<u32>>,
+    /// The log-probability of each choice, nats, where the example has choices.
+    pub choice_logprobs: Option<Vec<f64>>,
+    /// How many tokens are more likely, as the next one, than the answer's first token.
+    pub answer_rank: usize,
+}
+
+/// How much of a [`Response`] is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// The outcome only: an example's generation stops as soon as it is decided.
+    Outcome,
+    /// Whole generations.
+    Full,
+}
+
+/// Examples ready to be scored under any edit of one model.
+///
+/// They are cut into chunks of which each fits the memory budget; the streams of one chunk are kept between calls.
+/// Neither the cut nor what is kept changes a result by a bit.
+pub struct Evaluator<'a> {
+    model: &'a Model,
+    tokenizer: &'a Tokenizer,
+    examples: Vec<&'a Example>,
+    encoded: Vec<Encoded>,
+    chunks: Vec<Range<usize>>,
+    /// How many nodes the budget holds.
+    nodes: usize,
+    /// As many nodes take as much memory as the largest matrix, which an edit makes anew.
+    matrix_nodes: usize,
+    resident: Option<(usize, Chunk, Streams)>,
+    /// What the last pass has left.
+    caches: Vec<KeyValueCache>,
+}
+
+impl<'a> Evaluator<'a> {
+    /// Encodes `examples` for `model`; `memory` is the number of bytes that kept streams may take.
+    pub fn new(model: &'a Model, tokenizer: &'a Tokenizer, examples: Vec<&'a Example>, memory: usize) -> Result<Self> {
+        let config = model.config();
+        let encode = |example: &&Example| crate::encode::encode(tokenizer, example, config);
+        let encoded = examples.iter().map(encode).collect::<Result<Vec<_>>>()?;
+        let kept = 2 * config.layers * config.kv_heads * config.head_dim + 3 * config.hidden_size;
+        let nodes = (memory / (kept * size_of::<f32>())).max(1);
+        let elements = config.matrices.iter().map(|kind| kind.shape(config).iter().product::<usize>());
+        let matrix_nodes = elements.max().unwrap_or(0).div_ceil(kept);
+        let chunks =
+            cut(encoded.iter().zip(&examples).map(|(encoded, example)| expected_nodes(encoded, example)), nodes);
+        Ok(Self {
+            model,
+            tokenizer,
+            examples,
+            encoded,
+            chunks,
+            nodes,
+            matrix_nodes,
+            resident: None,
+            caches: Vec::new(),
+        })
+    }
+
+    /// How many chunks the examples take: with one, candidates can be finished one by one at no extra cost.
+    pub fn chunks(&self) -> usize {
+        self.chunks.len()
+    }
+
+    /// The encoded examples.
+    pub fn encoded(&self) -> &[Encoded] {
+        &self.encoded
+    }
+
+    /// Lets go of the kept streams.
+    pub fn release(&mut self) {
+        self.resident = None;
+        self.caches = Vec::new();
+    }
+
+    /// How many candidates of one lowest edited layer are best scored together on a chunk: as many as make products large, or
+    /// as half of the memory budget holds.
+    pub fn together(&self, chunk: usize) -> usize {
+        let examples = self.chunks[chunk].clone();
+        let generating = examples.clone().filter(|&i| self.examples[i].new_tokens() > 0).count();
+        let expected = self.expected_nodes(chunk);
+        let rows = match generating {
+            // Without what the examples share.
+            0 => Chunk::new(&self.encoded[examples]).given,
+            _ => generating,
+        };
+        let wanted = STEP_ROWS.div_ceil(rows.max(1));
+        wanted.min(self.nodes / 2 / (expected + self.matrix_nodes).max(1)).max(1)
+    }
+
+    fn expected_nodes(&self, chunk: usize) -> usize {
+        self.chunks[chunk].clone().map(|i| expected_nodes(&self.encoded[i], self.examples[i])).sum()
+    }
+
+    /// Scores the examples of chunk `chunk` under each of `edited`, copies of the model whose layers below `boundary` are
+    /// unedited.
+    pub fn evaluate_together(
+        &mut self,
+        chunk: usize,
+        edited: &[Model],
+        boundary: usize,
+        detail: Detail,
+    ) -> Result<Vec<Vec<Response>>> {
+        let first = self.chunks[chunk].start;
+        // Taken out while it is in use: on an error half-grown streams must not stay.
+        let (mut laid_out, mut streams) = self.resident(chunk, edited.len())?;
+        let generated: usize = self.chunks[chunk].clone().map(|i| self.examples[i].new_tokens()).sum();
+        let given = edited.len() * laid_out.given;
+        let visits = if self.model.device().is_cpu() && !self.model.config().masked {
+            given.saturating_add(edited.len().saturating_mul(generated)).min(self.nodes).max(given)
+        } else {
+            given
+        };
+        let mut pass = Pass::new(self.model, edited, boundary, visits, std::mem::take(&mut self.caches))?;
+        let responses = self.respond(first, &mut laid_out, &mut streams, &mut pass, edited.len(), detail)?;
+        self.caches = pass.into_caches();
+        self.resident = Some((chunk, laid_out, streams));
+        Ok(responses)
+    }
+
+    /// Scores the examples of chunk `chunk` under one model; see [`Self::evaluate_together`].
+    pub fn evaluate_chunk(
+        &mut self,
+        chunk: usize,
+        edited: &Model,
+        boundary: usize,
+        detail: Detail,
+    ) -> Result<Vec<Response>> {
+        let mut responses = self.evaluate_together(chunk, std::slice::from_ref(edited), boundary, detail)?;
+        Ok(responses.pop().unwrap_or_default())
+    }
+
+    /// Scores all examples under one model; see [`Self::evaluate_together`].
+    pub fn evaluate(&mut self, edited: &Model, boundary: usize, detail: Detail) -> Result<Vec<Response>> {
+        let mut responses = Vec::with_capacity(self.examples.len());
+        for chunk in 0..self.chunks.len() {
+            responses.extend(self.evaluate_chunk(chunk, edited, boundary, detail)?);
+        }
+        Ok(responses)
+    }
+
+    /// The layout and streams of a chunk. What has outgrown the budget, by generations that differ much between candidates, is
+    /// made anew without them.
+    fn resident(&mut self, chunk: usize, candidates: usize) -> Result<(Chunk, Streams)> {
+        let expected = self.expected_nodes(chunk);
+        let allowed = self.nodes.saturating_sub((candidates - 1) * expected).max(expected);
+        match self.resident.take() {
+            Some((resident, laid_out, streams)) if resident == chunk && laid_out.forest.len() <= allowed => {
+                Ok((laid_out, streams))
+            }
+            _ => {
+                let laid_out = Chunk::new(&self.encoded[self.chunks[chunk].clone()]);
+                // Fresh memory of the CPU that is not used takes none, and streams that outgrow theirs are copied.
+                let room = if self.model.device().is_cpu() { ROOM * expected } else { laid_out.given };
+                let streams = Streams::new(self.model, room.clamp(laid_out.given, self.nodes.max(laid_out.given)))?;
+                Ok((laid_out, streams))
+            }
+        }
+    }
+
+    fn respond(
+        &self,
+        first: usize,
+        chunk: &mut Chunk,
+        streams: &mut Streams,
+        pass: &mut Pass,
+        candidates: usize,
+        detail: Detail,
+    ) -> Result<Vec<Vec<Response>>> {
+        let all = |nodes: &[NodeId]| -> Vec<Visit> {
+            (0..candidates).flat_map(|candidate| nodes.iter().map(move |&node| Visit { candidate, node })).collect()
+        };
+        let given: Vec<NodeId> = (0..chunk.given as NodeId).collect();
+        let scored: HashSet<NodeId> = chunk.scored.iter().copied().collect();
+        pass.visit(streams, &chunk.forest, &all(&given), |node| scored.contains(&node))?;
+        let wanted: Vec<&[u32]> = chunk.wanted.iter().map(Vec::as_slice).collect();
+        let readings = pass.read(&all(&chunk.scored), &wanted.repeat(candidates))?;
+
+        let mut responses = Vec::with_capacity(candidates);
+        for readings in readings.chunks(chunk.scored.len().max(1)) {
+            let score = |(offset, tree)| self.score(first + offset, tree, readings);
+            let mut scored = chunk.trees.iter().enumerate().map(score).collect::<Result<Vec<_>>>()?;
+            if self.model.config().masked {
+                self.fill(first, chunk, readings, &mut scored)?;
+            }
+            responses.push(scored);
+        }
+        if !self.model.config().masked {
+            self.generate(first, chunk, streams, pass, detail, &mut responses)?;
+        }
+        Ok(responses)
+    }
+
+    /// Everything but the generation.
+    fn score(&self, index: usize, tree: &Tree, readings: &[Reading]) -> Result<Response> {
+        let (example, encoded) = (self.examples[index], &self.encoded[index]);
+        let sums: Vec<f64> =
+            tree.continuations.iter().map(|places| places.iter().map(|place| place.logprob(readings)).sum()).collect();
+        if sums.iter().any(|sum| !sum.is_finite()) {
+            return Err(Error::NotFinite { id: example.id.clone() });
+        }
+        let correct = match &example.target {
+            Target::Generate(_) => false,
+            Target::LogLikelihood { .. } => tree.continuations[0].iter().all(|place| place.rank(readings) == 0),
+            Target::Choose(choice) => choice.predicted(&sums) == choice.correct,
+        };
+        Ok(Response {
+            outcome: Outcome {
+                correct,
+                answer_logprob: sums[encoded.answer],
+                answer_tokens: encoded.continuations[encoded.answer].len(),
+            },
+            generated: None,
+            choice_logprobs: matches!(example.target, Target::Choose(_)).then_some(sums),
+            answer_rank: tree.continuations[encoded.answer][0].rank(readings),
+        })
+    }
+
+    /// A masked model's generation: the most likely token at each of a fixed number of mask tokens, all at once.
+    fn fill(&self, first: usize, chunk: &Chunk, readings: &[Reading], responses: &mut [Response]) -> Result<()> {
+        for (offset, (tree, response)) in chunk.trees.iter().zip(responses).enumerate() {
+            let Target::Generate(generation) = &self.examples[first + offset].target else { continue };
+            let filled: Vec<u32> = tree.filled.iter().map(|&row| readings[row].argmax).collect();
+            response.outcome.correct = generation.is_correct(&self.tokenizer.decode(&filled)?);
+            response.generated = Some(filled);
+        }
+        Ok(())
+    }
+
+    /// Greedy generation of the examples that are scored by it, under all candidates together, one token of each at a time.
+    /// Where the most likely tokens are those of the answer or of another candidate's generation, their nodes are there already.
+    fn generate(
+        &self,
+        first: usize,
+        chunk: &mut Chunk,
+        streams: &mut Streams,
+        pass: &mut Pass,
+        detail: Detail,
+        responses: &mut [Vec<Response>],
+    ) -> Result<()> {
+        let end_of_text = &self.model.config().eos_token_ids;
+        let mut unfinished = Vec::new();
+        for candidate in 0..responses.len() {
+            for (offset, tree) in chunk.trees.iter().enumerate() {
+                if let Target::Generate(target) = &self.examples[first + offset].target {
+                    let at = Visit { candidate, node: tree.prompt_end };
+                    unfinished.push(Unfinished { target, offset, at, generated: Vec::new() });
+                }
+            }
+        }
+        while !unfinished.is_empty() {
+            let mut waiting = Vec::with_capacity(unfinished.len());
+            for mut this in unfinished {
+                let response = &mut responses[this.at.candidate][this.offset];
+                let correct = &mut response.outcome.correct;
+                let mut open = true;
+                while open && this.generated.len() < this.target.max_new_tokens {
+                    let Some(token) = pass.argmax(this.at) else { break };
+                    this.generated.push(token);
+                    let settled = *correct && this.target.is_final_once_correct();
+                    let mut ended = end_of_text.contains(&token);
+                    if !settled {
+                        let text = self.tokenizer.decode(&this.generated)?;
+                        *correct = this.target.is_correct(&text);
+                        ended |= this.target.has_ended(&text);
+                    }
+                    let decided = *correct && this.target.is_final_once_correct() && detail == Detail::Outcome;
+                    open = !decided && !ended;
+                    if open && this.generated.len() < this.target.max_new_tokens {
+                        this.at.node = chunk.forest.extend(this.at.node, token);
+                    }
+                }
+                if open && this.generated.len() < this.target.max_new_tokens {
+                    waiting.push(this);
+                } else {
+                    response.generated = Some(this.generated);
+                }
+            }
+            let visits: Vec<Visit> = waiting.iter().map(|this| this.at).collect();
+            if !visits.is_empty() {
+                pass.visit(streams, &chunk.forest, &visits, |_| true)?;
+                pass.read(&visits, &vec![&[][..]; visits.len()])?;
+            }
+            unfinished = waiting;
+        }
+        Ok(())
+    }
+}
+
+/// An example whose generation goes on.
+struct Unfinished<'e> {
+    target: &'e Generation,
+    /// The example's number in its chunk.
+    offset: usize,
+    /// The last token.
+    at: Visit,
+    generated: Vec<u32>,
+}
+
+/// The nodes that an example will take: prompt, continuations, and a few different generations.
+fn expected_nodes(encoded: &Encoded, example: &Example) -> usize {
+    const GENERATIONS: usize = 3;
+    let generated = example.new_tokens().saturating_mul(GENERATIONS);
+    let continued = encoded.continuations.iter().map(Vec::len).sum::<usize>();
+    // A masked model takes the prompt anew with each continuation, and for what is generated.
+    let prompts = match &encoded.masks {
+        Some(masks) => {
+            let inputs = encoded.continuations.len() + usize::from(masks.generated > 0);
+            inputs * (encoded.prompt.len() + masks.after.len())
+        }
+        None => encoded.prompt.len(),
+    };
+    generated.saturating_add(prompts + continued)
+}
+
+/// Cuts items of the given sizes into runs of at most `limit`; an item larger than that is a run of its own.
+fn cut(sizes: impl Iterator<Item = usize>, limit: usize) -> Vec<Range<usize>> {
+    let (mut runs, mut start, mut total, mut end) = (Vec::new(), 0, 0, 0);
+    for (i, size) in sizes.enumerate() {
+        if i > start && size > limit.saturating_sub(total) {
+            runs.push(start..i);
+            (start, total) = (i, 0);
+        }
+        total = total.saturating_add(size);
+        end = i + 1;
+    }
+    if end > start {
+        runs.push(start..end);
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cut_keeps_every_item_in_order() {
+        assert_eq!(cut([3, 3, 3, 10, 1].into_iter(), 6), [0..2, 2..3, 3..4, 4..5]);
+        assert_eq!(cut([5, 5].into_iter(), 100), std::slice::from_ref(&(0..2)));
+        assert!(cut(std::iter::empty(), 6).is_empty());
+    }
+}

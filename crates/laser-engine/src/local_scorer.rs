@@ -1,0 +1,227 @@
+//! The scorer that is this process.
+
+use crate::content_free::ContentFreePrompts;
+use crate::corpus::Corpus;
+use crate::editor::Editor;
+use crate::error::{Error, Result};
+use crate::evaluator::{Detail, Evaluator};
+use crate::gradient_change;
+use crate::response_record::record;
+use laser_checkpoint::Checkpoint;
+use laser_edit::Candidate;
+use laser_example::{Example, Outcome};
+use laser_model::Model;
+use laser_run::{Batch, ExampleResult, Perplexity, Progress, Record, Report, Scorer, ScorerError, SplitName};
+use laser_tokenizer::Tokenizer;
+
+/// One part in so many of the memory is for decompositions, which a race or a composition comes back to.
+const DECOMPOSITIONS: usize = 4;
+
+/// Bytes for the activations of content-free prompts.
+const CONTENT_FREE_MEMORY: usize = 1 << 27;
+
+/// What a [`LocalScorer`] scores, and with what.
+#[derive(Clone)]
+pub struct Subject<'a> {
+    /// The weights on disk, which edits start from.
+    pub checkpoint: &'a Checkpoint,
+    /// The weights in memory.
+    pub model: &'a Model,
+    /// A copy of the model in another precision, by which candidates are compared on validation.
+    pub compared: Option<&'a Model>,
+    /// The model's tokenizer.
+    pub tokenizer: &'a Tokenizer,
+    /// The examples of the validation split.
+    pub validation: Vec<&'a Example>,
+    /// The examples of the test split.
+    pub test: Vec<&'a Example>,
+    /// The content-free prompts of the test split's examples.
+    pub content_free: &'a ContentFreePrompts,
+    /// A text to be measured.
+    pub text: Option<&'a Corpus>,
+    /// Bytes for activations and decompositions that are kept.
+    pub memory: usize,
+}
+
+/// Scores candidates by edited copies of a model in memory.
+pub struct LocalScorer<'a> {
+    subject: Subject<'a>,
+    kept: Option<Kept<'a>>,
+}
+
+/// What is kept between batches over one split by one model.
+struct Kept<'a> {
+    split: SplitName,
+    exact: bool,
+    model: &'a Model,
+    /// Bytes for an evaluator's activations.
+    memory: usize,
+    evaluator: Evaluator<'a>,
+    editor: Editor<'a>,
+}
+
+/// What a candidate gave so far.
+#[derive(Default)]
+struct Scored {
+    outcomes: Vec<Outcome>,
+    records: Vec<Record>,
+}
+
+impl<'a> LocalScorer<'a> {
+    /// A scorer of `subject`.
+    pub fn new(subject: Subject<'a>) -> Self {
+        Self { subject, kept: None }
+    }
+
+    /// What is kept for a split, made anew for another split or precision: each has the whole memory.
+    fn kept(&mut self, split: SplitName, exact: bool) -> Result<Kept<'a>> {
+        let exact = exact || self.subject.compared.is_none();
+        match self.kept.take() {
+            Some(kept) if kept.split == split && kept.exact == exact => Ok(kept),
+            other => {
+                drop(other);
+                let Subject { checkpoint, tokenizer, compared, memory, .. } = self.subject;
+                let model = compared.filter(|_| !exact).unwrap_or(self.subject.model);
+                let decompositions = memory / DECOMPOSITIONS;
+                let memory = memory - decompositions;
+                Ok(Kept {
+                    split,
+                    exact,
+                    model,
+                    memory,
+                    evaluator: Evaluator::new(model, tokenizer, self.examples(split).to_vec(), memory)?,
+                    editor: Editor::new(checkpoint, model).with_memory(decompositions),
+                })
+            }
+        }
+    }
+
+    fn examples(&self, split: SplitName) -> &[&'a Example] {
+        match split {
+            SplitName::Validation => &self.subject.validation,
+            SplitName::Test => &self.subject.test,
+        }
+    }
+
+    fn score_with(
+        &self,
+        kept: &mut Kept<'a>,
+        batch: &Batch,
+        progress: &dyn Progress,
+        report: &mut Report,
+    ) -> Result<(), ScorerError> {
+        let layers = self.subject.model.config().layers;
+        let mut ordered: Vec<(usize, &Candidate)> = batch.candidates.iter().copied().enumerate().collect();
+        ordered.sort_by_key(|(_, candidate)| candidate.first_edited_layer(layers));
+        let all = self.examples(batch.split);
+        let examples: Vec<&'a Example> = match batch.examples {
+            None => all.to_vec(),
+            Some(numbers) => numbers.iter().filter_map(|&i| all.get(i).copied()).collect(),
+        };
+        let with_records = batch.split == SplitName::Test;
+        let detail = if with_records { Detail::Full } else { Detail::Outcome };
+        let mut of_some = match batch.examples {
+            Some(_) => {
+                kept.evaluator.release();
+                Some(Evaluator::new(kept.model, self.subject.tokenizer, examples.clone(), kept.memory)?)
+            }
+            None => None,
+        };
+        let (evaluator, editor) = (of_some.as_mut().unwrap_or(&mut kept.evaluator), &mut kept.editor);
+        // Candidates of one first edited layer are scored together, some at a time. Where the examples take several chunks, all of
+        // them go through a chunk one after the other, so that what is kept of the unedited model is made once a layer.
+        let some = if evaluator.chunks() > 1 { usize::MAX } else { evaluator.together(0) };
+        let first = |it: &(usize, &Candidate)| it.1.first_edited_layer(layers);
+        for group in ordered.chunk_by(|a, b| first(a) == first(b)).flat_map(|candidates| candidates.chunks(some)) {
+            let mut scored: Vec<Scored> = group.iter().map(|_| Scored::default()).collect();
+            for chunk in 0..evaluator.chunks() {
+                let together = evaluator.together(chunk);
+                for (group, scored) in group.chunks(together).zip(scored.chunks_mut(together)) {
+                    let candidates: Vec<&Candidate> = group.iter().map(|(_, candidate)| *candidate).collect();
+                    let edited = editor.edit_all(&candidates)?;
+                    let responses = evaluator.evaluate_together(chunk, &edited, first(&group[0]), detail)?;
+                    for (responses, scored) in responses.iter().zip(scored) {
+                        progress.advance(responses.len());
+                        if with_records {
+                            for response in responses {
+                                let example = examples[scored.records.len()];
+                                scored.records.push(record(example, response, self.subject.tokenizer)?);
+                            }
+                        }
+                        scored.outcomes.extend(responses.iter().map(|response| response.outcome));
+                    }
+                }
+            }
+            for (&(number, candidate), scored) in group.iter().zip(scored) {
+                let mut results: Vec<ExampleResult> = scored.outcomes.into_iter().map(ExampleResult::from).collect();
+                if with_records {
+                    let edited = editor.edit(candidate)?;
+                    let records = self.with_content_free(&edited, scored.records, batch.examples)?;
+                    results.iter_mut().zip(records).for_each(|(result, record)| result.record = Some(record));
+                }
+                report(number, results)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The records with what the model says to content-free prompts.
+    fn with_content_free(
+        &self,
+        edited: &Model,
+        mut records: Vec<Record>,
+        numbers: Option<&[usize]>,
+    ) -> Result<Vec<Record>> {
+        let prompts = self.subject.content_free;
+        let examples: Vec<&Example> = prompts.examples.iter().collect();
+        // Nothing is kept from one model to the next.
+        let mut evaluator = Evaluator::new(edited, self.subject.tokenizer, examples, CONTENT_FREE_MEMORY)?;
+        let responses = evaluator.evaluate(edited, 0, Detail::Outcome)?;
+        prompts.note(&responses, &mut records, numbers);
+        Ok(records)
+    }
+}
+
+impl Scorer for LocalScorer<'_> {
+    fn score(&mut self, batch: &Batch, progress: &dyn Progress, report: &mut Report) -> Result<(), ScorerError> {
+        // Taken out while it is in use.
+        let mut kept = self.kept(batch.split, batch.exact)?;
+        let scored = self.score_with(&mut kept, batch, progress, report);
+        self.kept = Some(kept);
+        scored
+    }
+
+    fn rank_by_gradient(
+        &mut self,
+        candidates: &[Candidate],
+        examples: &[usize],
+        progress: &dyn Progress,
+    ) -> Result<Vec<f64>, ScorerError> {
+        let Subject { checkpoint, tokenizer, .. } = self.subject;
+        let model = self.subject.compared.unwrap_or(self.subject.model);
+        let all = self.examples(SplitName::Validation);
+        let examples: Vec<&Example> = examples.iter().filter_map(|&i| all.get(i).copied()).collect();
+        Ok(gradient_change::predict(checkpoint, model, tokenizer, &examples, candidates, progress)?)
+    }
+
+    fn perplexity(
+        &mut self,
+        candidates: &[&Candidate],
+        progress: &dyn Progress,
+    ) -> Result<Vec<Perplexity>, ScorerError> {
+        // Its memory is the text's now.
+        self.kept = None;
+        let Some(text) = self.subject.text else {
+            return Err(Error::Text { why: "none was given", advice: "add --text" }.into());
+        };
+        let Subject { checkpoint, model, .. } = self.subject;
+        progress.start("text", candidates.len() * text.windows(), 0);
+        let mut found = Vec::with_capacity(candidates.len());
+        for candidate in candidates {
+            let edited = Editor::new(checkpoint, model).edit(candidate)?;
+            found.push(text.perplexity(&edited, &|| progress.advance(1))?);
+        }
+        progress.finish();
+        Ok(found)
+    }
+}

@@ -1,0 +1,47 @@
+//! Examples as samples of a backward pass.
+
+use crate::chunk::Chunk;
+use crate::encode::Encoded;
+use crate::tile_sizes::TILE_ROWS;
+use laser_model::{Context, LossTerm, NodeId, Sample};
+
+/// The examples' mean log-loss, nats a token of the answer, as the loss of some samples: of about [`TILE_ROWS`] tokens each, and of
+/// whole examples.
+pub fn samples(examples: &[Encoded]) -> Vec<Sample> {
+    let tokens = |example: &Encoded| example.prompt.len() + example.continuations.iter().map(Vec::len).sum::<usize>();
+    let (mut samples, mut start, mut total) = (Vec::new(), 0, 0);
+    for (i, example) in examples.iter().enumerate() {
+        if i > start && total + tokens(example) > TILE_ROWS {
+            samples.push(sample(&examples[start..i], examples.len()));
+            (start, total) = (i, 0);
+        }
+        total += tokens(example);
+    }
+    if start < examples.len() {
+        samples.push(sample(&examples[start..], examples.len()));
+    }
+    samples
+}
+
+fn sample(examples: &[Encoded], of: usize) -> Sample {
+    let chunk = Chunk::new(examples);
+    let nodes = 0..chunk.forest.len() as NodeId;
+    let mut context = Context::default();
+    nodes.clone().for_each(|node| context.push(chunk.forest.visible(node)));
+    let mut loss = Vec::new();
+    for (tree, example) in chunk.trees.iter().zip(examples) {
+        let answer = &tree.continuations[example.answer];
+        let weight = 1.0 / (answer.len() * of) as f64;
+        let term = |place: &crate::chunk::Place| {
+            let (row, token) = chunk.predicted(*place);
+            LossTerm { row, token, weight }
+        };
+        loss.extend(answer.iter().map(term));
+    }
+    Sample {
+        tokens: nodes.clone().map(|node| chunk.forest.token(node)).collect(),
+        positions: nodes.map(|node| chunk.forest.position(node)).collect(),
+        context,
+        loss,
+    }
+}

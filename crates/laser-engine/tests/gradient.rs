@@ -1,0 +1,132 @@
+//! Gradients agree with what a small change does to the loss.
+
+mod support;
+
+use laser_checkpoint::{MatrixId, MatrixKind};
+use laser_example::SplitMix64;
+use laser_linalg::Matrix;
+use laser_model::{Context, LossTerm, Model, Sample};
+use support::{families, folder, open, open_at};
+
+const TOKENS: [u32; 9] = [5, 9, 3, 7, 7, 2, 11, 4, 6];
+
+fn loss_terms() -> Vec<LossTerm> {
+    vec![LossTerm { row: 3, token: 8, weight: 0.5 }, LossTerm { row: 8, token: 2, weight: 1.0 }]
+}
+
+fn sample(model: &Model) -> Sample {
+    let last = TOKENS.len() as u32;
+    let mut context = Context::default();
+    for row in 0..last {
+        context.push(0..if model.config().masked { last } else { row + 1 });
+    }
+    Sample { tokens: TOKENS.to_vec(), positions: (0..last).collect(), context, loss: loss_terms() }
+}
+
+/// The loss by the plainest road.
+fn loss(model: &Model) -> f64 {
+    let rows = model.logits(&TOKENS).unwrap().to_vec2::<f32>().unwrap();
+    let logprob = |term: &LossTerm| {
+        let row = &rows[term.row as usize];
+        f64::from(row[term.token as usize]) - row.iter().map(|&x| f64::from(x).exp()).sum::<f64>().ln()
+    };
+    loss_terms().iter().map(|term| -term.weight * logprob(term)).sum()
+}
+
+#[test]
+fn a_gradient_predicts_what_a_small_change_does() {
+    for name in families() {
+        let fixture = open(&name);
+        let model = &fixture.model;
+        let mut gradients: Vec<(usize, MatrixId, Matrix)> = Vec::new();
+        let config = model.config();
+        let ids: Vec<MatrixId> = config.matrices.iter().flat_map(|&it| MatrixId::from(it).each(config)).collect();
+        let samples = [sample(model), sample(model)];
+        let found = model
+            .gradients::<laser_model::Error>(&samples, &ids, 0, |layer, id, gradient| {
+                gradients.push((layer, id, gradient));
+                Ok(())
+            })
+            .unwrap();
+        // Of some matrices from a layer on they are the same.
+        let mut some = Vec::new();
+        let again = model.gradients::<laser_model::Error>(&samples, &ids[..2], 1, |layer, id, gradient| {
+            some.push((layer, id, gradient));
+            Ok(())
+        });
+        assert_eq!(again.unwrap(), found, "{name}");
+        let wanted = |(layer, id, _): &&(usize, MatrixId, Matrix)| *layer >= 1 && ids[..2].contains(id);
+        assert!(some.iter().eq(gradients.iter().filter(wanted)) && !some.is_empty(), "{name}");
+        let expected = loss(model);
+        assert!((found / 2.0 - expected).abs() < 1e-4 * expected, "{name}: {found} and {expected}");
+        assert!(gradients.windows(2).all(|pair| pair[0].0 >= pair[1].0), "{name}: not from the last layer down");
+
+        // In a mixture the routing is taken as constant, which a change of what the router sees is not.
+        let exact = |layer: usize| model.config().experts.is_none() || layer + 1 == model.config().layers;
+        let mut random = SplitMix64::new(7);
+        for (layer, id, gradient) in gradients
+            .iter()
+            .filter(|(layer, id, _)| exact(*layer) && (id.expert.is_some() || model.config().experts.is_none()))
+        {
+            let matrix = fixture.checkpoint.matrix(*layer, *id).unwrap();
+            // Along the gradient and some noise, so that the change is not lost in rounding.
+            let norm = gradient.frobenius_norm().max(1e-12);
+            let direction: Vec<f32> = gradient
+                .data()
+                .iter()
+                .map(|g| (f64::from(*g) / norm) as f32 + (random.below(2001) as f32 / 1000.0 - 1.0) * 0.02)
+                .collect();
+            let step = 0.02 * matrix.frobenius_norm() / (matrix.data().len() as f64).sqrt();
+            let moved = |sign: f32| {
+                let mut moved = matrix.clone();
+                for (value, d) in moved.data_mut().iter_mut().zip(&direction) {
+                    *value += sign * step as f32 * d;
+                }
+                loss(&model.replace(*layer, *id, &moved).unwrap())
+            };
+            let difference = (moved(1.0) - moved(-1.0)) / (2.0 * step);
+            let predicted =
+                0.5 * gradient.data().iter().zip(&direction).map(|(g, d)| f64::from(*g) * f64::from(*d)).sum::<f64>();
+            let tolerance = 0.03 * predicted.abs() + 2e-5 / step;
+            assert!((difference - predicted).abs() < tolerance, "{name}, {layer}.{id}: {difference} and {predicted}");
+        }
+    }
+}
+
+/// Gradients by the MLP of every layer.
+fn mlp_gradients(model: &Model) -> Vec<Matrix> {
+    let mut found = Vec::new();
+    let config = model.config();
+    let mlp =
+        config.matrices.iter().filter(|kind| [MatrixKind::FcIn, MatrixKind::FcUp, MatrixKind::FcOut].contains(kind));
+    let ids: Vec<MatrixId> = mlp.flat_map(|&kind| MatrixId::from(kind).each(config)).collect();
+    let each = |_, _, gradient| {
+        found.push(gradient);
+        Ok(())
+    };
+    model.gradients::<laser_model::Error>(&[sample(model)], &ids, 0, each).unwrap();
+    found
+}
+
+#[test]
+fn gradients_go_through_matrices_on_disk() {
+    for name in families() {
+        let (memory, disk) = (mlp_gradients(&open(&name).model), mlp_gradients(&open_at(&folder(&name), 0).model));
+        assert!(memory == disk && memory.iter().any(|it| it.frobenius_norm() > 0.0), "{name}");
+    }
+}
+
+#[test]
+fn gradients_go_through_matrices_in_bf16() {
+    let model = open("llama").model;
+    let Ok(rounded) = model.rounded() else { return println!("skipped: this processor has no products in bf16") };
+    for (exact, found) in mlp_gradients(&model).iter().zip(mlp_gradients(&rounded)) {
+        let difference = exact.data().iter().zip(found.data()).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();
+        assert!(
+            difference.sqrt() < 0.1 * exact.frobenius_norm(),
+            "{} of {}",
+            difference.sqrt(),
+            exact.frobenius_norm()
+        );
+    }
+}

@@ -1,0 +1,43 @@
+use crate::one_line::quoted;
+
+/// What is wrong with an example's texts.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ExampleError {
+    /// A text of nothing but whitespace.
+    #[error("the {what} is empty: write some text or leave the row out")]
+    Empty {
+        /// Which text.
+        what: &'static str,
+    },
+    /// No answers in a list of answers.
+    #[error("the list of answers is empty: write at least one answer or leave the row out")]
+    NoAnswers,
+    /// Fewer than two choices.
+    #[error("too few choices ({found}): write at least 2")]
+    FewChoices {
+        /// How many there are.
+        found: usize,
+    },
+    /// A choice that occurs twice.
+    #[error("the choice {} is there twice: make the choices differ", quoted(choice))]
+    SameChoice {
+        /// The choice.
+        choice: String,
+    },
+    /// An answer that is no choice.
+    #[error("the answer {} is not among the {choices} choices: write one of them, or its index from 0", quoted(answer))]
+    NotAChoice {
+        /// The answer.
+        answer: String,
+        /// How many choices there are.
+        choices: usize,
+    },
+    /// An index past the last choice.
+    #[error("the answer is choice {index} of {choices} choices: write an index from 0 to {}", choices - 1)]
+    NoSuchChoice {
+        /// The index.
+        index: String,
+        /// How many choices there are; at least 2.
+        choices: usize,
+    },
+}

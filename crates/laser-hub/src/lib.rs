@@ -1,0 +1,19 @@
+//! Models and data sets by their Hugging Face hub id, `OWNER/NAME` or for a model also
+//! `OWNER/NAME@REVISION`: fetched once into the cache folder that all of Hugging Face's programs
+//! share, and found there again.
+
+mod dataset_files;
+mod error;
+mod failure;
+mod fetch;
+mod hub;
+mod hub_id;
+mod model_files;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+
+pub use dataset_files::DatasetFiles;
+pub use error::{HubError, Result};
+pub use hub::{Download, Hub};
+pub use hub_id::is_hub_id;

@@ -1,0 +1,66 @@
+//! A matrix with what has been decomposed of it.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, btree_map::Entry};
+use std::num::NonZeroUsize;
+use std::ops::Range;
+
+use crate::block_svd::BlockSvd;
+use crate::power_iteration::randomised;
+use crate::{Decompose, LowRank, Matrix, Svd, SvdError};
+
+/// A matrix that is edited in several ways, one decomposition for all of them.
+#[derive(Debug)]
+pub struct DecomposedMatrix {
+    matrix: Matrix,
+    whole: OnceCell<Svd>,
+    /// By the number of row blocks.
+    blocks: RefCell<BTreeMap<NonZeroUsize, BlockSvd>>,
+}
+
+impl DecomposedMatrix {
+    /// Nothing is decomposed yet.
+    pub fn new(matrix: Matrix) -> Self {
+        Self { matrix, whole: OnceCell::new(), blocks: RefCell::default() }
+    }
+
+    /// How much memory it takes, at most, in bytes.
+    pub fn bytes(&self) -> usize {
+        let decompositions = usize::from(self.whole.get().is_some()) + self.blocks.borrow().len();
+        // The factors of one have no more elements than two such matrices.
+        size_of_val(self.matrix.data()) * (1 + 2 * decompositions)
+    }
+
+    fn svd(&self) -> Result<&Svd, SvdError> {
+        match self.whole.get() {
+            Some(svd) => Ok(svd),
+            None => {
+                let svd = Svd::of(&self.matrix)?;
+                Ok(self.whole.get_or_init(|| svd))
+            }
+        }
+    }
+}
+
+impl Decompose for DecomposedMatrix {
+    fn matrix(&self) -> &Matrix {
+        &self.matrix
+    }
+
+    fn components(&self, kept: &[Range<usize>]) -> Result<LowRank, SvdError> {
+        Ok(self.svd()?.components(kept))
+    }
+
+    fn row_blocks(&self, blocks: NonZeroUsize, rank: &dyn Fn(usize, usize) -> usize) -> Result<Matrix, SvdError> {
+        let mut known = self.blocks.borrow_mut();
+        let decomposed = match known.entry(blocks) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(BlockSvd::of(&self.matrix, blocks)?),
+        };
+        Ok(decomposed.truncate(rank))
+    }
+
+    fn randomised(&self, rank: usize, iterations: usize, seed: u64) -> Result<LowRank, SvdError> {
+        randomised(&self.matrix, rank, iterations, seed)
+    }
+}

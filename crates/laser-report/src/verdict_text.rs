@@ -1,0 +1,191 @@
+//! The verdict in words.
+
+use crate::metrics_text::class_counts;
+use crate::numbers::p_text;
+use crate::reason_text::because;
+use crate::table::aligned;
+use laser_run::{Changed, ClassVerdict, Gain, Interval, ScoreWithInterval, Scores, Verdict};
+use std::fmt::Write;
+
+/// So many changed answers of each kind are shown.
+const SHOWN: usize = 3;
+/// Longer texts are cut.
+const LONGEST: usize = 70;
+
+/// The word, why, and the figures that it follows from.
+pub fn verdict_text(verdict: &Verdict) -> String {
+    let mut text = format!("{}: {}\n\n", verdict.word(), because(&verdict.reason));
+    text.push_str(&scores(verdict));
+    let test = &verdict.test;
+    let loss = test.log_loss_change_interval;
+    let _ = write!(
+        text,
+        "\nOn test: accuracy {}, log-loss {:+.3} nats a token (95 % {:+.3} to {:+.3});\n\
+         {} answers gained, {} lost, ",
+        points(test.accuracy_gain, test.accuracy_gain_interval),
+        test.log_loss_change,
+        loss.low,
+        loss.high,
+        test.gained,
+        test.lost,
+    );
+    let _ = match test.mcnemar_p {
+        Some(p) if p == test.p => writeln!(text, "McNemar's exact p = {}.", p_text(p)),
+        Some(p) => writeln!(text, "McNemar's exact p = {}, by groups p = {}.", p_text(p), p_text(test.p)),
+        None => writeln!(text, "p = {} by random signs.", p_text(test.p)),
+    };
+    let selection = &verdict.selection;
+    let dropped = match (verdict.adaptive, verdict.considered.saturating_sub(verdict.candidates)) {
+        (false, _) => String::new(),
+        (true, 0) => String::from(" (of which some were made of the better ones, so that p is too small)"),
+        (true, dropped) => format!(" ({dropped} were dropped before, so that p is too small)"),
+    };
+    let _ = writeln!(
+        text,
+        "On validation: {:+.1} points, the best of {}{dropped}; chance alone shows at most {:+.1} half of the time and {:+.1} in 19 of 20 (p = {}).",
+        100.0 * selection.observed,
+        selection.candidates,
+        100.0 * selection.median,
+        100.0 * selection.upper,
+        p_text(selection.p),
+    );
+    if let Some(constant) = &verdict.constant {
+        let _ = writeln!(
+            text,
+            "Always {:?}, most frequent on validation: {:.1} %; always {:?}, most frequent on test: {:.1} %.",
+            constant.majority.answer,
+            100.0 * constant.majority.accuracy,
+            constant.best.answer,
+            100.0 * constant.best.accuracy,
+        );
+    }
+    if let Some(top) = verdict.without_top_answer.as_ref().filter(|_| test.gained > 0) {
+        let _ = writeln!(text, "Without the answer {:?}, which gains most: {}.", top.answer, gain(&top.left));
+    }
+    if let Some(classes) = &verdict.classes {
+        text.push_str(&class_lines(classes));
+    }
+    if let Some(both) = &verdict.metrics
+        && let (Some(base), Some(edited)) = (&both.base.generation, &both.edited.generation)
+    {
+        let _ = writeln!(
+            text,
+            "Words of the answer: F1 {:.3} -> {:.3}, precision {:.3} -> {:.3}, recall {:.3} -> {:.3}.",
+            base.f1, edited.f1, base.precision, edited.precision, base.recall, edited.recall
+        );
+    }
+    if let Some(change) = &verdict.perplexity {
+        let _ = writeln!(
+            text,
+            "Perplexity of the text: {:.2} -> {:.2} ({:+.1} %, {} tokens).",
+            change.base,
+            change.edited,
+            100.0 * (change.edited / change.base - 1.0),
+            change.tokens
+        );
+    }
+    text.push_str(&changes("Gained", &verdict.examples.gained));
+    text.push_str(&changes("Lost", &verdict.examples.lost));
+    text
+}
+
+/// Base and best on both splits.
+fn scores(verdict: &Verdict) -> String {
+    let row = |name: String, scores: &Scores| {
+        vec![
+            name,
+            percent(&scores.validation),
+            format!("{:.3}", scores.validation.score.log_loss),
+            percent(&scores.test),
+            loss(&scores.test),
+        ]
+    };
+    let header = ["", "validation accuracy", "log-loss", "test accuracy", "log-loss"].map(str::to_owned).to_vec();
+    aligned(&[header, row("base".into(), &verdict.base), row(verdict.best.to_string(), &verdict.edited)])
+}
+
+fn class_lines(classes: &ClassVerdict) -> String {
+    let mut text = String::new();
+    let counts = |counts: &[usize]| class_counts(&classes.classes, counts);
+    let _ = writeln!(
+        text,
+        "Right: {}. Predicted: {} -> {}.",
+        counts(&classes.right),
+        counts(&classes.base.predicted),
+        counts(&classes.edited.predicted)
+    );
+    let _ = writeln!(text, "Balanced accuracy: {}.", gain(&classes.balanced_gain));
+    let kinds = [
+        (
+            "After contextual calibration",
+            (classes.base.calibrated_accuracy, classes.edited.calibrated_accuracy),
+            &classes.calibrated_gain,
+        ),
+        (
+            "Under the best thresholds",
+            (classes.base.refitted_accuracy, classes.edited.refitted_accuracy),
+            &classes.refitted_gain,
+        ),
+    ];
+    for (what, accuracy, left) in kinds {
+        if let ((Some(base), Some(edited)), Some(left)) = (accuracy, left) {
+            let _ = writeln!(
+                text,
+                "{what}: {:.1} % -> {:.1} %; with the better of both for each model {}.",
+                100.0 * base,
+                100.0 * edited,
+                gain(left)
+            );
+        }
+    }
+    text
+}
+
+fn changes(what: &str, changes: &[Changed]) -> String {
+    let mut text = String::new();
+    for change in changes.iter().take(SHOWN) {
+        let said = match (&change.before, &change.after) {
+            (Some(before), Some(after)) => format!("  {} -> {}", quoted(before), quoted(after)),
+            _ => String::new(),
+        };
+        let _ = writeln!(text, "{what}: {} [{}]{said}", end(&change.prompt), change.answer);
+    }
+    text
+}
+
+fn gain(gain: &Gain) -> String {
+    points(gain.gain, gain.interval)
+}
+
+fn points(value: f64, interval: Interval) -> String {
+    format!("{:+.1} points (95 % {:+.1} to {:+.1})", 100.0 * value, 100.0 * interval.low, 100.0 * interval.high)
+}
+
+fn percent(score: &ScoreWithInterval) -> String {
+    let Interval { low, high } = score.accuracy_interval;
+    format!("{:.1} % ({:.1} to {:.1})", 100.0 * score.score.accuracy, 100.0 * low, 100.0 * high)
+}
+
+fn loss(score: &ScoreWithInterval) -> String {
+    let Interval { low, high } = score.log_loss_interval;
+    format!("{:.3} ({low:.3} to {high:.3})", score.score.log_loss)
+}
+
+/// The end of a prompt, on one line.
+fn end(prompt: &str) -> String {
+    let line = prompt.split_whitespace().collect::<Vec<_>>().join(" ");
+    let length = line.chars().count();
+    match length > LONGEST {
+        true => format!("...{}", line.chars().skip(length - LONGEST).collect::<String>()),
+        false => line,
+    }
+}
+
+/// What a model said, on one line.
+fn quoted(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.chars().count() > LONGEST {
+        true => format!("\"{}...\"", line.chars().take(LONGEST).collect::<String>()),
+        false => format!("\"{line}\""),
+    }
+}

@@ -1,0 +1,18 @@
+//! What it changes that candidates are compared in bf16: `rounding.json`.
+
+use laser_edit::Candidate;
+use laser_example::Score;
+use serde::{Deserialize, Serialize};
+
+/// One candidate on the validation split, in bf16 and in f32.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Bf16Check {
+    /// The candidate.
+    pub interventions: Candidate,
+    /// As it was compared, in bf16.
+    pub rounded: Score,
+    /// As the model itself gives it, in f32.
+    pub exact: Score,
+    /// How many examples have another result in the one than in the other.
+    pub different: usize,
+}

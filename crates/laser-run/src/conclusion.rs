@@ -1,0 +1,115 @@
+//! The verdict of a finished search, from what was noted of it.
+
+use crate::entries::Entries;
+use crate::entry::{SplitName, best};
+use crate::error::{Error, Result};
+use crate::perplexity::MeasuredText;
+use crate::run_folder::RunFolder;
+use crate::search_trace::SearchTrace;
+use crate::verdict::{Evidence, Pair, Verdict, judge};
+use laser_edit::Candidate;
+use laser_example::Example;
+
+/// All that is known at the end of a search.
+pub struct Conclusion<'a> {
+    /// Everything that has been scored.
+    pub entries: &'a Entries,
+    /// What the strategy did.
+    pub trace: &'a SearchTrace,
+    /// The examples of the validation split.
+    pub validation: &'a [&'a Example],
+    /// The examples of the test split.
+    pub test: &'a [&'a Example],
+    /// A text before and after the edit, where one was to be measured.
+    pub text: Option<&'a MeasuredText>,
+    /// Seed of everything that is drawn.
+    pub seed: u64,
+}
+
+/// What a verdict cannot be made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfit {
+    /// Something has not been scored yet.
+    Unfinished,
+    /// Entries and examples do not belong together.
+    Inconsistent,
+}
+
+/// The best candidate on validation, if any has been scored.
+pub fn chosen(entries: &Entries) -> Option<Candidate> {
+    let candidates = entries.candidates();
+    best(&candidates).map(|best| candidates[best].interventions.clone())
+}
+
+impl Conclusion<'_> {
+    /// The verdict.
+    ///
+    /// # Errors
+    /// Something is missing, or does not belong to the rest.
+    pub fn verdict(&self) -> Result<Verdict, Unfit> {
+        let best = chosen(self.entries).ok_or(Unfit::Unfinished)?;
+        let pair = |candidate: &Candidate| {
+            let on = |split| self.entries.get(split, candidate).ok_or(Unfit::Unfinished);
+            Ok(Pair { validation: on(SplitName::Validation)?, test: on(SplitName::Test)? })
+        };
+        if self.text.is_some_and(|text| text.interventions != best) {
+            return Err(Unfit::Unfinished);
+        }
+        let verdict = judge(&Evidence {
+            base: pair(&Candidate::base())?,
+            edited: pair(&best)?,
+            candidates: &self.entries.candidates(),
+            dropped: self.trace.dropped,
+            adaptive: self.trace.is_adaptive(),
+            validation: self.validation,
+            test: self.test,
+            perplexity: self.text.map(|text| text.change.clone()),
+            seed: self.seed,
+        });
+        verdict.ok_or(Unfit::Inconsistent)
+    }
+}
+
+impl Unfit {
+    /// The error that says so of `folder`.
+    pub fn of(self, folder: &RunFolder) -> Error {
+        match self {
+            Self::Unfinished => folder.unfinished(),
+            Self::Inconsistent => Error::Malformed {
+                path: folder.path().to_owned(),
+                why: "journal.jsonl and examples.jsonl do not belong together".into(),
+                advice: "remove examples.jsonl and run the search again, which writes it anew; if that does not help, \
+                         journal.jsonl, too",
+            },
+        }
+    }
+}
+
+impl RunFolder {
+    /// The verdict of the finished search in this folder, from its files alone.
+    ///
+    /// # Errors
+    /// A file cannot be read, or [`Error::Unfinished`].
+    pub fn judge(&self) -> Result<Verdict> {
+        let description = self.description()?;
+        let (validation, test) = (self.examples(SplitName::Validation)?, self.examples(SplitName::Test)?);
+        let entries = self.entries()?;
+        let measured = match &description.search.text {
+            Some(text) => {
+                let measured = self.perplexity()?.filter(|measured| measured.change.text == text.sha256);
+                Some(measured.ok_or_else(|| self.unfinished())?)
+            }
+            None => None,
+        };
+        let trace = self.trace()?.ok_or_else(|| self.unfinished())?;
+        let conclusion = Conclusion {
+            entries: &entries,
+            trace: &trace,
+            validation: &validation.iter().collect::<Vec<_>>(),
+            test: &test.iter().collect::<Vec<_>>(),
+            text: measured.as_ref(),
+            seed: description.search.seed,
+        };
+        conclusion.verdict().map_err(|unfit| unfit.of(self))
+    }
+}

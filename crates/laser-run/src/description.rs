@@ -1,0 +1,140 @@
+//! `run.json`: what a search was asked for.
+
+use crate::example_result::ResultKind;
+use laser_edit::{FileHash, MatrixId};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// `run.json`: everything that the outcome of a search depends on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunDescription {
+    /// The program's version.
+    pub version: String,
+    /// The model's files.
+    pub model: ModelDescription,
+    /// The task.
+    pub task: TaskDescription,
+    /// What is searched, and how.
+    pub search: SearchDescription,
+}
+
+/// The model of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelDescription {
+    /// Where it was; another place for the same files is the same model.
+    pub path: String,
+    /// Names, sizes and hashes.
+    pub files: Vec<FileHash>,
+}
+
+/// The task of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskDescription {
+    /// The name or path that was given.
+    pub spec: String,
+    /// A hash of all of its examples.
+    pub digest: String,
+    /// The number of examples.
+    pub examples: usize,
+    /// What the results of its examples are.
+    #[serde(default, skip_serializing_if = "ResultKind::is_binary")]
+    pub results: ResultKind,
+}
+
+/// The options of a search.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SearchDescription {
+    /// How candidates are chosen for scoring.
+    pub strategy: String,
+    /// Validation examples of the backward pass that ranks candidates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gradient_examples: Option<usize>,
+    /// What finds the reductions that are composed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
+    /// How many compositions of a size a beam keeps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<usize>,
+    /// The matrix kinds that are tried.
+    pub matrices: Vec<MatrixId>,
+    /// The layers that are tried.
+    pub layers: Vec<usize>,
+    /// The kept fractions that are tried; none where the strategy finds ranks itself.
+    pub rho: Vec<f64>,
+    /// The numbers of row blocks that are tried; 1 is the whole matrix.
+    #[serde(default = "whole")]
+    pub blocks: Vec<usize>,
+    /// Whether whole matrices are approximated at random, as in the paper's code.
+    #[serde(default)]
+    pub randomised: bool,
+    /// The size of the sample, where one is taken.
+    pub limit: Option<usize>,
+    /// The seed of the sample, the split and the bootstrap.
+    pub seed: u64,
+    /// Whether the first examples, not random ones, are the validation split.
+    pub split_first: bool,
+    /// Whether prompts go through the model's chat template.
+    #[serde(default)]
+    pub chat: bool,
+    /// A text whose perplexity is measured before and after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<TextDescription>,
+    /// In what precision candidates are compared, where it is not f32.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dtype: Option<String>,
+    /// Where the model runs; another kind of device rounds differently.
+    pub device: String,
+}
+
+/// No blocks but the whole matrix, as where a search could not be asked for others.
+fn whole() -> Vec<usize> {
+    vec![1]
+}
+
+/// A text of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TextDescription {
+    /// SHA-256 of its bytes, in hex.
+    pub sha256: String,
+    /// At most so many of its tokens are used.
+    pub limit: usize,
+}
+
+impl RunDescription {
+    /// The first part in which another search differs from this one; where the files are does not count.
+    pub fn difference(&self, other: &Self) -> Option<String> {
+        let comparable = |description: &Self| {
+            let mut description = description.clone();
+            description.model.path.clear();
+            description.task.spec.clear();
+            serde_json::to_value(description).unwrap_or_default()
+        };
+        first_difference("", &comparable(self), &comparable(other))
+    }
+
+    /// The first part in which it differs which model answers which examples.
+    pub fn difference_of_examples(&self, other: &Self) -> Option<String> {
+        let examples = |it: &Self| {
+            let search = &it.search;
+            let sample = (search.limit, search.seed, search.split_first, search.chat);
+            serde_json::json!({"model": it.model.files, "task": it.task.digest, "sample": sample})
+        };
+        first_difference("", &examples(self), &examples(other))
+    }
+}
+
+fn first_difference(at: &str, found: &Value, asked: &Value) -> Option<String> {
+    match (found, asked) {
+        (Value::Object(found), Value::Object(asked)) => {
+            let keys: BTreeSet<&String> = found.keys().chain(asked.keys()).collect();
+            // What other options follow from comes first.
+            let (first, others): (Vec<_>, Vec<_>) = keys.into_iter().partition(|key| *key == "strategy");
+            first.into_iter().chain(others).find_map(|key| {
+                let at = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
+                first_difference(&at, found.get(key).unwrap_or(&Value::Null), asked.get(key).unwrap_or(&Value::Null))
+            })
+        }
+        _ => (found != asked).then(|| at.to_owned()),
+    }
+}

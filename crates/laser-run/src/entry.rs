@@ -1,0 +1,154 @@
+//! What a candidate gave on a split: a line of the journal.
+
+use crate::example_range::ExampleRange;
+use crate::example_result::{ExampleResult, ResultKind};
+use crate::record::Record;
+use laser_edit::Candidate;
+use laser_example::Score;
+use serde::{Deserialize, Serialize};
+
+/// Which examples were scored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SplitName {
+    /// The examples that candidates are chosen on.
+    Validation,
+    /// The examples that only the base and the chosen candidate see.
+    Test,
+}
+
+/// A finished candidate on one split, or on some of its examples.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// The examples.
+    pub split: SplitName,
+    /// The candidate; none for the base.
+    pub interventions: Candidate,
+    /// Its score, which follows from the lists below. Where results are not binary, `accuracy` is their mean.
+    pub score: Score,
+    /// One character an example, in order: `1` right, `0` wrong. Empty where results are not binary.
+    pub correct: String,
+    /// The log-loss of each example, nats a token.
+    pub log_loss: Vec<f64>,
+    /// The results, where they are not binary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<Vec<f64>>,
+    /// Where only some examples were scored: from which to which, in the seeded order of a race.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<ExampleRange>,
+    /// What else each example gave; kept of the test split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<Vec<Record>>,
+}
+
+impl Entry {
+    /// The entry of a candidate that gave `results`, on the examples of `part` or on the whole split. Records are kept where
+    /// every result has one.
+    pub fn new(
+        split: SplitName,
+        candidate: &Candidate,
+        part: Option<ExampleRange>,
+        kind: ResultKind,
+        results: Vec<ExampleResult>,
+    ) -> Self {
+        let n = results.len();
+        let (mut values, mut log_losses) = (0.0, 0.0);
+        for result in &results {
+            values += result.value;
+            log_losses += result.log_loss;
+        }
+        let binary = kind.is_binary();
+        let digit = |result: &ExampleResult| if result.is_right() { '1' } else { '0' };
+        Self {
+            split,
+            interventions: candidate.clone(),
+            score: Score { n, accuracy: values / n as f64, log_loss: log_losses / n as f64 },
+            correct: if binary { results.iter().map(digit).collect() } else { String::new() },
+            log_loss: results.iter().map(|result| result.log_loss).collect(),
+            values: (!binary).then(|| results.iter().map(|result| result.value).collect()),
+            part,
+            records: results.into_iter().map(|result| result.record).collect::<Option<Vec<_>>>().filter(|_| n > 0),
+        }
+    }
+
+    /// Whether each example was right or wrong, nothing between.
+    pub fn is_binary(&self) -> bool {
+        self.values.is_none()
+    }
+
+    /// Whether there is one result of each of `examples` examples.
+    pub fn is_over(&self, examples: usize) -> bool {
+        let results = self.values.as_ref().map_or(self.correct.len(), Vec::len);
+        [self.score.n, results, self.log_loss.len()].iter().all(|&n| n == examples)
+    }
+
+    /// Whether each example was right; nothing where results are not binary.
+    pub fn hits(&self) -> impl Iterator<Item = bool> + '_ {
+        self.correct.bytes().map(|byte| byte == b'1')
+    }
+
+    /// The result of each example, more being better; 1 and 0 where they are right or wrong.
+    pub fn values(&self) -> Vec<f64> {
+        match &self.values {
+            Some(values) => values.clone(),
+            None => self.hits().map(f64::from).collect(),
+        }
+    }
+
+    /// How many were right.
+    pub fn right(&self) -> usize {
+        self.hits().filter(|&hit| hit).count()
+    }
+}
+
+/// The best of some entries: the greatest sum of results, of those the lowest log-loss, of those the first.
+pub fn best(entries: &[&Entry]) -> Option<usize> {
+    let sum = |entry: &Entry| entry.values.as_ref().map_or(entry.right() as f64, |values| values.iter().sum());
+    (0..entries.len()).reduce(|best, i| {
+        let (champion, challenger) = (entries[best], entries[i]);
+        let better = sum(challenger) > sum(champion)
+            || (sum(challenger) == sum(champion) && challenger.score.log_loss < champion.score.log_loss);
+        if better { i } else { best }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_binary_entry_has_no_values_and_another_no_digits() {
+        let results = [(true, 0.5), (false, 1.5)].map(|(right, loss)| ExampleResult::binary(right, loss));
+        let entry = Entry::new(SplitName::Test, &Candidate::base(), None, ResultKind::Binary, results.to_vec());
+        let json = serde_json::to_string(&entry).unwrap();
+        let expected = concat!(
+            r#"{"split":"test","interventions":[],"score":{"n":2,"accuracy":0.5,"log_loss":1.0},"#,
+            r#""correct":"10","log_loss":[0.5,1.5]}"#
+        );
+        assert_eq!(json, expected);
+        assert_eq!((entry.values(), entry.right()), (vec![1.0, 0.0], 1));
+
+        let results = [-3.0, 7.5].map(|value| ExampleResult::real(value, 0.0));
+        let part = Some(ExampleRange { start: 4, end: 6 });
+        let entry = Entry::new(SplitName::Validation, &Candidate::base(), part, ResultKind::Real, results.to_vec());
+        let json = serde_json::to_string(&entry).unwrap();
+        assert!(json.ends_with(r#""correct":"","log_loss":[0.0,0.0],"values":[-3.0,7.5],"part":[4,6]}"#), "{json}");
+        assert_eq!(serde_json::from_str::<Entry>(&json).unwrap(), entry);
+        assert_eq!(entry.score.accuracy, 2.25);
+        assert!(entry.is_over(2) && !entry.is_over(3));
+    }
+
+    #[test]
+    fn the_best_has_the_greatest_sum_then_the_least_loss_and_is_the_first() {
+        let entry = |value: f64, loss: f64, kind: ResultKind| {
+            let results = vec![ExampleResult::real(value, loss)];
+            Entry::new(SplitName::Validation, &Candidate::base(), None, kind, results)
+        };
+        for kind in [ResultKind::Binary, ResultKind::Real] {
+            let entries = [entry(0.0, 1.0, kind), entry(1.0, 3.0, kind), entry(1.0, 2.0, kind), entry(1.0, 2.0, kind)];
+            assert_eq!(best(&entries.iter().collect::<Vec<_>>()), Some(2));
+        }
+        assert_eq!(best(&[]), None);
+    }
+}

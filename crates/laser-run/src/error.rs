@@ -1,0 +1,56 @@
+use std::path::PathBuf;
+
+/// Why a RUN folder cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A search that has not come to its end.
+    #[error("{}: the search is not finished: run it again with its options to go on", path.display())]
+    Unfinished {
+        /// The RUN folder.
+        path: PathBuf,
+    },
+    /// The folder belongs to a search that was asked for differently.
+    #[error("{}: holds another search ({what} differs): choose another --out, or repeat the first search's options", path.display())]
+    OtherSearch {
+        /// The RUN folder.
+        path: PathBuf,
+        /// The first part of `run.json` that is different.
+        what: String,
+    },
+    /// A search that another one cannot be compared with.
+    #[error("{}: cannot be compared with: {why}: give the RUN of a finished exhaustive search of the same model, examples and space", path.display())]
+    NotComparable {
+        /// The RUN folder.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// Another process writes to the folder.
+    #[error("{}: another search is running in this folder: wait for it, or choose another --out", path.display())]
+    Busy {
+        /// The RUN folder.
+        path: PathBuf,
+    },
+    /// A file of a RUN folder does not hold what it should.
+    #[error("{}: {why}: {advice}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// Reading or writing a file failed.
+    #[error("{}: {source}: check that the place is writable and has room", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+}
+
+/// The result of this crate's operations.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

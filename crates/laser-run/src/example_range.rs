@@ -1,0 +1,37 @@
+//! Some of a split's examples.
+
+use serde::{Deserialize, Serialize};
+
+/// The examples from `start` to below `end`, by place in the seeded order in which races take them. In JSON `[start, end]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "(usize, usize)", into = "(usize, usize)")]
+pub struct ExampleRange {
+    /// The first place.
+    pub start: usize,
+    /// The place after the last.
+    pub end: usize,
+}
+
+impl ExampleRange {
+    /// How many examples there are.
+    pub fn len(self) -> usize {
+        self.end.saturating_sub(self.start)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl From<(usize, usize)> for ExampleRange {
+    fn from((start, end): (usize, usize)) -> Self {
+        Self { start, end }
+    }
+}
+
+impl From<ExampleRange> for (usize, usize) {
+    fn from(range: ExampleRange) -> Self {
+        (range.start, range.end)
+    }
+}

@@ -1,0 +1,152 @@
+//! `journal.jsonl`: what has been scored, one line a candidate and split; lines are only ever added.
+
+use crate::entries::Entries;
+use crate::entry::Entry;
+use crate::error::{Error, Result};
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// The journal, open for adding.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    file: File,
+    entries: Entries,
+}
+
+impl Journal {
+    /// Opens the journal at `path`, made if it is not there. A last line that was cut short by a kill is removed.
+    ///
+    /// # Errors
+    /// The file cannot be read or written, or a whole line of it is no entry.
+    pub fn open(path: &Path) -> Result<Self> {
+        let io = |source| Error::Io { path: path.to_owned(), source };
+        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(io)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(io)?;
+        let whole = whole_lines(&bytes);
+        if whole.len() < bytes.len() {
+            file.set_len(whole.len() as u64).map_err(io)?;
+            file.seek(SeekFrom::End(0)).map_err(io)?;
+        }
+        Ok(Self { path: path.to_owned(), file, entries: parse(path, whole)? })
+    }
+
+    /// Adds an entry; it is on disk when this returns.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn append(&mut self, entry: Entry) -> Result<()> {
+        let io = |source| Error::Io { path: self.path.clone(), source };
+        let mut line = serde_json::to_vec(&entry).map_err(|error| io(error.into()))?;
+        line.push(b'\n');
+        self.file.write_all(&line).and_then(|()| self.file.sync_data()).map_err(io)?;
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    /// What it holds.
+    pub fn entries(&self) -> &Entries {
+        &self.entries
+    }
+
+    /// The same, taken out.
+    pub fn into_entries(self) -> Entries {
+        self.entries
+    }
+}
+
+/// What the journal at `path` holds; nothing if it is not there. A last line that is still being written is passed over, so
+/// that it can be read while a search adds to it.
+///
+/// # Errors
+/// The file cannot be read, or a whole line of it is no entry.
+pub fn read(path: &Path) -> Result<Entries> {
+    match fs::read(path) {
+        Ok(bytes) => parse(path, whole_lines(&bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Entries::default()),
+        Err(source) => Err(Error::Io { path: path.to_owned(), source }),
+    }
+}
+
+/// The lines that end with a newline.
+fn whole_lines(bytes: &[u8]) -> &[u8] {
+    &bytes[..bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1)]
+}
+
+fn parse(path: &Path, lines: &[u8]) -> Result<Entries> {
+    let mut entries = Entries::default();
+    for (number, line) in lines.split(|&byte| byte == b'\n').enumerate() {
+        if line.is_empty() {
+            continue;
+        }
+        let entry: Entry = serde_json::from_slice(line).map_err(|error| Error::Malformed {
+            path: path.to_owned(),
+            why: format!("line {} is no journal entry: {error}", number + 1),
+            advice: "remove that line, its candidate is then scored again",
+        })?;
+        entries.push(entry);
+    }
+    Ok(entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::SplitName;
+    use crate::example_result::{ExampleResult, ResultKind};
+    use laser_edit::Candidate;
+
+    fn entry(rho: &str, correct: &[bool]) -> Entry {
+        let candidate = format!(r#"[{{"layer":1,"matrix":"fc_in","rho":{rho}}}]"#);
+        let candidate: Candidate = serde_json::from_str(&candidate).unwrap();
+        let results = correct.iter().map(|&correct| ExampleResult::binary(correct, 1.0 / 6.0)).collect();
+        Entry::new(SplitName::Validation, &candidate, None, ResultKind::Binary, results)
+    }
+
+    #[test]
+    fn a_journal_is_read_back_as_it_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.jsonl");
+        let (first, second) = (entry("0.1", &[true, false]), entry("0.2", &[true, true]));
+        let mut journal = Journal::open(&path).unwrap();
+        journal.append(first.clone()).unwrap();
+        journal.append(second.clone()).unwrap();
+        let journal = Journal::open(&path).unwrap();
+        assert_eq!(journal.entries().all(), [first.clone(), second]);
+        assert_eq!(journal.entries().get(SplitName::Validation, &first.interventions), Some(&first));
+        assert_eq!(journal.entries().get(SplitName::Test, &first.interventions), None);
+        assert_eq!(read(&path).unwrap().all(), journal.entries().all());
+        assert!(read(&folder.path().join("nowhere")).unwrap().all().is_empty());
+    }
+
+    #[test]
+    fn a_torn_last_line_is_scored_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.jsonl");
+        let mut journal = Journal::open(&path).unwrap();
+        journal.append(entry("0.1", &[true])).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        for cut in 1..whole.len() {
+            let torn = [&whole[..], &whole[..cut]].concat();
+            std::fs::write(&path, &torn).unwrap();
+            // Who only reads leaves it as it is.
+            assert_eq!(read(&path).unwrap().all().len(), 1, "cut at {cut}");
+            assert_eq!(std::fs::read(&path).unwrap(), torn);
+            let mut journal = Journal::open(&path).unwrap();
+            assert_eq!(journal.entries().all().len(), 1, "cut at {cut}");
+            journal.append(entry("0.2", &[false])).unwrap();
+            assert_eq!(Journal::open(&path).unwrap().entries().all().len(), 2, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_no_entry_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.jsonl");
+        std::fs::write(&path, "{\"split\":\"validation\"}\n").unwrap();
+        let message = Journal::open(&path).unwrap_err().to_string();
+        assert!(message.contains("line 1") && !message.contains('\n'), "{message}");
+    }
+}

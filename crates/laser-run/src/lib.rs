@@ -1,0 +1,55 @@
+//! RUN folders: what was asked, what was scored, and what it is worth. Data only: no tensors, no tokenizers.
+//!
+//! [`RunFolder`] reads a RUN folder, beside a running search too; [`RunWriter`] writes one. What a candidate gave on a split
+//! is an [`Entry`] of the [`Journal`]; a [`Scorer`] is whatever makes them. [`judge`] turns entries into a [`Verdict`], whose
+//! sentences are made elsewhere.
+
+mod bf16_check;
+mod conclusion;
+mod constant;
+mod description;
+mod entries;
+mod entry;
+mod error;
+mod example_range;
+mod example_result;
+mod journal;
+mod metrics;
+mod perplexity;
+mod predicted_change;
+mod progress;
+mod record;
+mod run_file;
+mod run_folder;
+mod run_writer;
+mod scorer;
+mod search_trace;
+pub mod statistics;
+mod verdict;
+mod write_whole;
+
+pub use bf16_check::Bf16Check;
+pub use conclusion::{Conclusion, Unfit, chosen};
+pub use constant::Constant;
+pub use description::{ModelDescription, RunDescription, SearchDescription, TaskDescription, TextDescription};
+pub use entries::Entries;
+pub use entry::{Entry, SplitName};
+pub use error::{Error, Result};
+pub use example_range::ExampleRange;
+pub use example_result::{ExampleResult, ResultKind};
+pub use journal::Journal;
+pub use metrics::{ChoiceMetrics, ClassMetrics, GenerationMetrics, Metrics};
+pub use perplexity::{MeasuredText, Perplexity, PerplexityChange, Windows};
+pub use predicted_change::PredictedChange;
+pub use progress::{Progress, Silent};
+pub use record::Record;
+pub use run_folder::RunFolder;
+pub use run_writer::RunWriter;
+pub use scorer::{Batch, Report, Scorer, ScorerError};
+pub use search_trace::{GradientTrace, RaceTrace, Recall, Round, SearchTrace, Step};
+pub use statistics::Interval;
+pub use verdict::{
+    BaseAndEdited, BiasCheck, Changed, Changes, ClassVerdict, Comparison, Constants, Evidence, Gain, Limits, Pair,
+    Predictions, Reason, ScoreWithInterval, Scores, Strict, Verdict, VerdictFile, WithoutTopAnswer, Word, judge,
+};
+pub use write_whole::write_whole;

@@ -1,0 +1,23 @@
+//! How long work tells how far it is.
+
+/// Receives the progress of one piece of long work at a time.
+pub trait Progress: Send + Sync {
+    /// Work of `total` steps begins; `done` of them were finished before, by an interrupted run.
+    fn start(&self, what: &str, total: usize, done: usize);
+    /// `steps` more steps are done.
+    fn advance(&self, steps: usize);
+    /// The work is done.
+    fn finish(&self);
+    /// A line for the user that is not a result.
+    fn note(&self, _: &str) {}
+}
+
+/// Says nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn start(&self, _: &str, _: usize, _: usize) {}
+    fn advance(&self, _: usize) {}
+    fn finish(&self) {}
+}

@@ -1,0 +1,184 @@
+//! A RUN folder: what was asked, what has been scored, what came out.
+
+use crate::bf16_check::Bf16Check;
+use crate::description::RunDescription;
+use crate::entries::Entries;
+use crate::entry::SplitName;
+use crate::error::{Error, Result};
+use crate::journal;
+use crate::perplexity::MeasuredText;
+use crate::predicted_change::PredictedChange;
+use crate::run_file::RunFile;
+use crate::search_trace::SearchTrace;
+use laser_edit::{Candidate, Recipe};
+use laser_example::{Example, Score};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A line of `examples.jsonl`: an example and the split that it is in.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SplitExample<E> {
+    pub split: SplitName,
+    #[serde(flatten)]
+    pub example: E,
+}
+
+/// A RUN folder to be read. It needs no right to write and takes no lock, so that a search may be running in it.
+#[derive(Debug, Clone)]
+pub struct RunFolder {
+    path: PathBuf,
+}
+
+impl RunFolder {
+    /// The folder of a search that has been started.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if there is no `run.json`.
+    pub fn open(path: &Path) -> Result<Self> {
+        if !RunFile::Description.at(path).is_file() {
+            let why = "holds no search (there is no run.json)".to_owned();
+            return Err(Error::Malformed { path: path.to_owned(), why, advice: "give the --out of a search" });
+        }
+        Ok(Self::at(path))
+    }
+
+    /// The folder at `path`, whatever is there.
+    pub(crate) fn at(path: &Path) -> Self {
+        Self { path: path.to_owned() }
+    }
+
+    /// Where the folder is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// `run.json`.
+    ///
+    /// # Errors
+    /// [`Error::Unfinished`] if it is not there, [`Error::Malformed`] if it is no description.
+    pub fn description(&self) -> Result<RunDescription> {
+        self.stored_description()?.ok_or_else(|| self.unfinished())
+    }
+
+    pub(crate) fn stored_description(&self) -> Result<Option<RunDescription>> {
+        self.json(RunFile::Description)
+    }
+
+    /// What has been scored so far: `journal.jsonl`.
+    ///
+    /// # Errors
+    /// The journal cannot be read, or a line of it is no entry.
+    pub fn entries(&self) -> Result<Entries> {
+        journal::read(&RunFile::Journal.at(&self.path))
+    }
+
+    /// The examples of a split: `examples.jsonl`.
+    ///
+    /// # Errors
+    /// [`Error::Unfinished`] if the file is not there, [`Error::Malformed`] if a line is no example.
+    pub fn examples(&self, split: SplitName) -> Result<Vec<Example>> {
+        let path = RunFile::Examples.at(&self.path);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(self.unfinished()),
+            Err(source) => return Err(Error::Io { path, source }),
+        };
+        let mut examples = Vec::new();
+        for (number, line) in bytes.split(|&byte| byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
+            let malformed = |why: &str| Error::Malformed {
+                path: path.clone(),
+                why: format!("line {} is no example: {why}", number + 1),
+                advice: RunFile::Examples.advice(),
+            };
+            let row: SplitExample<Example> =
+                serde_json::from_slice(line).map_err(|error| malformed(&error.to_string()))?;
+            if !row.example.is_whole() {
+                return Err(malformed("its answers or choices contradict each other"));
+            }
+            if row.split == split {
+                examples.push(row.example);
+            }
+        }
+        Ok(examples)
+    }
+
+    /// What the strategy did: `strategy.json`; none before it has come to its end.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is no trace.
+    pub fn trace(&self) -> Result<Option<SearchTrace>> {
+        self.json(RunFile::Trace)
+    }
+
+    /// The ranking by gradients: `gradient.json`, where there is one.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is no ranking.
+    pub fn ranking(&self) -> Result<Option<Vec<PredictedChange>>> {
+        self.json(RunFile::Ranking)
+    }
+
+    /// What comparing in bf16 changed: `rounding.json`, where candidates were.
+    ///
+    /// # Errors
+    /// The file cannot be read, or does not hold checks.
+    pub fn bf16_checks(&self) -> Result<Option<Vec<Bf16Check>>> {
+        self.json(RunFile::Bf16Checks)
+    }
+
+    /// A text before and after the edit: `perplexity.json`, where one was measured.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is no measurement.
+    pub fn perplexity(&self) -> Result<Option<MeasuredText>> {
+        self.json(RunFile::Perplexity)
+    }
+
+    /// What the search found: `best.json`; none before its end.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is no recipe.
+    pub fn recipe(&self) -> Result<Option<Recipe>> {
+        self.json(RunFile::Recipe)
+    }
+
+    /// What each of `candidates` gave on validation in this search.
+    ///
+    /// # Errors
+    /// [`Error::NotComparable`] if the search is not over the examples of `description`, with its model, or has not scored
+    /// them all.
+    pub fn scores(&self, description: &RunDescription, candidates: &[Candidate]) -> Result<Vec<Score>> {
+        let refused = |why: String| Error::NotComparable { path: self.path.clone(), why };
+        if let Some(what) = self.description()?.difference_of_examples(description) {
+            return Err(refused(format!("{what} differs")));
+        }
+        let entries = self.entries()?;
+        let score = |candidate: &Candidate| {
+            let entry = entries.get(SplitName::Validation, candidate);
+            entry
+                .map(|entry| entry.score)
+                .ok_or_else(|| refused(format!("{candidate} was not scored there on all examples")))
+        };
+        candidates.iter().map(score).collect()
+    }
+
+    /// That the search in this folder has not come to its end.
+    pub(crate) fn unfinished(&self) -> Error {
+        Error::Unfinished { path: self.path.clone() }
+    }
+
+    fn json<T: DeserializeOwned>(&self, file: RunFile) -> Result<Option<T>> {
+        let path = file.at(&self.path);
+        match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| Error::Malformed {
+                path,
+                why: error.to_string(),
+                advice: file.advice(),
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(Error::Io { path, source }),
+        }
+    }
+}

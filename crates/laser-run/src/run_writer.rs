@@ -1,0 +1,183 @@
+//! Writing a RUN folder.
+
+use crate::bf16_check::Bf16Check;
+use crate::description::RunDescription;
+use crate::entry::SplitName;
+use crate::error::{Error, Result};
+use crate::journal::Journal;
+use crate::perplexity::MeasuredText;
+use crate::predicted_change::PredictedChange;
+use crate::run_file::RunFile;
+use crate::run_folder::{RunFolder, SplitExample};
+use crate::search_trace::SearchTrace;
+use crate::verdict::VerdictFile;
+use crate::write_whole::write_whole;
+use laser_edit::Recipe;
+use laser_example::Example;
+use serde::Serialize;
+use std::fs::{self, File};
+use std::path::Path;
+
+/// A RUN folder to be written to. No other process can open it so meanwhile; all can read it.
+#[derive(Debug)]
+pub struct RunWriter {
+    folder: RunFolder,
+    /// Held for its lock.
+    _lock: File,
+}
+
+impl RunWriter {
+    /// Opens the folder of the search `description`, made if it is not there.
+    ///
+    /// # Errors
+    /// The folder holds another search or something else, another process writes to it, or it cannot be written.
+    pub fn create(path: &Path, description: &RunDescription) -> Result<Self> {
+        let io = |source| Error::Io { path: path.to_owned(), source };
+        let is_new = !RunFile::Description.at(path).exists();
+        if path.exists() && is_new && fs::read_dir(path).map_err(io)?.any(|entry| !is_ours(entry)) {
+            return Err(Error::Malformed {
+                path: path.to_owned(),
+                why: "is a folder of something else (it has no run.json)".into(),
+                advice: "choose another --out",
+            });
+        }
+        fs::create_dir_all(path).map_err(io)?;
+        let writer = Self::lock(path)?;
+        writer.remove_unfinished().map_err(io)?;
+        match writer.folder.stored_description()? {
+            Some(found) => match found.difference(description) {
+                Some(what) => return Err(Error::OtherSearch { path: path.to_owned(), what }),
+                None => return Ok(writer),
+            },
+            None => writer.write(RunFile::Description, description)?,
+        }
+        Ok(writer)
+    }
+
+    /// Opens the folder of a search that has been started, to write a file of it anew.
+    ///
+    /// # Errors
+    /// There is no search, another process writes to the folder, or it cannot be written.
+    pub fn reopen(folder: &RunFolder) -> Result<Self> {
+        Self::lock(RunFolder::open(folder.path())?.path())
+    }
+
+    fn lock(path: &Path) -> Result<Self> {
+        let lock_path = RunFile::Lock.at(path);
+        let lock = File::options().write(true).create(true).truncate(false).open(&lock_path);
+        let lock = lock.map_err(|source| Error::Io { path: lock_path, source })?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { folder: RunFolder::at(path), _lock: lock }),
+            Err(fs::TryLockError::WouldBlock) => Err(Error::Busy { path: path.to_owned() }),
+            Err(fs::TryLockError::Error(source)) => Err(Error::Io { path: path.to_owned(), source }),
+        }
+    }
+
+    /// The folder, to be read.
+    pub fn folder(&self) -> &RunFolder {
+        &self.folder
+    }
+
+    /// The journal, open for adding.
+    ///
+    /// # Errors
+    /// The file cannot be read or written, or a line of it is no entry.
+    pub fn journal(&self) -> Result<Journal> {
+        Journal::open(&RunFile::Journal.at(self.folder.path()))
+    }
+
+    /// Writes the examples of both splits, unless they are there.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_examples(&self, validation: &[&Example], test: &[&Example]) -> Result<()> {
+        let path = RunFile::Examples.at(self.folder.path());
+        if path.is_file() {
+            return Ok(());
+        }
+        let splits = [(SplitName::Validation, validation), (SplitName::Test, test)];
+        let mut bytes = Vec::new();
+        for (split, example) in splits.iter().flat_map(|(split, examples)| examples.iter().map(|&e| (*split, e))) {
+            serde_json::to_writer(&mut bytes, &SplitExample { split, example })
+                .map_err(|error| Error::Io { path: path.clone(), source: error.into() })?;
+            bytes.push(b'\n');
+        }
+        write_whole(&path, &bytes)
+    }
+
+    /// Writes what the strategy did.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_trace(&self, trace: &SearchTrace) -> Result<()> {
+        self.write(RunFile::Trace, trace)
+    }
+
+    /// Writes a ranking by gradients.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_ranking(&self, ranking: &[PredictedChange]) -> Result<()> {
+        self.write(RunFile::Ranking, &ranking)
+    }
+
+    /// Writes what comparing in bf16 changed.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_bf16_checks(&self, checks: &[Bf16Check]) -> Result<()> {
+        self.write(RunFile::Bf16Checks, &checks)
+    }
+
+    /// Writes a text before and after the edit.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_perplexity(&self, measured: &MeasuredText) -> Result<()> {
+        self.write(RunFile::Perplexity, measured)
+    }
+
+    /// Writes what the search found.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_recipe(&self, recipe: &Recipe) -> Result<()> {
+        self.write(RunFile::Recipe, recipe)
+    }
+
+    /// Writes the verdict, with the sentence that says why.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_verdict(&self, verdict: &VerdictFile) -> Result<()> {
+        self.write(RunFile::Verdict, verdict)
+    }
+
+    /// Removes what a killed search was about to rename.
+    fn remove_unfinished(&self) -> std::io::Result<()> {
+        for entry in fs::read_dir(self.folder.path())? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with(".tmp") {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a file: whole, or not at all.
+    fn write(&self, file: RunFile, value: &impl Serialize) -> Result<()> {
+        let path = file.at(self.folder.path());
+        let mut bytes =
+            serde_json::to_vec_pretty(value).map_err(|error| Error::Io { path: path.clone(), source: error.into() })?;
+        bytes.push(b'\n');
+        write_whole(&path, &bytes)
+    }
+}
+
+/// Files that an interrupted start leaves in a folder that has no `run.json` yet.
+fn is_ours(entry: std::io::Result<fs::DirEntry>) -> bool {
+    entry.is_ok_and(|entry| {
+        let name = entry.file_name();
+        name == RunFile::Lock.name() || name.to_string_lossy().starts_with(".tmp")
+    })
+}

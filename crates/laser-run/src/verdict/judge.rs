@@ -1,0 +1,311 @@
+//! From what two models gave on the same examples to a verdict.
+
+use super::changes::Changes;
+use super::class_verdict::ClassVerdict;
+use super::figures::{
+    BaseAndEdited, Comparison, Constants, Gain, RESAMPLES, ScoreWithInterval, Scores, WithoutTopAnswer,
+};
+use super::rules::{self, Reason, Word};
+use crate::constant::Constant;
+use crate::entry::Entry;
+use crate::metrics::Metrics;
+use crate::perplexity::PerplexityChange;
+use crate::statistics::{
+    ChanceGain, Interval, best_by_chance, best_value_by_chance, mcnemar_exact, paired_bootstrap, sign_flip_p, wilson,
+};
+use laser_edit::Candidate;
+use laser_example::Example;
+use serde::Serialize;
+use std::collections::HashMap;
+
+/// How many random signs a randomisation test draws.
+const FLIPS: usize = 20_000;
+/// The same for all candidates together.
+const SELECTION_FLIPS: usize = 2_000;
+
+/// What came of a search, and all that it follows from.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Verdict {
+    /// Why; the word follows from it.
+    #[serde(skip)]
+    pub reason: Reason,
+    /// The chosen candidate.
+    pub best: Candidate,
+    /// How many candidates were scored on the whole validation split.
+    pub candidates: usize,
+    /// How many there were to choose from, with those that were dropped before.
+    pub considered: usize,
+    /// Whether what candidates gave on validation decided which others were scored there, so that `selection` understates chance.
+    pub adaptive: bool,
+    /// The unedited model.
+    pub base: Scores,
+    /// The chosen candidate.
+    pub edited: Scores,
+    /// Edited against base on the same test examples.
+    pub test: Comparison,
+    /// The gain that the best of all candidates shows on validation, and how large chance alone makes it.
+    pub selection: ChanceGain,
+    /// The gain on test without the answer that it owes most to; none where all examples have the same choices, and where
+    /// results are not right or wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub without_top_answer: Option<WithoutTopAnswer>,
+    /// Always giving one answer; none where results are not right or wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub constant: Option<Constants>,
+    /// Where all examples have the same choices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub classes: Option<ClassVerdict>,
+    /// Other metrics on test, base and edited; none where results are not right or wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<BaseAndEdited<Metrics>>,
+    /// A text before and after, where one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub perplexity: Option<PerplexityChange>,
+    /// Some of the answers that the edit turned right or wrong.
+    pub examples: Changes,
+}
+
+impl Verdict {
+    /// The verdict in one word.
+    pub fn word(&self) -> Word {
+        self.reason.word()
+    }
+}
+
+/// `verdict.json`: a verdict with the sentence that says why.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct VerdictFile<'a> {
+    word: Word,
+    because: String,
+    #[serde(flatten)]
+    verdict: &'a Verdict,
+}
+
+impl<'a> VerdictFile<'a> {
+    /// The file of `verdict`; `because` is its reason in words.
+    pub fn new(verdict: &'a Verdict, because: String) -> Self {
+        Self { word: verdict.word(), because, verdict }
+    }
+}
+
+/// What a verdict is made from.
+pub struct Evidence<'a> {
+    /// The unedited model on both splits.
+    pub base: Pair<'a>,
+    /// The chosen candidate on both splits.
+    pub edited: Pair<'a>,
+    /// Every candidate on validation, without the base.
+    pub candidates: &'a [&'a Entry],
+    /// How many more were dropped before they were scored on the whole split.
+    pub dropped: usize,
+    /// Whether what candidates gave on validation decided which others were scored there.
+    pub adaptive: bool,
+    /// The examples of the validation split.
+    pub validation: &'a [&'a Example],
+    /// The examples of the test split.
+    pub test: &'a [&'a Example],
+    /// A text before and after.
+    pub perplexity: Option<PerplexityChange>,
+    /// Seed of everything that is drawn.
+    pub seed: u64,
+}
+
+/// One candidate's entries.
+#[derive(Clone, Copy)]
+pub struct Pair<'a> {
+    /// On validation.
+    pub validation: &'a Entry,
+    /// On test, with its records where results are right or wrong.
+    pub test: &'a Entry,
+}
+
+/// The verdict. None where entries are not over the examples or are of different kinds, or where results are right or wrong
+/// and the test entries have no records.
+pub fn judge(evidence: &Evidence) -> Option<Verdict> {
+    let Evidence { base, edited, validation, test, seed, .. } = *evidence;
+    let binary = base.test.is_binary();
+    let fits = |entry: &Entry, examples: &[&Example]| entry.is_over(examples.len()) && entry.is_binary() == binary;
+    let on_validation = [base.validation, edited.validation].into_iter().chain(evidence.candidates.iter().copied());
+    let consistent = on_validation.into_iter().all(|entry| fits(entry, validation))
+        && [base.test, edited.test].into_iter().all(|entry| fits(entry, test));
+    if !consistent || test.is_empty() || validation.is_empty() {
+        return None;
+    }
+    let groups = Groups { validation: numbered(validation), test: numbered(test) };
+
+    let comparison = compare(base.test, edited.test, &groups.test, seed)?;
+    let selection = selection(base.validation, evidence.candidates, &groups.validation, seed)?;
+    let answers = if binary { Some(Answers::of(evidence, &groups.test)?) } else { None };
+    let scores = |pair: Pair| {
+        Some(Scores {
+            validation: with_interval(pair.validation, &groups.validation, seed)?,
+            test: with_interval(pair.test, &groups.test, seed)?,
+        })
+    };
+    let (base_scores, edited_scores) = (scores(base)?, scores(edited)?);
+    let reason = rules::decide(&rules::Findings {
+        test: &comparison,
+        base_log_loss: base_scores.test.score.log_loss,
+        selection: &selection,
+        adaptive: evidence.adaptive,
+        without_top_answer: answers.as_ref().and_then(|answers| answers.without_top.as_ref()),
+        classes: answers.as_ref().and_then(|answers| answers.classes.as_ref()),
+        perplexity: evidence.perplexity.as_ref(),
+    });
+    let (without_top_answer, constant, classes, metrics) = match answers {
+        Some(answers) => (answers.without_top, Some(answers.constant), answers.classes, Some(answers.metrics)),
+        None => (None, None, None, None),
+    };
+    Some(Verdict {
+        reason,
+        best: edited.test.interventions.clone(),
+        candidates: evidence.candidates.len(),
+        considered: evidence.candidates.len() + evidence.dropped,
+        adaptive: evidence.adaptive,
+        base: base_scores,
+        edited: edited_scores,
+        test: comparison,
+        selection,
+        without_top_answer,
+        constant,
+        classes,
+        metrics,
+        perplexity: evidence.perplexity.clone(),
+        examples: Changes::of(test, base.test, edited.test),
+    })
+}
+
+/// What follows from answers that are right or wrong.
+struct Answers {
+    without_top: Option<WithoutTopAnswer>,
+    constant: Constants,
+    classes: Option<ClassVerdict>,
+    metrics: BaseAndEdited<Metrics>,
+}
+
+impl Answers {
+    fn of(evidence: &Evidence, clusters: &[usize]) -> Option<Self> {
+        let Evidence { base, edited, validation, test, seed, .. } = *evidence;
+        let (base_records, edited_records) = (base.test.records.as_deref()?, edited.test.records.as_deref()?);
+        if [base_records, edited_records].iter().any(|records| records.len() != test.len()) {
+            return None;
+        }
+        let classes = ClassVerdict::of(test, base_records, edited_records, clusters, seed);
+        let without_top = match classes {
+            Some(_) => None,
+            None => Some(without_top_answer(base.test, edited.test, test, clusters, seed)?),
+        };
+        let majority = Constant::of(&Constant::most_frequent(validation)?.answer, test);
+        Some(Self {
+            without_top,
+            constant: Constants { majority, best: Constant::most_frequent(test)? },
+            classes,
+            metrics: BaseAndEdited {
+                base: Metrics::of(test, base_records)?,
+                edited: Metrics::of(test, edited_records)?,
+            },
+        })
+    }
+}
+
+/// The number of each example's group, by split.
+struct Groups {
+    validation: Vec<usize>,
+    test: Vec<usize>,
+}
+
+/// How large chance makes the gain that the best candidate shows.
+fn selection(base: &Entry, candidates: &[&Entry], clusters: &[usize], seed: u64) -> Option<ChanceGain> {
+    if base.is_binary() {
+        let hits: Vec<Vec<bool>> = candidates.iter().map(|entry| entry.hits().collect()).collect();
+        let hits: Vec<&[bool]> = hits.iter().map(Vec::as_slice).collect();
+        let base: Vec<bool> = base.hits().collect();
+        return best_by_chance(&base, &hits, clusters, SELECTION_FLIPS, seed);
+    }
+    let values: Vec<Vec<f64>> = candidates.iter().map(|entry| entry.values()).collect();
+    let values: Vec<&[f64]> = values.iter().map(Vec::as_slice).collect();
+    best_value_by_chance(&base.values(), &values, clusters, SELECTION_FLIPS, seed)
+}
+
+fn with_interval(entry: &Entry, clusters: &[usize], seed: u64) -> Option<ScoreWithInterval> {
+    let accuracy_interval: Interval = match &entry.values {
+        None => wilson(entry.right(), entry.score.n),
+        Some(values) => paired_bootstrap(values, clusters, RESAMPLES, seed)?,
+    };
+    Some(ScoreWithInterval {
+        score: entry.score,
+        accuracy_interval,
+        log_loss_interval: paired_bootstrap(&entry.log_loss, clusters, RESAMPLES, seed)?,
+    })
+}
+
+fn compare(base: &Entry, edited: &Entry, clusters: &[usize], seed: u64) -> Option<Comparison> {
+    let gains = gains(base, edited);
+    let gained = gains.iter().filter(|&&gain| gain > 0.0).count();
+    let lost = gains.iter().filter(|&&gain| gain < 0.0).count();
+    let changes: Vec<f64> = base.log_loss.iter().zip(&edited.log_loss).map(|(before, after)| after - before).collect();
+    let mcnemar_p = base.is_binary().then(|| mcnemar_exact(gained, lost));
+    let grouped = clusters.iter().max().is_some_and(|&last| last + 1 < clusters.len());
+    let p = match mcnemar_p {
+        Some(p) if !grouped => p,
+        _ => sign_flip_p(&gains, clusters, FLIPS, seed)?,
+    };
+    Some(Comparison {
+        accuracy_gain: edited.score.accuracy - base.score.accuracy,
+        accuracy_gain_interval: paired_bootstrap(&gains, clusters, RESAMPLES, seed)?,
+        log_loss_change: edited.score.log_loss - base.score.log_loss,
+        log_loss_change_interval: paired_bootstrap(&changes, clusters, RESAMPLES, seed)?,
+        gained,
+        lost,
+        mcnemar_p,
+        p,
+    })
+}
+
+/// The gain without the examples of the right answer that gained most.
+fn without_top_answer(
+    base: &Entry,
+    edited: &Entry,
+    test: &[&Example],
+    clusters: &[usize],
+    seed: u64,
+) -> Option<WithoutTopAnswer> {
+    let answers = numbered_by(test, |example| example.answer().to_lowercase());
+    let mut gains = gains(base, edited);
+    let mut sums = vec![0.0; answers.iter().max()? + 1];
+    for (&answer, gain) in answers.iter().zip(&gains) {
+        sums[answer] += gain;
+    }
+    let top = (0..sums.len()).fold(0, |top, answer| if sums[answer] > sums[top] { answer } else { top });
+    let example = answers.iter().position(|&answer| answer == top)?;
+    for (&answer, gain) in answers.iter().zip(&mut gains) {
+        if answer == top {
+            *gain = 0.0;
+        }
+    }
+    let interval = paired_bootstrap(&gains, clusters, RESAMPLES, seed)?;
+    let left = Gain { gain: gains.iter().sum::<f64>() / gains.len() as f64, interval };
+    Some(WithoutTopAnswer { answer: test[example].answer().to_owned(), left })
+}
+
+/// For each example the result of the edited model less that of the base: where they are right or wrong 1 where only the
+/// edited model is right, -1 where only the base is.
+fn gains(base: &Entry, edited: &Entry) -> Vec<f64> {
+    base.values().iter().zip(edited.values()).map(|(before, after)| after - before).collect()
+}
+
+/// The number of each example's group, in order of first appearance.
+fn numbered(examples: &[&Example]) -> Vec<usize> {
+    numbered_by(examples, |example| example.group.clone())
+}
+
+fn numbered_by(examples: &[&Example], name: impl Fn(&Example) -> String) -> Vec<usize> {
+    let mut numbers = HashMap::new();
+    examples
+        .iter()
+        .map(|example| {
+            let next = numbers.len();
+            *numbers.entry(name(example)).or_insert(next)
+        })
+        .collect()
+}

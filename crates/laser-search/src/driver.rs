@@ -1,0 +1,251 @@
+//! What joins a strategy, a scorer and the journal.
+
+use crate::error::{Error, Result};
+use crate::history::History;
+use crate::job::Job;
+use crate::strategy::Strategy;
+use laser_edit::Candidate;
+use laser_example::SplitMix64;
+use laser_run::{
+    Batch, Bf16Check, Entries, Entry, ExampleRange, ExampleResult, Journal, PredictedChange, Progress, RunWriter,
+    Scorer, SearchTrace, SplitName,
+};
+use std::collections::{BTreeSet, HashSet};
+
+/// Does what strategies ask for, as far as the journal has not got it.
+pub struct Driver<'a> {
+    run: &'a RunWriter,
+    journal: Journal,
+    scorer: &'a mut dyn Scorer,
+    progress: &'a dyn Progress,
+    /// Examples of each split.
+    validation: usize,
+    test: usize,
+    /// The validation examples' numbers in the order in which races take them.
+    order: Vec<usize>,
+    ranking: Option<Vec<PredictedChange>>,
+    /// What has been asked for: it is not told again as done before.
+    asked: HashSet<(SplitName, String, Option<ExampleRange>)>,
+    /// The ranges that have been asked for.
+    ranges: BTreeSet<ExampleRange>,
+}
+
+impl<'a> Driver<'a> {
+    /// A driver of the search in `run` over so many examples of each split; `seed` orders the validation examples for races.
+    ///
+    /// # Errors
+    /// The journal cannot be read or written.
+    pub fn new(
+        run: &'a RunWriter,
+        [validation, test]: [usize; 2],
+        seed: u64,
+        scorer: &'a mut dyn Scorer,
+        progress: &'a dyn Progress,
+    ) -> Result<Self> {
+        let mut order: Vec<usize> = (0..validation).collect();
+        SplitMix64::new(seed).shuffle(&mut order);
+        Ok(Self {
+            journal: run.journal()?,
+            ranking: run.folder().ranking()?,
+            run,
+            scorer,
+            progress,
+            validation,
+            test,
+            order,
+            asked: HashSet::new(),
+            ranges: BTreeSet::new(),
+        })
+    }
+
+    /// What has been scored.
+    pub fn entries(&self) -> &Entries {
+        self.journal.entries()
+    }
+
+    /// The same, taken out.
+    pub fn into_entries(self) -> Entries {
+        self.journal.into_entries()
+    }
+
+    /// Does what `strategy` asks for until its end.
+    ///
+    /// # Errors
+    /// The strategy or the scorer fails, or the RUN folder cannot be written.
+    pub fn run(&mut self, strategy: &mut dyn Strategy) -> Result<()> {
+        loop {
+            let jobs = strategy.propose(&self.history())?;
+            if jobs.is_empty() {
+                return Ok(());
+            }
+            jobs.iter().try_for_each(|job| self.perform(job))?;
+        }
+    }
+
+    /// All results on the validation split so far.
+    pub fn history(&self) -> History<'_> {
+        History::new(self.journal.entries(), &self.order, self.ranking.as_deref())
+    }
+
+    /// How `strategy`, which has come to its end, went through `space`.
+    pub fn trace(&self, space: &[Candidate], strategy: &dyn Strategy) -> SearchTrace {
+        let (course, history) = (strategy.course(), self.history());
+        // An example of a backward pass counts three times.
+        let backward = course.gradient.as_ref().map_or(0, |gradient| 3 * gradient.examples);
+        SearchTrace {
+            space: space.len(),
+            dropped: space.iter().filter(|candidate| history.entry(candidate).is_none()).count(),
+            examples: self.validation,
+            evaluations: self.entries().evaluations(SplitName::Validation, self.validation) + backward,
+            race: course.race,
+            gradient: course.gradient,
+            steps: course.steps,
+        }
+    }
+
+    /// Does one job.
+    pub(crate) fn perform(&mut self, job: &Job) -> Result<()> {
+        match job {
+            Job::Score { label, candidates, examples } => {
+                self.score(label, SplitName::Validation, candidates, *examples)?;
+                if let Some(range) = examples {
+                    self.ranges.insert(*range);
+                    self.join(candidates)?;
+                }
+                Ok(())
+            }
+            Job::RankByGradient { candidates, examples } => self.rank(candidates, *examples),
+        }
+    }
+
+    /// Scores those candidates that have not been scored yet on the whole split, or on a range of the validation split.
+    ///
+    /// # Errors
+    /// The scorer fails, or the journal cannot be written.
+    pub fn score(
+        &mut self,
+        label: &str,
+        split: SplitName,
+        candidates: &[Candidate],
+        range: Option<ExampleRange>,
+    ) -> Result<()> {
+        let entries = self.journal.entries();
+        let missing: Vec<&Candidate> =
+            candidates.iter().filter(|candidate| entries.get_on(split, candidate, range).is_none()).collect();
+        let numbers = range.map(|range| self.in_order(range));
+        let whole = if split == SplitName::Test { self.test } else { self.validation };
+        let examples = numbers.as_ref().map_or(whole, Vec::len);
+        let asked = candidates.iter().filter(|it| self.asked.insert((split, it.to_string(), range))).count();
+        let before = asked.saturating_sub(missing.len());
+        if missing.is_empty() && before == 0 {
+            return Ok(());
+        }
+        self.progress.start(label, (missing.len() + before) * examples, before * examples);
+        if !missing.is_empty() {
+            let kind = self.scorer.kind();
+            let batch =
+                Batch { candidates: &missing, split, examples: numbers.as_deref(), exact: split == SplitName::Test };
+            let journal = &mut self.journal;
+            let mut append = |number: usize, results: Vec<ExampleResult>| {
+                complete(examples, results.len())?;
+                let candidate =
+                    missing.get(number).ok_or(Error::ResultCount { expected: missing.len(), found: number })?;
+                journal.append(Entry::new(split, candidate, range, kind, results))?;
+                Ok(())
+            };
+            self.scorer.score(&batch, self.progress, &mut append).map_err(Error::Scorer)?;
+        }
+        self.progress.finish();
+        Ok(())
+    }
+
+    /// Scores candidates once more on validation, by the model itself, unless the RUN folder has it.
+    ///
+    /// # Errors
+    /// The scorer fails, or the RUN folder cannot be written.
+    pub fn check_bf16(&mut self, candidates: &[Candidate]) -> Result<Vec<Bf16Check>> {
+        if let Some(known) = self.run.folder().bf16_checks()?
+            && known.iter().map(|it| &it.interventions).eq(candidates)
+        {
+            return Ok(known);
+        }
+        let (kind, examples) = (self.scorer.kind(), self.validation);
+        let all: Vec<&Candidate> = candidates.iter().collect();
+        let batch = Batch { candidates: &all, split: SplitName::Validation, examples: None, exact: true };
+        let mut exact: Vec<Vec<ExampleResult>> = vec![Vec::new(); candidates.len()];
+        let mut take = |number: usize, results: Vec<ExampleResult>| {
+            complete(examples, results.len())?;
+            *exact.get_mut(number).ok_or(Error::ResultCount { expected: all.len(), found: number })? = results;
+            Ok(())
+        };
+        self.progress.start("in f32", candidates.len() * examples, 0);
+        self.scorer.score(&batch, self.progress, &mut take).map_err(Error::Scorer)?;
+        self.progress.finish();
+        let mut checks = Vec::with_capacity(candidates.len());
+        for (candidate, exact) in candidates.iter().zip(exact) {
+            let entry = self.history().scored(candidate)?;
+            let exact = Entry::new(SplitName::Validation, candidate, None, kind, exact);
+            checks.push(Bf16Check {
+                interventions: candidate.clone(),
+                rounded: entry.score,
+                exact: exact.score,
+                different: entry.values().iter().zip(exact.values()).filter(|(a, b)| **a != *b).count(),
+            });
+        }
+        self.run.write_bf16_checks(&checks)?;
+        Ok(checks)
+    }
+
+    /// Ranks candidates, unless that was done.
+    fn rank(&mut self, candidates: &[Candidate], examples: usize) -> Result<()> {
+        if self.ranking.is_some() {
+            return Ok(());
+        }
+        let numbers = &self.order[..examples.min(self.order.len())];
+        let changes = self.scorer.rank_by_gradient(candidates, numbers, self.progress).map_err(Error::Scorer)?;
+        complete(candidates.len(), changes.len())?;
+        let predicted = |(it, change): (&Candidate, f64)| PredictedChange { interventions: it.clone(), change };
+        let mut ranking: Vec<PredictedChange> = candidates.iter().zip(changes).map(predicted).collect();
+        ranking.sort_by(|a, b| a.change.total_cmp(&b.change));
+        self.run.write_ranking(&ranking)?;
+        self.ranking = Some(ranking);
+        Ok(())
+    }
+
+    /// Notes as scored on the whole split those candidates that have been on ranges which make it up.
+    fn join(&mut self, candidates: &[Candidate]) -> Result<()> {
+        let end = self.ranges.iter().fold(0, |end, range| if range.start <= end { end.max(range.end) } else { end });
+        if end < self.validation {
+            return Ok(());
+        }
+        for candidate in candidates {
+            let Some(results) = self.joined(candidate) else { continue };
+            self.asked.insert((SplitName::Validation, candidate.to_string(), None));
+            if self.history().entry(candidate).is_none() {
+                self.journal.append(Entry::new(SplitName::Validation, candidate, None, self.scorer.kind(), results))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The results of a candidate in the split's order, if it has been scored on ranges that make up the split.
+    fn joined(&self, candidate: &Candidate) -> Option<Vec<ExampleResult>> {
+        let mut results: Vec<Option<ExampleResult>> = vec![None; self.validation];
+        for &range in &self.ranges {
+            let Some(entry) = self.history().on(candidate, range) else { continue };
+            for ((i, value), &log_loss) in self.in_order(range).into_iter().zip(entry.values()).zip(&entry.log_loss) {
+                results[i] = Some(ExampleResult::real(value, log_loss));
+            }
+        }
+        results.into_iter().collect()
+    }
+
+    /// The numbers of the examples of a range.
+    fn in_order(&self, range: ExampleRange) -> Vec<usize> {
+        self.order.iter().copied().take(range.end).skip(range.start).collect()
+    }
+}
+
+fn complete(expected: usize, found: usize) -> Result<()> {
+    if found == expected { Ok(()) } else { Err(Error::ResultCount { expected, found }) }
+}

@@ -1,0 +1,71 @@
+//! All results so far, as strategies see them.
+
+use crate::error::{Error, Result};
+use laser_edit::Candidate;
+use laser_example::Score;
+use laser_run::{Entries, Entry, ExampleRange, PredictedChange, SplitName};
+use std::cmp::Ordering;
+
+/// What candidates gave on the validation split.
+#[derive(Debug, Clone, Copy)]
+pub struct History<'a> {
+    entries: &'a Entries,
+    /// The examples' numbers in the races' order.
+    order: &'a [usize],
+    ranking: Option<&'a [PredictedChange]>,
+}
+
+impl<'a> History<'a> {
+    /// A history of `entries` over examples that races take in the order `order`, a permutation of their numbers.
+    pub fn new(entries: &'a Entries, order: &'a [usize], ranking: Option<&'a [PredictedChange]>) -> Self {
+        Self { entries, order, ranking }
+    }
+
+    /// How many examples the split has.
+    pub fn examples(&self) -> usize {
+        self.order.len()
+    }
+
+    /// What a candidate gave on the whole split, if it has been scored.
+    pub fn entry(&self, candidate: &Candidate) -> Option<&'a Entry> {
+        self.entries.get(SplitName::Validation, candidate)
+    }
+
+    /// What a candidate gave on some examples.
+    pub fn on(&self, candidate: &Candidate, range: ExampleRange) -> Option<&'a Entry> {
+        self.entries.get_on(SplitName::Validation, candidate, Some(range))
+    }
+
+    /// What a candidate gave on the whole split.
+    ///
+    /// # Errors
+    /// It has not been scored.
+    pub fn scored(&self, candidate: &Candidate) -> Result<&'a Entry> {
+        self.entry(candidate).ok_or_else(|| Error::NotScored { candidate: candidate.to_string() })
+    }
+
+    /// The results of the unedited model on the examples of `ranges`, in their order.
+    ///
+    /// # Errors
+    /// It has not been scored.
+    pub fn base_on(&self, ranges: &[ExampleRange]) -> Result<Vec<f64>> {
+        let values = self.scored(&Candidate::base())?.values();
+        let places = ranges.iter().flat_map(|range| &self.order[range.start..range.end]);
+        Ok(places.filter_map(|&i| values.get(i).copied()).collect())
+    }
+
+    /// Whether results are right or wrong, nothing between.
+    pub fn is_binary(&self) -> bool {
+        self.entry(&Candidate::base()).is_none_or(Entry::is_binary)
+    }
+
+    /// The ranking by gradients, the most promising candidate first, if it was asked for and is there.
+    pub fn ranking(&self) -> Option<&'a [PredictedChange]> {
+        self.ranking
+    }
+}
+
+/// Better first: by accuracy, then by log-loss.
+pub fn by_score(a: &Score, b: &Score) -> Ordering {
+    b.accuracy.total_cmp(&a.accuracy).then(a.log_loss.total_cmp(&b.log_loss))
+}

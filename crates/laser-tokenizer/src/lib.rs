@@ -1,0 +1,25 @@
+//! Text to token ids and back, as a model's own files say, and the model's chat template.
+//!
+//! Every kind of vocabulary becomes one form, that of tokenizer.json, as transformers converts it.
+//! The tokenizers crate runs it. There are no weights and no tensors here.
+
+mod byte_level;
+mod charsmap;
+mod chat;
+mod definition;
+mod error;
+mod gguf_definition;
+mod gguf_vocabulary;
+mod pre_tokenizer;
+mod sentence_piece;
+mod sentence_piece_model;
+mod settings;
+mod small_files;
+#[cfg(test)]
+mod tests;
+mod tokenizer;
+mod tokenizer_source;
+mod word_piece;
+
+pub use error::{Result, TokenizerError};
+pub use tokenizer::Tokenizer;

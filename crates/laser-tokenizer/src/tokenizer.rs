@@ -1,0 +1,264 @@
+//! A model's tokenizer: every kind of vocabulary, run by the tokenizers crate.
+
+use std::{borrow::Cow, path::Path};
+
+use serde_json::{Map, Value};
+use tokenizers::PostProcessorWrapper;
+
+use crate::{
+    byte_level,
+    chat::{self, ChatTemplate},
+    definition::Definition,
+    error::{Result, TokenizerError, malformed},
+    gguf_definition,
+    gguf_vocabulary::GgufVocabulary,
+    sentence_piece,
+    settings::{Class, Settings},
+    small_files::read,
+    tokenizer_source::{TokenizerSettings, TokenizerSource, VocabularyFile},
+    word_piece,
+};
+
+/// A model's tokenizer. Cloning it clones the vocabulary.
+#[derive(Debug, Clone)]
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    /// What a Hugging Face folder needs to have the same tokenizer, where the source is not one
+    /// itself.
+    files: Vec<(String, Vec<u8>)>,
+    mask: Option<u32>,
+    /// How many special tokens stand after a text.
+    trailing: usize,
+    template: Option<ChatTemplate>,
+    /// Whether a prompt is what a user says, rendered by the template.
+    in_chat: bool,
+}
+
+impl Tokenizer {
+    /// Opens the tokenizer of the model at `path`. `metadata` has a GGUF file's entries under
+    /// `tokenizer.`, each number, text and array as JSON has it; it is `None` for a folder in
+    /// Hugging Face layout, whose files are read.
+    ///
+    /// # Errors
+    /// There is no tokenizer, it contradicts itself, or it is of a kind that is not read.
+    pub fn open(path: &Path, metadata: Option<&Map<String, Value>>) -> Result<Self> {
+        Self::from_source(&TokenizerSource::find(path, metadata)?)
+    }
+
+    pub(crate) fn from_source(source: &TokenizerSource) -> Result<Self> {
+        match source {
+            TokenizerSource::Folder { vocabulary, settings } => Self::open_folder(vocabulary, settings),
+            TokenizerSource::Gguf(vocabulary) => Self::open_gguf(vocabulary),
+            TokenizerSource::Missing => Err(TokenizerError::Tokenizer {
+                why: "the checkpoint has no tokenizer.json, tokenizer.model, vocab.json with merges.txt, or vocab.txt"
+                    .into(),
+                advice: "put the model's tokenizer.json beside config.json",
+            }),
+        }
+    }
+
+    fn open_folder(vocabulary: &VocabularyFile, files: &TokenizerSettings) -> Result<Self> {
+        let settings = Settings::new(files, vocabulary);
+        let inner = match vocabulary {
+            VocabularyFile::Json(path) => {
+                let mut inner = parse(&read(path)?)?;
+                set_bos_and_eos(&mut inner, &settings)?;
+                inner
+            }
+            VocabularyFile::SentencePiece(path) => build(sentence_piece::open(path, &settings)?)?,
+            VocabularyFile::ByteLevel { vocab, merges } => build(byte_level::open(vocab, merges, &settings)?)?,
+            VocabularyFile::WordPiece(path) => build(word_piece::open(path, &settings)?)?,
+        };
+        let mask = settings.token("mask_token").and_then(|token| inner.token_to_id(token));
+        let template = ChatTemplate::of_settings(files, settings.named_tokens(|token| inner.token_to_id(token)));
+        Self::new(inner, Vec::new(), mask, template)
+    }
+
+    fn open_gguf(vocabulary: &GgufVocabulary) -> Result<Self> {
+        let json = gguf_definition::open(vocabulary)?.into_json();
+        let settings = format!("{:#}\n", gguf_definition::settings(vocabulary)).into_bytes();
+        let mask = vocabulary.mask.filter(|&id| (id as usize) < vocabulary.tokens.len());
+        let template = vocabulary.chat_template.clone();
+        let template = template.map(|source| ChatTemplate::new(source, gguf_definition::named_tokens(vocabulary)));
+        let inner = parse(&json)?;
+        let files = vec![("tokenizer.json".into(), json), ("tokenizer_config.json".into(), settings)];
+        Self::new(inner, files, mask, template)
+    }
+
+    pub(crate) fn new(
+        inner: tokenizers::Tokenizer,
+        files: Vec<(String, Vec<u8>)>,
+        mask: Option<u32>,
+        template: Option<ChatTemplate>,
+    ) -> Result<Self> {
+        let is_mask = |content: &str| ["[MASK]", "<mask>"].contains(&content);
+        let added = inner.get_added_tokens_decoder();
+        let by_name = || added.iter().filter(|(_, token)| is_mask(&token.content)).map(|(&id, _)| id).min();
+        let mask = mask.or_else(by_name);
+        let mut tokenizer = Self { inner, files, mask, trailing: 0, template, in_chat: false };
+        tokenizer.trailing = tokenizer.count_trailing()?;
+        Ok(tokenizer)
+    }
+
+    /// The special tokens after some text, which must itself give a token to tell them from those
+    /// before it.
+    fn count_trailing(&self) -> Result<usize> {
+        for text in ["a", "A", "1", "."] {
+            let encoding = self.encoding(text, true)?;
+            let mask = encoding.get_special_tokens_mask();
+            if mask.contains(&0) {
+                return Ok(mask.iter().rev().take_while(|&&special| special == 1).count());
+            }
+        }
+        Ok(0)
+    }
+
+    /// The ids of a prompt, with the special tokens that the tokenizer's configuration adds. In
+    /// chat they are those of the template.
+    ///
+    /// # Errors
+    /// The text cannot be encoded, or in chat the template cannot be rendered.
+    pub fn encode_prompt(&self, text: &str) -> Result<Vec<u32>> {
+        self.encode(&self.rendered(text)?, !self.in_chat)
+    }
+
+    /// The ids of a text that is not a prompt, with the special tokens that the tokenizer's
+    /// configuration adds; also in chat.
+    ///
+    /// # Errors
+    /// The text cannot be encoded.
+    pub fn encode_text(&self, text: &str) -> Result<Vec<u32>> {
+        self.encode(text, true)
+    }
+
+    /// The ids of `text` after `prompt`, without special tokens: what the two together have beyond
+    /// the prompt alone. This way a tokenizer that starts every text with a space does not put one
+    /// in between. If the ids of the two together do not start with the prompt's, `text` is encoded
+    /// on its own.
+    ///
+    /// In chat `text` follows the template's generation prompt. It loses its leading whitespace if
+    /// that ends in whitespace or in a special token.
+    ///
+    /// # Errors
+    /// As [`encode_prompt`](Self::encode_prompt).
+    pub fn encode_continuation(&self, prompt: &str, text: &str) -> Result<Vec<u32>> {
+        let prompt = self.rendered(prompt)?;
+        let text = if self.in_chat && self.is_closed(&prompt) { text.trim_start() } else { text };
+        let (before, whole) = (self.encode(&prompt, false)?, self.encode(&format!("{prompt}{text}"), false)?);
+        match whole.strip_prefix(&before[..]) {
+            Some(rest) if !rest.is_empty() => Ok(rest.to_vec()),
+            _ => self.encode(text, false),
+        }
+    }
+
+    /// The ids of a prompt, split where text after it would go: special tokens that end every text,
+    /// such as `[SEP]`, are the second half.
+    ///
+    /// # Errors
+    /// As [`encode_prompt`](Self::encode_prompt).
+    pub fn encode_masked(&self, prompt: &str) -> Result<(Vec<u32>, Vec<u32>)> {
+        let mut before = self.encode_prompt(prompt)?;
+        let trailing = if self.in_chat { 0 } else { self.trailing };
+        let after = before.split_off(before.len().saturating_sub(trailing));
+        Ok((before, after))
+    }
+
+    /// Whether this is a sentencepiece vocabulary (Llama 2, Gemma), in which a space is a letter.
+    pub fn is_sentencepiece(&self) -> bool {
+        self.inner.token_to_id("\u{2581}the").is_some()
+    }
+
+    /// The id of the token that stands for one that a masked model is to predict.
+    pub fn mask_token(&self) -> Option<u32> {
+        self.mask
+    }
+
+    /// The text of ids, special tokens left out.
+    ///
+    /// # Errors
+    /// The vocabulary's decoder cannot join them.
+    pub fn decode(&self, ids: &[u32]) -> Result<String> {
+        self.inner.decode(ids, true).map_err(|error| malformed(error.to_string()))
+    }
+
+    /// The chat template for one message of a user, up to where the model answers. Dates in it are
+    /// 26 July 2024.
+    ///
+    /// # Errors
+    /// There is no template, or it cannot be rendered.
+    pub fn chat(&self, user: &str) -> Result<String> {
+        self.template.as_ref().ok_or_else(chat::missing)?.render(user)
+    }
+
+    /// The same tokenizer for a chat: each prompt is then what a user says, rendered by the chat
+    /// template, which brings its own special tokens.
+    ///
+    /// # Errors
+    /// There is no template.
+    pub fn in_chat(mut self) -> Result<Self> {
+        self.in_chat = self.template.is_some();
+        if self.in_chat { Ok(self) } else { Err(chat::missing()) }
+    }
+
+    /// Files (name and content) that give a Hugging Face folder this tokenizer; empty if the source
+    /// has them itself.
+    pub fn huggingface_files(&self) -> &[(String, Vec<u8>)] {
+        &self.files
+    }
+
+    /// A prompt as the model sees it: in chat, by the template.
+    ///
+    /// # Errors
+    /// As [`chat`](Self::chat).
+    pub fn rendered<'a>(&self, prompt: &'a str) -> Result<Cow<'a, str>> {
+        Ok(if self.in_chat { Cow::Owned(self.chat(prompt)?) } else { Cow::Borrowed(prompt) })
+    }
+
+    fn is_closed(&self, rendered: &str) -> bool {
+        let added = self.inner.get_added_tokens_decoder();
+        let special = added.values().filter(|token| token.special).map(|token| token.content.as_str());
+        ChatTemplate::is_closed(rendered, special)
+    }
+
+    pub(crate) fn encode(&self, text: &str, add_special_tokens: bool) -> Result<Vec<u32>> {
+        Ok(self.encoding(text, add_special_tokens)?.get_ids().to_vec())
+    }
+
+    fn encoding(&self, text: &str, add_special_tokens: bool) -> Result<tokenizers::Encoding> {
+        let encoding = self.inner.encode(text, add_special_tokens);
+        encoding.map_err(|error| malformed(format!("{text:?} cannot be encoded: {error}")))
+    }
+}
+
+pub(crate) fn parse(json: &[u8]) -> Result<tokenizers::Tokenizer> {
+    let mut inner =
+        tokenizers::Tokenizer::from_bytes(json).map_err(|error| malformed(format!("tokenizer.json: {error}")))?;
+    // A file may carry the padding and truncation that its model was trained with; a text is
+    // encoded whole here.
+    inner.with_padding(None);
+    inner.with_truncation(None).map_err(|error| malformed(error.to_string()))?;
+    Ok(inner)
+}
+
+fn build(definition: Definition) -> Result<tokenizers::Tokenizer> {
+    let added = definition.added.clone();
+    let inner = parse(&definition.into_json())?;
+    match added.iter().find(|token| inner.token_to_id(&token.content) != Some(token.id)) {
+        Some(token) => Err(malformed(format!("the added token {:?} cannot have the id {}", token.content, token.id))),
+        None => Ok(inner),
+    }
+}
+
+/// A tokenizer.json's post-processor says what goes around a text. As in transformers,
+/// `add_bos_token` and `add_eos_token` of tokenizer_config.json go before it in the Llama and Gemma
+/// classes only.
+fn set_bos_and_eos(inner: &mut tokenizers::Tokenizer, settings: &Settings<'_>) -> Result<()> {
+    let asked = ["add_bos_token", "add_eos_token"].iter().any(|key| settings.flag(key).is_some());
+    if asked && matches!(settings.class, Class::Gemma | Class::Llama) {
+        let around = settings.post_processor(|token| inner.token_to_id(token));
+        let processor: Option<PostProcessorWrapper> =
+            serde_json::from_value(around).map_err(|error| malformed(error.to_string()))?;
+        inner.with_post_processor(processor);
+    }
+    Ok(())
+}

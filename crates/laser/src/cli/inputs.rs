@@ -1,0 +1,64 @@
+//! What names a model, a task and a text.
+
+use clap::Args;
+use laser_model::DeviceKind;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub struct CheckpointOptions {
+    /// A Hugging Face folder (config.json, weights, tokenizer), a .gguf file, or a hub id such as EleutherAI/gpt-j-6b@float16
+    pub model: PathBuf,
+    /// A table of the model's family, where it is none of those that are built in
+    #[arg(long, value_name = "FILE")]
+    pub architecture: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct ModelOptions {
+    #[command(flatten)]
+    pub checkpoint: CheckpointOptions,
+    /// Where to compute: cpu, cuda or metal
+    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    pub device: DeviceKind,
+}
+
+#[derive(Debug, Args)]
+pub struct TaskOptions {
+    /// A built-in task (see `laser tasks`), a .yaml file, or examples as .jsonl, .json, .csv, .tsv or .parquet
+    #[arg(long, value_name = "TASK", required_unless_present = "text")]
+    pub task: Option<String>,
+    #[command(flatten)]
+    pub data: DataOptions,
+    /// Use a random sample of at most N examples (groups of paraphrases stay whole)
+    #[arg(long, allow_negative_numbers = true, value_name = "N", requires = "task", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+    /// Seed of the sample, the split and the bootstrap
+    #[arg(long, default_value_t = 0, value_name = "S")]
+    pub seed: u64,
+    /// Take the first 20 % of the examples as the validation split, not a random 20 %; groups may be cut
+    #[arg(long)]
+    pub split_first: bool,
+    /// Put each prompt to the model as a user's message in its own chat template; the answer follows where the template has it begin
+    #[arg(long)]
+    pub chat: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DataOptions {
+    /// Take the task's examples from FILE (.jsonl, .json, .csv, .tsv, .parquet), not from the Hugging Face hub
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<PathBuf>,
+    /// Do as the paper's published code does: its prompts to the letter, the first 20 % as the validation split, and in a search randomised approximations (row blocks and noise-edge stay exact)
+    #[arg(long)]
+    pub paper_compat: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct TextOptions {
+    /// Measure the perplexity of a text file, too
+    #[arg(long, value_name = "FILE")]
+    pub text: Option<PathBuf>,
+    /// Use the first N tokens of the text [default: all in eval, 16384 in search]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", requires = "text", value_parser = clap::value_parser!(u64).range(2..))]
+    pub text_tokens: Option<u64>,
+}

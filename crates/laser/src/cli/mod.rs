@@ -1,0 +1,198 @@
+//! What can be typed.
+
+mod inputs;
+mod space;
+mod values;
+
+pub use inputs::{CheckpointOptions, DataOptions, ModelOptions, TaskOptions, TextOptions};
+pub use space::{Dtype, SpaceOptions, StartChoice, Strategy};
+
+use anyhow::Context;
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use laser_checkpoint::{InterventionSpec, Layers, MatrixGroup};
+use laser_linalg::Rho;
+use std::path::PathBuf;
+use values::{DEFAULT_RHOS, parse_layers, parse_rho};
+
+/// Find, judge and apply rank reductions that improve a trained transformer.
+#[derive(Debug, Parser)]
+#[command(
+    name = "laser",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = true,
+    arg_required_else_help = false,
+    subcommand_required = true
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub global: Global,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show a model's matrices, and what their singular values look like
+    Inspect(InspectOptions),
+    /// Score a model on a task, as it is or edited
+    Eval(EvalOptions),
+    /// Find the reduction that helps most on a task, and judge it on unseen examples
+    Search(SearchOptions),
+    /// Write an edited model as a Hugging Face folder
+    Apply(ApplyOptions),
+    /// Search, judge and apply on a small model and task that are part of this program
+    Demo(DemoOptions),
+    /// Judge a finished search once more, from its RUN folder
+    Verdict(VerdictOptions),
+    /// List the built-in tasks, or show one
+    Tasks(TasksOptions),
+}
+
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Print one JSON document on standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Show no progress and no notes on standard error
+    #[arg(long, global = true)]
+    pub quiet: bool,
+    /// Threads to compute with [default: one a core]
+    #[arg(long, allow_negative_numbers = true, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub threads: Option<u16>,
+}
+
+impl Global {
+    pub fn start_threads(&self) -> anyhow::Result<()> {
+        if let Some(threads) = self.threads {
+            rayon::ThreadPoolBuilder::new()
+                .num_threads(threads.into())
+                .build_global()
+                .context("the threads cannot be started")?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct VerdictOptions {
+    /// The RUN folder of a finished search
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct TasksOptions {
+    #[command(subcommand)]
+    pub command: Option<TasksCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum TasksCommand {
+    /// Show a built-in task: its prompt, how it is scored, where its data comes from
+    Show {
+        /// The task
+        name: String,
+        #[command(flatten)]
+        data: DataOptions,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct InspectOptions {
+    #[command(flatten)]
+    pub checkpoint: CheckpointOptions,
+    /// Decompose the matrices: effective and stable rank, where noise ends, the energy that each rho keeps
+    #[arg(long)]
+    pub spectrum: bool,
+    /// Matrices to show: kinds, one expert's as in fc_in[3], or attn, mlp, all
+    #[arg(long, default_value = "all", value_delimiter = ',', value_name = "LIST")]
+    pub matrices: Vec<MatrixGroup>,
+    /// Layers to show, such as 20-29 or 0,5,-1 [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "LIST", allow_hyphen_values = true, value_parser = parse_layers)]
+    pub layers: Vec<Layers>,
+    /// Kept fractions of the rank
+    #[arg(long, default_value = DEFAULT_RHOS, value_delimiter = ',', value_name = "LIST", allow_hyphen_values = true, value_parser = parse_rho)]
+    pub rho: Vec<Rho>,
+}
+
+#[derive(Debug, Args)]
+pub struct EvalOptions {
+    #[command(flatten)]
+    pub model: ModelOptions,
+    #[command(flatten)]
+    pub task: TaskOptions,
+    #[command(flatten)]
+    pub text: TextOptions,
+    /// Edit the model first, as LAYER.MATRIX:EDIT, for example 27.fc_in:0.01 (repeatable)
+    #[arg(long, value_name = "SPEC", allow_hyphen_values = true)]
+    pub reduce: Vec<InterventionSpec>,
+    /// Which examples to score
+    #[arg(long, default_value = "all", value_enum)]
+    pub split: SplitChoice,
+    /// Write one JSON line an example to FILE
+    #[arg(long, value_name = "FILE", requires = "task")]
+    pub examples: Option<PathBuf>,
+    /// Replace FILE if it exists
+    #[arg(long, requires = "examples")]
+    pub force: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SplitChoice {
+    Validation,
+    Test,
+    All,
+}
+
+#[derive(Debug, Args)]
+pub struct SearchOptions {
+    #[command(flatten)]
+    pub model: ModelOptions,
+    #[command(flatten)]
+    pub task: TaskOptions,
+    #[command(flatten)]
+    pub text: TextOptions,
+    /// The RUN folder: made if it is not there, resumed if it holds this very search
+    #[arg(long, value_name = "RUN")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub space: SpaceOptions,
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("edit").required(true).args(["reduce", "recipe"]))]
+pub struct ApplyOptions {
+    #[command(flatten)]
+    pub checkpoint: CheckpointOptions,
+    /// What to edit, as LAYER.MATRIX:EDIT (repeatable)
+    #[arg(long, value_name = "SPEC", allow_hyphen_values = true)]
+    pub reduce: Vec<InterventionSpec>,
+    /// Edit as a search found best: its RUN folder, or RUN/best.json
+    #[arg(long, value_name = "FILE")]
+    pub recipe: Option<PathBuf>,
+    /// The folder to write
+    #[arg(long, value_name = "PATH")]
+    pub out: PathBuf,
+    /// Replace PATH if it exists
+    #[arg(long)]
+    pub force: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DemoOptions {
+    /// The folder for the model, the RUN folder and the edited model
+    #[arg(long, value_name = "PATH", default_value = "laser-demo")]
+    pub out: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,165 @@
+//! What a search tries, and how it goes about it.
+
+use super::values::{Bytes, DEFAULT_RHOS, parse_blocks, parse_layers, parse_rho};
+use crate::output::Usage;
+use clap::{Args, ValueEnum};
+use laser_checkpoint::{Layers, MatrixGroup};
+use laser_linalg::Rho;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+const ALL_BUT_NOISE_EDGE: &str = "all but it, which has its own rank for each matrix";
+
+#[derive(Debug, Args)]
+pub struct SpaceOptions {
+    /// How candidates are chosen
+    #[arg(long, default_value = "exhaustive", value_enum)]
+    pub strategy: Strategy,
+    /// Matrices to try: q_proj, k_proj, v_proj, out_proj, fc_in, fc_up, fc_out, one expert's as in
+    /// fc_in[3], or attn, mlp, all
+    #[arg(long, default_value = "mlp", value_delimiter = ',', value_name = "LIST")]
+    pub matrices: Vec<MatrixGroup>,
+    /// Layers to try, such as 20-29 or 0,5,-1 [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "LIST", allow_hyphen_values = true, value_parser = parse_layers)]
+    pub layers: Vec<Layers>,
+    /// Kept fractions of the rank to try [default: 0.9,0.8,0.6,0.2,0.1,0.05,0.01]
+    #[arg(long, value_delimiter = ',', value_name = "LIST", allow_hyphen_values = true, value_parser = parse_rho)]
+    pub rho: Vec<Rho>,
+    /// Numbers of blocks to cut the rows into, each block reduced by itself; 1 is the whole matrix [default: 1]
+    #[arg(long, allow_negative_numbers = true, value_delimiter = ',', value_name = "LIST", value_parser = parse_blocks)]
+    pub blocks: Vec<NonZeroUsize>,
+    /// Validation examples of the backward pass by which a gradient ranks candidates [default: 100]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub gradient_examples: Option<u64>,
+    /// What finds the reductions that compose and beam put together [default: race]
+    #[arg(long, value_enum, value_name = "STRATEGY")]
+    pub start: Option<StartChoice>,
+    /// How many compositions of a size a beam keeps [default: 4]
+    #[arg(long, allow_negative_numbers = true, value_name = "K", value_parser = clap::value_parser!(u64).range(1..))]
+    pub width: Option<u64>,
+    /// Say how well the gradient's ranking finds what an exhaustive search of the same space, in this RUN folder, has found
+    #[arg(long, value_name = "RUN")]
+    pub compare: Option<PathBuf>,
+    /// Compare candidates in bf16, which is faster on CPUs with AVX512-BF16 and rounds; the winner is judged in f32 all the same
+    #[arg(long, default_value = "f32", value_enum)]
+    pub dtype: Dtype,
+    /// Memory for kept activations [default: a quarter of the machine's]
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
+    pub memory: Option<Bytes>,
+}
+
+impl SpaceOptions {
+    /// The kept fractions and numbers of blocks to try; none where each matrix has a rank of its own.
+    pub fn grid(&self) -> Option<(Vec<Rho>, Vec<NonZeroUsize>)> {
+        if self.strategy == Strategy::NoiseEdge {
+            return None;
+        }
+        let defaults = || DEFAULT_RHOS.split(',').filter_map(|rho| parse_rho(rho).ok()).collect();
+        let rho = if self.rho.is_empty() { defaults() } else { self.rho.clone() };
+        let blocks = if self.blocks.is_empty() { vec![NonZeroUsize::MIN] } else { self.blocks.clone() };
+        Some((rho, blocks))
+    }
+
+    /// What finds the reductions that are composed.
+    pub fn start(&self) -> StartChoice {
+        self.start.unwrap_or(StartChoice::Race)
+    }
+
+    /// Validation examples of a backward pass.
+    pub fn gradient_examples(&self) -> usize {
+        usize::try_from(self.gradient_examples.unwrap_or(100)).unwrap_or(usize::MAX)
+    }
+
+    /// How many compositions of a size a beam keeps.
+    pub fn width(&self) -> usize {
+        usize::try_from(self.width.unwrap_or(4)).unwrap_or(usize::MAX)
+    }
+
+    /// Whether reductions are composed.
+    pub fn composes(&self) -> bool {
+        matches!(self.strategy, Strategy::Compose | Strategy::Beam)
+    }
+
+    /// Whether a gradient ranks candidates.
+    pub fn uses_gradient(&self) -> bool {
+        self.strategy == Strategy::Gradient || (self.composes() && self.start() == StartChoice::Gradient)
+    }
+
+    /// Refuses options that the strategy would not heed.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let gradient = "--strategy gradient, or compose or beam with --start gradient";
+        let unheeded = [
+            ("--gradient-examples", self.gradient_examples.is_some() && !self.uses_gradient(), gradient),
+            ("--compare", self.compare.is_some() && !self.uses_gradient(), gradient),
+            ("--start", self.start.is_some() && !self.composes(), "--strategy compose or beam"),
+            ("--rho", !self.rho.is_empty() && self.grid().is_none(), ALL_BUT_NOISE_EDGE),
+            ("--blocks", !self.blocks.is_empty() && self.grid().is_none(), ALL_BUT_NOISE_EDGE),
+            ("--width", self.width.is_some() && self.strategy != Strategy::Beam, "--strategy beam"),
+        ];
+        match unheeded.into_iter().find(|(_, unheeded, _)| *unheeded) {
+            Some((option, _, strategies)) => {
+                let strategy = self.strategy.name();
+                let why = format!("{option} means nothing to --strategy {strategy}: it is for {strategies}");
+                Err(Usage(why.into()).into())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Bytes for kept activations.
+    pub fn memory(&self) -> usize {
+        self.memory.map_or_else(|| available_memory() / 4, |memory| memory.0)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Strategy {
+    /// Every layer, matrix, number of blocks and rho
+    Exhaustive,
+    /// Every layer and matrix, each at the rank above its noise (Marchenko-Pastur)
+    NoiseEdge,
+    /// All on a few examples, the better ones on more, the best on all
+    Race,
+    /// A race of the half that one backward pass ranks first
+    Gradient,
+    /// Several reductions at once, added one by one from the last layer down, each only if it helps
+    Compose,
+    /// Several reductions at once, the best few compositions of each size kept
+    Beam,
+}
+
+/// In what precision candidates are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Dtype {
+    F32,
+    Bf16,
+}
+
+/// What finds the reductions that are composed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StartChoice {
+    Race,
+    Gradient,
+}
+
+impl StartChoice {
+    /// As it is typed.
+    pub fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
+impl Strategy {
+    /// As it is typed.
+    pub fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
+/// The machine's memory in bytes, or what its container may take where that is less.
+fn available_memory() -> usize {
+    let mut system = sysinfo::System::new();
+    system.refresh_memory();
+    let limit = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);
+    usize::try_from(system.total_memory().min(limit)).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,57 @@
+//! Values that are typed, and their defaults.
+
+use bytesize::ByteSize;
+use laser_checkpoint::Layers;
+use laser_linalg::Rho;
+use std::num::NonZeroUsize;
+use std::str::FromStr;
+
+/// The kept fractions of the paper's table 5.
+pub const DEFAULT_RHOS: &str = "0.9,0.8,0.6,0.2,0.1,0.05,0.01";
+
+pub fn parse_layers(text: &str) -> Result<Layers, String> {
+    text.parse().map_err(|_| format!("`{text}` is no layer: write 7, 20-29, or -1 for the last"))
+}
+
+pub fn parse_rho(text: &str) -> Result<Rho, String> {
+    let number: f64 = text.parse().map_err(|_| format!("`{text}` is no number: rho is a fraction from 0 to 1"))?;
+    Rho::new(number).map_err(|error| error.to_string())
+}
+
+pub fn parse_blocks(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| format!("`{text}` is no number of blocks: write 1 or more"))
+}
+
+/// A number of bytes: `500MB`, `4GB`, `1.5GiB`.
+#[derive(Debug, Clone, Copy)]
+pub struct Bytes(pub usize);
+
+impl FromStr for Bytes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.parse::<u64>().is_ok_and(|number| number > 0) {
+            return Err(format!("`{text}` has no unit: write {text}GB or {text}MB"));
+        }
+        let bytes = text.parse().map_or(0, |ByteSize(bytes)| bytes);
+        match usize::try_from(bytes) {
+            Ok(bytes) if (1..1_000_000_000_000_000).contains(&bytes) => Ok(Self(bytes)),
+            _ => Err(format!("`{text}` is no size: write 500MB or 4GB")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        assert_eq!("4GB".parse::<Bytes>().unwrap().0, 4_000_000_000);
+        assert_eq!("1.5 MiB".parse::<Bytes>().unwrap().0, 1_572_864);
+        assert_eq!("2G".parse::<Bytes>().unwrap().0, 2_000_000_000);
+        for wrong in ["", "GB", "-1GB", "4XB", "0", "4", "0GB", "1.2.3GB"] {
+            assert!(wrong.parse::<Bytes>().is_err(), "{wrong}");
+        }
+    }
+}
