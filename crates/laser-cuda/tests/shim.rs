@@ -53,7 +53,7 @@ fn what_is_not_there_is_refused() {
     let mut table = RowTable::new(&device, Kind::F32, 2, 4).unwrap();
     assert!(device.write(&mut table, &indices(&[2]), &rows(1, 4)).is_err());
     assert!(device.route(&rows(1, 4), 5, true).is_err());
-    let head = ReadOut { weights: rows(9, 4), bias: None, softcap: None, memory: 0 };
+    let head = ReadOut { weights: rows(9, 4), bias: None, softcap: None, slice: 1, memory: 0 };
     let wanted = Wanted::of(&device, &[&[9]]).unwrap();
     assert!(device.read_out(&rows(1, 4), &head, &wanted).is_err());
 }
@@ -70,8 +70,28 @@ fn nothing_at_all_is_computed_too() {
     let attended = Attended::of(&device, &[], &[]).unwrap();
     let shape = AttentionShape { head_dim: 4, scale: 1.0, softcap: None };
     assert_eq!(device.attention(&none, &none, &none, &attended, shape, Kind::F32).unwrap().rows(), 0);
-    let head = ReadOut { weights, bias: None, softcap: None, memory: 0 };
+    let head = ReadOut { weights, bias: None, softcap: None, slice: 1, memory: 0 };
     assert_eq!(device.read_out(&none, &head, &Wanted::of(&device, &[]).unwrap()).unwrap(), []);
+}
+
+/// Where products have the same bits, slices of any size give the same readings.
+#[test]
+fn tiles_are_joined_in_one_order_whatever_the_slices() {
+    let Some(device) = device() else { return };
+    let (rows, hidden, vocabulary) = (3, 4, 5000);
+    let mut numbers = Numbers::new(2);
+    let x = Rows::of(&device, Kind::F32, &numbers.normals(rows * hidden, 1.0), rows, hidden).unwrap();
+    let weights = Rows::of(&device, Kind::F32, &numbers.normals(vocabulary * hidden, 1.0), vocabulary, hidden).unwrap();
+    let wanted = Wanted::of(&device, &[&[0, 4999], &[], &[1024]]).unwrap();
+    let read = |slice| {
+        let head = ReadOut { weights: weights.clone(), bias: None, softcap: None, slice, memory: 0 };
+        device.read_out(&x, &head, &wanted).unwrap()
+    };
+    let whole = read(vocabulary);
+    assert_eq!(whole.iter().map(|reading| reading.ranks.len()).collect::<Vec<_>>(), [2, 0, 1]);
+    for slice in [1, 1024, 3000, usize::MAX] {
+        assert_eq!(read(slice), whole);
+    }
 }
 
 #[test]

@@ -47,7 +47,7 @@ pub fn read_out(device: &Device, shapes: &Shapes, filler: &mut Filler, report: &
     let rows = shapes.read_rows;
     report.table(
         &format!("Read-out of {rows} rows, one token asked of each; with its read-back"),
-        &["vocabulary", "logits held, MB", "ms", "ms of the product alone"],
+        &["vocabulary", "tokens of a slice", "logits held", "ms", "ms of one product alone"],
     );
     let x = filler.rows(device, Kind::Bf16, rows, shapes.hidden, 1.0)?;
     for vocabulary in shapes.vocabularies {
@@ -56,11 +56,12 @@ pub fn read_out(device: &Device, shapes: &Shapes, filler: &mut Filler, report: &
         let tokens: Vec<&[u32]> = tokens.iter().map(|token| &token[..]).collect();
         let wanted = Wanted::of(device, &tokens)?;
         let product = milliseconds(device, shapes.repeats, || device.linear(&x, &weights, None, None).map(drop))?;
-        for memory in [1 << 31, 1 << 26] {
-            let head = ReadOut { weights: weights.clone(), bias: None, softcap: None, memory };
+        for (slice, memory) in [(vocabulary, usize::MAX), (16384, usize::MAX), (16384, 0)] {
+            let head = ReadOut { weights: weights.clone(), bias: None, softcap: None, slice, memory };
             let time = milliseconds(device, shapes.repeats, || device.read_out(&x, &head, &wanted).map(drop))?;
-            let held = (memory >> 20).min((rows * vocabulary * 4) >> 20);
-            report.row(&[vocabulary.to_string(), held.to_string(), format!("{time:.3}"), format!("{product:.3}")]);
+            let held = if memory > 0 { "all" } else { "a slice" };
+            let cells = [vocabulary.to_string(), slice.min(vocabulary).to_string(), held.to_owned()];
+            report.row(&[&cells[..], &[format!("{time:.3}"), format!("{product:.3}")]].concat());
         }
     }
     Ok(())

@@ -4,6 +4,7 @@ use crate::buffer::{Indices, Rows, Vector};
 use crate::device::{BLOCK, Buffer, Device, blocks, bytes_of_mut, count};
 use crate::platform::{Argument::*, Kind};
 use crate::{Error, Result};
+use std::ops::Range;
 
 /// Tokens of a tile, as the kernels count.
 const TILE: usize = 1024;
@@ -54,15 +55,19 @@ pub struct ReadOut {
     pub bias: Option<Vector>,
     /// A logit l becomes cap * tanh(l / cap).
     pub softcap: Option<f32>,
-    /// Bytes of logits that are held at a time; at least a tile of 1,024 tokens is.
+    /// Tokens of a slice, rounded up to a multiple of 1,024. Products of other shapes may have other bits, so it should be
+    /// the same for all rows that are compared.
+    pub slice: usize,
+    /// Bytes of logits that may be held at a time. Where all fit, ranks need no second product; the bits are the same.
     pub memory: usize,
 }
 
 impl ReadOut {
-    /// Tokens of a slice for so many rows: whole tiles.
-    fn slice(&self, rows: usize) -> usize {
-        let fit = self.memory / (4 * rows.max(1)) / TILE * TILE;
-        fit.clamp(TILE, self.weights.rows().next_multiple_of(TILE).max(TILE))
+    /// The slices of the vocabulary: whole tiles, but for the last.
+    fn slices(&self) -> impl Iterator<Item = Range<usize>> {
+        let vocabulary = self.weights.rows();
+        let slice = self.slice.clamp(1, vocabulary.max(1)).next_multiple_of(TILE);
+        (0..vocabulary).step_by(slice).map(move |first| first..vocabulary.min(first + slice))
     }
 }
 
@@ -78,7 +83,7 @@ struct State {
 
 impl Device {
     /// What each row of `x [rows, hidden]` predicts. Logits are made slice by slice, and once more for ranks where they are
-    /// not all held; slices of any size give the same bits. One wait, at the end.
+    /// not all held. One wait, at the end.
     ///
     /// # Errors
     /// If a token is outside the vocabulary, shapes do not fit, or memory does not suffice.
@@ -102,26 +107,27 @@ impl Device {
             logits: Buffer::new(self, asked * 4)?,
             ranks: Buffer::zeros(self, asked * 4)?,
         };
-        let slice = head.slice(rows);
-        let mut held = None;
-        for first in (0..vocabulary).step_by(slice) {
-            let logits = self.logits(&x, head, first, slice)?;
+        let holds = asked > 0 && rows.saturating_mul(vocabulary).saturating_mul(4) <= head.memory;
+        let mut held = Vec::new();
+        for tokens in head.slices() {
+            let first = tokens.start;
+            let logits = self.logits(&x, head, tokens)?;
             self.read_slice(&state, head, wanted, &logits, first)?;
-            held = (slice >= vocabulary).then_some(logits);
+            held.push(holds.then_some(logits));
         }
-        for first in (0..vocabulary).step_by(slice).filter(|_| asked > 0) {
-            let logits = match held.take() {
+        for (tokens, held) in head.slices().zip(held).filter(|_| asked > 0) {
+            let first = tokens.start;
+            let logits = match held {
                 Some(logits) => logits,
-                None => self.logits(&x, head, first, slice)?,
+                None => self.logits(&x, head, tokens)?,
             };
             self.rank_slice(&state, head, wanted, &logits, first)?;
         }
         self.join(&state, wanted, rows)
     }
 
-    /// The logits of the tokens `first..first + slice` that there are.
-    fn logits(&self, x: &Rows, head: &ReadOut, first: usize, slice: usize) -> Result<Rows> {
-        let tokens = first..head.weights.rows().min(first + slice);
+    /// The logits of some tokens.
+    fn logits(&self, x: &Rows, head: &ReadOut, tokens: Range<usize>) -> Result<Rows> {
         let bias = head.bias.as_ref().map(|bias| bias.slice(tokens.clone())).transpose()?;
         self.linear(x, &head.weights.slice(tokens)?, bias.as_ref(), None)
     }

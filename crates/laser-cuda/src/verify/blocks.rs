@@ -120,7 +120,7 @@ pub(super) fn ropes(device: &Device, size: Size, numbers: &mut Numbers) -> Resul
             checks.push(Check {
                 name: format!("rope {style:?} to {kind:?}, {rows} x {heads} x {head_dim}, {pairs} pairs"),
                 error: furthest(&found, &expected),
-                allowed: allowed(kind, 1e-6),
+                allowed: allowed(kind, 2e-6),
                 same_bits: bits_agree(&written, &found) && bits_agree(&alone, &found[width..2 * width]),
             });
         }
