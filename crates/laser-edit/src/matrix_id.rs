@@ -102,6 +102,11 @@ pub struct MatrixGroup {
 }
 
 impl MatrixGroup {
+    /// Matrices of these kinds, of which a model need not have every one.
+    pub fn of(kinds: &[MatrixKind]) -> Self {
+        Self { matrices: kinds.iter().map(|&kind| kind.into()).collect(), is_group: true }
+    }
+
     /// Those that the model has, in the order of a layer's forward pass.
     ///
     /// # Errors
@@ -129,6 +134,6 @@ impl FromStr for MatrixGroup {
             "all" => &MatrixKind::ALL,
             _ => return Ok(Self { matrices: vec![text.parse()?], is_group: false }),
         };
-        Ok(Self { matrices: kinds.iter().map(|&kind| kind.into()).collect(), is_group: true })
+        Ok(Self::of(kinds))
     }
 }

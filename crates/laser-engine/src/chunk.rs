@@ -26,16 +26,16 @@ pub struct Tree {
     /// The last node of the prompt.
     pub prompt_end: NodeId,
     /// For each continuation, where each of its tokens is predicted.
-    pub continuations: Vec<Vec<Place>>,
+    pub continuations: Vec<Vec<LogprobSlot>>,
     /// In a masked model, the rows of the mask tokens that are filled in.
     pub filled: Vec<usize>,
 }
 
-/// Where a token is predicted: entry `slot` of what is wanted at the scored node number `row`.
+/// Where a token's log-probability is read: entry `wanted` of what is wanted at the scored node number `row`.
 #[derive(Debug, Clone, Copy)]
-pub struct Place {
+pub struct LogprobSlot {
     row: usize,
-    slot: usize,
+    wanted: usize,
 }
 
 impl Chunk {
@@ -53,9 +53,9 @@ impl Chunk {
         Self { given: forest.len(), forest, scored, wanted, trees }
     }
 
-    /// The node that predicts at a place, and the token.
-    pub fn predicted(&self, place: Place) -> (NodeId, u32) {
-        (self.scored[place.row], self.wanted[place.row][place.slot])
+    /// The node that predicts at a slot, and the token.
+    pub fn predicted(&self, slot: LogprobSlot) -> (NodeId, u32) {
+        (self.scored[slot.row], self.wanted[slot.row][slot.wanted])
     }
 }
 
@@ -76,15 +76,15 @@ impl Layout {
         let mut continuations = Vec::with_capacity(example.continuations.len());
         for tokens in &example.continuations {
             let mut node = prompt_end;
-            let mut places = Vec::with_capacity(tokens.len());
+            let mut slots = Vec::with_capacity(tokens.len());
             for (i, &token) in tokens.iter().enumerate() {
-                places.push(self.place(node, token));
+                slots.push(self.slot(node, token));
                 // Nothing is read behind the last token, and nothing sees it.
                 if i + 1 < tokens.len() {
                     node = self.forest.extend(node, token);
                 }
             }
-            continuations.push(places);
+            continuations.push(slots);
         }
         Tree { prompt_end, continuations, filled: Vec::new() }
     }
@@ -92,30 +92,30 @@ impl Layout {
     /// Each token is predicted by the mask token in its place.
     fn masked(&mut self, example: &Encoded, masks: &Masks) -> Tree {
         let mut input = |count: usize| {
-            let blank = vec![masks.token; count];
-            let nodes = self.forest.whole(&[&example.prompt[..], &blank, &masks.after].concat());
+            let mask_fill = vec![masks.token; count];
+            let nodes = self.forest.whole(&[&example.prompt[..], &mask_fill, &masks.after].concat());
             let first = nodes.start + example.prompt.len() as NodeId;
             first..first + count as NodeId
         };
         let inputs: Vec<_> = example.continuations.iter().map(|tokens| input(tokens.len())).collect();
         let generated = if masks.generated > 0 { input(masks.generated) } else { 0..0 };
-        let place = |(nodes, tokens): (std::ops::Range<NodeId>, &Vec<u32>)| {
-            nodes.zip(tokens).map(|(node, &token)| self.place(node, token)).collect()
+        let slots = |(nodes, tokens): (std::ops::Range<NodeId>, &Vec<u32>)| {
+            nodes.zip(tokens).map(|(node, &token)| self.slot(node, token)).collect()
         };
-        let continuations = inputs.into_iter().zip(&example.continuations).map(place).collect();
+        let continuations = inputs.into_iter().zip(&example.continuations).map(slots).collect();
         let prompt_end = generated.start;
         Tree { prompt_end, continuations, filled: generated.map(|node| self.row(node)).collect() }
     }
 
     /// Where `token` is predicted by `node`.
-    fn place(&mut self, node: NodeId, token: u32) -> Place {
+    fn slot(&mut self, node: NodeId, token: u32) -> LogprobSlot {
         let row = self.row(node);
         let wanted = &mut self.wanted[row];
-        let slot = wanted.iter().position(|&other| other == token).unwrap_or_else(|| {
+        let entry = wanted.iter().position(|&other| other == token).unwrap_or_else(|| {
             wanted.push(token);
             wanted.len() - 1
         });
-        Place { row, slot }
+        LogprobSlot { row, wanted: entry }
     }
 
     fn row(&mut self, node: NodeId) -> usize {
@@ -127,15 +127,15 @@ impl Layout {
     }
 }
 
-impl Place {
+impl LogprobSlot {
     /// The log-probability of the token predicted here, nats.
     pub fn logprob(self, readings: &[Reading]) -> f64 {
-        readings[self.row].logprobs[self.slot]
+        readings[self.row].logprobs[self.wanted]
     }
 
     /// How many tokens are more likely than the one predicted here.
     pub fn rank(self, readings: &[Reading]) -> usize {
-        readings[self.row].ranks[self.slot]
+        readings[self.row].ranks[self.wanted]
     }
 }
 

@@ -3,16 +3,20 @@
 use crate::continuation::continuation_logprob;
 use crate::encode::Encoded;
 use crate::error::{Error, Result};
-use laser_model::{Model, Tokenizer};
+use laser_checkpoint::Config;
+use laser_kernels::Backend;
+use laser_model::Model;
 use laser_run::{Perplexity, Windows};
+use laser_tokenizer::Tokenizer;
 
 /// Stride 512 (the paper's C.4) and windows of 2,048 tokens, or of the model's context where that is shorter.
-pub fn windows_for(model: &Model) -> Windows {
-    let window = model.config().context_length.clamp(2, 2_048);
+pub fn windows_for(config: &Config) -> Windows {
+    let window = config.context_length.clamp(2, 2_048);
     Windows { window, stride: 512.min(window / 2).max(1) }
 }
 
 /// A text as a model's tokens, cut into windows.
+#[derive(Debug)]
 pub struct Corpus {
     windows: Vec<Encoded>,
     tokens: usize,
@@ -24,8 +28,7 @@ impl Corpus {
     ///
     /// The first window predicts all of its tokens but the first, each of the others those that the window before did not
     /// reach, from what stands before them in the window.
-    pub fn new(text: &str, tokenizer: &Tokenizer, model: &Model, windows: Windows, limit: usize) -> Result<Self> {
-        let config = model.config();
+    pub fn new(text: &str, tokenizer: &Tokenizer, config: &Config, windows: Windows, limit: usize) -> Result<Self> {
         if config.masked {
             return Err(Error::Text { why: "a masked model does not predict a text", advice: "leave --text out" });
         }
@@ -59,7 +62,7 @@ impl Corpus {
     }
 
     /// The model's perplexity; `step` hears of every window that is done.
-    pub fn perplexity(&self, model: &Model, step: &dyn Fn()) -> Result<Perplexity> {
+    pub fn perplexity<B: Backend>(&self, model: &Model<B>, step: &dyn Fn()) -> Result<Perplexity> {
         let mut sum = 0.0;
         for window in &self.windows {
             sum += continuation_logprob(model, window)?;

@@ -3,23 +3,24 @@
 use crate::error::Result;
 use laser_checkpoint::Checkpoint;
 use laser_edit::{Candidate, Intervention, MatrixId};
+use laser_kernels::{Backend, Cpu};
 use laser_linalg::{DecomposedMatrix, Matrix, dense};
 use laser_model::Model;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 
 /// Makes edited models, decomposing each matrix once for all edits of it.
-pub struct Editor<'a> {
+pub struct Editor<'a, B: Backend = Cpu> {
     checkpoint: &'a Checkpoint,
-    model: &'a Model,
+    model: &'a Model<B>,
     /// How many bytes of matrices and their decompositions are kept.
     memory: usize,
     matrices: HashMap<(usize, MatrixId), DecomposedMatrix>,
 }
 
-impl<'a> Editor<'a> {
+impl<'a, B: Backend> Editor<'a, B> {
     /// An editor of `model`, which was loaded from `checkpoint`. It keeps what it has decomposed of a candidate's layers.
-    pub fn new(checkpoint: &'a Checkpoint, model: &'a Model) -> Self {
+    pub fn new(checkpoint: &'a Checkpoint, model: &'a Model<B>) -> Self {
         Self { checkpoint, model, memory: 0, matrices: HashMap::new() }
     }
 
@@ -29,12 +30,12 @@ impl<'a> Editor<'a> {
     }
 
     /// A copy of the model under `candidate`, sharing every other weight.
-    pub fn edit(&mut self, candidate: &Candidate) -> Result<Model> {
+    pub fn edit(&mut self, candidate: &Candidate) -> Result<Model<B>> {
         Ok(self.edit_all(&[candidate])?.pop().unwrap_or_else(|| self.model.clone()))
     }
 
     /// What [`Self::edit`] makes of each of some candidates, their matrices decomposed and edited by all threads.
-    pub fn edit_all(&mut self, candidates: &[&Candidate]) -> Result<Vec<Model>> {
+    pub fn edit_all(&mut self, candidates: &[&Candidate]) -> Result<Vec<Model<B>>> {
         let mut models = Vec::with_capacity(candidates.len());
         // Those of other layers wait, so that what is too much to keep is not held all at once.
         for candidates in candidates.chunk_by(|a, b| a.layers().eq(b.layers())) {
@@ -44,7 +45,7 @@ impl<'a> Editor<'a> {
     }
 
     /// Of candidates that edit the same layers.
-    fn edit_layers(&mut self, candidates: &[&Candidate]) -> Result<Vec<Model>> {
+    fn edit_layers(&mut self, candidates: &[&Candidate]) -> Result<Vec<Model<B>>> {
         let mut edits: BTreeMap<(usize, MatrixId), Vec<(usize, &Intervention)>> = BTreeMap::new();
         for (number, candidate) in candidates.iter().enumerate() {
             for edit in candidate.interventions() {

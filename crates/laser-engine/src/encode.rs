@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use laser_checkpoint::Config;
 use laser_example::{Example, Target};
-use laser_model::{Model, Tokenizer};
+use laser_tokenizer::Tokenizer;
 
 /// The token ids of one example.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +68,6 @@ pub fn encode(tokenizer: &Tokenizer, example: &Example, config: &Config) -> Resu
 ///
 /// # Errors
 /// The first example that [`encode`] refuses.
-pub fn check(model: &Model, tokenizer: &Tokenizer, examples: &[Example]) -> Result<()> {
-    examples.iter().try_for_each(|example| encode(tokenizer, example, model.config()).map(|_| ()))
+pub fn check(config: &Config, tokenizer: &Tokenizer, examples: &[Example]) -> Result<()> {
+    examples.iter().try_for_each(|example| encode(tokenizer, example, config).map(|_| ()))
 }

@@ -14,6 +14,9 @@ pub enum Error {
     /// Running the model failed.
     #[error(transparent)]
     Model(#[from] laser_model::Error),
+    /// An operation of the model's backend failed.
+    #[error(transparent)]
+    Kernel(#[from] laser_kernels::Error),
     /// A text could not be encoded or decoded.
     #[error(transparent)]
     Tokenizer(#[from] laser_tokenizer::TokenizerError),

@@ -1,17 +1,18 @@
 //! Scores models on a set of examples.
 
+use crate::activation_cache::ActivationCache;
 use crate::chunk::{Chunk, Tree};
+use crate::edited_forward::{EditedForward, NodeInstance};
 use crate::encode::Encoded;
 use crate::error::{Error, Result};
-use crate::pass::{Pass, Visit};
-use crate::streams::Streams;
-use crate::tile_sizes::STEP_ROWS;
+use crate::tiles::STEP_ROWS;
 use laser_example::{Example, Generation, Outcome, Target};
-use laser_model::{KeyValueCache, Model, NodeId, Reading, Tokenizer};
+use laser_kernels::{Backend, Cpu, Reading};
+use laser_model::{KeyValueCache, Model, NodeId, Tokenizer};
 use std::collections::HashSet;
 use std::ops::Range;
 
-/// How many times the expected nodes streams have room for.
+/// How many times the expected nodes the activation cache has room for.
 const ROOM: usize = 16;
 
 /// What one example gave under one model.
@@ -39,10 +40,10 @@ pub enum Detail {
 
 /// Examples ready to be scored under any edit of one model.
 ///
-/// They are cut into chunks of which each fits the memory budget; the streams of one chunk are kept between calls.
+/// They are cut into chunks of which each fits the memory budget; the activations of one chunk are kept between calls.
 /// Neither the cut nor what is kept changes a result by a bit.
-pub struct Evaluator<'a> {
-    model: &'a Model,
+pub struct Evaluator<'a, B: Backend = Cpu> {
+    model: &'a Model<B>,
     tokenizer: &'a Tokenizer,
     examples: Vec<&'a Example>,
     encoded: Vec<Encoded>,
@@ -51,14 +52,19 @@ pub struct Evaluator<'a> {
     nodes: usize,
     /// As many nodes take as much memory as the largest matrix, which an edit makes anew.
     matrix_nodes: usize,
-    resident: Option<(usize, Chunk, Streams)>,
+    resident: Option<(usize, Chunk, ActivationCache<B>)>,
     /// What the last pass has left.
-    caches: Vec<KeyValueCache>,
+    caches: Vec<KeyValueCache<B>>,
 }
 
-impl<'a> Evaluator<'a> {
-    /// Encodes `examples` for `model`; `memory` is the number of bytes that kept streams may take.
-    pub fn new(model: &'a Model, tokenizer: &'a Tokenizer, examples: Vec<&'a Example>, memory: usize) -> Result<Self> {
+impl<'a, B: Backend> Evaluator<'a, B> {
+    /// Encodes `examples` for `model`; `memory` is the number of bytes that kept activations may take.
+    pub fn new(
+        model: &'a Model<B>,
+        tokenizer: &'a Tokenizer,
+        examples: Vec<&'a Example>,
+        memory: usize,
+    ) -> Result<Self> {
         let config = model.config();
         let encode = |example: &&Example| crate::encode::encode(tokenizer, example, config);
         let encoded = examples.iter().map(encode).collect::<Result<Vec<_>>>()?;
@@ -91,13 +97,13 @@ impl<'a> Evaluator<'a> {
         &self.encoded
     }
 
-    /// Lets go of the kept streams.
+    /// Lets go of the kept activations.
     pub fn release(&mut self) {
         self.resident = None;
         self.caches = Vec::new();
     }
 
-    /// How many candidates of one lowest edited layer are best scored together on a chunk: as many as make products large, or
+    /// How many candidates of one first edited layer are best scored together on a chunk: as many as make products large, or
     /// as half of the memory budget holds.
     pub fn together(&self, chunk: usize) -> usize {
         let examples = self.chunks[chunk].clone();
@@ -116,68 +122,62 @@ impl<'a> Evaluator<'a> {
         self.chunks[chunk].clone().map(|i| expected_nodes(&self.encoded[i], self.examples[i])).sum()
     }
 
-    /// Scores the examples of chunk `chunk` under each of `edited`, copies of the model whose layers below `boundary` are
-    /// unedited.
+    /// Scores the examples of chunk `chunk` under each of `edited`, copies of the model. They go from the lowest of their first
+    /// edited layers on.
     pub fn evaluate_together(
         &mut self,
         chunk: usize,
-        edited: &[Model],
-        boundary: usize,
+        edited: &[Model<B>],
         detail: Detail,
     ) -> Result<Vec<Vec<Response>>> {
         let first = self.chunks[chunk].start;
-        // Taken out while it is in use: on an error half-grown streams must not stay.
-        let (mut laid_out, mut streams) = self.resident(chunk, edited.len())?;
+        // Taken out while it is in use: on an error half-grown activations must not stay.
+        let (mut laid_out, mut kept) = self.resident(chunk, edited.len())?;
         let generated: usize = self.chunks[chunk].clone().map(|i| self.examples[i].new_tokens()).sum();
         let given = edited.len() * laid_out.given;
-        let visits = if self.model.device().is_cpu() && !self.model.config().masked {
+        let instances = if self.model.backend().unused_room_is_free() && !self.model.config().masked {
             given.saturating_add(edited.len().saturating_mul(generated)).min(self.nodes).max(given)
         } else {
             given
         };
-        let mut pass = Pass::new(self.model, edited, boundary, visits, std::mem::take(&mut self.caches))?;
-        let responses = self.respond(first, &mut laid_out, &mut streams, &mut pass, edited.len(), detail)?;
-        self.caches = pass.into_caches();
-        self.resident = Some((chunk, laid_out, streams));
+        let mut forward = EditedForward::new(self.model, edited, instances, std::mem::take(&mut self.caches))?;
+        let responses = self.respond(first, &mut laid_out, &mut kept, &mut forward, edited.len(), detail)?;
+        self.caches = forward.into_caches();
+        self.resident = Some((chunk, laid_out, kept));
         Ok(responses)
     }
 
     /// Scores the examples of chunk `chunk` under one model; see [`Self::evaluate_together`].
-    pub fn evaluate_chunk(
-        &mut self,
-        chunk: usize,
-        edited: &Model,
-        boundary: usize,
-        detail: Detail,
-    ) -> Result<Vec<Response>> {
-        let mut responses = self.evaluate_together(chunk, std::slice::from_ref(edited), boundary, detail)?;
+    pub fn evaluate_chunk(&mut self, chunk: usize, edited: &Model<B>, detail: Detail) -> Result<Vec<Response>> {
+        let mut responses = self.evaluate_together(chunk, std::slice::from_ref(edited), detail)?;
         Ok(responses.pop().unwrap_or_default())
     }
 
     /// Scores all examples under one model; see [`Self::evaluate_together`].
-    pub fn evaluate(&mut self, edited: &Model, boundary: usize, detail: Detail) -> Result<Vec<Response>> {
+    pub fn evaluate(&mut self, edited: &Model<B>, detail: Detail) -> Result<Vec<Response>> {
         let mut responses = Vec::with_capacity(self.examples.len());
         for chunk in 0..self.chunks.len() {
-            responses.extend(self.evaluate_chunk(chunk, edited, boundary, detail)?);
+            responses.extend(self.evaluate_chunk(chunk, edited, detail)?);
         }
         Ok(responses)
     }
 
-    /// The layout and streams of a chunk. What has outgrown the budget, by generations that differ much between candidates, is
+    /// The layout and activations of a chunk. What has outgrown the budget, by generations that differ much between candidates, is
     /// made anew without them.
-    fn resident(&mut self, chunk: usize, candidates: usize) -> Result<(Chunk, Streams)> {
+    fn resident(&mut self, chunk: usize, candidates: usize) -> Result<(Chunk, ActivationCache<B>)> {
         let expected = self.expected_nodes(chunk);
         let allowed = self.nodes.saturating_sub((candidates - 1) * expected).max(expected);
         match self.resident.take() {
-            Some((resident, laid_out, streams)) if resident == chunk && laid_out.forest.len() <= allowed => {
-                Ok((laid_out, streams))
+            Some((resident, laid_out, kept)) if resident == chunk && laid_out.forest.len() <= allowed => {
+                Ok((laid_out, kept))
             }
             _ => {
                 let laid_out = Chunk::new(&self.encoded[self.chunks[chunk].clone()]);
-                // Fresh memory of the CPU that is not used takes none, and streams that outgrow theirs are copied.
-                let room = if self.model.device().is_cpu() { ROOM * expected } else { laid_out.given };
-                let streams = Streams::new(self.model, room.clamp(laid_out.given, self.nodes.max(laid_out.given)))?;
-                Ok((laid_out, streams))
+                // Activations that outgrow their room are copied.
+                let room = if self.model.backend().unused_room_is_free() { ROOM * expected } else { laid_out.given };
+                let room = room.clamp(laid_out.given, self.nodes.max(laid_out.given));
+                let kept = ActivationCache::new(self.model, room)?;
+                Ok((laid_out, kept))
             }
         }
     }
@@ -186,19 +186,21 @@ impl<'a> Evaluator<'a> {
         &self,
         first: usize,
         chunk: &mut Chunk,
-        streams: &mut Streams,
-        pass: &mut Pass,
+        kept: &mut ActivationCache<B>,
+        forward: &mut EditedForward<B>,
         candidates: usize,
         detail: Detail,
     ) -> Result<Vec<Vec<Response>>> {
-        let all = |nodes: &[NodeId]| -> Vec<Visit> {
-            (0..candidates).flat_map(|candidate| nodes.iter().map(move |&node| Visit { candidate, node })).collect()
+        let all = |nodes: &[NodeId]| -> Vec<NodeInstance> {
+            (0..candidates)
+                .flat_map(|candidate| nodes.iter().map(move |&node| NodeInstance { candidate, node }))
+                .collect()
         };
         let given: Vec<NodeId> = (0..chunk.given as NodeId).collect();
         let scored: HashSet<NodeId> = chunk.scored.iter().copied().collect();
-        pass.visit(streams, &chunk.forest, &all(&given), |node| scored.contains(&node))?;
+        forward.advance(kept, &chunk.forest, &all(&given), |node| scored.contains(&node))?;
         let wanted: Vec<&[u32]> = chunk.wanted.iter().map(Vec::as_slice).collect();
-        let readings = pass.read(&all(&chunk.scored), &wanted.repeat(candidates))?;
+        let readings = forward.read(&all(&chunk.scored), &wanted.repeat(candidates))?;
 
         let mut responses = Vec::with_capacity(candidates);
         for readings in readings.chunks(chunk.scored.len().max(1)) {
@@ -210,7 +212,7 @@ impl<'a> Evaluator<'a> {
             responses.push(scored);
         }
         if !self.model.config().masked {
-            self.generate(first, chunk, streams, pass, detail, &mut responses)?;
+            self.generate(first, chunk, kept, forward, detail, &mut responses)?;
         }
         Ok(responses)
     }
@@ -219,13 +221,13 @@ impl<'a> Evaluator<'a> {
     fn score(&self, index: usize, tree: &Tree, readings: &[Reading]) -> Result<Response> {
         let (example, encoded) = (self.examples[index], &self.encoded[index]);
         let sums: Vec<f64> =
-            tree.continuations.iter().map(|places| places.iter().map(|place| place.logprob(readings)).sum()).collect();
+            tree.continuations.iter().map(|slots| slots.iter().map(|slot| slot.logprob(readings)).sum()).collect();
         if sums.iter().any(|sum| !sum.is_finite()) {
             return Err(Error::NotFinite { id: example.id.clone() });
         }
         let correct = match &example.target {
             Target::Generate(_) => false,
-            Target::LogLikelihood { .. } => tree.continuations[0].iter().all(|place| place.rank(readings) == 0),
+            Target::LogLikelihood { .. } => tree.continuations[0].iter().all(|slot| slot.rank(readings) == 0),
             Target::Choose(choice) => choice.predicted(&sums) == choice.correct,
         };
         Ok(Response {
@@ -257,8 +259,8 @@ impl<'a> Evaluator<'a> {
         &self,
         first: usize,
         chunk: &mut Chunk,
-        streams: &mut Streams,
-        pass: &mut Pass,
+        kept: &mut ActivationCache<B>,
+        forward: &mut EditedForward<B>,
         detail: Detail,
         responses: &mut [Vec<Response>],
     ) -> Result<()> {
@@ -267,7 +269,7 @@ impl<'a> Evaluator<'a> {
         for candidate in 0..responses.len() {
             for (offset, tree) in chunk.trees.iter().enumerate() {
                 if let Target::Generate(target) = &self.examples[first + offset].target {
-                    let at = Visit { candidate, node: tree.prompt_end };
+                    let at = NodeInstance { candidate, node: tree.prompt_end };
                     unfinished.push(Unfinished { target, offset, at, generated: Vec::new() });
                 }
             }
@@ -279,7 +281,7 @@ impl<'a> Evaluator<'a> {
                 let correct = &mut response.outcome.correct;
                 let mut open = true;
                 while open && this.generated.len() < this.target.max_new_tokens {
-                    let Some(token) = pass.argmax(this.at) else { break };
+                    let Some(token) = forward.argmax(this.at) else { break };
                     this.generated.push(token);
                     let settled = *correct && this.target.is_final_once_correct();
                     let mut ended = end_of_text.contains(&token);
@@ -300,10 +302,10 @@ impl<'a> Evaluator<'a> {
                     response.generated = Some(this.generated);
                 }
             }
-            let visits: Vec<Visit> = waiting.iter().map(|this| this.at).collect();
-            if !visits.is_empty() {
-                pass.visit(streams, &chunk.forest, &visits, |_| true)?;
-                pass.read(&visits, &vec![&[][..]; visits.len()])?;
+            let instances: Vec<NodeInstance> = waiting.iter().map(|this| this.at).collect();
+            if !instances.is_empty() {
+                forward.advance(kept, &chunk.forest, &instances, |_| true)?;
+                forward.read(&instances, &vec![&[][..]; instances.len()])?;
             }
             unfinished = waiting;
         }
@@ -317,7 +319,7 @@ struct Unfinished<'e> {
     /// The example's number in its chunk.
     offset: usize,
     /// The last token.
-    at: Visit,
+    at: NodeInstance,
     generated: Vec<u32>,
 }
 

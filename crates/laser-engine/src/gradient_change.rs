@@ -8,6 +8,7 @@ use crate::samples::samples;
 use laser_checkpoint::{Checkpoint, Config};
 use laser_edit::{Candidate, Intervention, MatrixId};
 use laser_example::Example;
+use laser_kernels::Differentiable;
 use laser_linalg::{DecomposedMatrix, Matrix, dense};
 use laser_matrix::Decompose;
 use laser_model::Model;
@@ -19,9 +20,9 @@ use rayon::prelude::*;
 ///
 /// # Errors
 /// An example cannot be encoded, the model has no gradients, or a matrix cannot be edited.
-pub fn predict(
+pub fn predict<B: Differentiable>(
     checkpoint: &Checkpoint,
-    model: &Model,
+    model: &Model<B>,
     tokenizer: &Tokenizer,
     examples: &[&Example],
     space: &[Candidate],

@@ -1,26 +1,26 @@
 //! How candidates are scored fast and exactly.
 //!
 //! A candidate that edits layer l and above leaves the layers below it as they are. The prompts, answers and
-//! generations of the examples form a [`Forest`](laser_model::Forest); [`streams`] keeps, for every node of it, the
-//! unedited model's residual stream before layer l and the keys and values of the layers below, and [`pass`] takes
-//! nodes from there through the edited rest of the model. A token that one candidate generated is a node that the next
+//! generations of the examples form a [`Forest`](laser_model::Forest). The activation cache keeps, for every node of it, the
+//! unedited model's residual stream before layer l and the keys and values of the layers below. An edited forward pass takes
+//! nodes from there through the rest of the edited model. A token that one candidate generated is a node that the next
 //! candidate finds ready.
 
+mod activation_cache;
 mod chunk;
 mod content_free;
 mod continuation;
 mod corpus;
+mod edited_forward;
 mod editor;
 mod encode;
 mod error;
 mod evaluator;
 mod gradient_change;
 mod local_scorer;
-mod pass;
 mod response_record;
 mod samples;
-mod streams;
-mod tile_sizes;
+mod tiles;
 
 pub use content_free::ContentFreePrompts;
 pub use corpus::{Corpus, windows_for};

@@ -10,6 +10,7 @@ use crate::response_record::record;
 use laser_checkpoint::Checkpoint;
 use laser_edit::Candidate;
 use laser_example::{Example, Outcome};
+use laser_kernels::{Backend, Cpu, Differentiable};
 use laser_model::Model;
 use laser_run::{Batch, ExampleResult, Perplexity, Progress, Record, Report, Scorer, ScorerError, SplitName};
 use laser_tokenizer::Tokenizer;
@@ -21,14 +22,13 @@ const DECOMPOSITIONS: usize = 4;
 const CONTENT_FREE_MEMORY: usize = 1 << 27;
 
 /// What a [`LocalScorer`] scores, and with what.
-#[derive(Clone)]
-pub struct Subject<'a> {
+pub struct Subject<'a, B: Backend = Cpu> {
     /// The weights on disk, which edits start from.
     pub checkpoint: &'a Checkpoint,
     /// The weights in memory.
-    pub model: &'a Model,
+    pub model: &'a Model<B>,
     /// A copy of the model in another precision, by which candidates are compared on validation.
-    pub compared: Option<&'a Model>,
+    pub compared: Option<&'a Model<B>>,
     /// The model's tokenizer.
     pub tokenizer: &'a Tokenizer,
     /// The examples of the validation split.
@@ -44,20 +44,20 @@ pub struct Subject<'a> {
 }
 
 /// Scores candidates by edited copies of a model in memory.
-pub struct LocalScorer<'a> {
-    subject: Subject<'a>,
-    kept: Option<Kept<'a>>,
+pub struct LocalScorer<'a, B: Backend = Cpu> {
+    subject: Subject<'a, B>,
+    kept: Option<Kept<'a, B>>,
 }
 
 /// What is kept between batches over one split by one model.
-struct Kept<'a> {
+struct Kept<'a, B: Backend> {
     split: SplitName,
     exact: bool,
-    model: &'a Model,
+    model: &'a Model<B>,
     /// Bytes for an evaluator's activations.
     memory: usize,
-    evaluator: Evaluator<'a>,
-    editor: Editor<'a>,
+    evaluator: Evaluator<'a, B>,
+    editor: Editor<'a, B>,
 }
 
 /// What a candidate gave so far.
@@ -67,14 +67,14 @@ struct Scored {
     records: Vec<Record>,
 }
 
-impl<'a> LocalScorer<'a> {
+impl<'a, B: Backend> LocalScorer<'a, B> {
     /// A scorer of `subject`.
-    pub fn new(subject: Subject<'a>) -> Self {
+    pub fn new(subject: Subject<'a, B>) -> Self {
         Self { subject, kept: None }
     }
 
     /// What is kept for a split, made anew for another split or precision: each has the whole memory.
-    fn kept(&mut self, split: SplitName, exact: bool) -> Result<Kept<'a>> {
+    fn kept(&mut self, split: SplitName, exact: bool) -> Result<Kept<'a, B>> {
         let exact = exact || self.subject.compared.is_none();
         match self.kept.take() {
             Some(kept) if kept.split == split && kept.exact == exact => Ok(kept),
@@ -105,7 +105,7 @@ impl<'a> LocalScorer<'a> {
 
     fn score_with(
         &self,
-        kept: &mut Kept<'a>,
+        kept: &mut Kept<'a, B>,
         batch: &Batch,
         progress: &dyn Progress,
         report: &mut Report,
@@ -139,7 +139,7 @@ impl<'a> LocalScorer<'a> {
                 for (group, scored) in group.chunks(together).zip(scored.chunks_mut(together)) {
                     let candidates: Vec<&Candidate> = group.iter().map(|(_, candidate)| *candidate).collect();
                     let edited = editor.edit_all(&candidates)?;
-                    let responses = evaluator.evaluate_together(chunk, &edited, first(&group[0]), detail)?;
+                    let responses = evaluator.evaluate_together(chunk, &edited, detail)?;
                     for (responses, scored) in responses.iter().zip(scored) {
                         progress.advance(responses.len());
                         if with_records {
@@ -168,7 +168,7 @@ impl<'a> LocalScorer<'a> {
     /// The records with what the model says to content-free prompts.
     fn with_content_free(
         &self,
-        edited: &Model,
+        edited: &Model<B>,
         mut records: Vec<Record>,
         numbers: Option<&[usize]>,
     ) -> Result<Vec<Record>> {
@@ -176,13 +176,13 @@ impl<'a> LocalScorer<'a> {
         let examples: Vec<&Example> = prompts.examples.iter().collect();
         // Nothing is kept from one model to the next.
         let mut evaluator = Evaluator::new(edited, self.subject.tokenizer, examples, CONTENT_FREE_MEMORY)?;
-        let responses = evaluator.evaluate(edited, 0, Detail::Outcome)?;
+        let responses = evaluator.evaluate(edited, Detail::Outcome)?;
         prompts.note(&responses, &mut records, numbers);
         Ok(records)
     }
 }
 
-impl Scorer for LocalScorer<'_> {
+impl<B: Differentiable> Scorer for LocalScorer<'_, B> {
     fn score(&mut self, batch: &Batch, progress: &dyn Progress, report: &mut Report) -> Result<(), ScorerError> {
         // Taken out while it is in use.
         let mut kept = self.kept(batch.split, batch.exact)?;

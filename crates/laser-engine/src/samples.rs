@@ -1,9 +1,10 @@
 //! Examples as samples of a backward pass.
 
-use crate::chunk::Chunk;
+use crate::chunk::{Chunk, LogprobSlot};
 use crate::encode::Encoded;
-use crate::tile_sizes::TILE_ROWS;
-use laser_model::{Context, LossTerm, NodeId, Sample};
+use crate::tiles::TILE_ROWS;
+use laser_kernels::KvIndices;
+use laser_model::{LossTerm, NodeId, Sample};
 
 /// The examples' mean log-loss, nats a token of the answer, as the loss of some samples: of about [`TILE_ROWS`] tokens each, and of
 /// whole examples.
@@ -26,14 +27,14 @@ pub fn samples(examples: &[Encoded]) -> Vec<Sample> {
 fn sample(examples: &[Encoded], of: usize) -> Sample {
     let chunk = Chunk::new(examples);
     let nodes = 0..chunk.forest.len() as NodeId;
-    let mut context = Context::default();
-    nodes.clone().for_each(|node| context.push(chunk.forest.visible(node)));
+    let mut indices = KvIndices::default();
+    nodes.clone().for_each(|node| indices.push(chunk.forest.visible(node)));
     let mut loss = Vec::new();
     for (tree, example) in chunk.trees.iter().zip(examples) {
         let answer = &tree.continuations[example.answer];
         let weight = 1.0 / (answer.len() * of) as f64;
-        let term = |place: &crate::chunk::Place| {
-            let (row, token) = chunk.predicted(*place);
+        let term = |slot: &LogprobSlot| {
+            let (row, token) = chunk.predicted(*slot);
             LossTerm { row, token, weight }
         };
         loss.extend(answer.iter().map(term));
@@ -41,7 +42,7 @@ fn sample(examples: &[Encoded], of: usize) -> Sample {
     Sample {
         tokens: nodes.clone().map(|node| chunk.forest.token(node)).collect(),
         positions: nodes.map(|node| chunk.forest.position(node)).collect(),
-        context,
+        indices,
         loss,
     }
 }

@@ -74,15 +74,9 @@ fn evaluate(
     memory: usize,
     detail: Detail,
 ) -> Vec<Vec<Response>> {
-    let layers = fixture.model.config().layers;
     let mut evaluator = Evaluator::new(&fixture.model, &fixture.tokenizer, examples.iter().collect(), memory).unwrap();
     let mut editor = Editor::new(&fixture.checkpoint, &fixture.model);
-    candidates
-        .iter()
-        .map(|candidate| {
-            evaluator.evaluate(&editor.edit(candidate).unwrap(), candidate.first_edited_layer(layers), detail).unwrap()
-        })
-        .collect()
+    candidates.iter().map(|candidate| evaluator.evaluate(&editor.edit(candidate).unwrap(), detail).unwrap()).collect()
 }
 
 fn rank(row: &[f32], token: u32) -> usize {
@@ -98,7 +92,7 @@ fn argmax(row: &[f32]) -> u32 {
 fn plain_masked(model: &Model, tokenizer: &Tokenizer, example: &Example, encoded: &Encoded, masks: &Masks) -> Response {
     let at_masks = |count: usize| {
         let input = [&encoded.prompt[..], &vec![masks.token; count], &masks.after].concat();
-        let rows = model.logits(&input).unwrap().to_vec2::<f32>().unwrap();
+        let rows = support::logits(model, &input);
         rows[encoded.prompt.len()..][..count].to_vec()
     };
     let logprob = |(row, &token): (&Vec<f32>, &u32)| {
@@ -137,7 +131,7 @@ fn plain(model: &Model, tokenizer: &Tokenizer, example: &Example) -> Response {
         return plain_masked(model, tokenizer, example, &encoded, masks);
     }
     let prompt = encoded.prompt;
-    let logits = |tokens: &[u32]| model.logits(tokens).unwrap().to_vec2::<f32>().unwrap();
+    let logits = |tokens: &[u32]| support::logits(model, tokens);
     let score = |text: &str| {
         let answer = tokenizer.encode_continuation(&example.prompt, &example.continuation(text)).unwrap();
         let rows = logits(&[&prompt[..], &answer[..]].concat());

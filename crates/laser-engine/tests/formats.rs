@@ -29,11 +29,7 @@ fn responses(fixture: &Fixture, tokenizer: &Fixture) -> Vec<Vec<Response>> {
     let mut editor = Editor::new(&fixture.checkpoint, &fixture.model);
     let candidates =
         ["", "0.q_proj:0.5", "1.v_proj:0.3", "1.fc_in:0.1", "2.fc_out:0.2"].map(|text| candidate(text, config));
-    let score = |candidate: &Candidate| {
-        evaluator
-            .evaluate(&editor.edit(candidate).unwrap(), candidate.first_edited_layer(config.layers), Detail::Full)
-            .unwrap()
-    };
+    let score = |candidate: &Candidate| evaluator.evaluate(&editor.edit(candidate).unwrap(), Detail::Full).unwrap();
     candidates.iter().map(score).collect()
 }
 

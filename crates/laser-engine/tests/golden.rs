@@ -44,7 +44,7 @@ fn assert_close(found: f64, expected: f64, what: &str) {
 
 /// ln p at each position of `tokens`, by the plainest road, of the token that `wanted` gives for it.
 fn logprobs(model: &Model, tokens: &[u32], wanted: &[u32]) -> Vec<f64> {
-    let logits = model.logits(tokens).unwrap().to_vec2::<f32>().unwrap();
+    let logits = support::logits(model, tokens);
     let of = |(row, &token): (&Vec<f32>, &u32)| {
         let total: f64 = row.iter().map(|&logit| f64::from(logit).exp()).sum();
         f64::from(row[token as usize]) - total.ln()
@@ -55,7 +55,6 @@ fn logprobs(model: &Model, tokens: &[u32], wanted: &[u32]) -> Vec<f64> {
 fn check(fixture: &Fixture, interventions: &[Intervention], rows: &[Row]) {
     let candidate = Candidate::new(interventions.iter().cloned()).unwrap();
     let edited = Editor::new(&fixture.checkpoint, &fixture.model).edit(&candidate).unwrap();
-    let boundary = candidate.first_edited_layer(fixture.model.config().layers);
     let examples: Vec<Example> = rows
         .iter()
         .enumerate()
@@ -66,7 +65,7 @@ fn check(fixture: &Fixture, interventions: &[Intervention], rows: &[Row]) {
         })
         .collect();
     let mut evaluator = Evaluator::new(&fixture.model, &fixture.tokenizer, examples.iter().collect(), 1 << 30).unwrap();
-    let responses = evaluator.evaluate(&edited, boundary, Detail::Full).unwrap();
+    let responses = evaluator.evaluate(&edited, Detail::Full).unwrap();
     for ((row, response), encoded) in rows.iter().zip(&responses).zip(evaluator.encoded()) {
         let what = format!("{}, {candidate}, {:?}", fixture.checkpoint.architecture().family, row.prompt);
         assert_eq!(encoded.prompt, row.prompt_ids, "{what}");

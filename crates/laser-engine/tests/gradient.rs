@@ -5,8 +5,8 @@ mod support;
 use laser_checkpoint::{MatrixId, MatrixKind};
 use laser_example::SplitMix64;
 use laser_linalg::Matrix;
-use laser_model::{Context, LossTerm, Model, Sample};
-use support::{families, folder, open, open_at};
+use laser_model::{KvIndices, LossTerm, Model, Sample};
+use support::{families, folder, logits, open, open_at};
 
 const TOKENS: [u32; 9] = [5, 9, 3, 7, 7, 2, 11, 4, 6];
 
@@ -16,16 +16,16 @@ fn loss_terms() -> Vec<LossTerm> {
 
 fn sample(model: &Model) -> Sample {
     let last = TOKENS.len() as u32;
-    let mut context = Context::default();
+    let mut indices = KvIndices::default();
     for row in 0..last {
-        context.push(0..if model.config().masked { last } else { row + 1 });
+        indices.push(0..if model.config().masked { last } else { row + 1 });
     }
-    Sample { tokens: TOKENS.to_vec(), positions: (0..last).collect(), context, loss: loss_terms() }
+    Sample { tokens: TOKENS.to_vec(), positions: (0..last).collect(), indices, loss: loss_terms() }
 }
 
 /// The loss by the plainest road.
 fn loss(model: &Model) -> f64 {
-    let rows = model.logits(&TOKENS).unwrap().to_vec2::<f32>().unwrap();
+    let rows = logits(model, &TOKENS);
     let logprob = |term: &LossTerm| {
         let row = &rows[term.row as usize];
         f64::from(row[term.token as usize]) - row.iter().map(|&x| f64::from(x).exp()).sum::<f64>().ln()
@@ -119,7 +119,7 @@ fn gradients_go_through_matrices_on_disk() {
 #[test]
 fn gradients_go_through_matrices_in_bf16() {
     let model = open("llama").model;
-    let Ok(rounded) = model.rounded() else { return println!("skipped: this processor has no products in bf16") };
+    let Ok(rounded) = model.to_bf16() else { return println!("skipped: this processor has no products in bf16") };
     for (exact, found) in mlp_gradients(&model).iter().zip(mlp_gradients(&rounded)) {
         let difference = exact.data().iter().zip(found.data()).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();
         assert!(

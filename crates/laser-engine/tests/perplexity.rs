@@ -16,7 +16,7 @@ fn plain(fixture: &Fixture, ids: &[u32], windows: Windows) -> f64 {
         // The first window that holds the token.
         let number = (place + 1).saturating_sub(windows.window).div_ceil(windows.stride);
         let start = number * windows.stride;
-        let rows = fixture.model.logits(&ids[start..place]).unwrap().to_vec2::<f32>().unwrap();
+        let rows = support::logits(&fixture.model, &ids[start..place]);
         let row = rows.last().unwrap();
         let total: f64 = row.iter().map(|&logit| f64::from(logit).exp()).sum();
         sum += f64::from(row[ids[place] as usize]) - total.ln();
@@ -32,7 +32,7 @@ fn every_token_is_predicted_once_from_what_its_window_shows() {
         for (window, stride) in [(1_000, 500), (40, 20), (24, 7), (2, 1)] {
             let windows = Windows { window, stride };
             let limit = ids.len() - 3;
-            let text = Corpus::new(TEXT, &fixture.tokenizer, &fixture.model, windows, limit);
+            let text = Corpus::new(TEXT, &fixture.tokenizer, fixture.model.config(), windows, limit);
             let Ok(text) = text else { panic!("{name}: the text was refused") };
             let found = text.perplexity(&fixture.model, &|| {}).unwrap();
             assert_eq!(found.tokens, limit - 1);
@@ -50,8 +50,8 @@ fn every_token_is_predicted_once_from_what_its_window_shows() {
 fn texts_without_a_perplexity_are_refused() {
     let refused = |name: &str, text: &str| {
         let fixture = open(name);
-        let windows = laser_engine::windows_for(&fixture.model);
-        let text = Corpus::new(text, &fixture.tokenizer, &fixture.model, windows, 100);
+        let windows = laser_engine::windows_for(fixture.model.config());
+        let text = Corpus::new(text, &fixture.tokenizer, fixture.model.config(), windows, 100);
         text.err().map(|error| error.to_string()).unwrap_or_default()
     };
     assert!(refused("llama", "").contains("fewer than two tokens"));

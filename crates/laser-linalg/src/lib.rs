@@ -20,12 +20,15 @@
 
 mod block_svd;
 mod decomposed;
-mod ladder;
+mod fallback;
 mod marchenko_pastur;
 mod power_iteration;
 mod product;
+mod qr;
+mod scale;
 mod spectrum;
 mod svd;
+mod thin;
 mod values;
 mod view;
 
@@ -33,7 +36,6 @@ pub use decomposed::DecomposedMatrix;
 pub use laser_matrix::{
     Decompose, EditedMatrix, LowRank, Matrix, Rho, RhoError, ShapeError, SparseMatrix, SvdError, rank_for,
 };
-pub use marchenko_pastur::MarchenkoPastur;
 pub use product::{dense, product};
 pub use spectrum::{FactoredSize, NoiseEdge, Spectrum, SpectrumError};
 pub use svd::Svd;

@@ -10,40 +10,23 @@ use std::f64::consts::PI;
 ///
 /// For entries of variance s^2, x = sigma_i^2 / (n_max s^2).
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct MarchenkoPastur {
+pub(crate) struct MarchenkoPastur {
     beta: f64,
 }
 
 impl MarchenkoPastur {
     /// The law for a `rows` x `cols` matrix. An empty side counts as one entry long.
-    pub fn of_shape(rows: usize, cols: usize) -> Self {
+    pub(crate) fn of_shape(rows: usize, cols: usize) -> Self {
         Self { beta: rows.min(cols).max(1) as f64 / rows.max(cols).max(1) as f64 }
     }
 
-    /// The aspect ratio min(rows, cols) / max(rows, cols), in (0, 1].
-    pub fn beta(&self) -> f64 {
-        self.beta
-    }
-
     /// (1 - sqrt(beta))^2, where the support begins.
-    pub fn lower(&self) -> f64 {
+    fn lower(&self) -> f64 {
         (1.0 - self.beta.sqrt()).powi(2)
     }
 
-    /// (1 + sqrt(beta))^2, where the support ends.
-    pub fn upper(&self) -> f64 {
-        (1.0 + self.beta.sqrt()).powi(2)
-    }
-
-    /// f(x); 0 outside of the open support.
-    pub fn density(&self, x: f64) -> f64 {
-        let (below, above) = (x - self.lower(), self.upper() - x);
-        // For beta = 1 the density grows without bound towards 0.
-        if below > 0.0 && above > 0.0 { (above * below).sqrt() / (2.0 * PI * self.beta * x) } else { 0.0 }
-    }
-
     /// The x with half of the distribution below it: by numerical integration and bisection, as it has no closed form.
-    pub fn median(&self) -> f64 {
+    pub(crate) fn median(&self) -> f64 {
         let (mut low, mut high) = (0.0, PI);
         for _ in 0..60 {
             let middle = 0.5 * (low + high);
@@ -75,5 +58,33 @@ impl MarchenkoPastur {
             sum += weight * integrand(angle + i as f64 * step);
         }
         sum * step / 3.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The antiderivative of the density f(x) = sqrt((upper - x) (x - lower)) / (2 pi beta x) in the angle of x = 1 + beta - 2 sqrt(beta) cos(angle).
+    fn marchenko_pastur_cdf(beta: f64, x: f64) -> f64 {
+        let angle = ((1.0 + beta - x) / (2.0 * beta.sqrt())).acos();
+        let steep = ((1.0 + beta.sqrt()) * (0.5 * angle).sin()).atan2((1.0 - beta.sqrt()) * (0.5 * angle).cos());
+        let sum = (1.0 + beta) * angle / (4.0 * beta) + angle.sin() / (2.0 * beta.sqrt())
+            - (1.0 - beta) / (2.0 * beta) * steep;
+        2.0 / PI * sum
+    }
+
+    #[test]
+    fn marchenko_pastur_median() {
+        for (rows, cols) in
+            [(1000, 1), (1000, 10), (10, 100), (1024, 4096), (4096, 11008), (999, 1000), (99_999, 100_000), (7, 7)]
+        {
+            let law = MarchenkoPastur::of_shape(rows, cols);
+            let below = marchenko_pastur_cdf(law.beta, law.median());
+            assert!((below - 0.5).abs() < 1e-9, "{rows} x {cols}: {below}");
+            assert!(law.lower() < law.median() && law.median() < (1.0 + law.beta.sqrt()).powi(2));
+        }
+        // Gavish and Donoho 2014: for a square matrix their threshold is 2.858 medians, which is 4 / sqrt(3) / sqrt(median).
+        assert!((4.0 / 3f64.sqrt() / MarchenkoPastur::of_shape(5, 5).median().sqrt() - 2.858).abs() < 5e-4);
     }
 }

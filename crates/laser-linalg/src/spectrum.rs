@@ -2,8 +2,9 @@
 
 use thiserror::Error;
 
-use crate::svd::singular_values;
-use crate::{MarchenkoPastur, Matrix, Rho, Svd, SvdError, rank_for};
+use crate::marchenko_pastur::MarchenkoPastur;
+use crate::values::singular_values;
+use crate::{Matrix, Rho, SvdError, rank_for};
 
 /// All singular values of a `rows` x `cols` matrix W, sigma_1 >= ... >= sigma_k >= 0, k = min(rows, cols).
 #[derive(Clone, Debug, PartialEq)]
@@ -57,7 +58,7 @@ impl FactoredSize {
 
 /// Where the noise in a matrix ends, in the model W = signal of low rank + independent entries of mean 0 and variance s^2.
 ///
-/// Of pure noise the squared singular values follow the Marchenko-Pastur law ([`MarchenkoPastur`]), and the largest
+/// Of pure noise the squared singular values follow the Marchenko-Pastur law, and the largest
 /// singular value tends to the edge
 ///
 /// s sqrt(n_max) (1 + sqrt(beta)) = s (sqrt(rows) + sqrt(cols)), beta = n_min / n_max.
@@ -79,12 +80,18 @@ pub struct NoiseEdge {
 
 impl Spectrum {
     /// The spectrum of `matrix`, exact up to f32 rounding. The singular vectors are not computed; the answer is checked
-    /// against the matrix as that of [`Svd::of`] is.
+    /// against the matrix as that of [`Svd::of`](crate::Svd::of) is.
+    ///
+    /// # Errors
+    /// Those of [`Svd::of`](crate::Svd::of).
     pub fn of(matrix: &Matrix) -> Result<Self, SvdError> {
         Ok(Self { rows: matrix.rows(), cols: matrix.cols(), sigma: singular_values(matrix)? })
     }
 
     /// The spectrum of a `rows` x `cols` matrix with these singular values, all min(rows, cols) of them, falling.
+    ///
+    /// # Errors
+    /// If they are not.
     pub fn new(rows: usize, cols: usize, singular_values: Vec<f32>) -> Result<Self, SpectrumError> {
         let got = singular_values.len();
         if got != rows.min(cols) {
@@ -216,11 +223,5 @@ impl Spectrum {
 
     fn squares(&self) -> impl Iterator<Item = f64> {
         self.sigma.iter().map(|&s| f64::from(s).powi(2))
-    }
-}
-
-impl From<&Svd> for Spectrum {
-    fn from(svd: &Svd) -> Self {
-        Self { rows: svd.u.nrows(), cols: svd.v.nrows(), sigma: svd.sigma.clone() }
     }
 }

@@ -1,7 +1,7 @@
 //! The singular values alone, at a fraction of the cost of the vectors: Householder bidiagonalisation in f32, then bisection
 //! in f64, which cannot fail to converge.
 //!
-//! As in [`ladder`](crate::ladder) all of it runs in one thread, so that the bits do not depend on the number of threads.
+//! As in [`fallback`](crate::fallback) all of it runs in one thread, so that the bits do not depend on the number of threads.
 
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::householder::{
@@ -12,15 +12,27 @@ use faer::linalg::svd::bidiag::{bidiag_in_place, bidiag_in_place_scratch};
 use faer::traits::RealField;
 use faer::{Conj, Mat, MatMut, MatRef, Par};
 
-use crate::ladder::{QrFactors, TALL, to_f32, to_f64};
-use crate::svd::{probe_sign, tolerance};
+use crate::qr::{QrFactors, TALL};
+use crate::scale::{normalised, scaled_back};
+use crate::thin::{probe_sign, to_f32, to_f64, tolerance};
+use crate::{Matrix, Svd, SvdError};
+
+/// The singular values of `matrix` without the vectors, falling: those of [`Svd::of`] up to f32 rounding.
+pub(crate) fn singular_values(matrix: &Matrix) -> Result<Vec<f32>, SvdError> {
+    let (rows, cols) = (matrix.rows(), matrix.cols());
+    let (normalised, exponent) = normalised(matrix)?;
+    match of_normalised(normalised.as_ref()) {
+        Some(sigma) => scaled_back(&sigma, exponent).ok_or(SvdError::Overflow { rows, cols }),
+        None => Ok(Svd::of(matrix)?.singular_values().to_vec()),
+    }
+}
 
 /// sigma_1 >= ... >= sigma_k >= 0 of a matrix whose entries neither overflow nor vanish when squared, k = min(rows, cols).
 /// None where the bidiagonal form does not act on a vector of signs, and weigh in the Frobenius norm, as the matrix does.
-pub(crate) fn singular_values(matrix: MatRef<'_, f32>) -> Option<Vec<f32>> {
+fn of_normalised(matrix: MatRef<'_, f32>) -> Option<Vec<f32>> {
     let (rows, cols) = matrix.shape();
     if rows < cols {
-        return singular_values(matrix.transpose());
+        return of_normalised(matrix.transpose());
     }
     if cols == 0 {
         return Some(Vec::new());
@@ -180,15 +192,15 @@ fn count_below<const N: usize>(squares: &[(f64, f64)], x: [f64; N]) -> [usize; N
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ladder::tests::inputs;
-    use crate::ladder::{Rung, climb};
+    use crate::fallback::tests::inputs;
+    use crate::fallback::{SvdAlgorithm, first_of};
 
     #[test]
     fn the_values_are_those_of_the_decomposition() {
         for (name, matrix) in inputs() {
-            let exact = climb(Rung::Gram, matrix.as_ref()).unwrap().sigma;
+            let exact = first_of(&[SvdAlgorithm::Gram], matrix.as_ref()).unwrap().sigma;
             for matrix in [matrix.transpose(), matrix.as_ref()] {
-                let got = singular_values(matrix).expect(name);
+                let got = of_normalised(matrix).expect(name);
                 assert_eq!(got.len(), exact.len(), "{name}");
                 assert!(got.windows(2).all(|pair| pair[0] >= pair[1]), "{name}");
                 let largest = exact.first().copied().unwrap_or(0.0);

@@ -1,117 +1,178 @@
 //! The rows of one forward pass: where each stands in its sequence and what it may look at.
 
 use crate::Result;
-use crate::kernels::Context;
-use crate::model::Model;
-use crate::rotary::Rotation;
-use candle_core::{Device, Tensor};
+use crate::rotary::Rotary;
+use laser_checkpoint::Config;
+use laser_kernels::{Backend, KvIndices, Rotation, RotationOn};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Positions and attention contexts of the rows that go through the blocks together.
+/// What a model's layers ask of positions.
 #[derive(Debug)]
-pub struct Batch {
+pub(crate) struct Positions {
+    rotary: Option<Rotary>,
+    /// For the layers with a window, if theirs are others.
+    local_rotary: Option<Rotary>,
+    /// How many tokens the layers with a window see, each number once.
+    windows: Vec<usize>,
+}
+
+impl Positions {
+    /// What the configuration says.
+    pub fn new(config: &Config) -> Self {
+        let mut windows: Vec<usize> = config.windows.iter().flatten().copied().collect();
+        windows.sort_unstable();
+        windows.dedup();
+        Self {
+            rotary: config.rotary.as_ref().map(Rotary::new),
+            local_rotary: config.local_rotary.as_ref().map(Rotary::new),
+            windows,
+        }
+    }
+}
+
+/// Positions and attention of the rows that go through the blocks together.
+#[derive(Debug)]
+pub struct Batch<B: Backend> {
+    backend: B,
     /// Where in a block's cache the rows' keys and values go.
-    rows: Vec<u32>,
-    rotations: Rotations,
-    /// The rows that come out of a block, where it is not all of them, and how they turn as queries.
-    queries: Option<(Tensor, Rotations)>,
+    places: B::Indices,
+    place_numbers: Vec<u32>,
+    rotations: Rotations<B>,
+    /// The rows that come out of a block, if it is not all of them, and how they turn as queries.
+    queries: Option<(B::Indices, Rotations<B>)>,
     /// What the rows see that come out of a block.
-    context: Arc<Context>,
-    /// What rows see in layers with a window, for each size of it.
-    nearest: Vec<(usize, Arc<Context>)>,
+    seen: Seen<B>,
+    /// What they see in layers with a window, for each size of it.
+    nearest: Vec<(usize, Seen<B>)>,
 }
 
-/// How rows turn, where the model has rotary positions.
+/// The cache rows that queries see, on the host and on the device.
 #[derive(Debug)]
-struct Rotations {
-    usual: Option<Rotation>,
-    /// For the layers with a window, where theirs are others.
-    local: Option<Rotation>,
+struct Seen<B: Backend> {
+    indices: Arc<KvIndices>,
+    attended: B::Attended,
 }
 
-impl Rotations {
-    fn map(&self, part: impl Fn(&Rotation) -> candle_core::Result<Rotation>) -> Result<Self> {
-        let part = |rotation: &Option<Rotation>| rotation.as_ref().map(&part).transpose();
+impl<B: Backend> Seen<B> {
+    fn new(backend: &B, indices: KvIndices) -> Result<Self> {
+        let indices = Arc::new(indices);
+        Ok(Self { attended: backend.attended(&indices)?, indices })
+    }
+}
+
+/// How rows turn, if the model has rotary positions.
+#[derive(Debug)]
+struct Rotations<B: Backend> {
+    usual: Option<RotationOn<B>>,
+    /// For the layers with a window, if theirs are others.
+    local: Option<RotationOn<B>>,
+}
+
+impl<B: Backend> Rotations<B> {
+    fn map(&self, part: impl Fn(&B::Rows) -> Result<B::Rows>) -> Result<Self> {
+        let part = |rotation: &RotationOn<B>| -> Result<RotationOn<B>> {
+            Ok(Rotation { pairs: rotation.pairs, cos: part(&rotation.cos)?, sin: part(&rotation.sin)? })
+        };
+        let part = |rotation: &Option<RotationOn<B>>| rotation.as_ref().map(&part).transpose();
         Ok(Self { usual: part(&self.usual)?, local: part(&self.local)? })
     }
 
-    fn of(&self, window: Option<usize>) -> Option<&Rotation> {
+    fn of(&self, window: Option<usize>) -> Option<&RotationOn<B>> {
         self.local.as_ref().filter(|_| window.is_some()).or(self.usual.as_ref())
     }
 }
 
-impl Batch {
-    /// Row `i` stands at `positions[i]`, becomes row `rows[i]` of the caches (all different) and attends to the cache rows of
-    /// query `i` of `context`. In layers with a window only the nearest of them count.
-    pub fn new(model: &Model, positions: &[u32], rows: Vec<u32>, context: Context) -> Result<Self> {
-        let rotation = |rotary: Option<&crate::rotary::Rotary>| {
-            rotary.map(|rotary| rotary.at(positions, model.device())).transpose()
-        };
-        let mut windows: Vec<usize> = model.config().windows.iter().flatten().copied().collect();
-        windows.sort_unstable();
-        windows.dedup();
-        let nearest = windows.into_iter().map(|window| (window, Arc::new(context.nearest(window)))).collect();
+impl<B: Backend> Batch<B> {
+    /// Row `i` stands at `positions[i]`, becomes row `places[i]` of the caches (all different) and attends to the cache rows of
+    /// query `i` of `indices`. In layers with a window only the nearest of them count.
+    pub(crate) fn new(
+        backend: &B,
+        kinds: &Positions,
+        positions: &[u32],
+        places: Vec<u32>,
+        indices: KvIndices,
+    ) -> Result<Self> {
+        let rotation = |rotary: &Option<Rotary>| rotary.as_ref().map(|it| it.at(positions, backend)).transpose();
+        let nearest = kinds.windows.iter().map(|&window| Ok((window, Seen::new(backend, indices.nearest(window))?)));
         Ok(Self {
-            rows,
-            rotations: Rotations { usual: rotation(model.rotary())?, local: rotation(model.local_rotary())? },
+            rotations: Rotations { usual: rotation(&kinds.rotary)?, local: rotation(&kinds.local_rotary)? },
+            nearest: nearest.collect::<Result<_>>()?,
+            places: backend.indices(&places)?,
+            place_numbers: places,
             queries: None,
-            context: Arc::new(context),
-            nearest,
+            seen: Seen::new(backend, indices)?,
+            backend: backend.clone(),
         })
     }
 
     /// The part that concerns the rows `range`; all of them come out.
+    ///
+    /// # Errors
+    /// If the device is out of memory.
     pub fn slice(&self, range: Range<usize>) -> Result<Self> {
-        let nearest = |(window, context): &(usize, Arc<Context>)| (*window, Arc::new(context.slice(range.clone())));
+        let place_numbers = self.place_numbers[range.clone()].to_vec();
         Ok(Self {
-            rows: self.rows[range.clone()].to_vec(),
-            rotations: self.rotations.map(|rotation| rotation.slice(range.clone()))?,
+            places: self.backend.indices(&place_numbers)?,
+            place_numbers,
+            rotations: self.rotations.map(|rows| Ok(self.backend.slice(rows, range.clone())?))?,
             queries: None,
-            context: Arc::new(self.context.slice(range.clone())),
-            nearest: self.nearest.iter().map(nearest).collect(),
+            seen: Seen::new(&self.backend, self.seen.indices.slice(range.clone()))?,
+            nearest: self.map_nearest(|indices| indices.slice(range.clone()))?,
+            backend: self.backend.clone(),
         })
     }
 
     /// The same rows, of which only those with the numbers `queries` come out of a block: the others give keys and values.
-    pub fn only(&self, queries: &[u32], device: &Device) -> Result<Self> {
-        let numbers = Tensor::from_slice(queries, queries.len(), device)?;
-        let nearest = |(window, context): &(usize, Arc<Context>)| (*window, Arc::new(context.select(queries)));
+    ///
+    /// # Errors
+    /// If the device is out of memory.
+    pub fn only(&self, queries: &[u32]) -> Result<Self> {
+        let numbers = self.backend.indices(queries)?;
+        let of_queries = self.rotations.map(|rows| Ok(self.backend.select(rows, &numbers)?))?;
         Ok(Self {
-            rows: self.rows.clone(),
-            rotations: self.rotations.map(|rotation| Ok(rotation.clone()))?,
-            context: Arc::new(self.context.select(queries)),
-            nearest: self.nearest.iter().map(nearest).collect(),
-            queries: Some((numbers.clone(), self.rotations.map(|rotation| rotation.select(&numbers))?)),
+            places: self.places.clone(),
+            place_numbers: self.place_numbers.clone(),
+            rotations: self.rotations.map(|rows| Ok(rows.clone()))?,
+            seen: Seen::new(&self.backend, self.seen.indices.select(queries))?,
+            nearest: self.map_nearest(|indices| indices.select(queries))?,
+            queries: Some((numbers, of_queries)),
+            backend: self.backend.clone(),
         })
     }
 
+    fn map_nearest(&self, part: impl Fn(&KvIndices) -> KvIndices) -> Result<Vec<(usize, Seen<B>)>> {
+        let of_window =
+            |(window, seen): &(usize, Seen<B>)| Ok((*window, Seen::new(&self.backend, part(&seen.indices))?));
+        self.nearest.iter().map(of_window).collect()
+    }
+
     /// The rows' places in the caches.
-    pub(crate) fn rows(&self) -> &[u32] {
-        &self.rows
+    pub(crate) fn places(&self) -> &B::Indices {
+        &self.places
     }
 
     /// Those rows of `x` that come out of a block.
-    pub(crate) fn queries(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+    pub(crate) fn queries(&self, x: &B::Rows) -> Result<B::Rows> {
         match &self.queries {
-            Some((numbers, _)) => x.index_select(numbers, 0),
+            Some((numbers, _)) => Ok(self.backend.select(x, numbers)?),
             None => Ok(x.clone()),
         }
     }
 
     /// The rows' rotary positions in a layer with or without a window.
-    pub(crate) fn rotation(&self, window: Option<usize>) -> Option<&Rotation> {
+    pub(crate) fn rotation(&self, window: Option<usize>) -> Option<&RotationOn<B>> {
         self.rotations.of(window)
     }
 
     /// Those of the rows that come out of a block.
-    pub(crate) fn query_rotation(&self, window: Option<usize>) -> Option<&Rotation> {
+    pub(crate) fn query_rotation(&self, window: Option<usize>) -> Option<&RotationOn<B>> {
         self.queries.as_ref().map_or(&self.rotations, |(_, rotations)| rotations).of(window)
     }
 
     /// What the rows that come out see in a layer with or without a window.
-    pub(crate) fn context(&self, window: Option<usize>) -> &Arc<Context> {
+    pub(crate) fn attended(&self, window: Option<usize>) -> &B::Attended {
         let nearest = self.nearest.iter().find(|(size, _)| Some(*size) == window);
-        nearest.map_or(&self.context, |(_, context)| context)
+        &nearest.map_or(&self.seen, |(_, seen)| seen).attended
     }
 }

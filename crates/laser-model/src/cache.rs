@@ -1,45 +1,41 @@
 //! Keys and values of one block for the rows that went through it.
 
-use crate::rows::Rows;
-use candle_core::{Device, Result, Tensor};
+use laser_kernels::{Backend, Result};
 
 /// The keys and the values of the rows that a block has seen, each `[rows, kv_heads * head_dim]`.
 #[derive(Debug)]
-pub struct KeyValueCache {
-    keys: Rows,
-    values: Rows,
+pub struct KeyValueCache<B: Backend> {
+    backend: B,
+    keys: B::Table,
+    values: B::Table,
 }
 
-impl KeyValueCache {
+impl<B: Backend> KeyValueCache<B> {
     /// An empty cache with room for `capacity` rows of `width` elements.
-    pub fn new(capacity: usize, width: usize, device: &Device) -> Result<Self> {
-        Ok(Self { keys: Rows::new(capacity, width, device)?, values: Rows::new(capacity, width, device)? })
+    pub(crate) fn new(backend: &B, capacity: usize, width: usize) -> Result<Self> {
+        let (keys, values) = (backend.table(capacity, width)?, backend.table(capacity, width)?);
+        Ok(Self { backend: backend.clone(), keys, values })
     }
 
     /// Forgets the rows, but keeps their memory.
     pub fn clear(&mut self) {
-        self.keys.clear();
-        self.values.clear();
-    }
-
-    /// The number of rows held.
-    pub fn len(&self) -> usize {
-        self.keys.len()
-    }
-
-    /// Whether no row is held.
-    pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+        self.backend.clear(&mut self.keys);
+        self.backend.clear(&mut self.values);
     }
 
     /// Puts rows in the places `numbers`.
-    pub(crate) fn write(&mut self, numbers: &[u32], keys: &Tensor, values: &Tensor) -> Result<()> {
-        self.keys.write(numbers, keys)?;
-        self.values.write(numbers, values)
+    pub(crate) fn write(&mut self, numbers: &B::Indices, keys: &B::Rows, values: &B::Rows) -> Result<()> {
+        self.backend.write(&mut self.keys, numbers, keys)?;
+        self.backend.write(&mut self.values, numbers, values)
     }
 
-    /// Keys and values; rows from [`len`](Self::len) on are unused.
-    pub(crate) fn tensors(&self) -> (&Tensor, &Tensor) {
-        (self.keys.storage(), self.values.storage())
+    /// The keys.
+    pub(crate) fn keys(&self) -> &B::Table {
+        &self.keys
+    }
+
+    /// The values.
+    pub(crate) fn values(&self) -> &B::Table {
+        &self.values
     }
 }

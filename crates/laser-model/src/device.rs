@@ -1,4 +1,5 @@
 use crate::{Error, Result};
+use laser_kernels::{Cpu, Reference};
 use std::str::FromStr;
 
 /// Where the forward pass runs.
@@ -7,7 +8,7 @@ pub enum DeviceKind {
     /// The processor, with all threads of the global thread pool.
     #[default]
     Cpu,
-    /// The first CUDA device; needs the `cuda` feature.
+    /// The first CUDA device; no build has this yet.
     Cuda,
     /// The first Metal device; needs the `metal` feature.
     Metal,
@@ -24,17 +25,34 @@ impl DeviceKind {
     }
 
     /// Opens the device.
-    pub fn open(self) -> Result<candle_core::Device> {
-        let device = match self {
-            DeviceKind::Cpu => Ok(candle_core::Device::Cpu),
-            DeviceKind::Cuda => candle_core::Device::new_cuda(0),
-            DeviceKind::Metal => candle_core::Device::new_metal(0),
-        };
-        device.map_err(|error| Error::Device {
-            device: self.name(),
-            why: error.to_string().lines().next().unwrap_or_default().to_owned(),
-        })
+    ///
+    /// # Errors
+    /// If this build or this machine does not have it.
+    pub fn open(self) -> Result<Device> {
+        let device = self.name();
+        match self {
+            DeviceKind::Cpu => Ok(Device::Cpu(Cpu)),
+            DeviceKind::Cuda => Err(Error::Device {
+                device,
+                why: "this build has no GPU path yet".to_owned(),
+                advice: "choose --device cpu",
+            }),
+            DeviceKind::Metal => Reference::metal().map(Device::Metal).map_err(|error| Error::Device {
+                device,
+                why: error.to_string().lines().next().unwrap_or_default().to_owned(),
+                advice: "choose --device cpu, or build with --features metal",
+            }),
+        }
     }
+}
+
+/// An open device, by the backend that computes on it.
+#[derive(Debug, Clone)]
+pub enum Device {
+    /// The processor.
+    Cpu(Cpu),
+    /// A Metal device.
+    Metal(Reference),
 }
 
 impl FromStr for DeviceKind {

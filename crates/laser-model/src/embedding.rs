@@ -1,59 +1,69 @@
 //! Tokens to the residual stream.
 
-use crate::layers::{NormLayer, normed, tensor};
+use crate::loading::{Loader, matrix_of, normed};
 use crate::{Error, Result};
-use candle_core::{Device, Tensor};
-use laser_checkpoint::{Checkpoint, Slot};
+use laser_checkpoint::Slot;
+use laser_kernels::{Backend, NormOn};
+use laser_matrix::Matrix;
 
-/// Token embedding, with learned positions, token type and norm where the model has them.
+/// Token embedding, with learned positions, token type and norm if the model has them.
 #[derive(Debug)]
-pub(crate) struct Embedding {
-    tokens: Tensor,
+pub(crate) struct Embedding<B: Backend> {
+    tokens: B::Table,
     scale: Option<f64>,
     /// `[positions, hidden]`, with the first token type's embedding added.
-    positions: Option<Tensor>,
+    positions: Option<B::Table>,
     position_offset: u32,
-    norm: Option<NormLayer>,
+    norm: Option<NormOn<B>>,
 }
 
-impl Embedding {
-    pub(crate) fn load(checkpoint: &Checkpoint, device: &Device) -> Result<Self> {
-        let config = checkpoint.config();
-        let table = |slot| -> Result<Option<Tensor>> {
-            Ok(checkpoint.table(slot)?.map(|matrix| tensor(matrix, device)).transpose()?)
+/// The tokens' own embedding, `[vocabulary, hidden]`.
+pub(crate) fn token_matrix<B: Backend>(loader: &Loader<B>) -> Result<Matrix> {
+    let missing = || Error::Model { why: "it has no token embedding".to_owned() };
+    loader.checkpoint.table(Slot::Embedding)?.ok_or_else(missing)
+}
+
+impl<B: Backend> Embedding<B> {
+    /// With these rows for the tokens.
+    pub fn load(loader: &Loader<B>, tokens: Matrix) -> Result<Self> {
+        let (config, table) = (loader.config(), |slot| loader.checkpoint.table(slot));
+        let of = |matrix: Matrix| {
+            let width = matrix.cols();
+            loader.backend.table_of(matrix.into_data(), width)
         };
-        let missing = || Error::Model { why: "it has no token embedding".to_owned() };
         let positions = match (table(Slot::Positions)?, table(Slot::TokenTypes)?) {
-            (Some(positions), Some(types)) => Some(positions.broadcast_add(&types.narrow(0, 0, 1)?)?),
+            (Some(positions), Some(types)) => Some(with_first_type(positions, &types)?),
             (positions, _) => positions,
         };
         Ok(Self {
-            tokens: table(Slot::Embedding)?.ok_or_else(missing)?,
+            tokens: of(tokens)?,
             scale: config.embedding_scale,
-            positions,
+            positions: positions.map(of).transpose()?,
             position_offset: config.position_offset as u32,
-            norm: NormLayer::load(checkpoint, Slot::EmbeddingNorm, 0, device)?,
+            norm: loader.norm(Slot::EmbeddingNorm, 0)?,
         })
     }
 
-    /// The tokens' own embedding, `[vocabulary, hidden]`.
-    pub(crate) fn tokens(&self) -> &Tensor {
-        &self.tokens
-    }
-
     /// `[tokens, hidden]`.
-    pub(crate) fn forward(&self, tokens: &[u32], positions: &[u32]) -> Result<Tensor> {
-        let select = |table: &Tensor, rows: &[u32]| {
-            table.index_select(&Tensor::from_slice(rows, rows.len(), table.device())?, 0)
+    pub fn forward(&self, backend: &B, tokens: &[u32], positions: &[u32]) -> Result<B::Rows> {
+        let tokens = backend.indices(tokens)?;
+        let x = match &self.positions {
+            Some(table) => {
+                let rows: Vec<u32> = positions.iter().map(|position| position + self.position_offset).collect();
+                backend.embed(&self.tokens, &tokens, self.scale, Some((table, &backend.indices(&rows)?)))?
+            }
+            None => backend.embed(&self.tokens, &tokens, self.scale, None)?,
         };
-        let mut x = select(&self.tokens, tokens)?;
-        if let Some(scale) = self.scale {
-            x = (x * scale)?;
-        }
-        if let Some(table) = &self.positions {
-            let rows: Vec<u32> = positions.iter().map(|position| position + self.position_offset).collect();
-            x = (x + select(table, &rows)?)?;
-        }
-        Ok(normed(&self.norm, &x)?)
+        normed(backend, &self.norm, &x)
     }
+}
+
+/// The positions' rows, each plus that of token type 0.
+fn with_first_type(positions: Matrix, types: &Matrix) -> Result<Matrix> {
+    let (rows, cols) = (positions.rows(), positions.cols());
+    let mut values = positions.into_data();
+    for row in values.chunks_exact_mut(cols.max(1)) {
+        row.iter_mut().zip(types.data()).for_each(|(value, added)| *value += added);
+    }
+    matrix_of(rows, cols, values)
 }

@@ -7,7 +7,10 @@ pub enum Error {
     /// The checkpoint could not be read.
     #[error(transparent)]
     Checkpoint(#[from] laser_checkpoint::CheckpointError),
-    /// A tensor operation failed, for example because the device is out of memory.
+    /// An operation failed, for example because the device is out of memory.
+    #[error(transparent)]
+    Kernel(#[from] laser_kernels::Error),
+    /// An operation of a backward pass failed.
     #[error("{0}")]
     Tensor(#[from] candle_core::Error),
     /// The model lacks a part.
@@ -17,18 +20,20 @@ pub enum Error {
         why: String,
     },
     /// The requested device is not in this build or this machine.
-    #[error("device `{device}` cannot be used: {why}: choose --device cpu, or build with --features {device}")]
+    #[error("device `{device}` cannot be used: {why}: {advice}")]
     Device {
         /// What was asked for.
         device: &'static str,
         /// The driver's or the build's reason.
         why: String,
+        /// What to do.
+        advice: &'static str,
     },
     /// The layers cannot be computed in bf16.
     #[error("products in bf16 cannot be used: {why}: leave `--dtype bf16` out")]
-    Rounding {
+    Bf16 {
         /// What stands in the way.
-        why: String,
+        why: &'static str,
     },
     /// A replacement matrix does not have the shape of the one that it replaces.
     #[error("{layer}.{matrix} has shape {expected:?}, the replacement {found:?}")]

@@ -1,10 +1,12 @@
-//! The forward pass of a transformer, its tokenizer, and token trees.
+//! The forward pass of a transformer, and token trees.
 //!
-//! A [`Model`] is loaded from a [`laser_checkpoint::Checkpoint`] and run in pieces: [`Model::embed`] gives the residual
-//! stream before layer 0, [`Model::run`] takes it through any range of layers, [`Model::predict`] reads next-token
-//! predictions off its end. Rows of a pass need not form a rectangle: a [`Batch`] says where each row stands and which
-//! cached rows it sees, and a [`Forest`] keeps shared prefixes once.
+//! A [`Model`] is loaded from a [`laser_checkpoint::Checkpoint`] onto a [`Backend`](laser_kernels::Backend) and run in pieces:
+//! [`Model::embed`] gives the residual stream before layer 0, [`Model::run`] takes it through any range of layers,
+//! [`Model::predict`] reads next-token predictions off its end. Rows of a pass need not form a rectangle: a [`Batch`] says
+//! where each row stands and which cached rows it sees, and a [`Forest`] keeps shared prefixes once. An edited copy of a model
+//! knows its first edited layer.
 
+mod backward;
 mod batch;
 mod block;
 mod cache;
@@ -12,24 +14,18 @@ mod device;
 mod embedding;
 mod error;
 mod forest;
-mod gradient;
 mod head;
-mod kernels;
-mod layers;
-mod mixture;
-mod model;
+mod loading;
 mod rotary;
-mod rows;
+mod transfer;
+mod transformer;
 
+pub use backward::{LossTerm, Sample};
 pub use batch::Batch;
-pub use block::Block;
 pub use cache::KeyValueCache;
-pub use candle_core::{Device, Tensor};
-pub use device::DeviceKind;
+pub use device::{Device, DeviceKind};
 pub use error::{Error, Result};
 pub use forest::{Forest, NodeId};
-pub use gradient::{LossTerm, Sample};
-pub use kernels::{Context, Products, Reading, products};
+pub use laser_kernels::{Backend, Cpu, Differentiable, KvIndices, Products, Reading, Reference, products};
 pub use laser_tokenizer::Tokenizer;
-pub use model::Model;
-pub use rows::Rows;
+pub use transformer::Model;

@@ -12,7 +12,7 @@ use faer::{Accum, Mat, Par};
 use laser_checkpoint::{Checkpoint, InterventionSpec, Layers};
 use laser_edit::Candidate;
 use laser_engine::{Detail, Editor, Evaluator};
-use laser_model::{Device, Model, Products, Tokenizer, products};
+use laser_model::{Cpu, Model, Products, Tokenizer, products};
 use laser_tasks::{Example, Task};
 use serde_json::json;
 use std::path::Path;
@@ -30,7 +30,7 @@ fn main() -> Result<()> {
     ensure!(!edits.is_empty(), USAGE);
     let checkpoint = Arc::new(Checkpoint::open(Path::new(model))?);
     let tokenizer = Tokenizer::open(checkpoint.path(), checkpoint.metadata("tokenizer.")?.as_ref())?;
-    let model = Model::load(&checkpoint, &Device::Cpu, usize::MAX, |_| ())?;
+    let model = Model::load(&checkpoint, &Cpu, usize::MAX, |_| ())?;
     let task = Task::open(task)?;
     let examples: Vec<&Example> = task.examples.iter().collect();
     let layers = model.config().layers;
@@ -44,7 +44,7 @@ fn main() -> Result<()> {
     ensure!(evaluator.chunks() == 1, "the examples do not fit the memory for kept streams");
     let peak_before = plain_product();
     let start = Instant::now();
-    let responses = evaluator.evaluate(&model, layers, Detail::Outcome)?;
+    let responses = evaluator.evaluate(&model, Detail::Outcome)?;
     let base_seconds = start.elapsed().as_secs_f64();
     let mut candidates = vec![outcomes(&Candidate::base(), &responses)];
     let mut swept = Vec::new();
@@ -58,7 +58,7 @@ fn main() -> Result<()> {
         }
         for together in of_layer.chunks(evaluator.together(0)) {
             let edited = editor.edit_all(&together.iter().collect::<Vec<_>>())?;
-            let responses = evaluator.evaluate_together(0, &edited, layer, Detail::Outcome)?;
+            let responses = evaluator.evaluate_together(0, &edited, Detail::Outcome)?;
             candidates.extend(together.iter().zip(&responses).map(|(candidate, it)| outcomes(candidate, it)));
         }
         swept.push(json!({"layer": layer, "seconds": start.elapsed().as_secs_f64()}));

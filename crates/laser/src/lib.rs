@@ -1,9 +1,36 @@
 //! LASER: LAyer-SElective Rank reduction (Sharma, Ash, Misra, ICLR 2024, arXiv 2312.13558).
 //!
-//! Replacing one weight matrix of a trained transformer by a low-rank approximation can make it answer better. The
-//! `laser` program finds such a reduction for a model and a task, judges it, and writes the edited model; this library
-//! is the same parts for use from Rust.
+//! Replacing one weight matrix of a trained transformer by a low-rank approximation can make it answer better. A
+//! [`Session`] holds a model: it evaluates edits, searches for those that help on a task, judges them, and writes the
+//! edited model. The `laser` program is a thin layer over it.
+//!
+//! ```no_run
+//! use laser::{SearchPlan, Session};
+//!
+//! let session = Session::open("SmolLM2-135M-Instruct.gguf")?;
+//! let task = session.task(&"facts".into())?;
+//! let found = session.search(&task, &SearchPlan::default(), "run")?;
+//! println!("{}", found.text());
+//! session.apply(&found.verdict.best, "edited", false)?;
+//! # Ok::<(), laser::Error>(())
+//! ```
 
+mod demo_files;
+mod error;
+mod evaluation;
+mod loaded_model;
+mod model_source;
+mod recipe_file;
+mod search_plan;
+mod search_run;
+mod session;
+mod spectra_cache;
+mod task_source;
+mod text_source;
+
+pub use demo_files::DemoFiles;
+pub use error::{Error, Result};
+pub use evaluation::{Edited, EvaluatedExample, Evaluation};
 pub use laser_checkpoint as checkpoint;
 pub use laser_edit as edit;
 pub use laser_engine as engine;
@@ -13,3 +40,11 @@ pub use laser_report as report;
 pub use laser_run as run;
 pub use laser_search as search;
 pub use laser_tasks as tasks;
+pub use model_source::ModelSource;
+pub use recipe_file::read_recipe;
+pub use search_plan::{PoolChoice, SearchPlan, SpaceChoice, StrategyChoice, layers_of, matrices_of};
+pub use search_run::FoundEdits;
+pub use session::{Session, SessionOptions, write_edited};
+pub use spectra_cache::SpectraCache;
+pub use task_source::{OpenTask, TaskSource};
+pub use text_source::{OpenText, TextSource};

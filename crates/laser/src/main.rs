@@ -4,8 +4,6 @@ mod bar;
 mod cli;
 mod commands;
 mod output;
-mod spectra;
-mod subject;
 
 use clap::Parser;
 use cli::{Cli, Command};

@@ -6,7 +6,7 @@
 use laser::checkpoint::{Checkpoint, HuggingFaceWriter, Intervention, InterventionSpec, WriteOptions, write_model};
 use laser::edit::Candidate;
 use laser::engine::{Detail, Editor, Evaluator, Response};
-use laser::model::{Device, Model, Tokenizer};
+use laser::model::{Cpu, Model, Tokenizer};
 use laser::tasks::{Example, Target, Task};
 use serde::Deserialize;
 use std::io::Write;
@@ -66,19 +66,18 @@ struct Subject {
 impl Subject {
     fn open(path: &Path) -> Self {
         let checkpoint = Arc::new(Checkpoint::open(path).unwrap());
-        let model = Model::load(&checkpoint, &Device::Cpu, usize::MAX, |_| {}).unwrap();
+        let model = Model::load(&checkpoint, &Cpu, usize::MAX, |_| {}).unwrap();
         let tokenizer =
             Tokenizer::open(checkpoint.path(), checkpoint.metadata("tokenizer.").unwrap().as_ref()).unwrap();
         Self { checkpoint, model, tokenizer }
     }
 
     fn evaluate(&self, examples: &[Example], interventions: &[InterventionSpec]) -> Vec<Response> {
-        let layers = self.model.config().layers;
         let candidate =
             Candidate::new(InterventionSpec::expand_all(interventions, self.model.config()).unwrap()).unwrap();
         let edited = Editor::new(&self.checkpoint, &self.model).edit(&candidate).unwrap();
         let mut evaluator = Evaluator::new(&self.model, &self.tokenizer, examples.iter().collect(), 2 << 30).unwrap();
-        evaluator.evaluate(&edited, candidate.first_edited_layer(layers), Detail::Full).unwrap()
+        evaluator.evaluate(&edited, Detail::Full).unwrap()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use laser_checkpoint::{Checkpoint, Config, InterventionSpec};
 use laser_edit::Candidate;
-use laser_model::{Device, Model, Tokenizer};
+use laser_model::{Cpu, Model, Tokenizer};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -35,10 +35,17 @@ pub fn open(name: &str) -> Fixture {
     open_at(&folder(name), usize::MAX)
 }
 
+/// The logits of each token of a sequence.
+#[allow(dead_code)]
+pub fn logits(model: &Model, tokens: &[u32]) -> Vec<Vec<f32>> {
+    let logits = model.logits(tokens).unwrap();
+    logits.data().chunks(logits.cols()).map(<[f32]>::to_vec).collect()
+}
+
 /// What is at `path`; layers that take more than `memory` bytes stay on disk.
 pub fn open_at(path: &Path, memory: usize) -> Fixture {
     let checkpoint = Arc::new(Checkpoint::open(path).unwrap());
-    let model = Model::load(&checkpoint, &Device::Cpu, memory, |_| {}).unwrap();
+    let model = Model::load(&checkpoint, &Cpu, memory, |_| {}).unwrap();
     let tokenizer = Tokenizer::open(checkpoint.path(), checkpoint.metadata("tokenizer.").unwrap().as_ref()).unwrap();
     Fixture { checkpoint, model, tokenizer }
 }

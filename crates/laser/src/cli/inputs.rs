@@ -1,6 +1,8 @@
 //! What names a model, a task and a text.
 
+use crate::output::Usage;
 use clap::Args;
+use laser::{ModelSource, TaskSource, TextSource};
 use laser_model::DeviceKind;
 use std::path::PathBuf;
 
@@ -11,6 +13,13 @@ pub struct CheckpointOptions {
     /// A table of the model's family, where it is none of those that are built in
     #[arg(long, value_name = "FILE")]
     pub architecture: Option<PathBuf>,
+}
+
+impl CheckpointOptions {
+    /// The model.
+    pub fn source(&self) -> ModelSource {
+        ModelSource { location: self.model.clone(), architecture: self.architecture.clone() }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -43,6 +52,19 @@ pub struct TaskOptions {
     pub chat: bool,
 }
 
+impl TaskOptions {
+    /// The task.
+    pub fn source(&self) -> anyhow::Result<TaskSource> {
+        let spec = self.task.clone().ok_or(Usage("no task was given: add --task TASK".into()))?;
+        Ok(TaskSource {
+            limit: self.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)),
+            seed: self.seed,
+            split_first: self.split_first,
+            ..self.data.source(spec)
+        })
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct DataOptions {
     /// Take the task's examples from FILE (.jsonl, .json, .csv, .tsv, .parquet), not from the Hugging Face hub
@@ -53,6 +75,13 @@ pub struct DataOptions {
     pub paper_compat: bool,
 }
 
+impl DataOptions {
+    /// The task `spec` with this data.
+    pub fn source(&self, spec: String) -> TaskSource {
+        TaskSource { data: self.data.clone(), paper_compat: self.paper_compat, ..spec.into() }
+    }
+}
+
 #[derive(Debug, Args)]
 pub struct TextOptions {
     /// Measure the perplexity of a text file, too
@@ -61,4 +90,12 @@ pub struct TextOptions {
     /// Use the first N tokens of the text [default: all in eval, 16384 in search]
     #[arg(long, allow_negative_numbers = true, value_name = "N", requires = "text", value_parser = clap::value_parser!(u64).range(2..))]
     pub text_tokens: Option<u64>,
+}
+
+impl TextOptions {
+    /// The text, at most `limit` tokens of it unless another number was given.
+    pub fn source(&self, limit: usize) -> Option<TextSource> {
+        let limit = self.text_tokens.map_or(limit, |tokens| usize::try_from(tokens).unwrap_or(usize::MAX));
+        self.text.as_ref().map(|path| TextSource { path: path.clone(), limit })
+    }
 }

@@ -5,7 +5,7 @@ mod space;
 mod values;
 
 pub use inputs::{CheckpointOptions, DataOptions, ModelOptions, TaskOptions, TextOptions};
-pub use space::{Dtype, SpaceOptions, StartChoice, Strategy};
+pub use space::SpaceOptions;
 
 use anyhow::Context;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};

@@ -3,6 +3,7 @@
 use super::values::{Bytes, DEFAULT_RHOS, parse_blocks, parse_layers, parse_rho};
 use crate::output::Usage;
 use clap::{Args, ValueEnum};
+use laser::{PoolChoice, SearchPlan, SpaceChoice, StrategyChoice, TextSource};
 use laser_checkpoint::{Layers, MatrixGroup};
 use laser_linalg::Rho;
 use std::num::NonZeroUsize;
@@ -49,51 +50,63 @@ pub struct SpaceOptions {
 }
 
 impl SpaceOptions {
-    /// The kept fractions and numbers of blocks to try; none where each matrix has a rank of its own.
-    pub fn grid(&self) -> Option<(Vec<Rho>, Vec<NonZeroUsize>)> {
+    /// What the options ask for.
+    pub fn plan(&self, text: Option<TextSource>) -> anyhow::Result<SearchPlan> {
+        self.check()?;
+        let examples = usize::try_from(self.gradient_examples.unwrap_or(100)).unwrap_or(usize::MAX);
+        let pool = match self.start {
+            None | Some(StartChoice::Race) => PoolChoice::Race,
+            Some(StartChoice::Gradient) => PoolChoice::Gradient { examples },
+        };
+        let width = usize::try_from(self.width.unwrap_or(4)).unwrap_or(usize::MAX);
+        let strategy = match self.strategy {
+            Strategy::Exhaustive | Strategy::NoiseEdge => StrategyChoice::Exhaustive,
+            Strategy::Race => StrategyChoice::Race,
+            Strategy::Gradient => StrategyChoice::Gradient { examples },
+            Strategy::Compose => StrategyChoice::Compose { pool },
+            Strategy::Beam => StrategyChoice::Beam { pool, width },
+        };
+        Ok(SearchPlan {
+            space: self.space(),
+            strategy,
+            matrices: self.matrices.clone(),
+            layers: self.layers.clone(),
+            bf16: self.dtype == Dtype::Bf16,
+            text,
+            compare: self.compare.clone(),
+            memory: self.memory.map(|memory| memory.0),
+        })
+    }
+
+    fn space(&self) -> SpaceChoice {
         if self.strategy == Strategy::NoiseEdge {
-            return None;
+            return SpaceChoice::NoiseEdge;
         }
         let defaults = || DEFAULT_RHOS.split(',').filter_map(|rho| parse_rho(rho).ok()).collect();
-        let rho = if self.rho.is_empty() { defaults() } else { self.rho.clone() };
+        let rhos = if self.rho.is_empty() { defaults() } else { self.rho.clone() };
         let blocks = if self.blocks.is_empty() { vec![NonZeroUsize::MIN] } else { self.blocks.clone() };
-        Some((rho, blocks))
-    }
-
-    /// What finds the reductions that are composed.
-    pub fn start(&self) -> StartChoice {
-        self.start.unwrap_or(StartChoice::Race)
-    }
-
-    /// Validation examples of a backward pass.
-    pub fn gradient_examples(&self) -> usize {
-        usize::try_from(self.gradient_examples.unwrap_or(100)).unwrap_or(usize::MAX)
-    }
-
-    /// How many compositions of a size a beam keeps.
-    pub fn width(&self) -> usize {
-        usize::try_from(self.width.unwrap_or(4)).unwrap_or(usize::MAX)
+        SpaceChoice::Grid { rhos, blocks }
     }
 
     /// Whether reductions are composed.
-    pub fn composes(&self) -> bool {
+    fn composes(&self) -> bool {
         matches!(self.strategy, Strategy::Compose | Strategy::Beam)
     }
 
     /// Whether a gradient ranks candidates.
-    pub fn uses_gradient(&self) -> bool {
-        self.strategy == Strategy::Gradient || (self.composes() && self.start() == StartChoice::Gradient)
+    fn uses_gradient(&self) -> bool {
+        self.strategy == Strategy::Gradient || (self.composes() && self.start == Some(StartChoice::Gradient))
     }
 
     /// Refuses options that the strategy would not heed.
-    pub fn check(&self) -> anyhow::Result<()> {
+    fn check(&self) -> anyhow::Result<()> {
         let gradient = "--strategy gradient, or compose or beam with --start gradient";
         let unheeded = [
             ("--gradient-examples", self.gradient_examples.is_some() && !self.uses_gradient(), gradient),
             ("--compare", self.compare.is_some() && !self.uses_gradient(), gradient),
             ("--start", self.start.is_some() && !self.composes(), "--strategy compose or beam"),
-            ("--rho", !self.rho.is_empty() && self.grid().is_none(), ALL_BUT_NOISE_EDGE),
-            ("--blocks", !self.blocks.is_empty() && self.grid().is_none(), ALL_BUT_NOISE_EDGE),
+            ("--rho", !self.rho.is_empty() && self.strategy == Strategy::NoiseEdge, ALL_BUT_NOISE_EDGE),
+            ("--blocks", !self.blocks.is_empty() && self.strategy == Strategy::NoiseEdge, ALL_BUT_NOISE_EDGE),
             ("--width", self.width.is_some() && self.strategy != Strategy::Beam, "--strategy beam"),
         ];
         match unheeded.into_iter().find(|(_, unheeded, _)| *unheeded) {
@@ -104,11 +117,6 @@ impl SpaceOptions {
             }
             None => Ok(()),
         }
-    }
-
-    /// Bytes for kept activations.
-    pub fn memory(&self) -> usize {
-        self.memory.map_or_else(|| available_memory() / 4, |memory| memory.0)
     }
 }
 
@@ -142,24 +150,9 @@ pub enum StartChoice {
     Gradient,
 }
 
-impl StartChoice {
-    /// As it is typed.
-    pub fn name(self) -> String {
-        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
-    }
-}
-
 impl Strategy {
     /// As it is typed.
-    pub fn name(self) -> String {
+    fn name(self) -> String {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
-}
-
-/// The machine's memory in bytes, or what its container may take where that is less.
-fn available_memory() -> usize {
-    let mut system = sysinfo::System::new();
-    system.refresh_memory();
-    let limit = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);
-    usize::try_from(system.total_memory().min(limit)).unwrap_or(usize::MAX)
 }

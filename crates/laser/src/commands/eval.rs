@@ -1,42 +1,27 @@
 //! `laser eval`: a model's score on a task.
 
 use crate::bar::Bar;
-use crate::cli::{EvalOptions, Global};
-use crate::{output, subject};
-use laser_edit::Candidate;
-use laser_engine::{Corpus, Detail, Editor, Evaluator, Response, record};
-use laser_model::Model;
+use crate::cli::{EvalOptions, Global, SplitChoice};
+use crate::output;
+use laser::{EvaluatedExample, Evaluation, OpenTask, Session, SessionOptions};
+use laser_edit::{Candidate, InterventionSpec};
 use laser_report::metrics_text;
-use laser_run::{Constant, Metrics, Perplexity, Progress, Record, statistics, write_whole};
-use laser_tasks::{Example, Outcome, Score, Target, Task};
+use laser_run::{Perplexity, write_whole};
+use laser_tasks::Target;
 use serde::Serialize;
 use serde_json::json;
 use std::fmt::Write as _;
 use std::path::Path;
-
-/// Bytes for kept activations. Each example is seen once, so this only sets how often progress shows.
-const MEMORY: usize = 1 << 28;
+use std::sync::Arc;
 
 #[derive(Serialize)]
-struct Evaluation {
+struct Evaluated {
     model: String,
     interventions: Candidate,
     #[serde(flatten)]
-    task: Option<TaskScore>,
+    task: Option<Evaluation>,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<Perplexity>,
-}
-
-#[derive(Serialize)]
-struct TaskScore {
-    task: String,
-    #[serde(flatten)]
-    score: Score,
-    accuracy_interval: statistics::Interval,
-    /// The answer that is right most often.
-    majority: Option<Constant>,
-    #[serde(flatten)]
-    metrics: Option<Metrics>,
 }
 
 pub fn run(options: &EvalOptions, global: &Global) -> anyhow::Result<()> {
@@ -44,74 +29,45 @@ pub fn run(options: &EvalOptions, global: &Global) -> anyhow::Result<()> {
         let free = options.force || !path.exists();
         anyhow::ensure!(free, "{}: the file exists: choose another name, or add --force", path.display());
     }
-    let progress = Bar::new(global.quiet);
-    let task = options.task.task.as_ref().map(|_| subject::open_task(&options.task, &progress)).transpose()?;
-    let loaded = subject::Loaded::open(&options.model, options.task.chat, &progress)?;
-    let candidate = subject::candidate(&options.reduce, loaded.model.config())?;
-    let text = subject::open_text(&options.text, usize::MAX, &loaded)?;
-    let edited = Editor::new(&loaded.checkpoint, &loaded.model).edit(&candidate)?;
-    let evaluation = Evaluation {
-        model: options.model.checkpoint.model.display().to_string(),
-        task: task.map(|task| score(&task, options, &loaded, &edited, &candidate, &progress)).transpose()?,
-        text: text.map(|text| perplexity(&text.text, &edited, &progress)).transpose()?,
-        interventions: candidate,
+    let progress = Arc::new(Bar::new(global.quiet));
+    let source = options.task.task.as_ref().map(|_| options.task.source()).transpose()?;
+    // A task that cannot be read is told before a model is loaded for it.
+    let task = source.as_ref().map(|source| source.read(&*progress)).transpose()?;
+    let how = SessionOptions { device: options.model.device, chat: options.task.chat, progress };
+    let session = Session::open_with(options.model.checkpoint.source(), how)?;
+    let edits = Candidate::new(InterventionSpec::expand_all(&options.reduce, session.config())?)?;
+    let text = options.text.source(usize::MAX).map(|text| session.text(&text)).transpose()?;
+    let edited = session.edit(&edits)?;
+    let task = match source.zip(task) {
+        Some((source, task)) => {
+            let task = session.settle(&task, &source)?;
+            let evaluation = session.evaluate(&edited, &task, &chosen(&task, options.split)?)?;
+            if let Some(path) = &options.examples {
+                write_examples(path, &evaluation.examples, &session)?;
+            }
+            Some(evaluation)
+        }
+        None => None,
     };
+    let text = text.map(|text| session.perplexity(&edited, &text)).transpose()?;
+    let model = options.model.checkpoint.model.display().to_string();
+    let evaluated = Evaluated { model, interventions: edits, task, text };
     if global.json {
-        return output::print_json(&evaluation);
+        return output::print_json(&evaluated);
     }
-    output::print(&evaluation.text())
+    output::print(&evaluated.text())
 }
 
-/// Scores the examples that were asked for.
-fn score(
-    task: &Task,
-    options: &EvalOptions,
-    loaded: &subject::Loaded,
-    edited: &Model,
-    candidate: &Candidate,
-    progress: &Bar,
-) -> anyhow::Result<TaskScore> {
-    let task = subject::settle(task, &options.task, &loaded.tokenizer)?;
-    let indices = subject::chosen(&task, &options.task, options.split)?;
-    let examples: Vec<&Example> = indices.iter().map(|&index| &task.examples[index]).collect();
-    let boundary = candidate.first_edited_layer(loaded.model.config().layers);
-    let mut evaluator = Evaluator::new(&loaded.model, &loaded.tokenizer, examples.clone(), MEMORY)?;
-    let mut responses: Vec<Response> = Vec::with_capacity(examples.len());
-    progress.start("evaluating", examples.len(), 0);
-    for chunk in 0..evaluator.chunks() {
-        let finished = evaluator.evaluate_chunk(chunk, edited, boundary, Detail::Full)?;
-        progress.advance(finished.len());
-        responses.extend(finished);
-    }
-    progress.finish();
-
-    let outcomes: Vec<Outcome> = responses.iter().map(|response| response.outcome).collect();
-    let mut records = Vec::with_capacity(responses.len());
-    for (example, response) in examples.iter().zip(&responses) {
-        records.push(record(example, response, &loaded.tokenizer)?);
-    }
-    if let Some(path) = &options.examples {
-        write_examples(path, &examples, &responses, &records, loaded)?;
-    }
-    let score = Score::of(&outcomes);
-    let right = outcomes.iter().filter(|outcome| outcome.correct).count();
-    Ok(TaskScore {
-        task: task.name.clone(),
-        score,
-        accuracy_interval: statistics::wilson(right, score.n),
-        majority: Constant::most_frequent(&examples),
-        metrics: Metrics::of(&examples, &records),
+/// The examples that were asked for, by number.
+fn chosen(task: &OpenTask, split: SplitChoice) -> anyhow::Result<Vec<usize>> {
+    Ok(match split {
+        SplitChoice::All => (0..task.task.examples.len()).collect(),
+        SplitChoice::Validation => task.split()?.validation,
+        SplitChoice::Test => task.split()?.test,
     })
 }
 
-fn perplexity(text: &Corpus, edited: &Model, progress: &Bar) -> anyhow::Result<Perplexity> {
-    progress.start("text", text.windows(), 0);
-    let perplexity = text.perplexity(edited, &|| progress.advance(1))?;
-    progress.finish();
-    Ok(perplexity)
-}
-
-impl Evaluation {
+impl Evaluated {
     /// What a person reads.
     fn text(&self) -> String {
         let mut text = String::new();
@@ -144,25 +100,19 @@ impl Evaluation {
     }
 }
 
-/// One JSON line an example, through a temporary file.
-fn write_examples(
-    path: &Path,
-    examples: &[&Example],
-    responses: &[Response],
-    records: &[Record],
-    loaded: &subject::Loaded,
-) -> anyhow::Result<()> {
+/// One JSON line per example, through a temporary file.
+fn write_examples(path: &Path, examples: &[EvaluatedExample], session: &Session) -> anyhow::Result<()> {
     let mut lines = Vec::new();
-    for ((example, response), record) in examples.iter().zip(responses).zip(records) {
+    for EvaluatedExample { example, outcome, record } in examples {
         let mut line = json!({
             "id": example.id,
             "group": example.group,
-            "prompt": loaded.tokenizer.rendered(&example.prompt)?,
+            "prompt": session.tokenizer().rendered(&example.prompt)?,
             "answer": example.answer(),
-            "answer_tokens": response.outcome.answer_tokens,
-            "answer_logprob": response.outcome.answer_logprob,
-            "answer_rank": response.answer_rank,
-            "correct": response.outcome.correct,
+            "answer_tokens": outcome.answer_tokens,
+            "answer_logprob": outcome.answer_logprob,
+            "answer_rank": record.answer_rank,
+            "correct": outcome.correct,
         });
         if let Some(generation) = &record.generation {
             line["generation"] = json!(generation);
@@ -171,7 +121,7 @@ fn write_examples(
             Target::Generate(target) if target.answers.len() > 1 => line["answers"] = json!(target.answers),
             Target::Choose(choice) => {
                 line["choices"] = json!(choice.choices);
-                line["choice_logprobs"] = json!(response.choice_logprobs);
+                line["choice_logprobs"] = json!(record.choice_logprobs);
             }
             _ => {}
         }

@@ -2,8 +2,8 @@
 
 use crate::bar::Bar;
 use crate::cli::{Global, InspectOptions};
-use crate::spectra::SpectraCache;
-use crate::{output, subject};
+use crate::output;
+use laser::{SpectraCache, layers_of, matrices_of};
 use laser_checkpoint::{Checkpoint, MatrixId, Precision};
 use laser_linalg::{Rho, Spectrum};
 use laser_report::aligned;
@@ -24,10 +24,10 @@ struct Found {
 
 pub fn run(options: &InspectOptions, global: &Global) -> anyhow::Result<()> {
     let progress = Bar::new(global.quiet);
-    let checkpoint = subject::open_checkpoint(&options.checkpoint, &progress)?;
+    let checkpoint = options.checkpoint.source().open(&progress)?;
     let config = checkpoint.config();
-    let layers = subject::layers(&options.layers, config.layers)?;
-    let matrices = subject::matrices(&options.matrices, config)?;
+    let layers = layers_of(&options.layers, config.layers)?;
+    let matrices = matrices_of(&options.matrices, config)?;
     let matrices: Vec<MatrixId> = matrices.iter().flat_map(|matrix| matrix.each(config)).collect();
     let mut found = Vec::new();
     for &layer in &layers {

@@ -2,7 +2,7 @@
 
 use crate::bar::Bar;
 use crate::cli::{DataOptions, Global, TasksCommand, TasksOptions};
-use crate::{output, subject};
+use crate::output;
 use anyhow::Context;
 use laser_tasks::{Card, Task};
 use serde_json::json;
@@ -34,7 +34,7 @@ fn show(name: &str, data: &DataOptions, global: &Global) -> anyhow::Result<()> {
     // A look at the data only where it is at hand.
     let inside = name == "facts";
     let task = match data.data.is_some() || inside {
-        true => Some(subject::read_task(name, data, 0, &Bar::new(global.quiet))?),
+        true => Some(data.source(name.to_owned()).read(&Bar::new(global.quiet))?),
         false => None,
     };
     let example = task.as_ref().map(|task| &task.examples[0]);

@@ -1,0 +1,85 @@
+//! U, S and V of a thin singular value decomposition, and how far they may be from the matrix.
+
+use faer::traits::RealField;
+use faer::{Mat, MatRef};
+
+/// W = U diag(sigma) V^T in the precision T: U is rows x k, V is cols x k.
+#[derive(Clone, Debug)]
+pub(crate) struct Thin<T> {
+    pub(crate) u: Mat<T>,
+    pub(crate) sigma: Vec<T>,
+    pub(crate) v: Mat<T>,
+}
+
+impl<T: RealField + Copy + Into<f64>> Thin<T> {
+    /// The same decomposition with the singular values in falling order.
+    pub(crate) fn falling(self) -> Self {
+        let mut order: Vec<usize> = (0..self.sigma.len()).collect();
+        order.sort_by(|&a, &b| self.sigma[b].into().total_cmp(&self.sigma[a].into()));
+        let columns = |m: &Mat<T>| Mat::from_fn(m.nrows(), m.ncols(), |i, j| m[(i, order[j])]);
+        Self { u: columns(&self.u), sigma: order.iter().map(|&i| self.sigma[i]).collect(), v: columns(&self.v) }
+    }
+
+    /// That of the transpose.
+    pub(crate) fn transpose(self) -> Self {
+        Self { u: self.v, sigma: self.sigma, v: self.u }
+    }
+}
+
+impl Thin<f64> {
+    pub(crate) fn narrow(self) -> Thin<f32> {
+        let sigma = self.sigma.into_iter().map(|sigma| sigma as f32).collect();
+        Thin { u: to_f32(self.u), sigma, v: to_f32(self.v) }
+    }
+}
+
+impl Thin<f32> {
+    /// Whether U S V^T acts on a vector of signs, and weighs in the Frobenius norm, as `matrix` does: a check in
+    /// O(rows * cols) that finds an answer which an algorithm took for converged and is not.
+    pub(crate) fn reproduces(&self, matrix: MatRef<'_, f32>) -> bool {
+        let (rows, cols) = (matrix.nrows(), matrix.ncols());
+        let mut residual = vec![0.0_f64; rows];
+        let mut squares = 0.0_f64;
+        for j in 0..cols {
+            for (i, r) in residual.iter_mut().enumerate() {
+                let x = f64::from(matrix[(i, j)]);
+                *r += probe_sign(j) * x;
+                squares += x * x;
+            }
+        }
+        for (k, &sigma) in self.sigma.iter().enumerate() {
+            let projection: f64 = (0..cols).map(|j| probe_sign(j) * f64::from(self.v[(j, k)])).sum();
+            let weight = f64::from(sigma) * projection;
+            for (i, r) in residual.iter_mut().enumerate() {
+                *r -= weight * f64::from(self.u[(i, k)]);
+            }
+        }
+        let norm = squares.sqrt();
+        let error = residual.iter().map(|r| r * r).sum::<f64>().sqrt();
+        let sigmas = self.sigma.iter().map(|&s| f64::from(s) * f64::from(s));
+        let tolerance = tolerance(rows, cols, norm);
+        // NaN fails each comparison.
+        self.sigma.windows(2).all(|pair| pair[0] >= pair[1])
+            && error <= tolerance
+            && (sigmas.sum::<f64>().sqrt() - norm).abs() <= tolerance
+    }
+}
+
+/// Entry `j` of the vector x on which an answer is checked. For signs drawn at random the mean of ||E x||^2 is ||E||_F^2.
+pub(crate) fn probe_sign(j: usize) -> f64 {
+    let hash = (j as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    if hash.count_ones().is_multiple_of(2) { 1.0 } else { -1.0 }
+}
+
+/// How far an answer in f32 may be from a matrix of this Frobenius norm.
+pub(crate) fn tolerance(rows: usize, cols: usize, norm: f64) -> f64 {
+    16.0 * f64::from(f32::EPSILON) * (rows.max(cols) as f64).sqrt() * norm
+}
+
+pub(crate) fn to_f64(matrix: MatRef<'_, f32>) -> Mat<f64> {
+    Mat::from_fn(matrix.nrows(), matrix.ncols(), |i, j| matrix[(i, j)].into())
+}
+
+pub(crate) fn to_f32(matrix: Mat<f64>) -> Mat<f32> {
+    Mat::from_fn(matrix.nrows(), matrix.ncols(), |i, j| matrix[(i, j)] as f32)
+}

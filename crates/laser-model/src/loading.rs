@@ -1,0 +1,138 @@
+//! The parts of blocks and heads, read from a checkpoint into a backend.
+
+use crate::{Error, Result};
+use laser_checkpoint::{Checkpoint, CheckpointError, Config, MatrixId, MatrixKind, Slot};
+use laser_kernels::{
+    Activation, Backend, ExpertChoice, Linear, LinearOn, Mlp, MlpOn, Norm, NormKind, NormOn, Precision, SourceError,
+    WeightSource,
+};
+use laser_matrix::Matrix;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Where a layer's matrices are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WeightResidency {
+    Memory,
+    Disk,
+}
+
+/// A checkpoint whose parts go to a backend.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Loader<'a, B> {
+    pub backend: &'a B,
+    pub checkpoint: &'a Arc<Checkpoint>,
+    pub residency: WeightResidency,
+}
+
+impl<B: Backend> Loader<'_, B> {
+    pub fn config(&self) -> &Config {
+        self.checkpoint.config()
+    }
+
+    /// A weight matrix in memory, with its bias.
+    pub fn linear(&self, matrix: &Matrix, bias: Option<Vec<f32>>) -> Result<LinearOn<B>> {
+        let weight = self.backend.weight(matrix, Precision::F32)?;
+        Ok(Linear { weight, bias: bias.map(|bias| self.backend.vector(bias)).transpose()? })
+    }
+
+    /// A matrix of a layer, in memory or on disk.
+    pub fn matrix(&self, layer: usize, matrix: MatrixId) -> Result<LinearOn<B>> {
+        let bias = self.checkpoint.bias(Slot::Matrix(matrix.kind), layer, matrix.expert)?;
+        match self.residency {
+            WeightResidency::Memory => self.linear(&self.checkpoint.matrix(layer, matrix)?, bias),
+            WeightResidency::Disk => {
+                let source = Arc::new(OnDisk { checkpoint: self.checkpoint.clone(), layer, matrix });
+                let bias = bias.map(|bias| self.backend.vector(bias)).transpose()?;
+                Ok(Linear { weight: self.backend.weight_on_demand(source)?, bias })
+            }
+        }
+    }
+
+    /// A norm, if the model has it. One without weights runs over the residual stream.
+    pub fn norm(&self, slot: Slot, layer: usize) -> Result<Option<NormOn<B>>> {
+        let config = self.config();
+        if !config.has(slot) {
+            return Ok(None);
+        }
+        let weight = self.checkpoint.norm(slot, layer)?.unwrap_or_else(|| vec![1.0; config.hidden_size]);
+        let bias = self.checkpoint.bias(slot, layer, None)?.unwrap_or_else(|| vec![0.0; weight.len()]);
+        Ok(Some(Norm {
+            kind: norm_kind(config.norm),
+            eps: config.norm_eps,
+            weight: self.backend.vector(weight)?,
+            bias: self.backend.vector(bias)?,
+        }))
+    }
+
+    /// An MLP of the matrices that `take` gives.
+    pub fn mlp(
+        &self,
+        take: &mut impl FnMut(MatrixId) -> Result<LinearOn<B>>,
+        expert: Option<usize>,
+    ) -> Result<MlpOn<B>> {
+        let config = self.config();
+        let mut read = |kind| take(MatrixId { kind, expert });
+        let gated = config.matrices.contains(&MatrixKind::FcUp);
+        Ok(Mlp {
+            activation: activation(config.activation),
+            fc_in: read(MatrixKind::FcIn)?,
+            fc_up: gated.then(|| read(MatrixKind::FcUp)).transpose()?,
+            fc_out: read(MatrixKind::FcOut)?,
+        })
+    }
+}
+
+/// A matrix that is read in pieces each time it is used.
+#[derive(Debug)]
+struct OnDisk {
+    checkpoint: Arc<Checkpoint>,
+    layer: usize,
+    matrix: MatrixId,
+}
+
+impl WeightSource for OnDisk {
+    fn shape(&self) -> [usize; 2] {
+        self.matrix.kind.shape(self.checkpoint.config())
+    }
+
+    fn rows(&self, range: Range<usize>) -> Result<Vec<f32>, SourceError> {
+        let rows: Result<_, CheckpointError> = self.checkpoint.matrix_rows(self.layer, self.matrix, range);
+        Ok(rows?)
+    }
+}
+
+/// `x` through a norm, if there is one.
+pub(crate) fn normed<B: Backend>(backend: &B, norm: &Option<NormOn<B>>, x: &B::Rows) -> Result<B::Rows> {
+    match norm {
+        Some(norm) => Ok(backend.norm(x, norm)?),
+        None => Ok(x.clone()),
+    }
+}
+
+/// A matrix of these values.
+pub(crate) fn matrix_of(rows: usize, cols: usize, values: Vec<f32>) -> Result<Matrix> {
+    Matrix::new(rows, cols, values).map_err(|error| Error::Model { why: error.to_string() })
+}
+
+fn norm_kind(norm: laser_checkpoint::Norm) -> NormKind {
+    match norm {
+        laser_checkpoint::Norm::Rms => NormKind::Rms,
+        laser_checkpoint::Norm::Layer => NormKind::Layer,
+    }
+}
+
+/// A table's activation as an operation.
+pub(crate) fn activation(activation: laser_checkpoint::Activation) -> Activation {
+    match activation {
+        laser_checkpoint::Activation::Silu => Activation::Silu,
+        laser_checkpoint::Activation::Gelu => Activation::Gelu,
+        laser_checkpoint::Activation::GeluTanh => Activation::GeluTanh,
+        laser_checkpoint::Activation::Relu => Activation::Relu,
+    }
+}
+
+/// How a mixture's experts are chosen.
+pub(crate) fn expert_choice(experts: laser_checkpoint::Experts) -> ExpertChoice {
+    ExpertChoice { per_token: experts.per_token, normalised: experts.normalised }
+}

@@ -1,0 +1,249 @@
+//! A transformer: embedding, blocks and head.
+
+use crate::batch::{Batch, Positions};
+use crate::block::Block;
+use crate::cache::KeyValueCache;
+use crate::embedding::{Embedding, token_matrix};
+use crate::head::Head;
+use crate::loading::{Loader, WeightResidency, matrix_of};
+use crate::{Error, Result};
+use laser_checkpoint::{Checkpoint, CheckpointError, Config, MatrixId, MatrixKind, Slot};
+use laser_kernels::{Backend, Cpu, KvIndices, Reading};
+use laser_matrix::Matrix;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A model on a backend. Cloning shares the weights, so that an edited copy costs one matrix; each knows its first edited
+/// layer.
+///
+/// If the layers would take more memory than is allowed, their matrices stay on disk, and are read, some rows at a time, each
+/// time they are used.
+#[derive(Debug, Clone)]
+pub struct Model<B: Backend = Cpu> {
+    shared: Arc<Shared<B>>,
+    blocks: Vec<Arc<Block<B>>>,
+    /// The lowest layer of which a matrix was replaced; the number of layers if none was.
+    first_edited_layer: usize,
+}
+
+/// What no edit changes.
+#[derive(Debug)]
+struct Shared<B: Backend> {
+    checkpoint: Arc<Checkpoint>,
+    backend: B,
+    positions: Positions,
+    embedding: Embedding<B>,
+    head: Head<B>,
+}
+
+impl<B: Backend> Model<B> {
+    /// Reads a checkpoint. If the layers would take more than `memory` bytes in f32, their matrices stay on disk, if the backend
+    /// can read them there. `progress` is called after each layer with the layers done.
+    ///
+    /// # Errors
+    /// If a tensor is missing or cannot be read, or the device is out of memory.
+    pub fn load(
+        checkpoint: &Arc<Checkpoint>,
+        backend: &B,
+        memory: usize,
+        mut progress: impl FnMut(usize),
+    ) -> Result<Self> {
+        let config = checkpoint.config();
+        let fits = layer_bytes(config).saturating_mul(config.layers) <= memory;
+        let residency = if fits { WeightResidency::Memory } else { WeightResidency::Disk };
+        let loader = Loader { backend, checkpoint, residency };
+        let mut blocks = Vec::with_capacity(config.layers);
+        for layer in 0..config.layers {
+            blocks.push(Arc::new(Block::load(&loader, layer)?));
+            progress(layer + 1);
+        }
+        let tokens = token_matrix(&loader)?;
+        let head = match checkpoint.table(Slot::Head)? {
+            Some(matrix) => Head::load(&loader, &matrix)?,
+            None if config.tied_head => Head::load(&loader, &tokens)?,
+            None => return Err(Error::Model { why: "it has no head".to_owned() }),
+        };
+        let shared = Shared {
+            positions: Positions::new(config),
+            embedding: Embedding::load(&loader, tokens)?,
+            head,
+            backend: backend.clone(),
+            checkpoint: checkpoint.clone(),
+        };
+        Ok(Self { shared: Arc::new(shared), first_edited_layer: blocks.len(), blocks })
+    }
+
+    /// The model's hyper-parameters.
+    pub fn config(&self) -> &Config {
+        self.shared.checkpoint.config()
+    }
+
+    /// What the model is computed by.
+    pub fn backend(&self) -> &B {
+        &self.shared.backend
+    }
+
+    /// The lowest layer of which a matrix was replaced: all below it is as in the model that was loaded. The number of layers if
+    /// none was.
+    pub fn first_edited_layer(&self) -> usize {
+        self.first_edited_layer
+    }
+
+    /// A copy that has `matrix` in place of a matrix of layer `layer`; in a mixture, of one expert.
+    ///
+    /// # Errors
+    /// If there is no such matrix, or it has another shape.
+    pub fn replace(&self, layer: usize, id: MatrixId, matrix: &Matrix) -> Result<Self> {
+        id.check(self.config()).map_err(CheckpointError::from)?;
+        let count = self.blocks.len();
+        let mut model = self.clone();
+        let out_of_range = CheckpointError::LayerOutOfRange { layer: layer as i64, count };
+        let block = model.blocks.get_mut(layer).ok_or(out_of_range)?;
+        let [rows, cols] = id.kind.shape(self.config());
+        let (expected, found) = ((rows, cols), (matrix.rows(), matrix.cols()));
+        if expected != found {
+            return Err(Error::Replacement { layer, matrix: id, expected, found });
+        }
+        Arc::make_mut(block).replace(self.backend(), id, matrix)?;
+        model.first_edited_layer = self.first_edited_layer.min(layer);
+        Ok(model)
+    }
+
+    /// A copy whose layers multiply in bf16, which is faster if the processor has it, and less exact. The head stays in f32.
+    ///
+    /// # Errors
+    /// If the backend has no such products, or not with these weights.
+    pub fn to_bf16(&self) -> Result<Self> {
+        let matrices = self.matrices();
+        let to_bf16 = |block: &Arc<Block<B>>| match block.to_bf16(self.backend(), &matrices) {
+            Err(Error::Kernel(laser_kernels::Error::Precision { why, .. })) => Err(Error::Bf16 { why }),
+            block => block.map(Arc::new),
+        };
+        Ok(Self { blocks: self.blocks.iter().map(to_bf16).collect::<Result<_>>()?, ..self.clone() })
+    }
+
+    /// The matrices of a layer.
+    fn matrices(&self) -> Vec<MatrixId> {
+        let config = self.config();
+        config.matrices.iter().flat_map(|&kind| MatrixId::from(kind).each(config)).collect()
+    }
+
+    /// The residual stream before layer 0, `[tokens, hidden]`, of tokens that stand at `positions`.
+    ///
+    /// # Errors
+    /// If a token or a position is outside the model's tables.
+    pub fn embed(&self, tokens: &[u32], positions: &[u32]) -> Result<B::Rows> {
+        self.shared.embedding.forward(self.backend(), tokens, positions)
+    }
+
+    /// Rows that go through the blocks together: row `i` stands at `positions[i]`, becomes row `places[i]` of the caches (all
+    /// different) and attends to the cache rows of query `i` of `indices`.
+    ///
+    /// # Errors
+    /// If the device is out of memory.
+    pub fn batch(&self, positions: &[u32], places: Vec<u32>, indices: KvIndices) -> Result<Batch<B>> {
+        self.batch_on(self.backend(), positions, places, indices)
+    }
+
+    /// The same for another backend.
+    pub(crate) fn batch_on<C: Backend>(
+        &self,
+        backend: &C,
+        positions: &[u32],
+        places: Vec<u32>,
+        indices: KvIndices,
+    ) -> Result<Batch<C>> {
+        Batch::new(backend, &self.shared.positions, positions, places, indices)
+    }
+
+    /// Runs the blocks `layers` over the residual stream `x [rows, hidden]`; `caches` holds one cache for each layer of the
+    /// range.
+    ///
+    /// # Errors
+    /// If a weight cannot be read, or the device is out of memory.
+    pub fn run(
+        &self,
+        layers: Range<usize>,
+        x: B::Rows,
+        batch: &Batch<B>,
+        caches: &mut [KeyValueCache<B>],
+    ) -> Result<B::Rows> {
+        debug_assert_eq!(layers.len(), caches.len());
+        let mut x = x;
+        for (block, cache) in self.blocks[layers].iter().zip(caches) {
+            x = block.forward(self.backend(), &x, batch, cache)?;
+        }
+        Ok(x)
+    }
+
+    /// Whether a layer is the very same in both models, which are edited copies of one.
+    pub fn shares_layer(&self, other: &Self, layer: usize) -> bool {
+        Arc::ptr_eq(&self.blocks[layer], &other.blocks[layer])
+    }
+
+    /// Empty caches for the blocks `layers`, each with room for `rows` rows.
+    ///
+    /// # Errors
+    /// If the device is out of memory.
+    pub fn caches(&self, layers: Range<usize>, rows: usize) -> Result<Vec<KeyValueCache<B>>> {
+        self.caches_on(self.backend(), layers, rows)
+    }
+
+    /// The same on another backend.
+    pub(crate) fn caches_on<C: Backend>(
+        &self,
+        backend: &C,
+        layers: Range<usize>,
+        rows: usize,
+    ) -> Result<Vec<KeyValueCache<C>>> {
+        let config = self.config();
+        let width = config.kv_heads * config.head_dim;
+        Ok(layers.map(|_| KeyValueCache::new(backend, rows, width)).collect::<Result<_, _>>()?)
+    }
+
+    /// What the positions with final residual `x [rows, hidden]` predict: the next token, or in a masked model their own.
+    /// `wanted[i]` are the tokens whose log-probability is wanted of row `i`.
+    ///
+    /// # Errors
+    /// If a wanted token is outside the vocabulary.
+    pub fn predict(&self, x: &B::Rows, wanted: &[&[u32]]) -> Result<Vec<Reading>> {
+        self.shared.head.read_out(self.backend(), x, wanted)
+    }
+
+    pub(crate) fn block(&self, layer: usize) -> &Block<B> {
+        &self.blocks[layer]
+    }
+
+    pub(crate) fn head(&self) -> &Head<B> {
+        &self.shared.head
+    }
+
+    /// Logits `[tokens, vocabulary]` of one sequence, in the plainest way: every token through every layer.
+    ///
+    /// # Errors
+    /// If a token is outside the vocabulary.
+    pub fn logits(&self, tokens: &[u32]) -> Result<Matrix> {
+        let last = tokens.len() as u32;
+        let positions: Vec<u32> = (0..last).collect();
+        let mut indices = KvIndices::default();
+        for &position in &positions {
+            indices.push(0..if self.config().masked { last } else { position + 1 });
+        }
+        let batch = self.batch(&positions, positions.clone(), indices)?;
+        let layers = 0..self.config().layers;
+        let x = self.embed(tokens, &positions)?;
+        let x = self.run(layers.clone(), x, &batch, &mut self.caches(layers, tokens.len())?)?;
+        let logits = self.shared.head.logits(self.backend(), &x)?;
+        matrix_of(tokens.len(), self.config().vocab_size, self.backend().to_host(&logits)?)
+    }
+}
+
+/// Bytes of a layer's matrices in f32.
+fn layer_bytes(config: &Config) -> usize {
+    let elements = |kind: &MatrixKind| {
+        let [rows, cols] = kind.shape(config);
+        let experts = config.experts_of(*kind).map_or(1, |experts| experts.count);
+        (rows * cols).saturating_mul(experts)
+    };
+    config.matrices.iter().map(elements).fold(0, usize::saturating_add).saturating_mul(size_of::<f32>())
+}

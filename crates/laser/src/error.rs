@@ -1,0 +1,111 @@
+use std::path::PathBuf;
+
+/// Why a [`Session`](crate::Session) could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// What was named is no path, and as an id of the hub it could not be fetched.
+    #[error("{id}: there is no such file or folder, and as a model of the hub")]
+    NoSuchModel {
+        /// What was named.
+        id: String,
+        /// Why it could not be fetched.
+        source: Box<laser_hub::HubError>,
+    },
+    /// The checkpoint could not be read or written.
+    #[error(transparent)]
+    Checkpoint(#[from] laser_checkpoint::CheckpointError),
+    /// An edit is none, or does not fit the model.
+    #[error(transparent)]
+    Edit(#[from] laser_edit::EditError),
+    /// The tokenizer could not be read.
+    #[error(transparent)]
+    Tokenizer(#[from] laser_tokenizer::TokenizerError),
+    /// The model could not be loaded or run.
+    #[error(transparent)]
+    Model(#[from] laser_model::Error),
+    /// The task could not be read, or is none.
+    #[error(transparent)]
+    Task(#[from] laser_tasks::TaskError),
+    /// Examples or a text could not be scored.
+    #[error(transparent)]
+    Engine(#[from] laser_engine::Error),
+    /// A text could not be measured.
+    #[error("{}", path.display())]
+    Text {
+        /// The text's file.
+        path: PathBuf,
+        /// Why.
+        source: laser_engine::Error,
+    },
+    /// A text's bytes are not UTF-8.
+    #[error("{}: invalid UTF-8: save the file as UTF-8", path.display())]
+    TextEncoding {
+        /// The text's file.
+        path: PathBuf,
+    },
+    /// A range of layers is none.
+    #[error("--layers {text}: {why}: write 20-29")]
+    Layers {
+        /// The range.
+        text: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// A matrix could not be decomposed.
+    #[error(transparent)]
+    Decomposition(#[from] laser_linalg::SvdError),
+    /// The RUN folder could not be read or written.
+    #[error(transparent)]
+    Run(#[from] laser_run::Error),
+    /// The search failed.
+    #[error(transparent)]
+    Search(#[from] laser_search::Error),
+    /// There is no recipe in a RUN folder.
+    #[error("{}: there is no recipe yet: the search is not finished: run the same search again", path.display())]
+    NoRecipeYet {
+        /// Where it would be.
+        path: PathBuf,
+    },
+    /// A file is no recipe.
+    #[error("{}: this is no recipe: give the best.json of a RUN folder", path.display())]
+    NoRecipe {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// A recipe was found for another model.
+    #[error("{}: the recipe was found for other model files: give its interventions with --reduce to apply them all the same", path.display())]
+    OtherModel {
+        /// The recipe.
+        path: PathBuf,
+    },
+    /// A file could not be read.
+    #[error("{}: the {what} cannot be read", path.display())]
+    Unreadable {
+        /// What the file is.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// The demo's files could not be written.
+    #[error("{}: the demo's files cannot be written: choose another --out", folder.display())]
+    DemoFolder {
+        /// Their folder.
+        folder: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
+    /// A file of the user's stands where one of the demo's goes.
+    #[error("{}: holds something else: choose another --out", path.display())]
+    NotOurs {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// The result of this crate's operations.
+pub type Result<T, E = Error> = std::result::Result<T, E>;

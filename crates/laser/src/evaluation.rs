@@ -1,0 +1,94 @@
+//! What a model gives on examples, as it is or edited.
+
+use crate::error::Result;
+use crate::loaded_model::LoadedModel;
+use crate::session::Session;
+use crate::task_source::OpenTask;
+use crate::text_source::OpenText;
+use laser_edit::Candidate;
+use laser_engine::record;
+use laser_run::{Constant, Interval, Metrics, Perplexity, Record, statistics};
+use laser_tasks::{Example, Outcome, Score};
+use serde::Serialize;
+
+/// A model's score on some examples of a task.
+#[derive(Debug, Clone, Serialize)]
+pub struct Evaluation {
+    /// The task's name.
+    pub task: String,
+    /// Accuracy and log-loss.
+    #[serde(flatten)]
+    pub score: Score,
+    /// The accuracy's 95 % interval (Wilson).
+    pub accuracy_interval: Interval,
+    /// The answer that is right most often.
+    pub majority: Option<Constant>,
+    /// Other metrics.
+    #[serde(flatten)]
+    pub metrics: Option<Metrics>,
+    /// What each example gave.
+    #[serde(skip)]
+    pub examples: Vec<EvaluatedExample>,
+}
+
+/// What one example gave.
+#[derive(Debug, Clone)]
+pub struct EvaluatedExample {
+    /// The example.
+    pub example: Example,
+    /// Right or wrong, and the answer's log-probability.
+    pub outcome: Outcome,
+    /// What else it gave.
+    pub record: Record,
+}
+
+/// A model with edits, in memory. What no edit touches is the session's.
+#[derive(Debug)]
+pub struct Edited {
+    model: Box<dyn LoadedModel>,
+}
+
+impl Session {
+    /// Edits the model in memory.
+    ///
+    /// # Errors
+    /// If an edit does not fit the model, or a matrix cannot be decomposed.
+    pub fn edit(&self, edits: &Candidate) -> Result<Edited> {
+        Ok(Edited { model: self.model.edit(&self.checkpoint, edits)? })
+    }
+
+    /// Scores an edited model on the examples of `task` with these numbers.
+    ///
+    /// # Errors
+    /// If an example does not fit the model, or the model computes infinities.
+    pub fn evaluate(&self, edited: &Edited, task: &OpenTask, numbers: &[usize]) -> Result<Evaluation> {
+        let examples = task.pick(numbers);
+        let responses = edited.model.evaluate(&self.tokenizer, examples.clone(), &*self.options.progress)?;
+        let outcomes: Vec<Outcome> = responses.iter().map(|response| response.outcome).collect();
+        let records = examples.iter().zip(&responses).map(|(example, it)| record(example, it, &self.tokenizer));
+        let records = records.collect::<laser_engine::Result<Vec<Record>>>()?;
+        let score = Score::of(&outcomes);
+        let right = outcomes.iter().filter(|outcome| outcome.correct).count();
+        Ok(Evaluation {
+            task: task.task.name.clone(),
+            score,
+            accuracy_interval: statistics::wilson(right, score.n),
+            majority: Constant::most_frequent(&examples),
+            metrics: Metrics::of(&examples, &records),
+            examples: examples
+                .into_iter()
+                .zip(outcomes)
+                .zip(records)
+                .map(|((example, outcome), record)| EvaluatedExample { example: example.clone(), outcome, record })
+                .collect(),
+        })
+    }
+
+    /// The perplexity of `text` for an edited model.
+    ///
+    /// # Errors
+    /// If the model computes infinities.
+    pub fn perplexity(&self, edited: &Edited, text: &OpenText) -> Result<Perplexity> {
+        edited.model.perplexity(&text.corpus, &*self.options.progress)
+    }
+}

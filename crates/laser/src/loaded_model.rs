@@ -1,0 +1,136 @@
+//! A model in memory, on whatever backend.
+
+use crate::error::Result;
+use laser_checkpoint::Checkpoint;
+use laser_edit::Candidate;
+use laser_engine::{Corpus, Detail, Editor, Evaluator, LocalScorer, Response, Subject};
+use laser_example::Example;
+use laser_kernels::Differentiable;
+use laser_model::{Device, Model};
+use laser_run::{Perplexity, Progress, Scorer};
+use laser_search::Finished;
+use laser_tokenizer::Tokenizer;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// Weights that would take more bytes than this in f32 stay on disk, and are read when their layer is computed.
+const WEIGHTS_IN_MEMORY: usize = 8_000_000_000;
+
+/// Bytes for the activations of an evaluation. Each example is seen once, so this only sets how often progress shows.
+const EVALUATION_MEMORY: usize = 1 << 28;
+
+/// What a session does with its model; the backend is behind it.
+pub(crate) trait LoadedModel: Debug + Send + Sync {
+    /// What decides the bits of its results: the device and the instruction set.
+    fn kernel_path(&self) -> String;
+
+    /// An edited copy.
+    fn edit(&self, checkpoint: &Checkpoint, edits: &Candidate) -> Result<Box<dyn LoadedModel>>;
+
+    /// Scores examples.
+    fn evaluate(
+        &self,
+        tokenizer: &Tokenizer,
+        examples: Vec<&Example>,
+        progress: &dyn Progress,
+    ) -> Result<Vec<Response>>;
+
+    /// The perplexity of a text.
+    fn perplexity(&self, text: &Corpus, progress: &dyn Progress) -> Result<Perplexity>;
+
+    /// Runs `search` with a scorer of the unedited model, which compares candidates in bf16 if `bf16`.
+    fn search(&self, told: &Scored, bf16: bool, search: &mut RunSearch) -> Result<Finished>;
+}
+
+/// What is scored in a search; see [`Subject`].
+pub(crate) struct Scored<'a> {
+    pub checkpoint: &'a Checkpoint,
+    pub tokenizer: &'a Tokenizer,
+    pub validation: Vec<&'a Example>,
+    pub test: Vec<&'a Example>,
+    pub content_free: &'a laser_engine::ContentFreePrompts,
+    pub text: Option<&'a Corpus>,
+    pub memory: usize,
+}
+
+/// A search that waits for its scorer.
+pub(crate) type RunSearch<'a> = dyn FnMut(&mut dyn Scorer) -> Result<Finished> + 'a;
+
+/// Loads a checkpoint.
+pub(crate) fn load(
+    checkpoint: &Arc<Checkpoint>,
+    device: Device,
+    progress: &dyn Progress,
+) -> Result<Box<dyn LoadedModel>> {
+    Ok(match device {
+        Device::Cpu(backend) => Box::new(OnBackend::load(checkpoint, &backend, progress)?),
+        Device::Metal(backend) => Box::new(OnBackend::load(checkpoint, &backend, progress)?),
+    })
+}
+
+/// A model on a backend, beside the unedited one that it shares all other weights with.
+#[derive(Debug)]
+struct OnBackend<B: Differentiable> {
+    unedited: Model<B>,
+    model: Model<B>,
+}
+
+impl<B: Differentiable> OnBackend<B> {
+    fn load(checkpoint: &Arc<Checkpoint>, backend: &B, progress: &dyn Progress) -> Result<Self> {
+        progress.start("loading", checkpoint.config().layers, 0);
+        let model = Model::load(checkpoint, backend, WEIGHTS_IN_MEMORY, |_| progress.advance(1))?;
+        progress.finish();
+        Ok(Self { unedited: model.clone(), model })
+    }
+}
+
+impl<B: Differentiable> LoadedModel for OnBackend<B> {
+    fn kernel_path(&self) -> String {
+        self.unedited.backend().kernel_path()
+    }
+
+    fn edit(&self, checkpoint: &Checkpoint, edits: &Candidate) -> Result<Box<dyn LoadedModel>> {
+        let model = Editor::new(checkpoint, &self.unedited).edit(edits)?;
+        Ok(Box::new(Self { unedited: self.unedited.clone(), model }))
+    }
+
+    fn evaluate(
+        &self,
+        tokenizer: &Tokenizer,
+        examples: Vec<&Example>,
+        progress: &dyn Progress,
+    ) -> Result<Vec<Response>> {
+        let mut responses = Vec::with_capacity(examples.len());
+        progress.start("evaluating", examples.len(), 0);
+        let mut evaluator = Evaluator::new(&self.unedited, tokenizer, examples, EVALUATION_MEMORY)?;
+        for chunk in 0..evaluator.chunks() {
+            let finished = evaluator.evaluate_chunk(chunk, &self.model, Detail::Full)?;
+            progress.advance(finished.len());
+            responses.extend(finished);
+        }
+        progress.finish();
+        Ok(responses)
+    }
+
+    fn perplexity(&self, text: &Corpus, progress: &dyn Progress) -> Result<Perplexity> {
+        progress.start("text", text.windows(), 0);
+        let perplexity = text.perplexity(&self.model, &|| progress.advance(1))?;
+        progress.finish();
+        Ok(perplexity)
+    }
+
+    fn search(&self, told: &Scored, bf16: bool, search: &mut RunSearch) -> Result<Finished> {
+        let compared = bf16.then(|| self.unedited.to_bf16()).transpose()?;
+        search(&mut LocalScorer::new(Subject {
+            checkpoint: told.checkpoint,
+            model: &self.unedited,
+            compared: compared.as_ref(),
+            tokenizer: told.tokenizer,
+            validation: told.validation.clone(),
+            test: told.test.clone(),
+            content_free: told.content_free,
+            text: told.text,
+            memory: told.memory,
+        }))
+    }
+}

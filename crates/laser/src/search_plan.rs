@@ -1,0 +1,197 @@
+//! What a search tries, and how it goes about it.
+
+use crate::error::{Error, Result};
+use crate::text_source::TextSource;
+use laser_checkpoint::Config;
+use laser_edit::{EditError, Layers, MatrixGroup, MatrixId, MatrixKind};
+use laser_linalg::Rho;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+/// The kept fractions of the paper's table 5.
+const RHOS: [f64; 7] = [0.9, 0.8, 0.6, 0.2, 0.1, 0.05, 0.01];
+
+/// A search over single reductions of some matrices in some layers, and what is made of them.
+#[derive(Debug, Clone)]
+pub struct SearchPlan {
+    /// The candidates of each matrix.
+    pub space: SpaceChoice,
+    /// Which candidates are scored, and on what.
+    pub strategy: StrategyChoice,
+    /// The matrices. Of a group, those that the model has.
+    pub matrices: Vec<MatrixGroup>,
+    /// The layers; none for all.
+    pub layers: Vec<Layers>,
+    /// Whether candidates are compared in bf16. The best is judged in f32 all the same.
+    pub bf16: bool,
+    /// A text whose perplexity is measured before and after.
+    pub text: Option<TextSource>,
+    /// The RUN folder of an exhaustive search of the same space, to say how well a gradient's ranking finds what it found.
+    pub compare: Option<PathBuf>,
+    /// Bytes for kept activations and decompositions; `None` for a quarter of the machine's memory.
+    pub memory: Option<usize>,
+}
+
+/// What is tried of each matrix.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SpaceChoice {
+    /// Every combination.
+    Grid {
+        /// Kept fractions of the rank.
+        rhos: Vec<Rho>,
+        /// Numbers of row blocks, each reduced by itself; 1 is the whole matrix.
+        blocks: Vec<NonZeroUsize>,
+    },
+    /// The rank above the matrix's noise edge (Marchenko-Pastur).
+    NoiseEdge,
+}
+
+/// Which candidates are scored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StrategyChoice {
+    /// All, on all validation examples.
+    Exhaustive,
+    /// All on a few examples, the better ones on more.
+    Race,
+    /// A race of those that a backward pass ranks first.
+    Gradient {
+        /// Validation examples of the backward pass.
+        examples: usize,
+    },
+    /// Several reductions at once, added one by one.
+    Compose {
+        /// What finds the reductions.
+        pool: PoolChoice,
+    },
+    /// Several reductions at once, the best few compositions of each size kept.
+    Beam {
+        /// What finds the reductions.
+        pool: PoolChoice,
+        /// How many compositions of a size are kept.
+        width: usize,
+    },
+}
+
+/// What finds the reductions that are composed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PoolChoice {
+    /// A race.
+    Race,
+    /// A race of those that a backward pass ranks first.
+    Gradient {
+        /// Validation examples of the backward pass.
+        examples: usize,
+    },
+}
+
+impl Default for SearchPlan {
+    /// Every MLP matrix of every layer, whole, at the paper's fractions, scored on all validation examples.
+    fn default() -> Self {
+        let rhos = RHOS.into_iter().filter_map(|rho| Rho::new(rho).ok()).collect();
+        Self {
+            space: SpaceChoice::Grid { rhos, blocks: vec![NonZeroUsize::MIN] },
+            strategy: StrategyChoice::Exhaustive,
+            matrices: vec![MatrixGroup::of(&MatrixKind::MLP)],
+            layers: Vec::new(),
+            bf16: false,
+            text: None,
+            compare: None,
+            memory: None,
+        }
+    }
+}
+
+impl SearchPlan {
+    /// The name of the strategy, or of a space that has none of its own, as `run.json` has it.
+    pub(crate) fn name(&self) -> &'static str {
+        match (&self.space, self.strategy) {
+            (SpaceChoice::NoiseEdge, StrategyChoice::Exhaustive) => "noise-edge",
+            (_, StrategyChoice::Exhaustive) => "exhaustive",
+            (_, StrategyChoice::Race) => "race",
+            (_, StrategyChoice::Gradient { .. }) => "gradient",
+            (_, StrategyChoice::Compose { .. }) => "compose",
+            (_, StrategyChoice::Beam { .. }) => "beam",
+        }
+    }
+
+    /// What finds the reductions that are composed, if any are.
+    pub(crate) fn pool(&self) -> Option<PoolChoice> {
+        match self.strategy {
+            StrategyChoice::Compose { pool } | StrategyChoice::Beam { pool, .. } => Some(pool),
+            _ => None,
+        }
+    }
+
+    /// Validation examples of the backward pass, if there is one.
+    pub(crate) fn gradient_examples(&self) -> Option<usize> {
+        match (self.strategy, self.pool()) {
+            (StrategyChoice::Gradient { examples }, _) | (_, Some(PoolChoice::Gradient { examples })) => Some(examples),
+            _ => None,
+        }
+    }
+
+    /// How many compositions of a size are kept, if a number is.
+    pub(crate) fn width(&self) -> Option<usize> {
+        match self.strategy {
+            StrategyChoice::Beam { width, .. } => Some(width),
+            _ => None,
+        }
+    }
+
+    /// Bytes for kept activations and decompositions.
+    pub(crate) fn memory(&self) -> usize {
+        self.memory.unwrap_or_else(|| available_memory() / 4)
+    }
+}
+
+impl PoolChoice {
+    /// As `run.json` has it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            PoolChoice::Race => "race",
+            PoolChoice::Gradient { .. } => "gradient",
+        }
+    }
+}
+
+/// The layers of a model that has `count`, ascending; all if none is asked for.
+///
+/// # Errors
+/// If the model lacks one, or a range's first layer comes after its last.
+pub fn layers_of(asked: &[Layers], count: usize) -> Result<Vec<usize>> {
+    if asked.is_empty() {
+        return Ok((0..count).collect());
+    }
+    let mut layers = Vec::new();
+    for range in asked {
+        layers.extend(range.resolve(count).map_err(|error| match error {
+            EditError::Text { text, why } => Error::Layers { text, why },
+            other => other.into(),
+        })?);
+    }
+    layers.sort_unstable();
+    layers.dedup();
+    Ok(layers)
+}
+
+/// The matrices that are asked for and that the model has, in the order of a layer's forward pass.
+///
+/// # Errors
+/// If the model lacks one that is named by itself.
+pub fn matrices_of(asked: &[MatrixGroup], config: &Config) -> Result<Vec<MatrixId>> {
+    let mut matrices = Vec::new();
+    for group in asked {
+        matrices.extend(group.resolve(config)?);
+    }
+    matrices.sort();
+    matrices.dedup();
+    Ok(matrices)
+}
+
+/// The machine's memory in bytes, or what its container may take if that is less.
+fn available_memory() -> usize {
+    let mut system = sysinfo::System::new();
+    system.refresh_memory();
+    let limit = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);
+    usize::try_from(system.total_memory().min(limit)).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,179 @@
+//! A whole search: from a plan to a verdict.
+
+use crate::error::Result;
+use crate::loaded_model::Scored;
+use crate::search_plan::{PoolChoice, SearchPlan, SpaceChoice, StrategyChoice, layers_of, matrices_of};
+use crate::session::Session;
+use crate::spectra_cache::SpectraCache;
+use crate::task_source::OpenTask;
+use laser_edit::{Candidate, MatrixId};
+use laser_engine::{ContentFreePrompts, check};
+use laser_report::{search_text, verdict_file};
+use laser_run::{
+    Bf16Check, Entries, ModelDescription, ResultKind, RunDescription, RunFolder, RunWriter, Scorer, SearchDescription,
+    SearchTrace, TaskDescription, TextDescription, Verdict,
+};
+use laser_search::{Beam, Compose, Exhaustive, Finished, Gradient, Plan, Race, Strategy, TextPlan, grid, noise_edge};
+use laser_tasks::Score;
+use std::path::Path;
+
+/// With fewer validation examples than this, one right answer more is several points.
+const FEW: usize = 50;
+
+/// What a search found: everything that it computed, or read from its RUN folder.
+#[derive(Debug)]
+pub struct FoundEdits {
+    /// The best edits, what they are worth, and the figures for it.
+    pub verdict: Verdict,
+    /// How the search went through its space.
+    pub trace: SearchTrace,
+    /// What each candidate gave.
+    pub entries: Entries,
+    /// What comparing in bf16 changed, if candidates were.
+    pub bf16_checks: Option<Vec<Bf16Check>>,
+    /// Whether reductions were to be composed.
+    composed: bool,
+}
+
+impl FoundEdits {
+    /// The tables that a person reads.
+    pub fn text(&self) -> String {
+        search_text(&self.entries, &self.trace, self.bf16_checks.as_deref(), &self.verdict, self.composed)
+    }
+}
+
+impl Session {
+    /// Runs a search in the RUN folder `out`, or resumes it there.
+    ///
+    /// # Errors
+    /// If the plan or the task does not fit the model, the folder holds something else, or scoring fails. What has been
+    /// scored stays in the folder.
+    pub fn search(&self, task: &OpenTask, plan: &SearchPlan, out: impl AsRef<Path>) -> Result<FoundEdits> {
+        let (config, progress) = (self.config(), &*self.options.progress);
+        let split = task.split()?;
+        let text = plan.text.as_ref().map(|text| self.text(text)).transpose()?;
+        let (layers, matrices) = (layers_of(&plan.layers, config.layers)?, matrices_of(&plan.matrices, config)?);
+        let space = match &plan.space {
+            SpaceChoice::Grid { rhos, blocks } => grid(&layers, &matrices, blocks, rhos, task.source.paper_compat)?,
+            SpaceChoice::NoiseEdge => self.above_noise(&layers, &matrices)?,
+        };
+        check(config, &self.tokenizer, &task.task.examples)?;
+        for edit in space.iter().flat_map(Candidate::interventions) {
+            edit.check(config)?;
+        }
+        let (rho, blocks) = match &plan.space {
+            SpaceChoice::Grid { rhos, blocks } => {
+                (rhos.iter().map(|rho| rho.get()).collect(), blocks.iter().map(|blocks| blocks.get()).collect())
+            }
+            SpaceChoice::NoiseEdge => (Vec::new(), vec![1]),
+        };
+        let description = RunDescription {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            model: ModelDescription {
+                path: self.source.location.display().to_string(),
+                files: self.checkpoint.fingerprint()?,
+            },
+            task: TaskDescription {
+                spec: task.source.spec.clone(),
+                digest: task.task.digest.clone(),
+                examples: task.task.examples.len(),
+                results: ResultKind::Binary,
+            },
+            search: SearchDescription {
+                strategy: plan.name().to_owned(),
+                gradient_examples: plan.gradient_examples(),
+                start: plan.pool().map(|pool| pool.name().to_owned()),
+                width: plan.width(),
+                matrices,
+                layers,
+                rho,
+                blocks,
+                randomised: task.source.paper_compat && plan.space != SpaceChoice::NoiseEdge,
+                limit: task.source.limit,
+                seed: task.source.seed,
+                split_first: task.source.splits_first(),
+                chat: self.options.chat,
+                text: text.as_ref().map(|text| TextDescription { sha256: text.sha256.clone(), limit: text.limit }),
+                dtype: plan.bf16.then(|| "bf16".to_owned()),
+                device: self.options.device.name().to_owned(),
+            },
+        };
+        let exhaustive = match &plan.compare {
+            Some(other) => Some(RunFolder::open(other)?.scores(&description, &space)?),
+            None => None,
+        };
+        let mut strategy = strategy(plan.strategy, &space, exhaustive);
+        let run = RunWriter::create(out.as_ref(), &description)?;
+        if split.validation.len() < FEW {
+            let n = split.validation.len();
+            progress.note(&format!(
+                "the best of many candidates on {n} validation examples is often chance: use more examples"
+            ));
+        }
+        let (validation, test) = (task.pick(&split.validation), task.pick(&split.test));
+        let content_free = ContentFreePrompts::new(&task.task, &test)?;
+        let scored = Scored {
+            checkpoint: &self.checkpoint,
+            tokenizer: &self.tokenizer,
+            validation: validation.clone(),
+            test: test.clone(),
+            content_free: &content_free,
+            text: text.as_ref().map(|text| &text.corpus),
+            memory: plan.memory(),
+        };
+        let told = Plan {
+            space: &space,
+            validation: &validation,
+            test: &test,
+            seed: task.source.seed,
+            check_bf16: plan.bf16,
+            text: text.as_ref().map(|text| TextPlan { sha256: &text.sha256, windows: text.corpus.how() }),
+            model_files: &description.model.files,
+        };
+        let mut search =
+            |scorer: &mut dyn Scorer| Ok(laser_search::search(&mut *strategy, &told, scorer, &run, progress)?);
+        let Finished { verdict, trace, entries, bf16_checks } = self.model.search(&scored, plan.bf16, &mut search)?;
+        run.write_verdict(&verdict_file(&verdict))?;
+        Ok(FoundEdits { verdict, trace, entries, bf16_checks, composed: plan.pool().is_some() })
+    }
+
+    /// The candidates of the noise edge. Spectra are kept for the next time.
+    fn above_noise(&self, layers: &[usize], matrices: &[MatrixId]) -> Result<Vec<Candidate>> {
+        let (spectra, progress, config) = (SpectraCache::open(), &self.options.progress, self.config());
+        let each = matrices.iter().map(|matrix| matrix.each(config).len()).sum::<usize>();
+        progress.start("spectra", layers.len() * each, 0);
+        let candidates = noise_edge(config, layers, matrices, |layer, matrix| -> Result<usize> {
+            progress.advance(1);
+            Ok(spectra.spectrum(&self.checkpoint, layer, matrix)?.noise_edge().rank)
+        });
+        progress.finish();
+        let candidates = candidates?;
+        let all = layers.len() * matrices.len();
+        let left_out = all - candidates.len();
+        if left_out > 0 {
+            progress.note(&format!(
+                "{left_out} of {all} matrices are left out: all their singular values lie on one side of the noise edge"
+            ));
+        }
+        Ok(candidates)
+    }
+}
+
+/// How the space is gone through.
+fn strategy(choice: StrategyChoice, space: &[Candidate], exhaustive: Option<Vec<Score>>) -> Box<dyn Strategy> {
+    let space = || space.to_vec();
+    let gradient = |examples| Gradient::new(space(), examples, exhaustive.clone());
+    let pool = |pool| -> Box<dyn Strategy> {
+        match pool {
+            PoolChoice::Race => Box::new(Race::new(space())),
+            PoolChoice::Gradient { examples } => Box::new(gradient(examples)),
+        }
+    };
+    match choice {
+        StrategyChoice::Exhaustive => Box::new(Exhaustive::new(space())),
+        StrategyChoice::Race => Box::new(Race::new(space())),
+        StrategyChoice::Gradient { examples } => Box::new(gradient(examples)),
+        StrategyChoice::Compose { pool: choice } => Box::new(Compose::new(space(), pool(choice))),
+        StrategyChoice::Beam { pool: choice, width } => Box::new(Beam::new(space(), pool(choice), width)),
+    }
+}

@@ -1,0 +1,147 @@
+//! The library's front: a model, and what is done with it.
+
+use crate::error::Result;
+use crate::loaded_model::{LoadedModel, load};
+use crate::model_source::ModelSource;
+use crate::task_source::{OpenTask, TaskSource};
+use crate::text_source::{OpenText, TextSource};
+use laser_checkpoint::{
+    Checkpoint, Config, EditRecord, HuggingFaceWriter, InterventionSpec, WriteOptions, write_model,
+};
+use laser_edit::Candidate;
+use laser_model::DeviceKind;
+use laser_run::{Progress, Silent};
+use laser_tasks::Task;
+use laser_tokenizer::Tokenizer;
+use std::path::Path;
+use std::sync::Arc;
+
+/// How a model is opened.
+#[derive(Clone)]
+pub struct SessionOptions {
+    /// Where it is computed.
+    pub device: DeviceKind,
+    /// Whether prompts go through the model's chat template.
+    pub chat: bool,
+    /// Who hears how far long work is.
+    pub progress: Arc<dyn Progress>,
+}
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self { device: DeviceKind::Cpu, chat: false, progress: Arc::new(Silent) }
+    }
+}
+
+/// A model in memory, with its tokenizer.
+pub struct Session {
+    pub(crate) source: ModelSource,
+    pub(crate) options: SessionOptions,
+    pub(crate) checkpoint: Arc<Checkpoint>,
+    pub(crate) model: Box<dyn LoadedModel>,
+    pub(crate) tokenizer: Tokenizer,
+}
+
+impl Session {
+    /// Opens and loads a model, on the CPU and without a word on progress.
+    ///
+    /// # Errors
+    /// If the model cannot be fetched, read or loaded.
+    pub fn open(source: impl Into<ModelSource>) -> Result<Self> {
+        Self::open_with(source.into(), SessionOptions::default())
+    }
+
+    /// Opens and loads a model.
+    ///
+    /// # Errors
+    /// If the model cannot be fetched, read or loaded.
+    pub fn open_with(source: ModelSource, options: SessionOptions) -> Result<Self> {
+        let progress = &*options.progress;
+        let checkpoint = Arc::new(source.open(progress)?);
+        let tokenizer = tokenizer_of(&checkpoint)?;
+        let tokenizer = if options.chat { tokenizer.in_chat()? } else { tokenizer };
+        let model = load(&checkpoint, options.device.open()?, progress)?;
+        Ok(Self { source, checkpoint, model, tokenizer, options })
+    }
+
+    /// The model's hyper-parameters.
+    pub fn config(&self) -> &Config {
+        self.checkpoint.config()
+    }
+
+    /// The model on disk.
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// The model's tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// The edits that texts such as `27.fc_in:0.01` stand for in this model.
+    ///
+    /// # Errors
+    /// If a text is no edit, the model lacks a layer or a matrix, or one is edited twice.
+    pub fn edits<S: AsRef<str>>(&self, texts: &[S]) -> Result<Candidate> {
+        let specs: Vec<InterventionSpec> = texts.iter().map(|text| text.as_ref().parse()).collect::<Result<_, _>>()?;
+        Ok(Candidate::new(InterventionSpec::expand_all(&specs, self.config())?)?)
+    }
+
+    /// Reads a task for this model.
+    ///
+    /// # Errors
+    /// If there is no such task, or its data cannot be read.
+    pub fn task(&self, source: &TaskSource) -> Result<OpenTask> {
+        self.settle(&source.read(&*self.options.progress)?, source)
+    }
+
+    /// A task for this model that was read before ([`TaskSource::read`]).
+    ///
+    /// # Errors
+    /// If the sample that is asked for cannot be drawn.
+    pub fn settle(&self, task: &Task, source: &TaskSource) -> Result<OpenTask> {
+        source.settle(task, &self.tokenizer)
+    }
+
+    /// Reads a text for this model.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or the model does not predict texts.
+    pub fn text(&self, source: &TextSource) -> Result<OpenText> {
+        source.open(&self.tokenizer, self.config())
+    }
+
+    /// Writes the edited model to the folder `out`, as a Hugging Face folder; `force` replaces one that was written before.
+    ///
+    /// # Errors
+    /// If an edit does not fit the model, or the folder cannot be written.
+    pub fn apply(&self, edits: &Candidate, out: impl AsRef<Path>, force: bool) -> Result<Vec<EditRecord>> {
+        write_edited(&self.checkpoint, edits, out.as_ref(), force)
+    }
+}
+
+/// Writes an edited model that need not be loaded; see [`Session::apply`].
+///
+/// # Errors
+/// If an edit does not fit the model, or the folder cannot be written.
+pub fn write_edited(checkpoint: &Checkpoint, edits: &Candidate, out: &Path, force: bool) -> Result<Vec<EditRecord>> {
+    let extra = tokenizer_of(checkpoint)?.huggingface_files().to_vec();
+    let options = WriteOptions { force, extra, ..WriteOptions::default() };
+    Ok(write_model(checkpoint, edits.interventions(), out, &HuggingFaceWriter::default(), &options)?)
+}
+
+fn tokenizer_of(checkpoint: &Checkpoint) -> Result<Tokenizer> {
+    Ok(Tokenizer::open(checkpoint.path(), checkpoint.metadata("tokenizer.")?.as_ref())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_may_move_to_another_thread() {
+        fn moves<T: Send + 'static>() {}
+        moves::<Session>();
+    }
+}

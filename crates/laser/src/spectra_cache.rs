@@ -1,0 +1,63 @@
+//! Singular values of a checkpoint's matrices, computed once: kept in the user's cache under the matrix's content hash.
+
+use crate::error::Result;
+use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
+use laser_checkpoint::{Checkpoint, MatrixId};
+use laser_linalg::{Matrix, Spectrum};
+use laser_run::write_whole;
+use sha2::{Digest, Sha256};
+use std::path::PathBuf;
+use std::{env, fs};
+
+/// Where spectra are kept.
+pub struct SpectraCache {
+    /// `None` where the system names no place for caches: spectra are then computed each time.
+    folder: Option<PathBuf>,
+}
+
+impl SpectraCache {
+    /// `LASER_CACHE`, or `laser` in the user's cache folder.
+    pub fn open() -> Self {
+        let own = env::var_os("LASER_CACHE").filter(|value| !value.is_empty()).map(PathBuf::from);
+        let general = || Some(choose_native_strategy().ok()?.cache_dir().join("laser"));
+        Self { folder: own.or_else(general).map(|folder| folder.join("spectra")) }
+    }
+
+    /// The spectrum of a matrix, from the cache or computed. That a cache cannot be written is no error.
+    ///
+    /// # Errors
+    /// If the matrix cannot be read or decomposed.
+    pub fn spectrum(&self, checkpoint: &Checkpoint, layer: usize, matrix: MatrixId) -> Result<Spectrum> {
+        let matrix = checkpoint.matrix(layer, matrix)?;
+        let path = self.folder.as_ref().map(|folder| folder.join(format!("{}.f32", hash(&matrix))));
+        if let Some(kept) = path.as_ref().and_then(|path| fs::read(path).ok()) {
+            let (values, rest) = kept.as_chunks::<4>();
+            let values = values.iter().map(|&value| f32::from_le_bytes(value)).collect();
+            // A file that is no spectrum of this shape is made anew.
+            if let Ok(spectrum) = Spectrum::new(matrix.rows(), matrix.cols(), values)
+                && rest.is_empty()
+            {
+                return Ok(spectrum);
+            }
+        }
+        let spectrum = Spectrum::of(&matrix)?;
+        if let Some(path) = &path {
+            let bytes: Vec<u8> = spectrum.singular_values().iter().flat_map(|value| value.to_le_bytes()).collect();
+            let _ = path.parent().map(fs::create_dir_all);
+            let _ = write_whole(path, &bytes);
+        }
+        Ok(spectrum)
+    }
+}
+
+/// Of the shape and the values.
+fn hash(matrix: &Matrix) -> String {
+    let mut hash = Sha256::new();
+    hash.update((matrix.rows() as u64).to_le_bytes());
+    hash.update((matrix.cols() as u64).to_le_bytes());
+    for piece in matrix.data().chunks(1 << 16) {
+        let bytes: Vec<u8> = piece.iter().flat_map(|value| value.to_le_bytes()).collect();
+        hash.update(&bytes);
+    }
+    format!("{:x}", hash.finalize())
+}

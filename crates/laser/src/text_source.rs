@@ -1,0 +1,38 @@
+//! Which text, for its perplexity.
+
+use crate::error::{Error, Result};
+use laser_checkpoint::Config;
+use laser_engine::{Corpus, windows_for};
+use laser_tokenizer::Tokenizer;
+use sha2::{Digest, Sha256};
+use std::path::PathBuf;
+
+/// A text file in UTF-8.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextSource {
+    /// The file.
+    pub path: PathBuf,
+    /// At most so many of its first tokens.
+    pub limit: usize,
+}
+
+/// A text as a model's tokens.
+#[derive(Debug)]
+pub struct OpenText {
+    pub(crate) corpus: Corpus,
+    pub(crate) sha256: String,
+    pub(crate) limit: usize,
+}
+
+impl TextSource {
+    pub(crate) fn open(&self, tokenizer: &Tokenizer, config: &Config) -> Result<OpenText> {
+        let path = || self.path.clone();
+        let bytes =
+            std::fs::read(&self.path).map_err(|source| Error::Unreadable { what: "text", path: path(), source })?;
+        let sha256 = format!("{:x}", Sha256::digest(&bytes));
+        let text = String::from_utf8(bytes).map_err(|_| Error::TextEncoding { path: path() })?;
+        let corpus = Corpus::new(&text, tokenizer, config, windows_for(config), self.limit)
+            .map_err(|source| Error::Text { path: path(), source })?;
+        Ok(OpenText { corpus, sha256, limit: self.limit })
+    }
+}
