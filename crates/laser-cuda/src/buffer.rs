@@ -1,7 +1,8 @@
-//! What lies on a device: rows, vectors, row numbers, growable tables; and page-locked memory to fill them from.
+//! What lies on a device: rows, vectors, row numbers, growable tables.
 
-use crate::device::{Buffer, Device, bytes_of, bytes_of_mut};
-use crate::platform::{Kind, Mark, Operand};
+use crate::gpu_device::{Buffer, Device, bytes_of, bytes_of_mut};
+use crate::pinned::Pinned;
+use crate::platform::{Kind, Operand};
 use crate::{Error, Result};
 use half::{bf16, f16};
 use std::ops::Range;
@@ -62,8 +63,8 @@ impl Rows {
     /// # Errors
     /// If the bytes are not so many, or memory does not suffice.
     pub fn of_pinned(device: &Device, kind: Kind, pinned: &mut Pinned, rows: usize, width: usize) -> Result<Self> {
-        if rows.checked_mul(width).and_then(|elements| elements.checked_mul(kind.bytes())) != Some(pinned.bytes) {
-            return Err(Error::shape("rows", format!("{} bytes are not {rows} x {width} of {kind:?}", pinned.bytes)));
+        if rows.checked_mul(width).and_then(|elements| elements.checked_mul(kind.bytes())) != Some(pinned.bytes()) {
+            return Err(Error::shape("rows", format!("{} bytes are not {rows} x {width} of {kind:?}", pinned.bytes())));
         }
         let rows = Self::new(device, kind, rows, width)?;
         pinned.upload(&rows.buffer)?;
@@ -242,6 +243,16 @@ impl Vector {
         self.len == 0
     }
 
+    /// The numbers, waited for.
+    ///
+    /// # Errors
+    /// If work before this failed.
+    pub fn to_host(&self) -> Result<Vec<f32>> {
+        let mut values = vec![0f32; self.len];
+        self.buffer.read(4 * self.first, bytes_of_mut(&mut values))?;
+        Ok(values)
+    }
+
     /// Some of them.
     ///
     /// # Errors
@@ -279,6 +290,11 @@ impl Indices {
     pub fn of(device: &Device, numbers: &[u32]) -> Result<Self> {
         let bound = numbers.iter().max().map_or(0, |&largest| largest as usize + 1);
         Ok(Self { buffer: Arc::new(Buffer::of(device, bytes_of(numbers))?), len: numbers.len(), bound })
+    }
+
+    /// One more than the largest; 0 if there is none.
+    pub fn bound(&self) -> usize {
+        self.bound
     }
 
     /// Numbers that a kernel wrote, all below `bound`.
@@ -341,6 +357,11 @@ impl RowTable {
         Ok(Self { rows: Rows::zeros(device, kind, capacity, width)? })
     }
 
+    /// A table of these rows, which nobody else has.
+    pub(crate) fn of(rows: Rows) -> Self {
+        Self { rows }
+    }
+
     /// Rows that there is room for.
     pub fn capacity(&self) -> usize {
         self.rows.rows
@@ -368,74 +389,5 @@ impl RowTable {
         }
         self.rows = larger;
         Ok(())
-    }
-}
-
-/// Page-locked memory of this machine, from which copies to the device are fast and need not be waited for.
-#[derive(Debug)]
-pub struct Pinned {
-    device: Device,
-    memory: *mut u8,
-    bytes: usize,
-    /// Set after the last copy.
-    busy: Option<Mark>,
-}
-
-// SAFETY: the memory is this value's own, and page-locked for all threads.
-unsafe impl Send for Pinned {}
-
-impl Pinned {
-    /// So many bytes, of zeros.
-    ///
-    /// # Errors
-    /// If the system does not lock so many.
-    pub fn new(device: &Device, bytes: usize) -> Result<Self> {
-        let memory = device.platform().pin(bytes)?;
-        // SAFETY: it was just allocated with so many bytes.
-        unsafe { memory.write_bytes(0, bytes) };
-        Ok(Self { device: device.clone(), memory, bytes, busy: None })
-    }
-
-    /// The bytes, once the last copy from them is done.
-    ///
-    /// # Errors
-    /// If work before this failed.
-    pub fn bytes_mut(&mut self) -> Result<&mut [u8]> {
-        self.wait()?;
-        // SAFETY: so many were allocated and zeroed; nothing reads them now, and they are borrowed as this value is.
-        Ok(unsafe { std::slice::from_raw_parts_mut(self.memory, self.bytes) })
-    }
-
-    fn upload(&mut self, to: &Buffer) -> Result<()> {
-        // SAFETY: the bytes stay until the mark below has passed: writing to them and dropping them waits for it.
-        unsafe {
-            let from = std::slice::from_raw_parts(self.memory, self.bytes.min(to.bytes()));
-            self.device.platform().upload_later(to.address(), from)?;
-        }
-        self.busy = match self.device.mark() {
-            Ok(mark) => Some(mark),
-            Err(error) => {
-                // Without a mark all work is waited for.
-                self.device.synchronise()?;
-                return Err(error);
-            }
-        };
-        Ok(())
-    }
-
-    fn wait(&mut self) -> Result<()> {
-        match self.busy.take() {
-            Some(mark) => self.device.wait(&mark),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Drop for Pinned {
-    fn drop(&mut self) {
-        if self.wait().is_ok() {
-            // SAFETY: it was allocated so, is given back once, and the last copy is done.
-            unsafe { self.device.platform().unpin(self.memory, self.bytes) };
-        }
     }
 }

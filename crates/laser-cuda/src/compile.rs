@@ -67,7 +67,7 @@ fn supported() -> Result<Vec<Architecture>> {
 }
 
 /// The compiler's version, major and minor.
-fn version() -> Result<(i32, i32)> {
+pub(crate) fn version() -> Result<(i32, i32)> {
     Library::Nvrtc.open()?;
     let (mut major, mut minor) = (0, 0);
     // SAFETY: both are written.

@@ -1,12 +1,12 @@
 //! The platform that is a GPU: the driver's context, one stream, memory from the driver's pool, kernels and cuBLASLt.
 
-use crate::compile::{Architecture, Cache, Target};
+use crate::compile::{Architecture, Cache, Target, version};
 use crate::driver_error::driver;
 use crate::library::Library;
 use crate::matmul::{CHOSEN_FOR, Multiplier};
 use crate::platform::{Argument, Mark, Memory, Platform, Product};
 use crate::sources::{Kernel, SOURCES};
-use crate::staging::Staging;
+use crate::upload_ring::Staging;
 use crate::{Error, Result};
 use cudarc::driver::sys::{self, CUdevice_attribute_enum as Attribute};
 use cudarc::driver::{CudaContext, CudaEvent, CudaStream, DriverError, result};
@@ -23,6 +23,7 @@ pub struct Gpu {
     stream: Arc<CudaStream>,
     context: Arc<CudaContext>,
     description: String,
+    kernel_path: String,
 }
 
 impl std::fmt::Debug for Gpu {
@@ -77,10 +78,14 @@ impl Gpu {
         let multiprocessors =
             context.attribute(Attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT).map_err(starting)?;
         let description = format!("{name}, {multiprocessors} multiprocessors, {}", target.name());
-        let multiplier = Mutex::new(Multiplier::new(&stream, rows)?);
+        let multiplier = Multiplier::new(&stream, rows)?;
+        let (major, minor) = version()?;
+        let (target_name, products) = (target.name(), multiplier.version());
+        let kernel_path = format!("cuda {target_name}, {name}, cuBLASLt {products}, NVRTC {major}.{minor}");
+        let multiplier = Mutex::new(multiplier);
         let modules = Modules { cache, target, loaded: HashMap::new(), functions: HashMap::new() };
         let staging = Mutex::new(Staging::new(&stream)?);
-        Ok(Self { multiplier, staging, modules: Mutex::new(modules), stream, context, description })
+        Ok(Self { multiplier, staging, modules: Mutex::new(modules), stream, context, description, kernel_path })
     }
 
     /// The context is current in this thread.
@@ -159,6 +164,10 @@ fn keep_freed_memory(context: &CudaContext) -> Result<(), DriverError> {
 impl Platform for Gpu {
     fn describe(&self) -> String {
         self.description.clone()
+    }
+
+    fn kernel_path(&self) -> String {
+        self.kernel_path.clone()
     }
 
     fn memory(&self) -> Result<Memory> {

@@ -7,24 +7,31 @@
 //! - [`library`], [`compile`], [`sources`]: finding NVIDIA's libraries, and kernels from source to machine code.
 //! - [`platform`]: what operations stand on. [`gpu`] is a GPU; [`shim`] runs the same sources on this machine's processor.
 //! - [`Device`], [`Rows`], [`RowTable`], [`Pinned`]: memory.
+//! - [`Cuda`]: a device as the backend of a model.
 //! - [`operations`]: methods of [`Device`], some fifteen. [`verify`] holds them against plain formulas.
 
+mod backend_handles;
 mod buffer;
 pub mod compile;
-mod device;
+mod cuda_backend;
 mod driver_error;
 mod error;
 pub mod gpu;
+mod gpu_device;
 pub mod library;
 mod matmul;
 pub mod operations;
+mod pinned;
 pub mod platform;
 pub mod shim;
 pub mod sources;
-mod staging;
+mod upload_ring;
 pub mod verify;
 
-pub use buffer::{Indices, Pinned, RowTable, Rows, Vector, rounded};
-pub use device::Device;
+pub use backend_handles::{CudaHead, CudaRows, CudaTable, CudaWeight};
+pub use buffer::{Indices, RowTable, Rows, Vector, rounded};
+pub use cuda_backend::Cuda;
 pub use error::{Error, Result};
+pub use gpu_device::Device;
+pub use pinned::Pinned;
 pub use platform::Kind;

@@ -96,6 +96,12 @@ impl Multiplier {
         })
     }
 
+    /// The library's version.
+    pub(crate) fn version(&self) -> usize {
+        // SAFETY: it only returns a number.
+        unsafe { sys::cublasLtGetVersion() }
+    }
+
     /// Runs a product.
     ///
     /// # Safety

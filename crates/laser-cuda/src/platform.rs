@@ -119,6 +119,9 @@ pub trait Platform: Debug + Send + Sync {
     /// The device's name and what it is.
     fn describe(&self) -> String;
 
+    /// What decides the bits of results.
+    fn kernel_path(&self) -> String;
+
     /// Device memory, asked of the driver.
     fn memory(&self) -> Result<Memory>;
 

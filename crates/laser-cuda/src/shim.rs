@@ -126,6 +126,10 @@ impl Platform for Shim {
         "this machine's processor: kernels as C++".to_owned()
     }
 
+    fn kernel_path(&self) -> String {
+        "cuda shim".to_owned()
+    }
+
     fn memory(&self) -> Result<Memory> {
         Ok(Memory { free: 1 << 30, total: 1 << 30 })
     }

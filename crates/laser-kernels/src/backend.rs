@@ -1,11 +1,11 @@
 //! What a transformer asks of the machine that computes it.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kv_indices::KvIndices;
 use crate::parts::{Activation, AttentionScores, Linear, Mixture, Mlp, Norm, Precision, Rotation};
 use crate::reading::Reading;
 use crate::weight_source::WeightSource;
-use laser_matrix::Matrix;
+use laser_matrix::{LowRank, Matrix};
 use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Arc;
@@ -50,6 +50,17 @@ pub trait Backend: Clone + Debug + Send + Sync + 'static {
     /// Whether room in a table that is not used takes no memory.
     fn unused_room_is_free(&self) -> bool;
 
+    /// How many rows are best taken through a block together: enough for products near the device's peak, few enough that
+    /// the rows between two operations do not take too much of its memory, or fall out of its cache.
+    fn rows_together(&self) -> usize {
+        1024
+    }
+
+    /// Bytes of the device's own memory that may hold activations between operations, if it has its own.
+    fn memory_for_activations(&self) -> Option<usize> {
+        None
+    }
+
     // Between the host and the device.
 
     /// Rows of `width` values each, from `values`, row-major.
@@ -89,6 +100,17 @@ pub trait Backend: Clone + Debug + Send + Sync + 'static {
 
     /// A weight, multiplied by in `precision`.
     fn weight(&self, matrix: &Matrix, precision: Precision) -> Result<Self::Weight>;
+    /// Whether [`Self::low_rank_weight`] is faster than a product of the factors on the host.
+    fn takes_factors(&self) -> bool {
+        false
+    }
+    /// The weight that is the product of these factors.
+    ///
+    /// # Errors
+    /// If the backend does not take factors.
+    fn low_rank_weight(&self, _: &LowRank, _: Precision) -> Result<Self::Weight> {
+        Err(Error::Operands { op: "weight", why: "this backend takes no factors".to_owned() })
+    }
     /// A weight that stays where it is and is read each time it is used, if the backend can; otherwise it is read now.
     fn weight_on_demand(&self, source: Arc<dyn WeightSource>) -> Result<Self::Weight>;
     /// In what a weight is multiplied.

@@ -6,7 +6,7 @@ use crate::loading::{Loader, expert_choice, normed};
 use crate::{Error, Result};
 use laser_checkpoint::{MatrixId, MatrixKind, Residual, Slot};
 use laser_kernels::{AttentionScores, Backend, LinearOn, Mixture, MixtureOn, MlpOn, NormOn, RotationOn};
-use laser_matrix::Matrix;
+use laser_matrix::{LowRank, Matrix};
 use rayon::prelude::*;
 use std::collections::HashMap;
 
@@ -140,6 +140,13 @@ impl<B: Backend> Block<B> {
     pub fn replace(&mut self, backend: &B, id: MatrixId, matrix: &Matrix) -> Result<()> {
         let old = self.matrix(id).ok_or_else(|| missing(id))?;
         old.weight = backend.weight(matrix, backend.precision(&old.weight))?;
+        Ok(())
+    }
+
+    /// The same with the product of `factors`, on a backend that takes them.
+    pub fn replace_by_factors(&mut self, backend: &B, id: MatrixId, factors: &LowRank) -> Result<()> {
+        let old = self.matrix(id).ok_or_else(|| missing(id))?;
+        old.weight = backend.low_rank_weight(factors, backend.precision(&old.weight))?;
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! Element by element.
 
 use crate::buffer::Rows;
-use crate::device::{BLOCK, Device, blocks};
+use crate::gpu_device::{BLOCK, Device, blocks};
 use crate::platform::{Argument::*, Kind};
 use crate::{Error, Result};
 

@@ -1,7 +1,7 @@
 //! A mixture of experts: each row goes through a few of several MLPs.
 
 use crate::buffer::{Indices, Rows};
-use crate::device::{BLOCK, Buffer, Device, blocks, bytes_of_mut, count};
+use crate::gpu_device::{BLOCK, Buffer, Device, blocks, bytes_of_mut, count};
 use crate::platform::{Argument::*, Kind};
 use crate::{Error, Result};
 

@@ -1,7 +1,7 @@
 //! Attention over indexed rows.
 
 use crate::buffer::Rows;
-use crate::device::{BLOCK, Buffer, Device, bytes_of, count};
+use crate::gpu_device::{BLOCK, Buffer, Device, bytes_of, count};
 use crate::platform::{Argument::*, Kind};
 use crate::{Error, Result};
 use std::sync::Arc;

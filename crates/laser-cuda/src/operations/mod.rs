@@ -4,14 +4,14 @@ mod activation;
 mod experts;
 mod indexed_attention;
 mod normalisation;
-mod product;
+mod read_out;
 mod row_moves;
 mod turning;
-mod vocabulary;
+mod weight_product;
 
 pub use activation::Activation;
 pub use experts::Routes;
 pub use indexed_attention::{Attended, AttentionShape};
 pub use normalisation::{Norm, NormKind};
+pub use read_out::{ReadOut, Reading, Wanted};
 pub use turning::{RotaryStyle, Rotation};
-pub use vocabulary::{ReadOut, Reading, Wanted};

@@ -1,7 +1,7 @@
 //! Norms of rows and of pieces of rows.
 
 use crate::buffer::{Rows, Vector};
-use crate::device::{BLOCK, Device, count};
+use crate::gpu_device::{BLOCK, Device, count};
 use crate::platform::{Argument::*, Kind};
 use crate::{Error, Result};
 

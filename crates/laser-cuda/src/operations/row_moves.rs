@@ -1,7 +1,7 @@
 //! Rows from one place to another.
 
 use crate::buffer::{Indices, RowTable, Rows};
-use crate::device::{BLOCK, Device, blocks, count};
+use crate::gpu_device::{BLOCK, Device, blocks, count};
 use crate::platform::{Argument::*, Kind};
 use crate::{Error, Result};
 

@@ -1,7 +1,7 @@
 //! Rotary positions.
 
 use crate::buffer::{Indices, RowTable, Rows};
-use crate::device::{BLOCK, Device, blocks, count};
+use crate::gpu_device::{BLOCK, Device, blocks, count};
 use crate::platform::{Argument::*, Kind};
 use crate::{Error, Result};
 
@@ -24,6 +24,19 @@ pub struct Rotation {
 }
 
 impl Rotation {
+    /// Of f32 cosines and sines `[rows, pairs]` on the device.
+    ///
+    /// # Errors
+    /// If they are not f32 of one shape.
+    pub fn new(style: RotaryStyle, cos: Rows, sin: Rows) -> Result<Self> {
+        let shape = |angles: &Rows| (angles.rows(), angles.width(), angles.kind(), angles.is_dense());
+        if shape(&cos) != shape(&sin) || cos.kind() != Kind::F32 || !cos.is_dense() {
+            let why = format!("cosines {:?} and sines {:?}", cos.operand(), sin.operand());
+            return Err(Error::shape("rope", why));
+        }
+        Ok(Self { style, cos, sin })
+    }
+
     /// Of f32 cosines and sines `[rows, pairs]`, row by row.
     ///
     /// # Errors

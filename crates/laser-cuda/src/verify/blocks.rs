@@ -1,7 +1,7 @@
 //! Embedding, norms, rotary positions, element by element, and rows from place to place.
 
 use super::check::{Check, Size, allowed, bits_agree, furthest};
-use super::numbers::Numbers;
+use super::random_numbers::Numbers;
 use crate::operations::{Activation, Norm, NormKind, RotaryStyle, Rotation};
 use crate::{Device, Indices, Kind, Result, RowTable, Rows};
 

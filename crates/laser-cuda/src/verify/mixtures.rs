@@ -1,7 +1,7 @@
 //! Attention, and mixtures of experts.
 
 use super::check::{Check, Size, allowed, bits_agree, furthest};
-use super::numbers::Numbers;
+use super::random_numbers::Numbers;
 use crate::operations::{Attended, AttentionShape};
 use crate::{Device, Kind, Result};
 

@@ -6,12 +6,12 @@
 mod blocks;
 mod check;
 mod mixtures;
-mod numbers;
+mod random_numbers;
 mod readings;
 
 use crate::{Device, Result};
 pub use check::{Check, Size};
-pub use numbers::Numbers;
+pub use random_numbers::Numbers;
 
 /// A check: a name for the case that it fails before it has one, and what it does.
 pub type Named = (&'static str, fn(&Device, Size, &mut Numbers) -> Result<Vec<Check>>);

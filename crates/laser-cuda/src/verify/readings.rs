@@ -1,7 +1,7 @@
 //! Read-out, and products.
 
 use super::check::{Check, Size, bits_agree, furthest};
-use super::numbers::Numbers;
+use super::random_numbers::Numbers;
 use crate::operations::{ReadOut, Reading, Wanted};
 use crate::{Device, Kind, Result, Rows};
 

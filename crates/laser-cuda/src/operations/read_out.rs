@@ -1,7 +1,7 @@
 //! What rows predict, read off their logits a slice of the vocabulary at a time.
 
 use crate::buffer::{Indices, Rows, Vector};
-use crate::device::{BLOCK, Buffer, Device, blocks, bytes_of_mut, count};
+use crate::gpu_device::{BLOCK, Buffer, Device, blocks, count};
 use crate::platform::{Argument::*, Kind};
 use crate::{Error, Result};
 use std::ops::Range;
@@ -78,7 +78,19 @@ struct State {
     best: Buffer,
     sums: Rows,
     logits: Buffer,
-    ranks: Buffer,
+    /// What is read back, in one piece: log-probabilities (f64), ranks and most likely tokens (u32).
+    answers: Buffer,
+    asked: u64,
+}
+
+impl State {
+    fn ranks(&self) -> u64 {
+        self.answers.address() + 8 * self.asked
+    }
+
+    fn argmax(&self) -> u64 {
+        self.answers.address() + 12 * self.asked
+    }
 }
 
 impl Device {
@@ -105,7 +117,8 @@ impl Device {
             best: Buffer::new(self, rows * tiles * 4)?,
             sums: Rows::new(self, Kind::F32, rows, tiles)?,
             logits: Buffer::new(self, asked * 4)?,
-            ranks: Buffer::zeros(self, asked * 4)?,
+            answers: Buffer::zeros(self, 12 * asked + 4 * rows)?,
+            asked: asked as u64,
         };
         let holds = asked > 0 && rows.saturating_mul(vocabulary).saturating_mul(4) <= head.memory;
         let mut held = Vec::new();
@@ -170,7 +183,7 @@ impl Device {
 
     fn rank_slice(&self, state: &State, head: &ReadOut, wanted: &Wanted, logits: &Rows, first: usize) -> Result<()> {
         let arguments = [
-            Pointer(state.ranks.address()),
+            Pointer(state.ranks()),
             Pointer(wanted.rows.address()),
             Pointer(wanted.tokens.address()),
             Pointer(state.logits.address()),
@@ -186,10 +199,9 @@ impl Device {
 
     fn join(&self, state: &State, wanted: &Wanted, rows: usize) -> Result<Vec<Reading>> {
         let asked = wanted.tokens.len();
-        let (argmax, normaliser) = (Buffer::new(self, rows * 4)?, Buffer::new(self, rows * 8)?);
-        let logprobs = Buffer::new(self, asked * 8)?;
+        let normaliser = Buffer::new(self, rows * 8)?;
         let join = [
-            Pointer(argmax.address()),
+            Pointer(state.argmax()),
             Pointer(normaliser.address()),
             Pointer(state.largest.address()),
             Pointer(state.best.address()),
@@ -198,7 +210,7 @@ impl Device {
             U32(count("read-out", state.tiles)?),
         ];
         let subtract = [
-            Pointer(logprobs.address()),
+            Pointer(state.answers.address()),
             Pointer(state.logits.address()),
             Pointer(wanted.rows.address()),
             Pointer(normaliser.address()),
@@ -209,13 +221,14 @@ impl Device {
             self.launch("laser_join_tiles", blocks("read-out", rows * 32)?, BLOCK, &join)?;
             self.launch("laser_read_logprobs", blocks("read-out", asked)?, BLOCK, &subtract)?;
         }
-        let (mut tokens, mut likely, mut ranks) = (vec![0u32; rows], vec![0f64; asked], vec![0u32; asked]);
-        argmax.read(0, bytes_of_mut(&mut tokens))?;
-        if asked > 0 {
-            logprobs.read(0, bytes_of_mut(&mut likely))?;
-            state.ranks.read(0, bytes_of_mut(&mut ranks))?;
-        }
-        let mut asked = likely.into_iter().zip(ranks.into_iter().map(|rank| rank as usize));
+        let mut answers = vec![0u8; state.answers.bytes()];
+        state.answers.read(0, &mut answers)?;
+        let (likely, numbers) = answers.split_at(8 * asked);
+        let (ranks, tokens) = numbers.split_at(4 * asked);
+        let numbers = |bytes: &[u8]| bytes.as_chunks().0.iter().copied().map(u32::from_ne_bytes).collect::<Vec<_>>();
+        let likely = likely.as_chunks().0.iter().copied().map(f64::from_ne_bytes);
+        let (ranks, tokens) = (numbers(ranks), numbers(tokens));
+        let mut asked = likely.zip(ranks.into_iter().map(|rank| rank as usize));
         let of_row = |(argmax, &count): (u32, &usize)| {
             let (logprobs, ranks) = asked.by_ref().take(count).unzip();
             Reading { argmax, logprobs, ranks }

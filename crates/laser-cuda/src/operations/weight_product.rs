@@ -1,7 +1,7 @@
 //! Products with weights.
 
 use crate::buffer::{Rows, Vector};
-use crate::device::Device;
+use crate::gpu_device::Device;
 use crate::platform::{Kind, Product};
 use crate::{Error, Result};
 

@@ -36,6 +36,11 @@ impl Device {
         self.platform.describe()
     }
 
+    /// What decides the bits of results: the device, what kernels are compiled for and by, the library of products.
+    pub fn kernel_path(&self) -> String {
+        self.platform.kernel_path()
+    }
+
     /// Device memory, asked of the driver.
     ///
     /// # Errors
