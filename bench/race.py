@@ -3,7 +3,7 @@
 
     bench/race.py RUN [ORDERS]
 
-RUN is the folder of an exhaustive search. A race's rounds (`crates/laser-search/src/strategy/race.rs`) are replayed on the outcomes in
+RUN is the folder of an exhaustive search. A race's rounds (`crates/laser-search/src/race.rs`) are replayed on the outcomes in
 its journal, for each of some ways to choose who goes on. Printed is how often the winner is the exhaustive search's, or as good, and
 how much validation accuracy is lost on average. Needs numpy and scipy.
 """

@@ -7,7 +7,6 @@ use serde::Deserialize;
 use laser_edit::FileHash;
 
 use crate::{
-    MatrixKind,
     architecture_table::{Bias, Block, Entry, Fused, Key, Keys, Requirement},
     block_kinds::Residual,
     error::{CheckpointError, Result},
@@ -15,6 +14,7 @@ use crate::{
     param_kind::ParamKind,
     table_inheritance::{TABLES, described, merged},
 };
+use laser_edit::MatrixKind;
 
 /// One model family: its block, the keys of its hyper-parameters and its tensors.
 /// `docs/architectures.md` describes the table's keys.

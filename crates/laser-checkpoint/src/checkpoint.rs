@@ -7,11 +7,10 @@ use std::{
 };
 
 use laser_edit::FileHash;
-use laser_linalg::Matrix;
+use laser_matrix::Matrix;
 use serde_json::{Map, Value};
 
 use crate::{
-    MatrixId, MatrixKind,
     architecture::Architecture,
     config_reader,
     convention::Convention,
@@ -27,6 +26,7 @@ use crate::{
     storage_layout::StorageLayout,
     weight_file::{StoredTensor, WeightFile},
 };
+use laser_edit::{MatrixId, MatrixKind};
 
 /// An open checkpoint: a Hugging Face folder or a GGUF file. Opening it checks that every tensor is
 /// there, in the right shape and in a type that can be read; the values are read, and checked to be

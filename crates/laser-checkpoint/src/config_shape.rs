@@ -2,7 +2,8 @@
 
 use laser_edit::ModelShape;
 
-use crate::{Config, MatrixKind};
+use crate::Config;
+use laser_edit::MatrixKind;
 
 impl ModelShape for Config {
     fn layers(&self) -> usize {

@@ -2,10 +2,12 @@
 
 use std::cell::RefCell;
 
-use laser_linalg::{Decompose, DecomposedMatrix, Matrix, dense};
+use laser_linalg::{DecomposedMatrix, dense};
+use laser_matrix::{Decompose, Matrix};
 use serde::Serialize;
 
-use crate::{Intervention, MatrixId, checkpoint::Checkpoint, error::Result, param_id::ParamId, param_kind::ParamKind};
+use crate::{checkpoint::Checkpoint, error::Result, param_id::ParamId, param_kind::ParamKind};
+use laser_edit::{Intervention, MatrixId};
 
 /// What an edit did to its matrix.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -44,12 +44,9 @@ pub use checkpoint::Checkpoint;
 pub use edited_checkpoint::{EditRecord, EditedCheckpoint};
 pub use error::{CheckpointError, Result};
 pub use hf_writer::HuggingFaceWriter;
-pub use laser_edit::{
-    Edit, EditError, FileHash, Intervention, InterventionSpec, Layers, MatrixGroup, MatrixId, MatrixKind,
-};
 pub use model_config::{Config, Experts};
 pub use model_writer::{ModelWriter, WriteOptions, write_model};
-pub use param_kind::{ParamKind, ParamKind as Slot};
+pub use param_kind::ParamKind;
 pub use precision::Precision;
 pub use rotary_config::{RopeScaling, RotaryConfig};
 pub use staging::Staging;

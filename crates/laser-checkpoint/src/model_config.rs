@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use crate::{
-    MatrixKind,
     architecture::Architecture,
     architecture_table::Fused,
     block_kinds::{Activation, Norm, Residual},
@@ -11,6 +10,7 @@ use crate::{
     param_kind::ParamKind,
     rotary_config::RotaryConfig,
 };
+use laser_edit::MatrixKind;
 
 /// The largest width, vocabulary or product of head count and head width that is believed: products
 /// of two fit a `usize`.

@@ -8,12 +8,12 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Intervention,
     checkpoint::Checkpoint,
     edited_checkpoint::{EditRecord, EditedCheckpoint},
     error::{CheckpointError, Result},
     staging::{RECORD, Staging},
 };
+use laser_edit::Intervention;
 
 /// One form in which an edited model can be written.
 pub trait ModelWriter {

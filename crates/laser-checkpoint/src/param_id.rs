@@ -1,7 +1,6 @@
 //! Which tensor of the model, and its shape.
 
 use crate::{
-    MatrixId,
     architecture::Architecture,
     block_kinds::NormWidth,
     model_config::Config,
@@ -10,6 +9,7 @@ use crate::{
         KeyNorm, Matrix, MlpNorm, MlpOutputNorm, Positions, QueryNorm, Router, TokenTypes,
     },
 };
+use laser_edit::MatrixId;
 
 /// One tensor of a model. A file may hold it as some rows of a tensor that several share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use crate::MatrixKind;
+use laser_edit::MatrixKind;
 
 /// What a tensor is to the model, whatever its layer and expert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]

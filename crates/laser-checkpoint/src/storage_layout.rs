@@ -4,9 +4,10 @@
 use std::ops::Range;
 
 use crate::{
-    MatrixKind, architecture::Architecture, architecture_table::Fused, convention::Convention, model_config::Config,
+    architecture::Architecture, architecture_table::Fused, convention::Convention, model_config::Config,
     param_id::ParamId, param_kind::ParamKind,
 };
+use laser_edit::MatrixKind;
 
 /// Where a tensor of the model lies in a stored tensor.
 ///

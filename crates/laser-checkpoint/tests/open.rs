@@ -8,7 +8,8 @@ use std::fs;
 use common::gguf::{gguf_metadata, gguf_of};
 use common::gguf_write::{GgufValue, GgufWriter};
 use common::{FAMILIES, copy_of, error_of, fixture, fixtures, for_gguf, save, set_config};
-use laser_checkpoint::{Architecture, Checkpoint, MatrixKind, ParamKind, Precision, Residual};
+use laser_checkpoint::{Architecture, Checkpoint, ParamKind, Precision, Residual};
+use laser_edit::MatrixKind;
 use serde_json::json;
 
 #[test]

@@ -4,10 +4,10 @@
 
 use std::{io::Write, path::Path};
 
-use laser_checkpoint::{
-    Checkpoint, Edit, HuggingFaceWriter, Intervention, MatrixKind, ParamKind, Precision, WriteOptions, write_model,
-};
-use laser_linalg::{DecomposedMatrix, Rho, dense};
+use laser_checkpoint::{Checkpoint, HuggingFaceWriter, ParamKind, Precision, WriteOptions, write_model};
+use laser_edit::{Edit, Intervention, MatrixKind};
+use laser_linalg::{DecomposedMatrix, dense};
+use laser_matrix::Rho;
 
 /// The numbers are those of the Python package gguf 0.19.0: `dequantize(tensor.data, tensor.tensor_type)`, and for the queries
 /// `.reshape(9, 32, 2, 576).swapaxes(1, 2).reshape(576, 576)`.

@@ -9,10 +9,12 @@ use common::gguf::gguf_of;
 use common::gguf_write::GgufWriter;
 use common::{assert_same, copy_of, fixture, fixtures, for_gguf, save, set_config};
 use laser_checkpoint::{
-    Checkpoint, CheckpointError, EditedCheckpoint, HuggingFaceWriter, Intervention, InterventionSpec, MatrixKind,
-    ModelWriter, Precision, Staging, WriteOptions, write_model,
+    Checkpoint, CheckpointError, EditedCheckpoint, HuggingFaceWriter, ModelWriter, Precision, Staging, WriteOptions,
+    write_model,
 };
-use laser_linalg::{DecomposedMatrix, Matrix, dense};
+use laser_edit::{Intervention, InterventionSpec, MatrixKind};
+use laser_linalg::{DecomposedMatrix, dense};
+use laser_matrix::Matrix;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde_json::{Value, json};
 

@@ -3,7 +3,8 @@
 use std::num::NonZeroUsize;
 
 use laser_edit::{Edit, Intervention, InterventionSpec, MatrixKind, ModelShape};
-use laser_linalg::{DecomposedMatrix, Matrix, Rho, Svd, dense, product};
+use laser_linalg::{DecomposedMatrix, Svd, dense, product};
+use laser_matrix::{Matrix, Rho};
 use proptest::prelude::*;
 
 /// A model with these many layers and, of the MLP's matrices, experts.
@@ -60,6 +61,8 @@ fn edits() -> impl Strategy<Value = Edit> {
 }
 
 proptest! {
+    #![proptest_config(laser_testing::cases())]
+
     #[test]
     fn both_forms_come_back(layer in 0..1_000_usize, matrix in 0..7_usize, edit in edits()) {
         let intervention = Intervention { layer, matrix: MatrixKind::ALL[matrix].into(), edit };

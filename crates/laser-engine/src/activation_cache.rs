@@ -5,12 +5,14 @@ use crate::tiles::tiles;
 use laser_kernels::{Backend, KvIndices};
 use laser_model::{Batch, Forest, KeyValueCache, Model, NodeId};
 
-/// For the nodes of a forest: the residual stream before some layer, and the keys and values of the layers below it. A node
-/// is advanced when it is asked for, and no further. Row numbers are node ids.
+/// For the nodes of a forest: the residual stream before some layer, and the keys and values of the
+/// layers below it. A node is advanced when it is asked for, and no further. Row numbers are node
+/// ids.
 #[derive(Debug)]
 pub struct ActivationCache<B: Backend> {
     backend: B,
-    /// The layer that a node's kept residual stream enters; `None` of a node that has not been asked for.
+    /// The layer that a node's kept residual stream enters; `None` of a node that has not been
+    /// asked for.
     levels: Vec<Option<usize>>,
     /// For how many nodes there is room at first.
     room: usize,
@@ -26,14 +28,16 @@ impl<B: Backend> ActivationCache<B> {
         Ok(Self { backend: model.backend().clone(), levels: Vec::new(), room: nodes, residual, caches: Vec::new() })
     }
 
-    /// Advances `nodes`, ascending and different, to layer `to`. What they see must be among them, or have been there before.
+    /// Advances `nodes`, ascending and different, to layer `to`. What they see must be among them,
+    /// or have been there before.
     pub fn advance_to(&mut self, model: &Model<B>, forest: &Forest, nodes: &[NodeId], to: usize) -> Result<()> {
         self.levels.resize(forest.len(), None);
         if self.caches.len() < to {
             self.caches.extend(model.caches(self.caches.len()..to, self.room.max(forest.len()))?);
         }
         let level = |levels: &[Option<usize>], node: NodeId| levels[node as usize];
-        // A residual stream cannot go down: it starts anew. The keys and values that are kept stay as they are.
+        // A residual stream cannot go down: it starts anew. The keys and values that are kept stay
+        // as they are.
         let fresh: Vec<NodeId> =
             nodes.iter().copied().filter(|&node| level(&self.levels, node).is_none_or(|level| level > to)).collect();
         for tile in tiles(&fresh, self.backend.rows_together(), |node| forest.continues(node)) {
@@ -55,7 +59,8 @@ impl<B: Backend> ActivationCache<B> {
         }
     }
 
-    /// The residual stream of `nodes`, `[nodes, hidden]`, at the layer that they have been advanced to.
+    /// The residual stream of `nodes`, `[nodes, hidden]`, at the layer that they have been advanced
+    /// to.
     pub fn residual(&self, nodes: &[NodeId]) -> Result<B::Rows> {
         Ok(self.backend.gather(&self.residual, &self.backend.indices(nodes)?)?)
     }

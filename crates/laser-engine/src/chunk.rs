@@ -1,11 +1,12 @@
 //! Examples that are evaluated together, laid out as a forest.
 
 use crate::encode::{Encoded, Masks};
-use laser_model::{Forest, NodeId, Reading};
+use laser_kernels::Reading;
+use laser_model::{Forest, NodeId};
 use std::collections::HashMap;
 
-/// The trees of some examples: each prompt, below it every continuation without its last token, and what examples have in common
-/// once.
+/// The trees of some examples: each prompt, below it every continuation without its last token, and
+/// what examples have in common once.
 #[derive(Debug)]
 pub struct Chunk {
     /// Grows as candidates generate.
@@ -31,7 +32,8 @@ pub struct Tree {
     pub filled: Vec<usize>,
 }
 
-/// Where a token's log-probability is read: entry `wanted` of what is wanted at the scored node number `row`.
+/// Where a token's log-probability is read: entry `wanted` of what is wanted at the scored node
+/// number `row`.
 #[derive(Debug, Clone, Copy)]
 pub struct LogprobSlot {
     row: usize,
@@ -69,7 +71,8 @@ struct Layout {
 }
 
 impl Layout {
-    /// Each token is predicted by the one before it; prompts and continuations share what they have in common.
+    /// Each token is predicted by the one before it; prompts and continuations share what they have
+    /// in common.
     fn tree(&mut self, example: &Encoded) -> Tree {
         let root = self.forest.root(example.prompt[0]);
         let prompt_end = self.forest.extend_path(root, &example.prompt[1..]).pop().unwrap_or(root);

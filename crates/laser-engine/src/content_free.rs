@@ -28,23 +28,23 @@ impl ContentFreePrompts {
             let next = all.examples.len();
             let index = *known.entry((prompt.clone(), choices)).or_insert(next);
             if index == next {
-                let blank = Example::new(format!("blank-{index}"), None, prompt, example.target.clone());
-                let blank = blank.map_err(|problem| Error::ContentFree { id: example.id.clone(), problem })?;
-                all.examples.push(Example { delimiter: example.delimiter.clone(), ..blank });
+                let empty = Example::new(format!("content-free-{index}"), None, prompt, example.target.clone());
+                let empty = empty.map_err(|problem| Error::ContentFree { id: example.id.clone(), problem })?;
+                all.examples.push(Example { delimiter: example.delimiter.clone(), ..empty });
             }
             all.of.push(Some(index));
         }
         Ok(all)
     }
 
-    /// Puts what a model said to the empty prompts into the records of the examples; `numbers` are the examples' numbers, where
-    /// the records are not of all of them.
+    /// Puts what a model said to the empty prompts into the records of the examples; `numbers` are
+    /// the examples' numbers, where the records are not of all of them.
     pub fn note(&self, responses: &[Response], records: &mut [Record], numbers: Option<&[usize]>) {
         for (i, record) in records.iter_mut().enumerate() {
             let number = numbers.map_or(Some(i), |numbers| numbers.get(i).copied());
             let prompt = number.and_then(|number| self.of.get(number).copied().flatten());
             let response = prompt.and_then(|index| responses.get(index));
-            record.blank_logprobs = response.and_then(|response| response.choice_logprobs.clone());
+            record.content_free_logprobs = response.and_then(|response| response.choice_logprobs.clone());
         }
     }
 }

@@ -9,7 +9,8 @@ use laser_model::Model;
 use laser_run::{Perplexity, Windows};
 use laser_tokenizer::Tokenizer;
 
-/// Stride 512 (the paper's C.4) and windows of 2,048 tokens, or of the model's context where that is shorter.
+/// Stride 512 (the paper's C.4) and windows of 2,048 tokens, or of the model's context where that
+/// is shorter.
 pub fn windows_for(config: &Config) -> Windows {
     let window = config.context_length.clamp(2, 2_048);
     Windows { window, stride: 512.min(window / 2).max(1) }
@@ -26,8 +27,8 @@ pub struct Corpus {
 impl Corpus {
     /// The first `limit` tokens of `text`, with the special tokens that the tokenizer adds.
     ///
-    /// The first window predicts all of its tokens but the first, each of the others those that the window before did not
-    /// reach, from what stands before them in the window.
+    /// The first window predicts all of its tokens but the first, each of the others those that the
+    /// window before did not reach, from what stands before them in the window.
     pub fn new(text: &str, tokenizer: &Tokenizer, config: &Config, windows: Windows, limit: usize) -> Result<Self> {
         if config.masked {
             return Err(Error::Text { why: "a masked model does not predict a text", advice: "leave --text out" });

@@ -16,8 +16,9 @@ pub struct NodeInstance {
     pub node: NodeId,
 }
 
-/// The edited models' own state: keys and values of the layers from the first edited one on, and what the nodes predict that
-/// went through them. If a layer is the same in all models, their rows go through it together.
+/// The edited models' own state: keys and values of the layers from the first edited one on, and
+/// what the nodes predict that went through them. If a layer is the same in all models, their rows
+/// go through it together.
 #[derive(Debug)]
 pub struct EditedForward<'a, B: Backend> {
     unedited: &'a Model<B>,
@@ -37,9 +38,9 @@ pub struct EditedForward<'a, B: Backend> {
 }
 
 impl<'a, B: Backend> EditedForward<'a, B> {
-    /// A pass of edited copies of `unedited`, from the lowest of their first edited layers on; `instances` is a guess at how many
-    /// node instances there will be. `caches` are used again if there are some: fresh memory costs as much as what is written
-    /// to it.
+    /// A pass of edited copies of `unedited`, from the lowest of their first edited layers on;
+    /// `instances` is a guess at how many node instances there will be. `caches` are used again if
+    /// there are some: fresh memory costs as much as what is written to it.
     pub fn new(
         unedited: &'a Model<B>,
         edited: &'a [Model<B>],
@@ -50,7 +51,8 @@ impl<'a, B: Backend> EditedForward<'a, B> {
         Self::from(unedited, edited, first.unwrap_or(unedited.config().layers), instances, caches)
     }
 
-    /// A pass of one model through all of its layers, of which the activation cache keeps nothing but embeddings.
+    /// A pass of one model through all of its layers, of which the activation cache keeps nothing
+    /// but embeddings.
     pub fn of_all_layers(model: &'a Model<B>, instances: usize) -> Result<Self> {
         Self::from(model, std::slice::from_ref(model), 0, instances, Vec::new())
     }
@@ -84,9 +86,10 @@ impl<'a, B: Backend> EditedForward<'a, B> {
         self.caches
     }
 
-    /// Takes node instances through the edited layers, unless it was done before. What a node sees must have gone through them
-    /// under the same candidate, or come before it in `instances`, which are ordered by candidate; whole sequences come whole.
-    /// Of the nodes that are not to be `read`, the last layer computes keys and values only.
+    /// Takes node instances through the edited layers, unless it was done before. What a node sees
+    /// must have gone through them under the same candidate, or come before it in `instances`,
+    /// which are ordered by candidate; whole sequences come whole. Of the nodes that are not to be
+    /// `read`, the last layer computes keys and values only.
     pub fn advance(
         &mut self,
         kept: &mut ActivationCache<B>,
@@ -137,7 +140,8 @@ impl<'a, B: Backend> EditedForward<'a, B> {
         Ok(backend.write(&mut self.final_hidden, &backend.indices(&rows)?, &x)?)
     }
 
-    /// A tile's rows through one layer: all that come out, or `only` some. Candidates among which the layer differs go one by one.
+    /// A tile's rows through one layer: all that come out, or `only` some. Candidates among which
+    /// the layer differs go one by one.
     fn layer(
         &mut self,
         layer: usize,
@@ -194,7 +198,8 @@ impl<'a, B: Backend> EditedForward<'a, B> {
         self.rows[instance.candidate].get(instance.node as usize).copied().flatten()
     }
 
-    /// What node instances predict; `wanted[i]` are the tokens whose log-probability is wanted of `instances[i]`.
+    /// What node instances predict; `wanted[i]` are the tokens whose log-probability is wanted of
+    /// `instances[i]`.
     pub fn read(&mut self, instances: &[NodeInstance], wanted: &[&[u32]]) -> Result<Vec<Reading>> {
         let rows: Vec<u32> = instances.iter().filter_map(|&instance| self.row(instance)).collect();
         let backend = self.unedited.backend();

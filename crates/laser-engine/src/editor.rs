@@ -4,7 +4,8 @@ use crate::error::Result;
 use laser_checkpoint::Checkpoint;
 use laser_edit::{Candidate, Intervention, MatrixId};
 use laser_kernels::{Backend, Cpu};
-use laser_linalg::{DecomposedMatrix, EditedMatrix, dense};
+use laser_linalg::{DecomposedMatrix, dense};
+use laser_matrix::EditedMatrix;
 use laser_model::Model;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
@@ -19,12 +20,14 @@ pub struct Editor<'a, B: Backend = Cpu> {
 }
 
 impl<'a, B: Backend> Editor<'a, B> {
-    /// An editor of `model`, which was loaded from `checkpoint`. It keeps what it has decomposed of a candidate's layers.
+    /// An editor of `model`, which was loaded from `checkpoint`. It keeps what it has decomposed of
+    /// a candidate's layers.
     pub fn new(checkpoint: &'a Checkpoint, model: &'a Model<B>) -> Self {
         Self { checkpoint, model, memory: 0, matrices: HashMap::new() }
     }
 
-    /// The same, which keeps everything that it has decomposed as long as that takes no more than `memory` bytes.
+    /// The same, which keeps everything that it has decomposed as long as that takes no more than
+    /// `memory` bytes.
     pub fn with_memory(self, memory: usize) -> Self {
         Self { memory, ..self }
     }
@@ -34,7 +37,8 @@ impl<'a, B: Backend> Editor<'a, B> {
         Ok(self.edit_all(&[candidate])?.pop().unwrap_or_else(|| self.model.clone()))
     }
 
-    /// What [`Self::edit`] makes of each of some candidates, their matrices decomposed and edited by all threads.
+    /// What [`Self::edit`] makes of each of some candidates, their matrices decomposed and edited
+    /// by all threads.
     pub fn edit_all(&mut self, candidates: &[&Candidate]) -> Result<Vec<Model<B>>> {
         let mut models = Vec::with_capacity(candidates.len());
         // Those of other layers wait, so that what is too much to keep is not held all at once.

@@ -18,14 +18,16 @@ pub struct Encoded {
     pub masks: Option<Masks>,
 }
 
-/// The inputs of a masked model: the prompt, then as many mask tokens as a continuation has, then what ends a text.
+/// The inputs of a masked model: the prompt, then as many mask tokens as a continuation has, then
+/// what ends a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Masks {
     /// The mask token.
     pub token: u32,
     /// The special tokens behind the text.
     pub after: Vec<u32>,
-    /// How many mask tokens are filled in where the example is scored by generation, all at once; else 0.
+    /// How many mask tokens are filled in where the example is scored by generation, all at once;
+    /// else 0.
     pub generated: usize,
 }
 

@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 use crate::tiles::STEP_TILES;
 use laser_example::{Example, Generation, Outcome, Target};
 use laser_kernels::{Backend, Cpu, Reading};
-use laser_model::{KeyValueCache, Model, NodeId, Tokenizer};
+use laser_model::{KeyValueCache, Model, NodeId};
+use laser_tokenizer::Tokenizer;
 use std::collections::HashSet;
 use std::ops::Range;
 
@@ -20,8 +21,9 @@ const ROOM: usize = 16;
 pub struct Response {
     /// Right or wrong, and the answer's log-probability.
     pub outcome: Outcome,
-    /// The ids that were generated, where the example is scored by generation; an end-of-text token is the last of them.
-    /// With [`Detail::Outcome`], generation stops where the answer has occurred.
+    /// The ids that were generated, where the example is scored by generation; an end-of-text token
+    /// is the last of them. With [`Detail::Outcome`], generation stops where the answer has
+    /// occurred.
     pub generated: Option<Vec<u32>>,
     /// The log-probability of each choice, nats, where the example has choices.
     pub choice_logprobs: Option<Vec<f64>>,
@@ -40,8 +42,8 @@ pub enum Detail {
 
 /// Examples ready to be scored under any edit of one model.
 ///
-/// They are cut into chunks of which each fits the memory budget; the activations of one chunk are kept between calls.
-/// Neither the cut nor what is kept changes a result by a bit.
+/// They are cut into chunks of which each fits the memory budget; the activations of one chunk are
+/// kept between calls. Neither the cut nor what is kept changes a result by a bit.
 pub struct Evaluator<'a, B: Backend = Cpu> {
     model: &'a Model<B>,
     tokenizer: &'a Tokenizer,
@@ -58,7 +60,8 @@ pub struct Evaluator<'a, B: Backend = Cpu> {
 }
 
 impl<'a, B: Backend> Evaluator<'a, B> {
-    /// Encodes `examples` for `model`; `memory` is the number of bytes that kept activations may take.
+    /// Encodes `examples` for `model`; `memory` is the number of bytes that kept activations may
+    /// take.
     pub fn new(
         model: &'a Model<B>,
         tokenizer: &'a Tokenizer,
@@ -87,7 +90,8 @@ impl<'a, B: Backend> Evaluator<'a, B> {
         })
     }
 
-    /// How many chunks the examples take: with one, candidates can be finished one by one at no extra cost.
+    /// How many chunks the examples take: with one, candidates can be finished one by one at no
+    /// extra cost.
     pub fn chunks(&self) -> usize {
         self.chunks.len()
     }
@@ -103,8 +107,8 @@ impl<'a, B: Backend> Evaluator<'a, B> {
         self.caches = Vec::new();
     }
 
-    /// How many candidates of one first edited layer are best scored together on a chunk: as many as make products large, or
-    /// as half of the memory budget holds.
+    /// How many candidates of one first edited layer are best scored together on a chunk: as many
+    /// as make products large, or as half of the memory budget holds.
     pub fn together(&self, chunk: usize) -> usize {
         let examples = self.chunks[chunk].clone();
         let generating = examples.clone().filter(|&i| self.examples[i].new_tokens() > 0).count();
@@ -122,8 +126,8 @@ impl<'a, B: Backend> Evaluator<'a, B> {
         self.chunks[chunk].clone().map(|i| expected_nodes(&self.encoded[i], self.examples[i])).sum()
     }
 
-    /// Scores the examples of chunk `chunk` under each of `edited`, copies of the model. They go from the lowest of their first
-    /// edited layers on.
+    /// Scores the examples of chunk `chunk` under each of `edited`, copies of the model. They go
+    /// from the lowest of their first edited layers on.
     pub fn evaluate_together(
         &mut self,
         chunk: usize,
@@ -162,8 +166,8 @@ impl<'a, B: Backend> Evaluator<'a, B> {
         Ok(responses)
     }
 
-    /// The layout and activations of a chunk. What has outgrown the budget, by generations that differ much between candidates, is
-    /// made anew without them.
+    /// The layout and activations of a chunk. What has outgrown the budget, by generations that
+    /// differ much between candidates, is made anew without them.
     fn resident(&mut self, chunk: usize, candidates: usize) -> Result<(Chunk, ActivationCache<B>)> {
         let expected = self.expected_nodes(chunk);
         let allowed = self.nodes.saturating_sub((candidates - 1) * expected).max(expected);
@@ -242,7 +246,8 @@ impl<'a, B: Backend> Evaluator<'a, B> {
         })
     }
 
-    /// A masked model's generation: the most likely token at each of a fixed number of mask tokens, all at once.
+    /// A masked model's generation: the most likely token at each of a fixed number of mask tokens,
+    /// all at once.
     fn fill(&self, first: usize, chunk: &Chunk, readings: &[Reading], responses: &mut [Response]) -> Result<()> {
         for (offset, (tree, response)) in chunk.trees.iter().zip(responses).enumerate() {
             let Target::Generate(generation) = &self.examples[first + offset].target else { continue };
@@ -253,8 +258,9 @@ impl<'a, B: Backend> Evaluator<'a, B> {
         Ok(())
     }
 
-    /// Greedy generation of the examples that are scored by it, under all candidates together, one token of each at a time.
-    /// Where the most likely tokens are those of the answer or of another candidate's generation, their nodes are there already.
+    /// Greedy generation of the examples that are scored by it, under all candidates together, one
+    /// token of each at a time. Where the most likely tokens are those of the answer or of another
+    /// candidate's generation, their nodes are there already.
     fn generate(
         &self,
         first: usize,
@@ -339,7 +345,8 @@ fn expected_nodes(encoded: &Encoded, example: &Example) -> usize {
     generated.saturating_add(prompts + continued)
 }
 
-/// Cuts items of the given sizes into runs of at most `limit`; an item larger than that is a run of its own.
+/// Cuts items of the given sizes into runs of at most `limit`; an item larger than that is a run of
+/// its own.
 fn cut(sizes: impl Iterator<Item = usize>, limit: usize) -> Vec<Range<usize>> {
     let (mut runs, mut start, mut total, mut end) = (Vec::new(), 0, 0, 0);
     for (i, size) in sizes.enumerate() {

@@ -9,14 +9,16 @@ use laser_checkpoint::{Checkpoint, Config};
 use laser_edit::{Candidate, Intervention, MatrixId};
 use laser_example::Example;
 use laser_kernels::Differentiable;
-use laser_linalg::{DecomposedMatrix, Matrix, dense};
+use laser_linalg::{DecomposedMatrix, dense};
 use laser_matrix::Decompose;
+use laser_matrix::Matrix;
 use laser_model::Model;
 use laser_run::Progress;
 use laser_tokenizer::Tokenizer;
 use rayon::prelude::*;
 
-/// By how much each of `space` changes the mean log-loss of `examples`, nats a token, by one backward pass.
+/// By how much each of `space` changes the mean log-loss of `examples`, nats a token, by one
+/// backward pass.
 ///
 /// # Errors
 /// An example cannot be encoded, the model has no gradients, or a matrix cannot be edited.

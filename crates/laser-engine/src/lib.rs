@@ -1,10 +1,11 @@
 //! How candidates are scored fast and exactly.
 //!
-//! A candidate that edits layer l and above leaves the layers below it as they are. The prompts, answers and
-//! generations of the examples form a [`Forest`](laser_model::Forest). The activation cache keeps, for every node of it, the
-//! unedited model's residual stream before layer l and the keys and values of the layers below. An edited forward pass takes
-//! nodes from there through the rest of the edited model. A token that one candidate generated is a node that the next
-//! candidate finds ready.
+//! A candidate that edits layer l and above leaves the layers below it as they are. The prompts,
+//! answers and generations of the examples form a [`Forest`](laser_model::Forest). The activation
+//! cache keeps, for every node of it, the unedited model's residual stream before layer l and the
+//! keys and values of the layers below. An edited forward pass takes nodes from there through the
+//! rest of the edited model. A token that one candidate generated is a node that the next candidate
+//! finds ready.
 
 mod activation_cache;
 mod chunk;

@@ -15,7 +15,8 @@ use laser_model::Model;
 use laser_run::{Batch, ExampleResult, Perplexity, Progress, Record, Report, Scorer, ScorerError, SplitName};
 use laser_tokenizer::Tokenizer;
 
-/// One part in so many of the memory is for decompositions, which a race or a composition comes back to.
+/// One part in so many of the memory is for decompositions, which a race or a composition comes
+/// back to.
 const DECOMPOSITIONS: usize = 4;
 
 /// Bytes for the activations of content-free prompts.
@@ -73,7 +74,8 @@ impl<'a, B: Backend> LocalScorer<'a, B> {
         Self { subject, kept: None }
     }
 
-    /// What is kept for a split, made anew for another split or precision: each has the whole memory.
+    /// What is kept for a split, made anew for another split or precision: each has the whole
+    /// memory.
     fn kept(&mut self, split: SplitName, exact: bool) -> Result<Kept<'a, B>> {
         let exact = exact || self.subject.compared.is_none();
         match self.kept.take() {
@@ -128,8 +130,9 @@ impl<'a, B: Backend> LocalScorer<'a, B> {
             None => None,
         };
         let (evaluator, editor) = (of_some.as_mut().unwrap_or(&mut kept.evaluator), &mut kept.editor);
-        // Candidates of one first edited layer are scored together, some at a time. Where the examples take several chunks, all of
-        // them go through a chunk one after the other, so that what is kept of the unedited model is made once a layer.
+        // Candidates of one first edited layer are scored together, some at a time. Where the
+        // examples take several chunks, all of them go through a chunk one after the other, so that
+        // what is kept of the unedited model is made once a layer.
         let some = if evaluator.chunks() > 1 { usize::MAX } else { evaluator.together(0) };
         let first = |it: &(usize, &Candidate)| it.1.first_edited_layer(layers);
         for group in ordered.chunk_by(|a, b| first(a) == first(b)).flat_map(|candidates| candidates.chunks(some)) {

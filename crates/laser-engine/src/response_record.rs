@@ -3,8 +3,8 @@
 use crate::error::Result;
 use crate::evaluator::Response;
 use laser_example::{Example, Target};
-use laser_model::Tokenizer;
 use laser_run::Record;
+use laser_tokenizer::Tokenizer;
 
 /// The record of a whole response ([`crate::Detail::Full`]).
 ///
@@ -19,6 +19,6 @@ pub fn record(example: &Example, response: &Response, tokenizer: &Tokenizer) -> 
         answer_rank: response.answer_rank,
         generation,
         choice_logprobs: response.choice_logprobs.clone(),
-        blank_logprobs: None,
+        content_free_logprobs: None,
     })
 }

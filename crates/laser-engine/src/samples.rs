@@ -8,8 +8,8 @@ use laser_model::{LossTerm, NodeId, Sample};
 /// Tokens of a sample: its backward pass holds all that they make.
 const SAMPLE_TOKENS: usize = 1024;
 
-/// The examples' mean log-loss, nats a token of the answer, as the loss of some samples: of about [`SAMPLE_TOKENS`] tokens each, and of
-/// whole examples.
+/// The examples' mean log-loss, nats a token of the answer, as the loss of some samples: of about
+/// [`SAMPLE_TOKENS`] tokens each, and of whole examples.
 pub fn samples(examples: &[Encoded]) -> Vec<Sample> {
     let tokens = |example: &Encoded| example.prompt.len() + example.continuations.iter().map(Vec::len).sum::<usize>();
     let (mut samples, mut start, mut total) = (Vec::new(), 0, 0);

@@ -1,10 +1,11 @@
 //! How many rows go through a layer together.
 
-/// So many tiles of rows of several candidates are worth collecting, for a step of generation or if nothing is generated: the
-/// head's matrix is large.
+/// So many tiles of rows of several candidates are worth collecting, for a step of generation or if
+/// nothing is generated: the head's matrix is large.
 pub const STEP_TILES: usize = 4;
 
-/// `rows` in tiles of like size, at most about `together`, none of which starts with a row that `continues` the one before.
+/// `rows` in tiles of like size, at most about `together`, none of which starts with a row that
+/// `continues` the one before.
 pub fn tiles<T: Copy>(rows: &[T], together: usize, continues: impl Fn(T) -> bool) -> Vec<&[T]> {
     let (mut tiles, mut rest) = (Vec::new(), rows);
     let size = rows.len().div_ceil(rows.len().div_ceil(together.max(1)).max(1));

@@ -11,7 +11,9 @@ use laser_cuda::{Cuda, Device};
 use laser_edit::Candidate;
 use laser_engine::{Detail, Editor, Evaluator, Response};
 use laser_example::{Example, Target};
-use laser_model::{Backend, Differentiable, Model, Tokenizer};
+use laser_kernels::{Backend, Differentiable};
+use laser_model::Model;
+use laser_tokenizer::Tokenizer;
 use std::sync::Arc;
 use support::{candidate, folder};
 

@@ -2,11 +2,13 @@
 
 mod support;
 
-use laser_checkpoint::{Config, MatrixKind};
+use laser_checkpoint::Config;
 use laser_edit::Candidate;
+use laser_edit::MatrixKind;
 use laser_engine::{Detail, Editor, Encoded, Evaluator, Masks, Response, encode};
 use laser_example::{ExactMatch, Example, ExampleError, Generation, Matching, SplitMix64, Target};
-use laser_model::{Model, Tokenizer};
+use laser_model::Model;
+use laser_tokenizer::Tokenizer;
 use support::{Fixture, candidate, families, folder, open, open_at};
 
 const PLENTY: usize = 1 << 30;

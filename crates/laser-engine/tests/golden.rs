@@ -5,7 +5,7 @@ mod golden;
 mod support;
 
 use golden::compare;
-use laser_model::Cpu;
+use laser_kernels::Cpu;
 use support::{families, folder};
 
 /// Every fixture, through the plain forward pass and through the sweep engine, base and reduced.

@@ -2,10 +2,11 @@
 
 mod support;
 
-use laser_checkpoint::{MatrixId, MatrixKind};
+use laser_edit::{MatrixId, MatrixKind};
 use laser_example::SplitMix64;
-use laser_linalg::Matrix;
-use laser_model::{KvIndices, LossTerm, Model, Sample};
+use laser_kernels::KvIndices;
+use laser_matrix::Matrix;
+use laser_model::{LossTerm, Model, Sample};
 use support::{families, folder, logits, open, open_at};
 
 const TOKENS: [u32; 9] = [5, 9, 3, 7, 7, 2, 11, 4, 6];

@@ -123,7 +123,8 @@ fn a_killed_search_comes_to_the_same_end() {
     let task = task(scratch.path());
     let gradient = || Gradient::new(space(&fixture), 20, None);
     let race = || Box::new(Race::new(space(&fixture)));
-    let strategies: [(&str, &dyn Fn() -> Box<dyn Strategy>); 4] = [
+    type Make<'a> = &'a dyn Fn() -> Box<dyn Strategy>;
+    let strategies: [(&str, Make); 4] = [
         ("race", &|| race()),
         ("gradient", &|| Box::new(gradient())),
         ("compose", &|| Box::new(Compose::new(space(&fixture), race()))),

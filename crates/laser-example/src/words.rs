@@ -165,6 +165,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(laser_testing::cases())]
+
         #[test]
         fn overlap_is_bounded_and_symmetric(left in "[ a-dA-D'’.é-]{0,20}", right in "\\PC{0,20}") {
             let forth = word_overlap(&left, std::slice::from_ref(&right));

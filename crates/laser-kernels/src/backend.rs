@@ -23,15 +23,17 @@ pub type RotationOn<B> = Rotation<<B as Backend>::Rows>;
 
 /// The operations of a transformer.
 ///
-/// Rows are handles: wherever they lie, in meaning they are f32 values `[rows, width]`. Each row of a result depends on
-/// its own operands alone, in an order that neither the number of rows nor the number of threads changes. Batched, cached
-/// and one-by-one evaluation therefore give the same bits.
+/// Rows are handles: wherever they lie, in meaning they are f32 values `[rows, width]`. Each row of
+/// a result depends on its own operands alone, in an order that neither the number of rows nor the
+/// number of threads changes. Batched, cached and one-by-one evaluation therefore give the same
+/// bits.
 ///
 /// Every operation fails if its operands do not fit each other, or if the device is out of memory.
 pub trait Backend: Clone + Debug + Send + Sync + 'static {
     /// Activations, `[rows, width]`. Cloning shares them.
     type Rows: Clone + Debug + Send + Sync;
-    /// A table `[rows, width]` that grows at its end and keeps its rows: keys, values, residual streams, embeddings.
+    /// A table `[rows, width]` that grows at its end and keeps its rows: keys, values, residual
+    /// streams, embeddings.
     type Table: Debug + Send + Sync;
     /// A weight matrix `[outputs, inputs]`, as this backend multiplies by it. Cloning shares it.
     type Weight: Clone + Debug + Send + Sync;
@@ -44,14 +46,15 @@ pub trait Backend: Clone + Debug + Send + Sync + 'static {
     /// What logits are made with: a matrix `[vocabulary, hidden]`, its bias and a soft cap.
     type Head: Debug + Send + Sync;
 
-    /// What decides the bits of this backend's results on this machine: the device and the instruction set.
+    /// What decides the bits of this backend's results on this machine: the device and the
+    /// instruction set.
     fn kernel_path(&self) -> String;
 
     /// Whether room in a table that is not used takes no memory.
     fn unused_room_is_free(&self) -> bool;
 
-    /// How many rows are best taken through a block together: enough for products near the device's peak, few enough that
-    /// the rows between two operations do not take too much of its memory, or fall out of its cache.
+    /// How many rows are best taken through a block together: enough for products near the device's
+    /// peak, few enough that the rows between two operations stay in its cache, or its memory.
     fn rows_together(&self) -> usize {
         1024
     }
@@ -90,8 +93,8 @@ pub trait Backend: Clone + Debug + Send + Sync + 'static {
     fn table_of(&self, values: Vec<f32>, width: usize) -> Result<Self::Table>;
     /// Forgets a table's rows, but keeps their memory.
     fn clear(&self, table: &mut Self::Table);
-    /// Puts `rows` in the places `numbers`, all different, which may be behind the end. What is skipped this way has no
-    /// meaning.
+    /// Puts `rows` in the places `numbers`, all different, which may be behind the end. What is
+    /// skipped this way has no meaning.
     fn write(&self, table: &mut Self::Table, numbers: &Self::Indices, rows: &Self::Rows) -> Result<()>;
     /// A copy of the rows with these numbers.
     fn gather(&self, table: &Self::Table, numbers: &Self::Indices) -> Result<Self::Rows>;
@@ -111,25 +114,29 @@ pub trait Backend: Clone + Debug + Send + Sync + 'static {
     fn low_rank_weight(&self, _: &LowRank, _: Precision) -> Result<Self::Weight> {
         Err(Error::Operands { op: "weight", why: "this backend takes no factors".to_owned() })
     }
-    /// A weight that stays where it is and is read each time it is used, if the backend can; otherwise it is read now.
+    /// A weight that stays where it is and is read each time it is used, if the backend can;
+    /// otherwise it is read now.
     fn weight_on_demand(&self, source: Arc<dyn WeightSource>) -> Result<Self::Weight>;
     /// In what a weight is multiplied.
     fn precision(&self, weight: &Self::Weight) -> Precision;
     /// A weight in bf16.
     ///
     /// # Errors
-    /// [`Error::Precision`](crate::Error::Precision) if there are no such products, or none with this weight.
+    /// [`Error::Precision`](crate::Error::Precision) if there are no such products, or none with
+    /// this weight.
     fn to_bf16(&self, weight: &Self::Weight) -> Result<Self::Weight>;
     /// A weight's values, as it is multiplied by.
     fn to_dense(&self, weight: &Self::Weight) -> Result<Matrix>;
-    /// The head of `matrix [vocabulary, hidden]`: a logit is the product, plus its bias; then cap * tanh(logit / cap).
+    /// The head of `matrix [vocabulary, hidden]`: a logit is the product, plus its bias; then cap *
+    /// tanh(logit / cap).
     fn head(&self, matrix: &Matrix, bias: Option<&[f32]>, softcap: Option<f64>) -> Result<Self::Head>;
     /// A head's matrix.
     fn head_to_dense(&self, head: &Self::Head) -> Result<Matrix>;
 
     // A block.
 
-    /// The tokens' rows of `table`, times `scale`, plus the rows of another table with other numbers.
+    /// The tokens' rows of `table`, times `scale`, plus the rows of another table with other
+    /// numbers.
     fn embed(
         &self,
         table: &Self::Table,
@@ -137,17 +144,19 @@ pub trait Backend: Clone + Debug + Send + Sync + 'static {
         scale: Option<f64>,
         positions: Option<(&Self::Table, &Self::Indices)>,
     ) -> Result<Self::Rows>;
-    /// Each row normalised; if rows are longer than the weights, each piece of a row that is as long as they are.
+    /// Each row normalised; if rows are longer than the weights, each piece of a row that is as
+    /// long as they are.
     fn norm(&self, x: &Self::Rows, norm: &NormOn<Self>) -> Result<Self::Rows>;
     /// `x W'` and the bias: `[rows, outputs]`.
     fn linear(&self, x: &Self::Rows, linear: &LinearOn<Self>) -> Result<Self::Rows>;
-    /// Turns the first 2 n elements of each head of `x [rows, heads * head_dim]`, for a rotation of n pairs. A pair (a, b)
-    /// becomes (a cos - b sin, a sin + b cos).
+    /// Turns the first 2 n elements of each head of `x [rows, heads * head_dim]`, for a rotation of
+    /// n pairs. A pair (a, b) becomes (a cos - b sin, a sin + b cos).
     fn rope(&self, x: &Self::Rows, rotation: &RotationOn<Self>, head_dim: usize) -> Result<Self::Rows>;
-    /// softmax(scores(q k')) v for each query head. `heads / kv_heads` neighbouring query heads share a key/value head.
+    /// softmax(scores(q k')) v for each query head. `heads / kv_heads` neighbouring query heads
+    /// share a key/value head.
     ///
-    /// `q` is `[queries, heads * head_dim]`, `keys` and `values` are `[cache rows, kv_heads * head_dim]`; the result has
-    /// `q`'s shape.
+    /// `q` is `[queries, heads * head_dim]`, `keys` and `values` are `[cache rows, kv_heads *
+    /// head_dim]`; the result has `q`'s shape.
     fn attention(
         &self,
         q: &Self::Rows,
@@ -172,15 +181,16 @@ pub trait Backend: Clone + Debug + Send + Sync + 'static {
         };
         self.linear(&inner, &mlp.fc_out)
     }
-    /// Rows through a mixture of experts: for each row the sum over its experts of weight times output, in the order of the
-    /// experts.
+    /// Rows through a mixture of experts: for each row the sum over its experts of weight times
+    /// output, in the order of the experts.
     fn mixture(&self, x: &Self::Rows, mixture: &MixtureOn<Self>) -> Result<Self::Rows>;
 
     // What is read off the last rows.
 
     /// The logits of `x [rows, hidden]`, `[rows, vocabulary]`.
     fn logits(&self, x: &Self::Rows, head: &Self::Head) -> Result<Self::Rows>;
-    /// What the logits of each row say; `wanted[i]` are the tokens whose log-probability and rank are wanted of row `i`.
-    /// Nothing is wanted of a row but its most likely token if its list is empty.
+    /// What the logits of each row say; `wanted[i]` are the tokens whose log-probability and rank
+    /// are wanted of row `i`. Nothing is wanted of a row but its most likely token if its list is
+    /// empty.
     fn read_out(&self, x: &Self::Rows, head: &Self::Head, wanted: &[&[u32]]) -> Result<Vec<Reading>>;
 }

@@ -29,8 +29,8 @@ impl ExpertChoice {
         routes
     }
 
-    /// A row's experts with their weights: the largest of the softmax over all experts, as they are or scaled to a sum of
-    /// one. Of equal ones the first.
+    /// A row's experts with their weights: the largest of the softmax over all experts, as they are
+    /// or scaled to a sum of one. Of equal ones the first.
     fn of_row(self, logits: &[f32]) -> Vec<(usize, f32)> {
         let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let weights: Vec<f32> = logits.iter().map(|logit| (logit - max).exp()).collect();

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 /// Which rows of a key/value cache each query attends to, in order of position, its own row last.
 ///
-/// Rows need not be laid out as rectangles: one call serves sequences of any lengths, shared prefixes and single new
-/// tokens, without padding and without a mask.
+/// Rows need not be laid out as rectangles: one call serves sequences of any lengths, shared
+/// prefixes and single new tokens, without padding and without a mask.
 #[derive(Debug, Clone, Default)]
 pub struct KvIndices {
     /// Query `i` owns `rows[ends[i - 1]..ends[i]]`.

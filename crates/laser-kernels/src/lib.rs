@@ -1,11 +1,12 @@
 //! The operations that a transformer's block is made of, behind one trait.
 //!
-//! A [`Backend`] says what a model asks of the machine that computes it; a model is written once, over any of them.
-//! [`Cpu`] has kernels of our own. [`Reference`] is plain and slow: candle's operations, which gradients go through.
-//! It is what the other backends are tested against, and it serves Metal.
+//! A [`Backend`] says what a model asks of the machine that computes it; a model is written once,
+//! over any of them. [`Cpu`] has kernels of our own. [`Reference`] is plain and slow: candle's
+//! operations, which gradients go through. It is what the other backends are tested against, and it
+//! serves Metal.
 //!
-//! Nothing in the trait assumes that activations lie in host memory, and no operation of a block needs to read any back:
-//! what comes out of an operation is a handle that the next one takes.
+//! Nothing in the trait assumes that activations lie in host memory, and no operation of a block
+//! needs to read any back: what comes out of an operation is a handle that the next one takes.
 
 mod backend;
 mod cpu;

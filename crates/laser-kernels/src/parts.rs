@@ -1,4 +1,5 @@
-//! What the operations of a block are told beside their rows: weights that belong together, and how they are meant.
+//! What the operations of a block are told beside their rows: weights that belong together, and how
+//! they are meant.
 //!
 //! The parts are generic over the backend's handles: `W` a weight, `V` a vector, `R` rows.
 
@@ -88,7 +89,8 @@ pub struct Mlp<W, V> {
     pub fc_out: Linear<W, V>,
 }
 
-/// A mixture of experts: each row goes through a few of several MLPs (Shazeer et al., arXiv 1701.06538).
+/// A mixture of experts: each row goes through a few of several MLPs (Shazeer et al., arXiv
+/// 1701.06538).
 #[derive(Debug, Clone)]
 pub struct Mixture<W, V> {
     /// Gives the logits of the experts.

@@ -7,6 +7,7 @@ pub struct Reading {
     pub argmax: u32,
     /// Natural-log probability of each token that was asked for, in the order asked.
     pub logprobs: Vec<f64>,
-    /// How many tokens are more likely than each token that was asked for; equal ones count with the lower ids.
+    /// How many tokens are more likely than each token that was asked for; equal ones count with
+    /// the lower ids.
     pub ranks: Vec<usize>,
 }

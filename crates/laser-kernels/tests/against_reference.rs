@@ -75,7 +75,7 @@ fn mlp<B: Backend>(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig { cases: 32, ..laser_testing::cases() })]
 
     #[test]
     fn rows_and_tables(rows in 1usize..40, width in 1usize..90, seed: u64) {
@@ -155,9 +155,7 @@ proptest! {
         let (x, matrix, bias) = (random.values(rows * inputs), random.matrix(outputs, inputs), random.values(outputs));
         let bias = biased.then_some(&bias[..]);
         both!(|backend| backend.linear(&backend.rows(x.clone(), inputs)?, &linear(backend, &matrix, bias)), 2e-5);
-        for weight in [Cpu.weight(&matrix, Precision::F32).unwrap()] {
-            prop_assert_eq!(&Cpu.to_dense(&weight).unwrap(), &matrix);
-        }
+        prop_assert_eq!(&Cpu.to_dense(&Cpu.weight(&matrix, Precision::F32).unwrap()).unwrap(), &matrix);
         let reference = Reference::cpu();
         prop_assert_eq!(&reference.to_dense(&reference.weight(&matrix, Precision::F32).unwrap()).unwrap(), &matrix);
         let x = Cpu.rows(vec![0.0; inputs + 1], inputs + 1).unwrap();
@@ -302,7 +300,8 @@ proptest! {
         let nothing = read(&vec![&[][..]; rows]).unwrap();
         for row in 0..rows {
             let logits = &logits[row * vocabulary..][..vocabulary];
-            // The first of the largest logits that the CPU itself gives, whether or not anything else is wanted.
+            // The first of the largest logits that the CPU itself gives, whether or not anything
+            // else is wanted.
             let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             let first = logits.iter().position(|&logit| logit == largest).unwrap() as u32;
             prop_assert_eq!((on_cpu[row].argmax, nothing[0][row].argmax), (first, first));

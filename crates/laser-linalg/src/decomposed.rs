@@ -6,14 +6,16 @@ use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use crate::block_svd::BlockSvd;
+use crate::careful_svd::CarefulSvd;
 use crate::power_iteration::randomised;
-use crate::{Decompose, LowRank, Matrix, Svd, SvdError};
+use laser_matrix::{Decompose, LowRank, Matrix, SvdError};
 
-/// A matrix that is edited in several ways, one decomposition for all of them.
+/// A matrix that is edited in several ways, one decomposition for all of them. A cut between nearly equal singular values is
+/// made in f64, where f32 could not tell what it keeps.
 #[derive(Debug)]
 pub struct DecomposedMatrix {
     matrix: Matrix,
-    whole: OnceCell<Svd>,
+    whole: OnceCell<CarefulSvd>,
     /// By the number of row blocks.
     blocks: RefCell<BTreeMap<NonZeroUsize, BlockSvd>>,
 }
@@ -26,16 +28,17 @@ impl DecomposedMatrix {
 
     /// How much memory it takes, at most, in bytes.
     pub fn bytes(&self) -> usize {
-        let decompositions = usize::from(self.whole.get().is_some()) + self.blocks.borrow().len();
+        let whole = self.whole.get().map_or(0, CarefulSvd::count);
+        let decompositions = whole + self.blocks.borrow().values().map(BlockSvd::count).sum::<usize>();
         // The factors of one have no more elements than two such matrices.
         size_of_val(self.matrix.data()) * (1 + 2 * decompositions)
     }
 
-    fn svd(&self) -> Result<&Svd, SvdError> {
+    fn svd(&self) -> Result<&CarefulSvd, SvdError> {
         match self.whole.get() {
             Some(svd) => Ok(svd),
             None => {
-                let svd = Svd::of(&self.matrix)?;
+                let svd = CarefulSvd::of(&self.matrix)?;
                 Ok(self.whole.get_or_init(|| svd))
             }
         }
@@ -48,7 +51,7 @@ impl Decompose for DecomposedMatrix {
     }
 
     fn components(&self, kept: &[Range<usize>]) -> Result<LowRank, SvdError> {
-        Ok(self.svd()?.components(kept))
+        Ok(self.svd()?.components(kept, || self.matrix.clone()))
     }
 
     fn row_blocks(&self, blocks: NonZeroUsize, rank: &dyn Fn(usize, usize) -> usize) -> Result<Matrix, SvdError> {
@@ -57,7 +60,7 @@ impl Decompose for DecomposedMatrix {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => entry.insert(BlockSvd::of(&self.matrix, blocks)?),
         };
-        Ok(decomposed.truncate(rank))
+        Ok(decomposed.truncate(&self.matrix, rank))
     }
 
     fn randomised(&self, rank: usize, iterations: usize, seed: u64) -> Result<LowRank, SvdError> {

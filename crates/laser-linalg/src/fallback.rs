@@ -29,6 +29,9 @@ pub(crate) enum SvdAlgorithm {
 /// The algorithms in the order in which they are tried.
 pub(crate) const FALLBACKS: [SvdAlgorithm; 3] = [SvdAlgorithm::Single, SvdAlgorithm::Double, SvdAlgorithm::Gram];
 
+/// Those whose errors are f64's, until the factors are rounded to f32.
+pub(crate) const PRECISE: [SvdAlgorithm; 2] = [SvdAlgorithm::Double, SvdAlgorithm::Gram];
+
 /// The first decomposition by one of `algorithms` that converges and reproduces the matrix.
 pub(crate) fn first_of(algorithms: &[SvdAlgorithm], matrix: MatRef<'_, f32>) -> Option<Thin<f32>> {
     let mut found = algorithms.iter().filter_map(|&algorithm| decompose(algorithm, matrix));
@@ -42,17 +45,29 @@ fn decompose(algorithm: SvdAlgorithm, matrix: MatRef<'_, f32>) -> Option<Thin<f3
         return decompose(algorithm, matrix.transpose()).map(Thin::transpose);
     }
     match algorithm {
-        SvdAlgorithm::Single | SvdAlgorithm::Double if rows as f64 > TALL * cols as f64 => {
+        SvdAlgorithm::Single if is_tall(rows, cols) => {
             let (q, r) = qr(to_f64(matrix).as_ref());
-            let Thin { u, sigma, v } = decompose(algorithm, to_f32(r).as_ref())?;
-            let mut qu = Mat::zeros(rows, cols);
-            product(qu.as_mut(), to_f32(q).as_ref(), u.as_ref());
-            Some(Thin { u: qu, sigma, v })
+            Some(times(to_f32(q).as_ref(), bidiagonal(to_f32(r).as_ref())?))
+        }
+        SvdAlgorithm::Double if is_tall(rows, cols) => {
+            let (q, r) = qr(to_f64(matrix).as_ref());
+            Some(times(q.as_ref(), bidiagonal(r.as_ref())?).narrow())
         }
         SvdAlgorithm::Single => bidiagonal(matrix),
         SvdAlgorithm::Double => bidiagonal(to_f64(matrix).as_ref()).map(Thin::narrow),
         SvdAlgorithm::Gram => gram(to_f64(matrix).as_ref()).map(Thin::narrow),
     }
+}
+
+fn is_tall(rows: usize, cols: usize) -> bool {
+    rows as f64 > TALL * cols as f64
+}
+
+/// The decomposition of Q R, of that of R.
+fn times<T: RealField>(q: MatRef<'_, T>, r: Thin<T>) -> Thin<T> {
+    let mut u = Mat::zeros(q.nrows(), r.u.ncols());
+    product(u.as_mut(), q, r.u.as_ref());
+    Thin { u, ..r }
 }
 
 fn product<T: RealField>(result: MatMut<'_, T>, left: MatRef<'_, T>, right: MatRef<'_, T>) {

@@ -4,7 +4,8 @@
 //! r = floor(rho * min(rows, cols)). [`Svd`] is exact, so that one decomposition serves every rho:
 //!
 //! ```
-//! use laser_linalg::{Matrix, Rho, Svd, product, rank_for};
+//! use laser_linalg::{Svd, product};
+//! use laser_matrix::{Matrix, Rho, rank_for};
 //!
 //! let w = Matrix::new(2, 3, vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0])?;
 //! let svd = Svd::of(&w)?;
@@ -19,6 +20,7 @@
 //! [`Spectrum`] is for looking at a matrix before it is reduced: the singular values alone, and what they say.
 
 mod block_svd;
+mod careful_svd;
 mod decomposed;
 mod fallback;
 mod marchenko_pastur;
@@ -26,16 +28,13 @@ mod power_iteration;
 mod product;
 mod qr;
 mod scale;
+mod singular_values;
 mod spectrum;
 mod svd;
 mod thin;
-mod values;
 mod view;
 
 pub use decomposed::DecomposedMatrix;
-pub use laser_matrix::{
-    Decompose, EditedMatrix, LowRank, Matrix, Rho, RhoError, ShapeError, SparseMatrix, SvdError, rank_for,
-};
 pub use product::{dense, product};
 pub use spectrum::{FactoredSize, NoiseEdge, Spectrum, SpectrumError};
 pub use svd::Svd;

@@ -14,7 +14,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 use crate::product::PARTS;
 use crate::scale::normalised;
-use crate::{LowRank, Matrix, SvdError};
+use laser_matrix::{LowRank, Matrix, SvdError};
 
 /// W Q Q^T, where the `rank` orthonormal columns of Q come of `iterations` power iterations on a Gaussian matrix (Halko,
 /// Martinsson and Tropp, arXiv 0909.4061, algorithm 4.4): near the best approximation of that rank, and not it. The factors

@@ -6,7 +6,7 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
 
 use crate::view::view_mut;
-use crate::{EditedMatrix, LowRank, Matrix};
+use laser_matrix::{EditedMatrix, LowRank, Matrix};
 
 /// Into how many parts faer cuts a large product: a constant, as the way that a sum is grouped could depend on it.
 pub(crate) const PARTS: Par = Par::Rayon(NonZeroUsize::new(8).unwrap());

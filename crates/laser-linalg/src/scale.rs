@@ -3,7 +3,7 @@
 use faer::Mat;
 
 use crate::view::view;
-use crate::{Matrix, SvdError};
+use laser_matrix::{Matrix, SvdError};
 
 /// The matrix divided by the power of two next to its largest entry, and the exponent: squares of the entries must neither
 /// overflow nor vanish, and a power of two changes no digit.

@@ -3,8 +3,8 @@
 use thiserror::Error;
 
 use crate::marchenko_pastur::MarchenkoPastur;
-use crate::values::singular_values;
-use crate::{Matrix, Rho, SvdError, rank_for};
+use crate::singular_values::singular_values;
+use laser_matrix::{Matrix, Rho, SvdError, rank_for};
 
 /// All singular values of a `rows` x `cols` matrix W, sigma_1 >= ... >= sigma_k >= 0, k = min(rows, cols).
 #[derive(Clone, Debug, PartialEq)]

@@ -5,10 +5,13 @@
 
 use std::ops::Range;
 
-use crate::fallback::{FALLBACKS, first_of};
+use crate::fallback::{FALLBACKS, PRECISE, SvdAlgorithm, first_of};
 use crate::scale::{normalised, scaled_back};
-use crate::thin::Thin;
-use crate::{LowRank, Matrix, SvdError};
+use crate::thin::{Thin, tolerance};
+use laser_matrix::{LowRank, Matrix, SvdError};
+
+/// A cut between singular values whose gap is a smaller part of them is a close one.
+const CLOSE: f64 = 1e-3;
 
 /// A thin singular value decomposition.
 #[derive(Clone, Debug)]
@@ -26,9 +29,21 @@ impl Svd {
     /// # Errors
     /// If an entry is not finite, a singular value is above the largest f32, or no algorithm converges.
     pub fn of(matrix: &Matrix) -> Result<Self, SvdError> {
+        Self::by(&FALLBACKS, matrix)
+    }
+
+    /// The decomposition of `matrix` in f64, rounded to f32 at the end.
+    ///
+    /// # Errors
+    /// Those of [`Self::of`].
+    pub(crate) fn in_f64(matrix: &Matrix) -> Result<Self, SvdError> {
+        Self::by(&PRECISE, matrix)
+    }
+
+    fn by(algorithms: &[SvdAlgorithm], matrix: &Matrix) -> Result<Self, SvdError> {
         let (rows, cols) = (matrix.rows(), matrix.cols());
         let (normalised, exponent) = normalised(matrix)?;
-        let thin = first_of(&FALLBACKS, normalised.as_ref()).ok_or(SvdError::NoConvergence { rows, cols })?;
+        let thin = first_of(algorithms, normalised.as_ref()).ok_or(SvdError::NoConvergence { rows, cols })?;
         let sigma = scaled_back(&thin.sigma, exponent).ok_or(SvdError::Overflow { rows, cols })?;
         Ok(Self { thin, exponent, sigma })
     }
@@ -36,6 +51,22 @@ impl Svd {
     /// sigma_1 >= ... >= sigma_k >= 0, k = min(rows, cols).
     pub fn singular_values(&self) -> &[f32] {
         &self.sigma
+    }
+
+    /// Whether `kept`, as for [`Self::components`], ends or begins between two singular values that are nearly equal. The
+    /// error of their vectors is about eps sigma_1 over their gap, and each side of such a cut takes much of it: 1e-4 and more
+    /// in f32. Where both values are no more than rounding, so is what the cut tells apart.
+    pub(crate) fn has_close_cut(&self, kept: &[Range<usize>]) -> bool {
+        let sigma = &self.thin.sigma;
+        let largest = f64::from(sigma.first().copied().unwrap_or(0.0));
+        let rounding = tolerance(self.thin.u.nrows(), self.thin.v.nrows(), largest);
+        kept.iter().flat_map(|range| [range.start, range.end]).any(|cut| {
+            if cut == 0 || cut >= sigma.len() {
+                return false;
+            }
+            let (above, below) = (f64::from(sigma[cut - 1]), f64::from(sigma[cut]));
+            above > rounding && above - below < CLOSE * above
+        })
     }
 
     /// The sum of sigma_i u_i v_i^T over the i, from 0, in `kept`: ranges that rise and do not overlap. What lies beyond k is

@@ -2,7 +2,7 @@
 
 use faer::{MatMut, MatRef};
 
-use crate::Matrix;
+use laser_matrix::Matrix;
 
 pub(crate) fn view(matrix: &Matrix) -> MatRef<'_, f32> {
     MatRef::from_row_major_slice(matrix.data(), matrix.rows(), matrix.cols())

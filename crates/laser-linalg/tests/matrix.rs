@@ -2,7 +2,8 @@
 
 use std::num::NonZeroUsize;
 
-use laser_linalg::{Decompose, DecomposedMatrix, Matrix, Rho, ShapeError, Svd, SvdError, product, rank_for};
+use laser_linalg::{DecomposedMatrix, Svd, product};
+use laser_matrix::{Decompose, Matrix, Rho, ShapeError, SvdError, rank_for};
 use proptest::prelude::*;
 
 fn rho(value: f64) -> Rho {
@@ -53,6 +54,8 @@ fn rank_is_guarded_against_rounding() {
 }
 
 proptest! {
+    #![proptest_config(laser_testing::cases())]
+
     #[test]
     fn rank_of_an_exact_fraction(n in 1..20_000usize, r in 0..20_000usize) {
         let r = r.min(n);

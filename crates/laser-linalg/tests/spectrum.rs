@@ -3,7 +3,8 @@
 use std::f64::consts::PI;
 use std::time::Instant;
 
-use laser_linalg::{FactoredSize, Matrix, Rho, Spectrum, SpectrumError, Svd, SvdError};
+use laser_linalg::{FactoredSize, Spectrum, SpectrumError, Svd};
+use laser_matrix::{Matrix, Rho, SvdError};
 use proptest::prelude::*;
 
 /// Independent normal entries (Box and Muller 1958).
@@ -72,6 +73,8 @@ fn spectra() -> impl Strategy<Value = Spectrum> {
 }
 
 proptest! {
+    #![proptest_config(laser_testing::cases())]
+
     #[test]
     fn the_values_alone_are_those_of_the_decomposition(w in matrices()) {
         let (alone, svd) = (Spectrum::of(&w).unwrap(), Svd::of(&w).unwrap());

@@ -20,7 +20,8 @@ impl LowRank {
         Self { u: Matrix::zeros(rows, 0), s: Vec::new(), v: Matrix::zeros(cols, 0), exponent: 0 }
     }
 
-    /// The matrix with these factors: U[i, k] = `u(i, k)`, s[k] = `s(k)`, V[j, k] = `v(j, k)` for k < `rank`.
+    /// The matrix with these factors: entry (i, k) of U is `u(i, k)`, entry k of s is `s(k)`, entry (j, k) of V is `v(j, k)`,
+    /// k < `rank`.
     pub fn from_fn(
         [rows, cols]: [usize; 2],
         rank: usize,

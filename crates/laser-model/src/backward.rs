@@ -1,7 +1,7 @@
 //! Gradients of a loss by the weight matrices: one backward pass, a layer at a time.
 //!
-//! The forward pass is the model's own backend's. Gradients are taken on its reference backend, which has one layer's weights
-//! at a time.
+//! The forward pass is the model's own backend's. Gradients are taken on its reference backend,
+//! which has one layer's weights at a time.
 
 use crate::batch::Batch;
 use crate::block::{Block, missing};
@@ -11,7 +11,7 @@ use crate::transfer::Transfer;
 use crate::transformer::Model;
 use crate::{Error, Result};
 use candle_core::{D, Tensor, Var};
-use laser_checkpoint::MatrixId;
+use laser_edit::MatrixId;
 use laser_kernels::{Backend, Differentiable, KvIndices, Reference};
 use laser_matrix::Matrix;
 
@@ -43,11 +43,11 @@ pub struct LossTerm {
 }
 
 impl<B: Differentiable> Model<B> {
-    /// The loss of `samples`, nats; `each` is given dL/dW `[outputs, inputs]` of the matrices `ids`, from the last layer to layer
-    /// `lowest`.
+    /// The loss of `samples`, nats; `each` is given dL/dW `[outputs, inputs]` of the matrices
+    /// `ids`, from the last layer to layer `lowest`.
     ///
-    /// The residual streams between those layers are kept, and one layer's gradients at a time. In a mixture of experts the choice
-    /// of experts and their weights are taken as constants.
+    /// The residual streams between those layers are kept, and one layer's gradients at a time. In
+    /// a mixture of experts the choice of experts and their weights are taken as constants.
     ///
     /// # Errors
     /// If the model lacks one of the matrices, memory does not suffice, or `each` fails.
@@ -89,7 +89,8 @@ impl<B: Differentiable> Model<B> {
     }
 }
 
-/// A sample on its way: the residual streams before the layers, and the loss's gradient by what comes out of them.
+/// A sample on its way: the residual streams before the layers, and the loss's gradient by what
+/// comes out of them.
 struct Forward {
     batch: Batch<Reference>,
     /// Before each layer that the gradient has not gone through, and behind the last.
@@ -158,7 +159,8 @@ fn tracked(
     Ok((block, variables))
 }
 
-/// The gradients by a layer's matrices, `[inputs, outputs]`, summed over samples; the samples' gradients move below the layer.
+/// The gradients by a layer's matrices, `[inputs, outputs]`, summed over samples; the samples'
+/// gradients move below the layer.
 fn layer_gradients<B: Backend>(
     model: &Model<B>,
     reference: &Reference,

@@ -84,8 +84,9 @@ impl<B: Backend> Rotations<B> {
 }
 
 impl<B: Backend> Batch<B> {
-    /// Row `i` stands at `positions[i]`, becomes row `places[i]` of the caches (all different) and attends to the cache rows of
-    /// query `i` of `indices`. In layers with a window only the nearest of them count.
+    /// Row `i` stands at `positions[i]`, becomes row `places[i]` of the caches (all different) and
+    /// attends to the cache rows of query `i` of `indices`. In layers with a window only the
+    /// nearest of them count.
     pub(crate) fn new(
         backend: &B,
         kinds: &Positions,
@@ -123,7 +124,8 @@ impl<B: Backend> Batch<B> {
         })
     }
 
-    /// The same rows, of which only those with the numbers `queries` come out of a block: the others give keys and values.
+    /// The same rows, of which only those with the numbers `queries` come out of a block: the
+    /// others give keys and values.
     ///
     /// # Errors
     /// If the device is out of memory.

@@ -4,7 +4,8 @@ use crate::batch::Batch;
 use crate::cache::KeyValueCache;
 use crate::loading::{Loader, expert_choice, normed};
 use crate::{Error, Result};
-use laser_checkpoint::{MatrixId, MatrixKind, Residual, Slot};
+use laser_checkpoint::{ParamKind, Residual};
+use laser_edit::{MatrixId, MatrixKind};
 use laser_kernels::{AttentionScores, Backend, LinearOn, Mixture, MixtureOn, MlpOn, NormOn, RotationOn};
 use laser_matrix::{LowRank, Matrix};
 use rayon::prelude::*;
@@ -48,7 +49,7 @@ impl<B: Backend> Block<B> {
             config.matrices.iter().flat_map(|&kind| MatrixId::from(kind).each(config)).collect();
         let mut read: HashMap<MatrixId, LinearOn<B>> = matrices.par_iter().map(read).collect::<Result<_>>()?;
         let mut take = |matrix: MatrixId| read.remove(&matrix).ok_or_else(|| missing(matrix));
-        let norm = |slot| loader.norm(slot, layer);
+        let norm = |param| loader.norm(param, layer);
         let mlp = match config.experts {
             None => FeedForward::Dense(loader.mlp(&mut take, None)?),
             Some(experts) => FeedForward::Mixture(Mixture {
@@ -65,12 +66,12 @@ impl<B: Backend> Block<B> {
                 scale: config.attention_scale as f32,
                 softcap: config.attention_softcap.map(|cap| cap as f32),
             },
-            attention_norm: norm(Slot::AttentionNorm)?,
-            query_norm: norm(Slot::QueryNorm)?,
-            key_norm: norm(Slot::KeyNorm)?,
-            attention_output_norm: norm(Slot::AttentionOutputNorm)?,
-            mlp_norm: norm(Slot::MlpNorm)?,
-            mlp_output_norm: norm(Slot::MlpOutputNorm)?,
+            attention_norm: norm(ParamKind::AttentionNorm)?,
+            query_norm: norm(ParamKind::QueryNorm)?,
+            key_norm: norm(ParamKind::KeyNorm)?,
+            attention_output_norm: norm(ParamKind::AttentionOutputNorm)?,
+            mlp_norm: norm(ParamKind::MlpNorm)?,
+            mlp_output_norm: norm(ParamKind::MlpOutputNorm)?,
             q_proj: take(MatrixKind::QProj.into())?,
             k_proj: take(MatrixKind::KProj.into())?,
             v_proj: take(MatrixKind::VProj.into())?,
@@ -79,8 +80,9 @@ impl<B: Backend> Block<B> {
         })
     }
 
-    /// The block's output for `x [rows, hidden]`, one row for each query of `batch`. The rows' keys and values are
-    /// put in their places of `cache` first; the batch's indices are row numbers of that cache.
+    /// The block's output for `x [rows, hidden]`, one row for each query of `batch`. The rows' keys
+    /// and values are put in their places of `cache` first; the batch's indices are row numbers of
+    /// that cache.
     pub fn forward(&self, backend: &B, x: &B::Rows, batch: &Batch<B>, cache: &mut KeyValueCache<B>) -> Result<B::Rows> {
         let residual = batch.queries(x)?;
         match self.residual {
@@ -136,7 +138,8 @@ impl<B: Backend> Block<B> {
         })
     }
 
-    /// Puts `matrix`, `[outputs, inputs]`, in place of one of the block's, multiplied by in the same precision.
+    /// Puts `matrix`, `[outputs, inputs]`, in place of one of the block's, multiplied by in the
+    /// same precision.
     pub fn replace(&mut self, backend: &B, id: MatrixId, matrix: &Matrix) -> Result<()> {
         let old = self.matrix(id).ok_or_else(|| missing(id))?;
         old.weight = backend.weight(matrix, backend.precision(&old.weight))?;

@@ -2,7 +2,7 @@
 
 use crate::loading::{Loader, matrix_of, normed};
 use crate::{Error, Result};
-use laser_checkpoint::Slot;
+use laser_checkpoint::ParamKind;
 use laser_kernels::{Backend, NormOn};
 use laser_matrix::Matrix;
 
@@ -20,18 +20,18 @@ pub(crate) struct Embedding<B: Backend> {
 /// The tokens' own embedding, `[vocabulary, hidden]`.
 pub(crate) fn token_matrix<B: Backend>(loader: &Loader<B>) -> Result<Matrix> {
     let missing = || Error::Model { why: "it has no token embedding".to_owned() };
-    loader.checkpoint.table(Slot::Embedding)?.ok_or_else(missing)
+    loader.checkpoint.table(ParamKind::Embedding)?.ok_or_else(missing)
 }
 
 impl<B: Backend> Embedding<B> {
     /// With these rows for the tokens.
     pub fn load(loader: &Loader<B>, tokens: Matrix) -> Result<Self> {
-        let (config, table) = (loader.config(), |slot| loader.checkpoint.table(slot));
+        let (config, table) = (loader.config(), |param| loader.checkpoint.table(param));
         let of = |matrix: Matrix| {
             let width = matrix.cols();
             loader.backend.table_of(matrix.into_data(), width)
         };
-        let positions = match (table(Slot::Positions)?, table(Slot::TokenTypes)?) {
+        let positions = match (table(ParamKind::Positions)?, table(ParamKind::TokenTypes)?) {
             (Some(positions), Some(types)) => Some(with_first_type(positions, &types)?),
             (positions, _) => positions,
         };
@@ -40,7 +40,7 @@ impl<B: Backend> Embedding<B> {
             scale: config.embedding_scale,
             positions: positions.map(of).transpose()?,
             position_offset: config.position_offset as u32,
-            norm: loader.norm(Slot::EmbeddingNorm, 0)?,
+            norm: loader.norm(ParamKind::EmbeddingNorm, 0)?,
         })
     }
 

@@ -1,4 +1,4 @@
-use laser_checkpoint::MatrixId;
+use laser_edit::MatrixId;
 
 /// Why a model could not be loaded or run.
 #[derive(Debug, thiserror::Error)]

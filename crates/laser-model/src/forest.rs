@@ -1,15 +1,17 @@
 //! Token sequences as trees.
 //!
-//! In a masked model every token sees all others, so that sequences share nothing: each is a tree of its own.
+//! In a masked model every token sees all others, so that sequences share nothing: each is a tree
+//! of its own.
 //!
-//! The prompts of many examples, each with its answers, choices and generated continuations, form a forest in which
-//! every distinct prefix stands once. A node is one token at one position; a forward pass over a set of nodes computes
-//! each prefix once however many sequences go through it.
+//! The prompts of many examples, each with its answers, choices and generated continuations, form a
+//! forest in which every distinct prefix stands once. A node is one token at one position; a
+//! forward pass over a set of nodes computes each prefix once however many sequences go through it.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// A token in a [`Forest`]; nodes are numbered in the order of their insertion, parents before children.
+/// A token in a [`Forest`]; nodes are numbered in the order of their insertion, parents before
+/// children.
 pub type NodeId = u32;
 
 /// Trees of tokens.

@@ -2,11 +2,12 @@
 
 use crate::Result;
 use crate::loading::{Loader, activation, normed};
-use laser_checkpoint::Slot;
+use laser_checkpoint::ParamKind;
 use laser_kernels::{Activation, Backend, LinearOn, NormOn, Reading};
 use laser_matrix::Matrix;
 
-/// The final norm, a masked model's transformation if there is one, and the product with the vocabulary.
+/// The final norm, a masked model's transformation if there is one, and the product with the
+/// vocabulary.
 #[derive(Debug)]
 pub(crate) struct Head<B: Backend> {
     pub final_norm: Option<NormOn<B>>,
@@ -23,16 +24,16 @@ impl<B: Backend> Head<B> {
     /// With the matrix `[vocabulary, hidden]`.
     pub fn load(loader: &Loader<B>, matrix: &Matrix) -> Result<Self> {
         let (config, checkpoint) = (loader.config(), loader.checkpoint);
-        let dense = match checkpoint.table(Slot::HeadDense)? {
-            Some(matrix) => Some(loader.linear(&matrix, checkpoint.bias(Slot::HeadDense, 0, None)?)?),
+        let dense = match checkpoint.table(ParamKind::HeadDense)? {
+            Some(matrix) => Some(loader.linear(&matrix, checkpoint.bias(ParamKind::HeadDense, 0, None)?)?),
             None => None,
         };
-        let bias = checkpoint.bias(Slot::Head, 0, None)?;
+        let bias = checkpoint.bias(ParamKind::Head, 0, None)?;
         Ok(Self {
-            final_norm: loader.norm(Slot::FinalNorm, 0)?,
+            final_norm: loader.norm(ParamKind::FinalNorm, 0)?,
             dense,
             activation: activation(config.activation),
-            dense_norm: loader.norm(Slot::HeadNorm, 0)?,
+            dense_norm: loader.norm(ParamKind::HeadNorm, 0)?,
             output: loader.backend.head(matrix, bias.as_deref(), config.final_softcap)?,
             bias,
             softcap: config.final_softcap,
@@ -44,8 +45,8 @@ impl<B: Backend> Head<B> {
         Ok(backend.logits(&self.input(backend, x)?, &self.output)?)
     }
 
-    /// What rows of the final residual stream `x [rows, hidden]` predict; `wanted[i]` are the tokens whose log-probability is
-    /// wanted of row `i`.
+    /// What rows of the final residual stream `x [rows, hidden]` predict; `wanted[i]` are the
+    /// tokens whose log-probability is wanted of row `i`.
     pub fn read_out(&self, backend: &B, x: &B::Rows, wanted: &[&[u32]]) -> Result<Vec<Reading>> {
         Ok(backend.read_out(&self.input(backend, x)?, &self.output, wanted)?)
     }

@@ -1,10 +1,11 @@
 //! The forward pass of a transformer, and token trees.
 //!
-//! A [`Model`] is loaded from a [`laser_checkpoint::Checkpoint`] onto a [`Backend`](laser_kernels::Backend) and run in pieces:
-//! [`Model::embed`] gives the residual stream before layer 0, [`Model::run`] takes it through any range of layers,
-//! [`Model::predict`] reads next-token predictions off its end. Rows of a pass need not form a rectangle: a [`Batch`] says
-//! where each row stands and which cached rows it sees, and a [`Forest`] keeps shared prefixes once. An edited copy of a model
-//! knows its first edited layer.
+//! A [`Model`] is loaded from a [`laser_checkpoint::Checkpoint`] onto a
+//! [`Backend`](laser_kernels::Backend) and run in pieces: [`Model::embed`] gives the residual
+//! stream before layer 0, [`Model::run`] takes it through any range of layers, [`Model::predict`]
+//! reads next-token predictions off its end. Rows of a pass need not form a rectangle: a [`Batch`]
+//! says where each row stands and which cached rows it sees, and a [`Forest`] keeps shared prefixes
+//! once. An edited copy of a model knows its first edited layer.
 
 mod backward;
 mod batch;
@@ -26,6 +27,4 @@ pub use cache::KeyValueCache;
 pub use device::{Device, DeviceKind};
 pub use error::{Error, Result};
 pub use forest::{Forest, NodeId};
-pub use laser_kernels::{Backend, Cpu, Differentiable, KvIndices, Products, Reading, Reference, products};
-pub use laser_tokenizer::Tokenizer;
 pub use transformer::Model;

@@ -1,7 +1,8 @@
 //! The parts of blocks and heads, read from a checkpoint into a backend.
 
 use crate::{Error, Result};
-use laser_checkpoint::{Checkpoint, CheckpointError, Config, MatrixId, MatrixKind, Slot};
+use laser_checkpoint::{Checkpoint, CheckpointError, Config, ParamKind};
+use laser_edit::{MatrixId, MatrixKind};
 use laser_kernels::{
     Activation, Backend, ExpertChoice, Linear, LinearOn, Mlp, MlpOn, Norm, NormKind, NormOn, Precision, SourceError,
     WeightSource,
@@ -38,7 +39,7 @@ impl<B: Backend> Loader<'_, B> {
 
     /// A matrix of a layer, in memory or on disk.
     pub fn matrix(&self, layer: usize, matrix: MatrixId) -> Result<LinearOn<B>> {
-        let bias = self.checkpoint.bias(Slot::Matrix(matrix.kind), layer, matrix.expert)?;
+        let bias = self.checkpoint.bias(ParamKind::Matrix(matrix.kind), layer, matrix.expert)?;
         match self.residency {
             WeightResidency::Memory => self.linear(&self.checkpoint.matrix(layer, matrix)?, bias),
             WeightResidency::Disk => {
@@ -50,13 +51,13 @@ impl<B: Backend> Loader<'_, B> {
     }
 
     /// A norm, if the model has it. One without weights runs over the residual stream.
-    pub fn norm(&self, slot: Slot, layer: usize) -> Result<Option<NormOn<B>>> {
+    pub fn norm(&self, param: ParamKind, layer: usize) -> Result<Option<NormOn<B>>> {
         let config = self.config();
-        if !config.has(slot) {
+        if !config.has(param) {
             return Ok(None);
         }
-        let weight = self.checkpoint.norm(slot, layer)?.unwrap_or_else(|| vec![1.0; config.hidden_size]);
-        let bias = self.checkpoint.bias(slot, layer, None)?.unwrap_or_else(|| vec![0.0; weight.len()]);
+        let weight = self.checkpoint.norm(param, layer)?.unwrap_or_else(|| vec![1.0; config.hidden_size]);
+        let bias = self.checkpoint.bias(param, layer, None)?.unwrap_or_else(|| vec![0.0; weight.len()]);
         Ok(Some(Norm {
             kind: norm_kind(config.norm),
             eps: config.norm_eps,

@@ -1,5 +1,5 @@
-//! Rotary position embedding (Su et al., arXiv 2104.09864): pair i of a head's first `dim` elements turns by the angle
-//! `position * theta^(-2i / dim)`, scaled as the configuration asks.
+//! Rotary position embedding (Su et al., arXiv 2104.09864): pair i of a head's first `dim` elements
+//! turns by the angle `position * theta^(-2i / dim)`, scaled as the configuration asks.
 
 use laser_checkpoint::{RotaryConfig, RotaryStyle};
 use laser_kernels::{Backend, Result, RotaryPairs, Rotation, RotationOn};

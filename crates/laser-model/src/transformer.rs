@@ -7,17 +7,18 @@ use crate::embedding::{Embedding, token_matrix};
 use crate::head::Head;
 use crate::loading::{Loader, WeightResidency, matrix_of};
 use crate::{Error, Result};
-use laser_checkpoint::{Checkpoint, CheckpointError, Config, MatrixId, MatrixKind, Slot};
+use laser_checkpoint::{Checkpoint, CheckpointError, Config, ParamKind};
+use laser_edit::{MatrixId, MatrixKind};
 use laser_kernels::{Backend, Cpu, KvIndices, Reading};
 use laser_matrix::{LowRank, Matrix};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A model on a backend. Cloning shares the weights, so that an edited copy costs one matrix; each knows its first edited
-/// layer.
+/// A model on a backend. Cloning shares the weights, so that an edited copy costs one matrix; each
+/// knows its first edited layer.
 ///
-/// If the layers would take more memory than is allowed, their matrices stay on disk, and are read, some rows at a time, each
-/// time they are used.
+/// If the layers would take more memory than is allowed, their matrices stay on disk, and are read,
+/// some rows at a time, each time they are used.
 #[derive(Debug, Clone)]
 pub struct Model<B: Backend = Cpu> {
     shared: Arc<Shared<B>>,
@@ -37,8 +38,9 @@ struct Shared<B: Backend> {
 }
 
 impl<B: Backend> Model<B> {
-    /// Reads a checkpoint. If the layers would take more than `memory` bytes in f32, their matrices stay on disk, if the backend
-    /// can read them there. `progress` is called after each layer with the layers done.
+    /// Reads a checkpoint. If the layers would take more than `memory` bytes in f32, their matrices
+    /// stay on disk, if the backend can read them there. `progress` is called after each layer with
+    /// the layers done.
     ///
     /// # Errors
     /// If a tensor is missing or cannot be read, or the device is out of memory.
@@ -58,7 +60,7 @@ impl<B: Backend> Model<B> {
             progress(layer + 1);
         }
         let tokens = token_matrix(&loader)?;
-        let head = match checkpoint.table(Slot::Head)? {
+        let head = match checkpoint.table(ParamKind::Head)? {
             Some(matrix) => Head::load(&loader, &matrix)?,
             None if config.tied_head => Head::load(&loader, &tokens)?,
             None => return Err(Error::Model { why: "it has no head".to_owned() }),
@@ -83,8 +85,8 @@ impl<B: Backend> Model<B> {
         &self.shared.backend
     }
 
-    /// The lowest layer of which a matrix was replaced: all below it is as in the model that was loaded. The number of layers if
-    /// none was.
+    /// The lowest layer of which a matrix was replaced: all below it is as in the model that was
+    /// loaded. The number of layers if none was.
     pub fn first_edited_layer(&self) -> usize {
         self.first_edited_layer
     }
@@ -125,7 +127,8 @@ impl<B: Backend> Model<B> {
         Ok((Self { first_edited_layer, ..self.clone() }, Block::clone(block)))
     }
 
-    /// A copy whose layers multiply in bf16, which is faster if the processor has it, and less exact. The head stays in f32.
+    /// A copy whose layers multiply in bf16, which is faster if the processor has it, and less
+    /// exact. The head stays in f32.
     ///
     /// # Errors
     /// If the backend has no such products, or not with these weights.
@@ -152,8 +155,9 @@ impl<B: Backend> Model<B> {
         self.shared.embedding.forward(self.backend(), tokens, positions)
     }
 
-    /// Rows that go through the blocks together: row `i` stands at `positions[i]`, becomes row `places[i]` of the caches (all
-    /// different) and attends to the cache rows of query `i` of `indices`.
+    /// Rows that go through the blocks together: row `i` stands at `positions[i]`, becomes row
+    /// `places[i]` of the caches (all different) and attends to the cache rows of query `i` of
+    /// `indices`.
     ///
     /// # Errors
     /// If the device is out of memory.
@@ -172,8 +176,8 @@ impl<B: Backend> Model<B> {
         Batch::new(backend, &self.shared.positions, positions, places, indices)
     }
 
-    /// Runs the blocks `layers` over the residual stream `x [rows, hidden]`; `caches` holds one cache for each layer of the
-    /// range.
+    /// Runs the blocks `layers` over the residual stream `x [rows, hidden]`; `caches` holds one
+    /// cache for each layer of the range.
     ///
     /// # Errors
     /// If a weight cannot be read, or the device is out of memory.
@@ -217,8 +221,9 @@ impl<B: Backend> Model<B> {
         Ok(layers.map(|_| KeyValueCache::new(backend, rows, width)).collect::<Result<_, _>>()?)
     }
 
-    /// What the positions with final residual `x [rows, hidden]` predict: the next token, or in a masked model their own.
-    /// `wanted[i]` are the tokens whose log-probability is wanted of row `i`.
+    /// What the positions with final residual `x [rows, hidden]` predict: the next token, or in a
+    /// masked model their own. `wanted[i]` are the tokens whose log-probability is wanted of row
+    /// `i`.
     ///
     /// # Errors
     /// If a wanted token is outside the vocabulary.
@@ -234,7 +239,8 @@ impl<B: Backend> Model<B> {
         &self.shared.head
     }
 
-    /// Logits `[tokens, vocabulary]` of one sequence, in the plainest way: every token through every layer.
+    /// Logits `[tokens, vocabulary]` of one sequence, in the plainest way: every token through
+    /// every layer.
     ///
     /// # Errors
     /// If a token is outside the vocabulary.

@@ -1,7 +1,9 @@
 //! Whole models through the CPU's kernels and through the reference backend.
 
-use laser_checkpoint::{Checkpoint, MatrixId, MatrixKind};
-use laser_model::{Cpu, Model, Reference};
+use laser_checkpoint::Checkpoint;
+use laser_edit::{MatrixId, MatrixKind};
+use laser_kernels::{Cpu, Reference};
+use laser_model::Model;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -64,7 +64,7 @@ fn cell(candidate: &Candidate) -> Option<(&Intervention, (Fraction, Edit))> {
     Some((one, (one.edit.grid_point()?, one.edit.clone())))
 }
 
-/// Columns two blanks apart: the first to the left, the others to the right.
+/// Columns two spaces apart: the first to the left, the others to the right.
 pub fn aligned(lines: &[Vec<String>]) -> String {
     let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max();

@@ -85,6 +85,10 @@ pub struct SearchDescription {
     pub dtype: Option<String>,
     /// Where the model runs; another kind of device rounds differently.
     pub device: String,
+    /// The kernels that compute there, down to the instruction set; others round differently. None in runs of versions that did
+    /// not record them, and where the caller does not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel_path: Option<String>,
 }
 
 /// No blocks but the whole matrix, as where a search could not be asked for others.
@@ -108,6 +112,8 @@ impl RunDescription {
             let mut description = description.clone();
             description.model.path.clear();
             description.task.spec.clear();
+            // What to do about other kernels is a question of its own.
+            description.search.kernel_path = None;
             serde_json::to_value(description).unwrap_or_default()
         };
         first_difference("", &comparable(self), &comparable(other))

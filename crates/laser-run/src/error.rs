@@ -18,6 +18,30 @@ pub enum Error {
         /// The first part of `run.json` that is different.
         what: String,
     },
+    /// The journal was made by other kernels, whose results differ in their last bits.
+    #[error(
+        "{}: was made with the kernels {found}, and here they are {here}, which round differently: choose another --out, or go on where and how it was made",
+        path.display()
+    )]
+    OtherKernels {
+        /// The RUN folder.
+        path: PathBuf,
+        /// The kernels that the journal was made with.
+        found: String,
+        /// Those that would go on.
+        here: String,
+    },
+    /// The journal was made by kernels that nobody recorded.
+    #[error(
+        "{}: was made by a version that did not record its kernels, which may round differently from those here ({here}): choose another --out; `laser verdict` still reads the folder",
+        path.display()
+    )]
+    UnknownKernels {
+        /// The RUN folder.
+        path: PathBuf,
+        /// The kernels that would go on.
+        here: String,
+    },
     /// A search that another one cannot be compared with.
     #[error("{}: cannot be compared with: {why}: give the RUN of a finished exhaustive search of the same model, examples and space", path.display())]
     NotComparable {

@@ -15,6 +15,6 @@ pub struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub choice_logprobs: Option<Vec<f64>>,
     /// The same after a prompt with an empty content.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub blank_logprobs: Option<Vec<f64>>,
+    #[serde(rename = "blank_logprobs", default, skip_serializing_if = "Option::is_none")]
+    pub content_free_logprobs: Option<Vec<f64>>,
 }

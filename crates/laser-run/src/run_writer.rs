@@ -47,7 +47,7 @@ impl RunWriter {
         match writer.folder.stored_description()? {
             Some(found) => match found.difference(description) {
                 Some(what) => return Err(Error::OtherSearch { path: path.to_owned(), what }),
-                None => return Ok(writer),
+                None => same_kernels(path, &found, description)?,
             },
             None => writer.write(RunFile::Description, description)?,
         }
@@ -172,6 +172,19 @@ impl RunWriter {
         bytes.push(b'\n');
         write_whole(&path, &bytes)
     }
+}
+
+/// Refuses to continue a journal with other kernels than it was made with.
+fn same_kernels(path: &Path, found: &RunDescription, asked: &RunDescription) -> Result<()> {
+    let (found, here) = (&found.search.kernel_path, &asked.search.kernel_path);
+    if found == here {
+        return Ok(());
+    }
+    let (path, here) = (path.to_owned(), here.clone().unwrap_or_else(|| "unknown".to_owned()));
+    Err(match found.clone() {
+        Some(found) => Error::OtherKernels { path, found, here },
+        None => Error::UnknownKernels { path, here },
+    })
 }
 
 /// Files that an interrupted start leaves in a folder that has no `run.json` yet.

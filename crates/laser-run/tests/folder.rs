@@ -35,7 +35,8 @@ fn trace() -> SearchTrace {
 }
 
 fn entry(split: SplitName, candidate: &Candidate, right: usize) -> Entry {
-    let record = Record { answer_rank: 0, generation: Some("a".into()), choice_logprobs: None, blank_logprobs: None };
+    let record =
+        Record { answer_rank: 0, generation: Some("a".into()), choice_logprobs: None, content_free_logprobs: None };
     let record = (split == SplitName::Test).then_some(record);
     let result = |i| ExampleResult { record: record.clone(), ..ExampleResult::binary(i < right, 0.5) };
     Entry::new(split, candidate, None, ResultKind::Binary, (0..4).map(result).collect())
@@ -133,4 +134,30 @@ fn ranges_are_pairs_in_the_journal() {
     let entry = Entry::new(SplitName::Validation, &candidate(), part, ResultKind::Binary, results);
     let json = serde_json::to_string(&entry).unwrap();
     assert!(json.ends_with(r#""correct":"11","log_loss":[0.5,0.5],"part":[5,7]}"#), "{json}");
+}
+
+#[test]
+fn a_journal_is_not_continued_with_other_kernels() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("run");
+    let with = |kernels: Option<&str>| {
+        let mut description = description("race");
+        description.search.kernel_path = kernels.map(str::to_owned);
+        RunWriter::create(&path, &description).map(drop)
+    };
+    with(Some("cpu avx512")).unwrap();
+    with(Some("cpu avx512")).unwrap();
+    let message = with(Some("cpu avx2")).unwrap_err().to_string();
+    assert!(message.contains("with the kernels cpu avx512, and here they are cpu avx2"), "{message}");
+    assert!(message.contains("choose another --out") && !message.contains('\n'), "{message}");
+    assert!(with(None).is_err());
+    // As of a version that did not record them: it is read, and not continued.
+    let text = std::fs::read_to_string(path.join("run.json")).unwrap();
+    let old: String =
+        text.lines().filter(|line| !line.contains("kernel_path")).map(|line| format!("{line}\n")).collect();
+    std::fs::write(path.join("run.json"), old.replace("\"cpu\",", "\"cpu\"")).unwrap();
+    assert!(RunFolder::open(&path).unwrap().description().unwrap().search.kernel_path.is_none());
+    let message = with(Some("cpu avx2")).unwrap_err().to_string();
+    assert!(message.contains("did not record its kernels") && message.contains("laser verdict"), "{message}");
+    with(None).unwrap();
 }

@@ -225,7 +225,7 @@ fn the_metrics_of_choices_are_those_numbers() {
             answer_rank: 0,
             generation: None,
             choice_logprobs: Some(of(choice).clone()),
-            blank_logprobs: None,
+            content_free_logprobs: None,
         };
         let records: Vec<Record> = task.examples.iter().map(record).collect();
         let choice = Metrics::of(&examples, &records).unwrap().choice.unwrap();
@@ -243,7 +243,7 @@ fn the_metrics_of_generations_are_those_numbers() {
         answer_rank: generated.rank - 1,
         generation: Some(generated.text.clone()),
         choice_logprobs: None,
-        blank_logprobs: None,
+        content_free_logprobs: None,
     };
     let records: Vec<Record> = task.examples.iter().map(record).collect();
     let metrics = Metrics::of(&examples.iter().collect::<Vec<_>>(), &records).unwrap();

@@ -35,7 +35,7 @@ fn entry(split: SplitName, candidate: &Candidate, hits: &[bool], log_losses: Opt
             answer_rank: usize::from(!correct),
             generation: Some(String::new()),
             choice_logprobs: None,
-            blank_logprobs: None,
+            content_free_logprobs: None,
         };
         let record = (split == SplitName::Test).then_some(record);
         ExampleResult { record, ..ExampleResult::binary(correct, log_loss) }
@@ -246,7 +246,7 @@ impl Choices {
                     answer_rank: 0,
                     generation: None,
                     choice_logprobs: Some(scores.to_vec()),
-                    blank_logprobs: blanks.then(|| blank.to_vec()),
+                    content_free_logprobs: blanks.then(|| blank.to_vec()),
                 };
                 let right = usize::from(scores[1] > scores[0]) == correct(i);
                 ExampleResult { record: Some(record), ..ExampleResult::binary(right, 3.0 - scores[correct(i)]) }

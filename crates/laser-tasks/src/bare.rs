@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::data::{self, Row, RowLocation};
 use crate::source::Source;
-use crate::{DEFAULT_NEW_TOKENS, Example, ExampleError, RowError, Target, TaskError};
+use crate::{DEFAULT_NEW_TOKENS, RowError, TaskError};
+use laser_example::{Example, ExampleError, Target};
 
 /// The examples in the rows of `source`.
 pub(crate) fn examples(source: &Source, rows: Vec<Row>) -> Result<Vec<Example>, TaskError> {

@@ -1,6 +1,6 @@
 //! Prompts with an empty content, which show what a model prefers to say before it has read anything.
 
-use crate::{Example, Target};
+use laser_example::{Example, Target};
 
 /// What the questions of a task have in common at their beginning and at their end: the prompt of an example that says
 /// nothing (the content-free input of contextual calibration, Zhao et al. 2021, arXiv 2102.09690).

@@ -22,10 +22,6 @@ mod yaml;
 pub use card::Card;
 pub use data::{RowLocation, panics_are_caught};
 pub use error::{DataError, RowError, TaskError, YamlError};
-pub use laser_example::{
-    Choice, ExactMatch, Example, ExampleError, Generation, Matching, Outcome, Score, SplitMix64, Target, WordOverlap,
-    generation_is_correct, word_overlap,
-};
 pub use open_options::{HubSplit, OpenOptions};
 pub use split::Split;
 pub use task::Task;

@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
 
+use crate::TaskError;
 use crate::content_free_prompt::ContentFreePrompt;
-use crate::{Example, Matching, SplitMix64, Target, TaskError};
+use laser_example::{Example, Matching, SplitMix64, Target};
 
 /// A named list of examples, at least one, all ids different.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,8 @@
 
 mod support;
 
-use laser_tasks::{Example, Task};
+use laser_example::Example;
+use laser_tasks::Task;
 use support::*;
 
 #[test]

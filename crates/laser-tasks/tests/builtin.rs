@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use laser_tasks::{Target, Task};
+use laser_example::Target;
+use laser_tasks::Task;
 
 #[test]
 fn every_builtin_says_what_it_is() {

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use laser_tasks::{Example, Split, Target, Task};
+use laser_example::{Example, Target};
+use laser_tasks::{Split, Task};
 use proptest::prelude::*;
 
 /// A task whose example `i` is in the group `groups[i]`.
@@ -73,7 +74,7 @@ fn what_is_too_small_is_refused() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..laser_testing::cases() })]
 
     #[test]
     fn a_split_is_a_partition(

@@ -4,7 +4,8 @@ mod support;
 
 use std::fs;
 
-use laser_tasks::{ExactMatch, Example, Generation, Matching, OpenOptions, Target, Task};
+use laser_example::{ExactMatch, Example, Generation, Matching, Target};
+use laser_tasks::{OpenOptions, Task};
 use support::*;
 
 #[test]

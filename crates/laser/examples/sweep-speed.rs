@@ -9,11 +9,15 @@
 use anyhow::{Context, Result, ensure};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
-use laser_checkpoint::{Checkpoint, InterventionSpec, Layers};
+use laser_checkpoint::Checkpoint;
 use laser_edit::Candidate;
+use laser_edit::{InterventionSpec, Layers};
 use laser_engine::{Detail, Editor, Evaluator};
-use laser_model::{Cpu, Model, Products, Tokenizer, products};
-use laser_tasks::{Example, Task};
+use laser_example::Example;
+use laser_kernels::{Cpu, Products, products};
+use laser_model::Model;
+use laser_tasks::Task;
+use laser_tokenizer::Tokenizer;
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;

@@ -25,7 +25,8 @@ use anyhow::{Context, Result, anyhow, ensure};
 use candle_core::{D, Device, Tensor, Var};
 use candle_nn::ops::{log_softmax, softmax};
 use candle_nn::{AdamW, Optimizer, ParamsAdamW};
-use laser_linalg::{Matrix, Svd, product};
+use laser_linalg::{Svd, product};
+use laser_matrix::Matrix;
 use safetensors::tensor::TensorView;
 use serde_json::json;
 

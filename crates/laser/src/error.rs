@@ -14,7 +14,7 @@ pub enum Error {
     },
     /// The checkpoint could not be read or written.
     #[error(transparent)]
-    Checkpoint(#[from] laser_checkpoint::CheckpointError),
+    Checkpoint(Box<laser_checkpoint::CheckpointError>),
     /// An edit is none, or does not fit the model.
     #[error(transparent)]
     Edit(#[from] laser_edit::EditError),
@@ -23,20 +23,20 @@ pub enum Error {
     Tokenizer(#[from] laser_tokenizer::TokenizerError),
     /// The model could not be loaded or run.
     #[error(transparent)]
-    Model(#[from] laser_model::Error),
+    Model(Box<laser_model::Error>),
     /// The task could not be read, or is none.
     #[error(transparent)]
-    Task(#[from] laser_tasks::TaskError),
+    Task(Box<laser_tasks::TaskError>),
     /// Examples or a text could not be scored.
     #[error(transparent)]
-    Engine(#[from] laser_engine::Error),
+    Engine(Box<laser_engine::Error>),
     /// A text could not be measured.
     #[error("{}", path.display())]
     Text {
         /// The text's file.
         path: PathBuf,
         /// Why.
-        source: laser_engine::Error,
+        source: Box<laser_engine::Error>,
     },
     /// A text's bytes are not UTF-8.
     #[error("{}: invalid UTF-8: save the file as UTF-8", path.display())]
@@ -54,13 +54,13 @@ pub enum Error {
     },
     /// A matrix could not be decomposed.
     #[error(transparent)]
-    Decomposition(#[from] laser_linalg::SvdError),
+    Decomposition(#[from] laser_matrix::SvdError),
     /// The RUN folder could not be read or written.
     #[error(transparent)]
     Run(#[from] laser_run::Error),
     /// The search failed.
     #[error(transparent)]
-    Search(#[from] laser_search::Error),
+    Search(Box<laser_search::Error>),
     /// There is no recipe in a RUN folder.
     #[error("{}: there is no recipe yet: the search is not finished: run the same search again", path.display())]
     NoRecipeYet {
@@ -109,3 +109,22 @@ pub enum Error {
 
 /// The result of this crate's operations.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Large errors are boxed, so that results stay small.
+macro_rules! boxed {
+    ($($variant:ident: $error:ty),* $(,)?) => {
+        $(impl From<$error> for Error {
+            fn from(error: $error) -> Self {
+                Self::$variant(Box::new(error))
+            }
+        })*
+    };
+}
+
+boxed! {
+    Task: laser_tasks::TaskError,
+    Checkpoint: laser_checkpoint::CheckpointError,
+    Engine: laser_engine::Error,
+    Model: laser_model::Error,
+    Search: laser_search::Error,
+}

@@ -7,8 +7,8 @@ use crate::task_source::OpenTask;
 use crate::text_source::OpenText;
 use laser_edit::Candidate;
 use laser_engine::record;
+use laser_example::{Example, Outcome, Score};
 use laser_run::{Constant, Interval, Metrics, Perplexity, Record, statistics};
-use laser_tasks::{Example, Outcome, Score};
 use serde::Serialize;
 
 /// A model's score on some examples of a task.

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 use crate::text_source::TextSource;
 use laser_checkpoint::Config;
 use laser_edit::{EditError, Layers, MatrixGroup, MatrixId, MatrixKind};
-use laser_linalg::Rho;
+use laser_matrix::Rho;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 

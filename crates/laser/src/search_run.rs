@@ -8,13 +8,13 @@ use crate::spectra_cache::SpectraCache;
 use crate::task_source::OpenTask;
 use laser_edit::{Candidate, MatrixId};
 use laser_engine::{ContentFreePrompts, check};
+use laser_example::Score;
 use laser_report::{search_text, verdict_file};
 use laser_run::{
     Bf16Check, Entries, ModelDescription, ResultKind, RunDescription, RunFolder, RunWriter, Scorer, SearchDescription,
     SearchTrace, TaskDescription, TextDescription, Verdict,
 };
 use laser_search::{Beam, Compose, Exhaustive, Finished, Gradient, Plan, Race, Strategy, TextPlan, grid, noise_edge};
-use laser_tasks::Score;
 use std::path::Path;
 
 /// With fewer validation examples than this, one right answer more is several points.
@@ -96,6 +96,7 @@ impl Session {
                 text: text.as_ref().map(|text| TextDescription { sha256: text.sha256.clone(), limit: text.limit }),
                 dtype: plan.bf16.then(|| "bf16".to_owned()),
                 device: self.options.device.name().to_owned(),
+                kernel_path: Some(self.model.kernel_path()),
             },
         };
         let exhaustive = match &plan.compare {

@@ -5,10 +5,9 @@ use crate::loaded_model::{LoadedModel, load};
 use crate::model_source::ModelSource;
 use crate::task_source::{OpenTask, TaskSource};
 use crate::text_source::{OpenText, TextSource};
-use laser_checkpoint::{
-    Checkpoint, Config, EditRecord, HuggingFaceWriter, InterventionSpec, WriteOptions, write_model,
-};
+use laser_checkpoint::{Checkpoint, Config, EditRecord, HuggingFaceWriter, WriteOptions, write_model};
 use laser_edit::Candidate;
+use laser_edit::InterventionSpec;
 use laser_model::DeviceKind;
 use laser_run::{Progress, Silent};
 use laser_tasks::Task;

@@ -2,8 +2,10 @@
 
 use crate::error::Result;
 use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
-use laser_checkpoint::{Checkpoint, MatrixId};
-use laser_linalg::{Matrix, Spectrum};
+use laser_checkpoint::Checkpoint;
+use laser_edit::MatrixId;
+use laser_linalg::Spectrum;
+use laser_matrix::Matrix;
 use laser_run::write_whole;
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;

@@ -2,9 +2,10 @@
 
 use crate::error::Result;
 use crate::model_source::FileProgress;
+use laser_example::Example;
 use laser_hub::{DatasetFiles, Hub};
 use laser_run::Progress;
-use laser_tasks::{Example, HubSplit, OpenOptions, Split, Task};
+use laser_tasks::{HubSplit, OpenOptions, Split, Task};
 use laser_tokenizer::Tokenizer;
 use std::path::PathBuf;
 

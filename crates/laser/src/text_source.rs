@@ -32,7 +32,7 @@ impl TextSource {
         let sha256 = format!("{:x}", Sha256::digest(&bytes));
         let text = String::from_utf8(bytes).map_err(|_| Error::TextEncoding { path: path() })?;
         let corpus = Corpus::new(&text, tokenizer, config, windows_for(config), self.limit)
-            .map_err(|source| Error::Text { path: path(), source })?;
+            .map_err(|source| Error::Text { path: path(), source: Box::new(source) })?;
         Ok(OpenText { corpus, sha256, limit: self.limit })
     }
 }

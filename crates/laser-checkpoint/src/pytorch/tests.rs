@@ -325,6 +325,8 @@ const OPCODES: &[&[u8]] = &[
 ];
 
 proptest! {
+    #![proptest_config(laser_testing::cases())]
+
     #[test]
     fn random_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 1..400)) {
         for bytes in [bytes.clone(), legacy_around(&bytes), [b"PK\x03\x04", &bytes[..]].concat()] {

@@ -1,7 +1,8 @@
 //! Checkpoints as llama.cpp's converter writes them, in float32.
 
 use super::interleave;
-use laser_checkpoint::{Checkpoint, MatrixId, MatrixKind, Norm, ParamKind, Residual, RopeScaling, RotaryConfig};
+use laser_checkpoint::{Checkpoint, Norm, ParamKind, Residual, RopeScaling, RotaryConfig};
+use laser_edit::{MatrixId, MatrixKind};
 
 use super::gguf_write::{GgufValue, GgufWriter};
 

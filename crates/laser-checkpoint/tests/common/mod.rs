@@ -9,7 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use laser_checkpoint::{Checkpoint, CheckpointError, MatrixId, MatrixKind, ParamKind};
+use laser_checkpoint::{Checkpoint, CheckpointError, ParamKind};
+use laser_edit::{MatrixId, MatrixKind};
 use tempfile::TempDir;
 
 use gguf_write::GgufWriter;

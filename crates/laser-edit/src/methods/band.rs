@@ -73,7 +73,8 @@ impl fmt::Display for Band {
 #[cfg(test)]
 mod tests {
     use crate::{Edit, Intervention};
-    use laser_linalg::{DecomposedMatrix, Matrix, Svd, dense, product};
+    use laser_linalg::{DecomposedMatrix, Svd, dense, product};
+use laser_matrix::{Matrix};
 
     fn apply(text: &str, matrix: &Matrix) -> Matrix {
         dense(text.parse::<Edit>().unwrap().apply(&DecomposedMatrix::new(matrix.clone())).unwrap())

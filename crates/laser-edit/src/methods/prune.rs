@@ -89,6 +89,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(laser_testing::cases())]
+
         #[test]
         fn pruning_zeroes_the_smallest(
             data in prop::collection::vec((-8..8i32).prop_map(|x| x as f32), 1..60),

@@ -1,11 +1,12 @@
 //! What a fixture's golden.json says, against what a backend gives.
 
-use laser_checkpoint::{Checkpoint, Intervention};
-use laser_edit::Candidate;
+use laser_checkpoint::Checkpoint;
+use laser_edit::{Candidate, Intervention};
 use laser_engine::{Detail, Editor, Evaluator};
 use laser_example::{Example, Target};
 use laser_kernels::Backend;
-use laser_model::{Model, Tokenizer};
+use laser_model::Model;
+use laser_tokenizer::Tokenizer;
 use serde::Deserialize;
 use std::path::Path;
 use std::sync::Arc;

@@ -1,8 +1,11 @@
 //! What the integration tests share.
 
-use laser_checkpoint::{Checkpoint, Config, InterventionSpec};
+use laser_checkpoint::{Checkpoint, Config};
 use laser_edit::Candidate;
-use laser_model::{Cpu, Model, Tokenizer};
+use laser_edit::InterventionSpec;
+use laser_kernels::Cpu;
+use laser_model::Model;
+use laser_tokenizer::Tokenizer;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -6,7 +6,8 @@ use crate::error::{Error, Result};
 use crate::kv_indices::KvIndices;
 use crate::parts::AttentionScores;
 
-/// softmax(scores(q k')) v for each query head, for row-major `q [queries, q_width]`, `k` and `v` `[cache rows, kv_width]`.
+/// softmax(scores(q k')) v for each query head, for row-major `q [queries, q_width]`, `k` and `v`
+/// `[cache rows, kv_width]`.
 pub fn attention(
     q: &[f32],
     k: &[f32],
@@ -49,7 +50,8 @@ fn score(scores: AttentionScores, product: f32) -> f32 {
     }
 }
 
-/// Queries that are computed together: neighbours mostly see the same rows, which are then read from memory once.
+/// Queries that are computed together: neighbours mostly see the same rows, which are then read
+/// from memory once.
 const QUERIES: usize = 8;
 /// Rows that all of these queries go through before the next ones.
 const ROWS: usize = 64;
@@ -65,7 +67,8 @@ pub struct Heads {
     pub q_width: usize,
 }
 
-/// All heads of some queries, which see `rows`. Each result depends on its own query and rows alone, taken in order.
+/// All heads of some queries, which see `rows`. Each result depends on its own query and rows
+/// alone, taken in order.
 #[inline(always)]
 #[allow(clippy::too_many_arguments)] // a kernel and its operands
 fn attend(

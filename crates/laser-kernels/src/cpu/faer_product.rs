@@ -1,7 +1,7 @@
 //! `y = x Wᵀ` by faer, where the processor lacks what [packed matrices](super::packed) takes.
 //!
-//! Weights that stay in memory are kept transposed, `Wᵀ [inputs, outputs]`: faer packs that form without a stride, which for
-//! few rows (decoding) makes the product up to half as fast again.
+//! Weights that stay in memory are kept transposed, `Wᵀ [inputs, outputs]`: faer packs that form
+//! without a stride, which for few rows (decoding) makes the product up to half as fast again.
 
 use super::meter;
 use crate::parts::Precision;
@@ -11,7 +11,8 @@ use faer::{Accum, MatMut, MatRef, Par};
 /// Below this many floating-point operations a product is not worth a second thread.
 const PARALLEL_FLOPS: usize = 4_000_000;
 
-/// Parts of a product start at multiples of this, the widest micro-kernel's height, so that none is a sliver.
+/// Parts of a product start at multiples of this, the widest micro-kernel's height, so that none is
+/// a sliver.
 const ALIGNMENT: usize = 96;
 
 /// The instructions that faer's products are made of on this processor.
@@ -30,8 +31,8 @@ pub fn instructions() -> &'static str {
 /// faer sums over this many inputs at a time, and adds the sums up.
 pub(super) const DEPTH: usize = 512;
 
-/// Products of at most this many multiplications are taken by faer's kernels for tiny matrices, which sum over all inputs
-/// at once.
+/// Products of at most this many multiplications are taken by faer's kernels for tiny matrices,
+/// which sum over all inputs at once.
 pub(super) const TINY: usize = 16 * 16 * 16;
 
 /// Row-major `x [rows, inputs]` times row-major `transposed [inputs, outputs]`, row-major.
@@ -42,9 +43,9 @@ pub fn linear(x: &[f32], transposed: &[f32], [rows, inputs, outputs]: [usize; 3]
 
 /// Row-major `x [rows, inputs]` times `w [inputs, outputs]`, row-major.
 ///
-/// faer sums over `inputs` in an order that depends neither on the number of rows nor on the number of outputs, but for
-/// two shortcuts: a single row is a matrix-vector product, and a tiny product is not cut along `inputs`. Rows too few
-/// are therefore filled up with repetitions.
+/// faer sums over `inputs` in an order that depends neither on the number of rows nor on the number
+/// of outputs, but for two shortcuts: a single row is a matrix-vector product, and a tiny product
+/// is not cut along `inputs`. Rows too few are therefore filled up with repetitions.
 fn product(x: &[f32], w: MatRef<f32>, rows: usize) -> Vec<f32> {
     let (inputs, outputs) = (w.nrows(), w.ncols());
     let least = if inputs > DEPTH { TINY / (inputs * outputs.max(1)) + 1 } else { 1 }.max(2);
@@ -63,7 +64,8 @@ fn product(x: &[f32], w: MatRef<f32>, rows: usize) -> Vec<f32> {
     y
 }
 
-/// `y = a b` in up to `parts` parts. faer's own threads wait by spinning, which wastes a shared machine; rayon's sleep.
+/// `y = a b` in up to `parts` parts. faer's own threads wait by spinning, which wastes a shared
+/// machine; rayon's sleep.
 fn multiply(y: MatMut<f32>, a: MatRef<f32>, b: MatRef<f32>, parts: usize) {
     let (rows, outputs) = (y.nrows(), y.ncols());
     let longest = rows.max(outputs);
@@ -101,7 +103,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(48))]
+        #![proptest_config(ProptestConfig { cases: 48, ..laser_testing::cases() })]
 
         /// What every equality of batched and one-by-one evaluation rests on.
         #[test]

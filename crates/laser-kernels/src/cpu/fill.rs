@@ -3,9 +3,11 @@
 use rayon::prelude::*;
 use std::mem::MaybeUninit;
 
-/// A vector of `len` values that `fill` writes, by all threads, `chunk` at a time; it gets each chunk's number, and zeros.
+/// A vector of `len` values that `fill` writes, by all threads, `chunk` at a time; it gets each
+/// chunk's number, and zeros.
 ///
-/// What is new to the processor is first touched by the thread that fills it, not by one thread for all.
+/// What is new to the processor is first touched by the thread that fills it, not by one thread for
+/// all.
 pub fn filled(len: usize, chunk: usize, fill: impl Fn(usize, &mut [f32]) + Sync) -> Vec<f32> {
     let zeros_first = |number, chunk: &mut [MaybeUninit<f32>]| {
         chunk.fill(MaybeUninit::new(0.0));

@@ -83,7 +83,8 @@ impl Deref for CpuRows {
 /// A table of rows that grows at its end, in place as long as there is room.
 #[derive(Debug)]
 pub struct CpuTable {
-    /// Row-major, with zeros behind the last row; memory of the system that was not used yet takes none.
+    /// Row-major, with zeros behind the last row; memory of the system that was not used yet takes
+    /// none.
     values: Vec<f32>,
     len: usize,
     width: usize,

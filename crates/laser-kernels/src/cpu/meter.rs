@@ -19,7 +19,8 @@ static IN_BF16: Meter = Meter { flops: AtomicU64::new(0), nanoseconds: AtomicU64
 pub struct Products {
     /// Floating-point operations, a multiplication and its addition counted as two.
     pub flops: u64,
-    /// Time from the start of each product to its end, added up. Where a head's logits are read as they are made, the reading is in it.
+    /// Time from the start of each product to its end, added up. Where a head's logits are read as
+    /// they are made, the reading is in it.
     pub time: Duration,
 }
 
@@ -39,7 +40,8 @@ pub fn products() -> [Products; 2] {
     })
 }
 
-/// Runs a product of `[rows, inputs]` and `[inputs, outputs]`, given as `[rows, inputs, outputs]`, and counts it.
+/// Runs a product of `[rows, inputs]` and `[inputs, outputs]`, given as `[rows, inputs, outputs]`,
+/// and counts it.
 pub(super) fn count<R>(precision: Precision, shape: [usize; 3], product: impl FnOnce() -> R) -> R {
     let meter = match precision {
         Precision::F32 => &IN_F32,

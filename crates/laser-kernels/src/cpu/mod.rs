@@ -1,7 +1,8 @@
 //! The CPU: kernels of our own, and without AVX-512 faer's matrix product.
 //!
-//! Every kernel computes a row of its output from that row's inputs alone, in an order that depends neither on the number of
-//! rows beside it nor on the number of threads. Batched, cached and one-by-one evaluation therefore give the same bits.
+//! Every kernel computes a row of its output from that row's inputs alone, in an order that depends
+//! neither on the number of rows beside it nor on the number of threads. Batched, cached and
+//! one-by-one evaluation therefore give the same bits.
 
 mod attention;
 mod elementwise;

@@ -8,7 +8,8 @@ use crate::parts::NormKind;
 /// Elements a thread takes at a time, about.
 const CHUNK: usize = 1 << 13;
 
-/// Each row of `x [rows, width]`, normalised and then multiplied by `weight` and added to `bias`, both `[width]`.
+/// Each row of `x [rows, width]`, normalised and then multiplied by `weight` and added to `bias`,
+/// both `[width]`.
 pub fn norm(x: &[f32], weight: &[f32], bias: &[f32], kind: NormKind, eps: f32) -> Result<Vec<f32>> {
     let width = weight.len();
     if width == 0 || bias.len() != width || !x.len().is_multiple_of(width) {

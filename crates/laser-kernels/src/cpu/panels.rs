@@ -1,4 +1,5 @@
-//! `y = x Wᵀ` for a weight matrix that is not in memory: some of its rows are read at a time, each time it is used.
+//! `y = x Wᵀ` for a weight matrix that is not in memory: some of its rows are read at a time, each
+//! time it is used.
 
 use super::faer_product::{DEPTH, TINY};
 use super::fill::filled;
@@ -11,16 +12,19 @@ use rayon::prelude::*;
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// Rows of a weight matrix that are read at a time: few enough for the processor's cache, enough for a fast product.
+/// Rows of a weight matrix that are read at a time: few enough for the processor's cache, enough
+/// for a fast product.
 const PANEL: usize = 256;
 
-/// `x W'` for row-major `x [rows, inputs]` and the W of `source`. The bits are those of the product with W in memory.
+/// `x W'` for row-major `x [rows, inputs]` and the W of `source`. The bits are those of the product
+/// with W in memory.
 pub fn linear_in_panels(x: &[f32], rows: usize, source: &dyn WeightSource) -> Result<Vec<f32>, SourceError> {
     let [outputs, inputs] = source.shape();
     if available(Precision::F32) {
         return packed(x, [rows, inputs, outputs], source);
     }
-    // As in a product in memory, faer's shortcuts for few rows and tiny products are kept away from.
+    // As in a product in memory, faer's shortcuts for few rows and tiny products are kept away
+    // from.
     let least = if inputs > DEPTH { TINY / inputs + 1 } else { 1 }.max(2);
     let padded = if (1..least).contains(&rows) { least.next_multiple_of(rows) } else { rows };
     let x = if padded > rows { Cow::Owned(x.repeat(padded / rows)) } else { Cow::Borrowed(x) };

@@ -1,11 +1,13 @@
 //! Which tokens can be the most likely one, from a product in bf16.
 //!
-//! A processor with bf16 products has them at twice the speed of those in f32. The logits that they give are not exact, but
-//! how far off they can be is known: only the tokens that can be the most likely one need an exact logit.
+//! A processor with bf16 products has them at twice the speed of those in f32. The logits that they
+//! give are not exact, but how far off they can be is known: only the tokens that can be the most
+//! likely one need an exact logit.
 //!
-//! With h' and w' the roundings of h and w, Cauchy and Schwarz bound |h w - h' w'| by |h| |w - w'| + |h - h'| |w'|; the sums over
-//! k terms in f32, there and in the exact logit, add k 2^-23 (|h'| |w'| + |h| |w|) at most. Where numbers below 2^-126 count as 0,
-//! a term is off by at most that times 1 + |h'| + |w'|; twice that is counted, for f32 itself underflows.
+//! With h' and w' the roundings of h and w, Cauchy and Schwarz bound |h w - h' w'| by
+//! |h| |w - w'| + |h - h'| |w'|. The sums over k terms in f32, there and in the exact logit, add
+//! k 2^-23 (|h'| |w'| + |h| |w|) at most. If numbers below 2^-126 count as 0, a term is off by at
+//! most that times 1 + |h'| + |w'|; twice that is counted, for f32 itself underflows.
 
 use super::packed::PackedMatrix;
 use super::{meter, vector};
@@ -39,7 +41,8 @@ struct Norms {
     error: f32,
 }
 
-/// What some tokens say of a row: below which logit the most likely token cannot be, and what is not below it.
+/// What some tokens say of a row: below which logit the most likely token cannot be, and what is
+/// not below it.
 struct Found {
     least: f32,
     /// Token, and the highest that its logit can be.
@@ -55,7 +58,8 @@ impl ArgmaxPrefilter {
         panels.iter().all(|norms| norms.rounded.is_finite()).then_some(Self { weights: packed, inputs, panels })
     }
 
-    /// For each row of `x [rows, inputs]` the tokens, ascending, among which is the most likely one; none where that cannot be said.
+    /// For each row of `x [rows, inputs]` the tokens, ascending, among which is the most likely
+    /// one; none where that cannot be said.
     pub fn candidates(&self, x: &[f32]) -> Option<Vec<Vec<u32>>> {
         let of_rows: Vec<Norms> = x.par_chunks(self.inputs.max(1)).map(norms).collect();
         let (rows, vocabulary) = (of_rows.len(), self.weights.shape()[0]);

@@ -1,4 +1,5 @@
-//! What is read off the logits of a position: the most likely token, and log-probabilities of chosen tokens.
+//! What is read off the logits of a position: the most likely token, and log-probabilities of
+//! chosen tokens.
 
 use super::packed::PackedMatrix;
 use super::{meter, vector};
@@ -7,7 +8,8 @@ use crate::parts::Precision;
 use crate::reading::Reading;
 use rayon::prelude::*;
 
-/// Reads each row of `logits [rows, vocabulary]`; `wanted[i]` are the tokens whose log-probability row `i` gives.
+/// Reads each row of `logits [rows, vocabulary]`; `wanted[i]` are the tokens whose log-probability
+/// row `i` gives.
 pub fn read_logits(logits: &[f32], vocabulary: usize, wanted: &[&[u32]]) -> Result<Vec<Reading>> {
     check(wanted, logits.len().checked_div(vocabulary), vocabulary)?;
     let read = |(row, wanted): (&[f32], &&[u32])| {
@@ -134,7 +136,8 @@ mod tests {
         (0..n).map(|_| scale * next()).collect()
     }
 
-    /// In parts the same most likely token and ranks, and log-probabilities to the rounding of sums.
+    /// In parts the same most likely token and ranks, and log-probabilities to the rounding of
+    /// sums.
     #[test]
     fn logits_in_parts_read_like_logits() {
         if !available(Precision::F32) {

@@ -7,8 +7,8 @@ use crate::parts::RotaryPairs;
 /// Rows a thread takes at a time.
 const ROWS: usize = 32;
 
-/// Turns pairs of elements of each head of `x [rows, width]`, by `cos` and `sin`, both `[rows, pairs]`: of its first
-/// 2 `pairs` elements, the halves' or neighbours. The rest stays.
+/// Turns pairs of elements of each head of `x [rows, width]`, by `cos` and `sin`, both `[rows,
+/// pairs]`: of its first 2 `pairs` elements, the halves' or neighbours. The rest stays.
 pub fn rotate(
     x: &[f32],
     width: usize,

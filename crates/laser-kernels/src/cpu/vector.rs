@@ -1,7 +1,8 @@
 //! Loops over f32 slices that the compiler turns into vector instructions.
 //!
-//! Sums run in [`LANES`] interleaved partial sums on every machine, so that a result does not depend on the width of
-//! the instructions that computed it. Call these inside [`dispatch`], which picks the widest that the CPU has.
+//! Sums run in [`LANES`] interleaved partial sums on every machine, so that a result does not
+//! depend on the width of the instructions that computed it. Call these inside [`dispatch`], which
+//! picks the widest that the CPU has.
 
 /// Partial sums of a reduction: one AVX-512 register of f32.
 const LANES: usize = 16;
@@ -41,8 +42,8 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
 
 /// [`dot`] of `a` with each of `rows`, `width` elements apart in `data`.
 ///
-/// The partial sums of several rows are all made before any of them is folded: where both stand in one loop, the compiler lets
-/// the fold decide how wide the multiplications are.
+/// The partial sums of several rows are all made before any of them is folded: where both stand in
+/// one loop, the compiler lets the fold decide how wide the multiplications are.
 #[inline(always)]
 pub fn dots(a: &[f32], data: &[f32], width: usize, rows: &[u32], out: &mut [f32]) {
     const ROWS: usize = 16;
@@ -134,8 +135,9 @@ fn fold(lanes: [f32; LANES]) -> f32 {
     lanes[0]
 }
 
-/// eˣ to about one unit in the last place, without branches: x = n ln 2 + r, |r| ≤ ½ ln 2, and eʳ by its Taylor
-/// polynomial of degree 7 (remainder below 6e-9). Saturates at both ends of the range; NaN stays NaN.
+/// eˣ to about one unit in the last place, without branches: x = n ln 2 + r, |r| ≤ ½ ln 2, and eʳ
+/// by its Taylor polynomial of degree 7 (remainder below 6e-9). Saturates at both ends of the
+/// range; NaN stays NaN.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
     // Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits.

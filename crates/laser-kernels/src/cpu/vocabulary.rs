@@ -12,7 +12,8 @@ use crate::reading::Reading;
 use laser_matrix::Matrix;
 use rayon::prelude::*;
 
-/// Rows that are read at a time: their logits are held, or what each part of the vocabulary says of them.
+/// Rows that are read at a time: their logits are held, or what each part of the vocabulary says of
+/// them.
 const ROWS: usize = 256;
 
 /// The product with the vocabulary, its bias and a soft cap.
@@ -29,7 +30,8 @@ impl CpuHead {
     /// Of `matrix [vocabulary, hidden]`.
     pub(super) fn new(matrix: &Matrix, bias: Option<&[f32]>, softcap: Option<f64>) -> Result<Self> {
         let weight = CpuWeight::new(matrix, Precision::F32)?;
-        // With a bias, or a cap that makes large logits equal, the most likely token is not that of the largest product.
+        // With a bias, or a cap that makes large logits equal, the most likely token is not that of
+        // the largest product.
         let plain = bias.is_none() && softcap.is_none() && weight.packed().is_some();
         let prefilter =
             if plain && available(Precision::Bf16) { ArgmaxPrefilter::new(matrix.data(), matrix.cols()) } else { None };
@@ -53,8 +55,8 @@ impl CpuHead {
         CpuRows::new(logits, self.weight.outputs())
     }
 
-    /// What the logits of each row say. If no log-probability is wanted of any of some rows, their most likely tokens are
-    /// looked for alone.
+    /// What the logits of each row say. If no log-probability is wanted of any of some rows, their
+    /// most likely tokens are looked for alone.
     pub(super) fn read_out(&self, x: &CpuRows, wanted: &[&[u32]]) -> Result<Vec<Reading>> {
         let mut readings = Vec::with_capacity(wanted.len());
         for (i, wanted) in wanted.chunks(ROWS).enumerate() {
@@ -77,8 +79,8 @@ impl CpuHead {
         read_packed(weights, x, wanted)
     }
 
-    /// The most likely token of each row, to the bit that of the logits; `None` if another way than by all logits does not
-    /// pay.
+    /// The most likely token of each row, to the bit that of the logits; `None` if another way than
+    /// by all logits does not pay.
     fn argmax(&self, weights: &PackedMatrix, x: &CpuRows) -> Option<Vec<u32>> {
         let candidates = self.prefilter.as_ref()?.candidates(x)?;
         let largest = |(x, tokens): (&[f32], &Vec<u32>)| {

@@ -1,4 +1,5 @@
-//! Attention over rows that are gathered for each query and padded to the longest, a bounded number of queries at a time.
+//! Attention over rows that are gathered for each query and padded to the longest, a bounded number
+//! of queries at a time.
 
 use crate::kv_indices::KvIndices;
 use crate::parts::AttentionScores;

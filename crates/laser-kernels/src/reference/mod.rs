@@ -1,7 +1,8 @@
 //! The plain backend: candle's operations on any of its devices.
 //!
-//! It is what the others are tested against, it serves Metal, and gradients go through it: every operation has one by what it
-//! is given as rows, weights and tables. (In a mixture the choice of experts and their weights are constants.)
+//! It is what the others are tested against, it serves Metal, and gradients go through it: every
+//! operation has one by what it is given as rows, weights and tables. (In a mixture the choice of
+//! experts and their weights are constants.)
 
 mod gathered_attention;
 mod masked_attention;

@@ -25,7 +25,8 @@ impl ReferenceTable {
         &self.data
     }
 
-    /// Puts `rows` in the places `numbers`. If a gradient is wanted by the rows, the table passes it on to them.
+    /// Puts `rows` in the places `numbers`. If a gradient is wanted by the rows, the table passes
+    /// it on to them.
     pub(super) fn write(&mut self, numbers: &[u32], rows: &Tensor) -> Result<()> {
         let len = numbers.iter().map(|&number| number as usize + 1).fold(self.len, usize::max);
         if rows.track_op() {
@@ -57,7 +58,8 @@ impl ReferenceTable {
         if self.len == 0 && (0..).zip(numbers).all(|(place, &number)| place == number) {
             return Ok(rows.clone());
         }
-        // Of each place, where its row is among the old and the new ones; what is skipped has no meaning.
+        // Of each place, where its row is among the old and the new ones; what is skipped has no
+        // meaning.
         let mut sources: Vec<u32> = (0..len as u32).map(|place| place.min(self.len.saturating_sub(1) as u32)).collect();
         for (source, &number) in (self.len as u32..).zip(numbers) {
             sources[number as usize] = source;

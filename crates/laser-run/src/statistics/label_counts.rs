@@ -137,6 +137,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(laser_testing::cases())]
+
         /// A weight is a number of copies.
         #[test]
         fn weights_are_copies(examples in prop::collection::vec((0usize..4, 0usize..4, 0u32..4), 1..30)) {

@@ -10,6 +10,7 @@ pub fn mcnemar_exact(gained: usize, lost: usize) -> f64 {
     if n == k.saturating_mul(2) {
         return 1.0;
     }
+    // Not by the distribution of statrs: of 1,000,001 against 1,000,000 that gives 0.982 where 1 is right.
     // P(X <= k) = P(X = k) (1 + k / (n - k + 1) + k (k - 1) / ((n - k + 1) (n - k + 2)) + ...): falling, positive terms.
     let mut term = 1.0;
     let mut sum = 1.0;

@@ -323,6 +323,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(laser_testing::cases())]
+
         /// Neither the scale nor the sign of the differences matters.
         #[test]
         fn p_is_a_probability_and_has_no_unit(

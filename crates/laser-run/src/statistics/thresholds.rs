@@ -79,16 +79,16 @@ pub fn cross_fitted(logprobs: &[Vec<f64>], truth: &[usize], clusters: &[usize], 
 /// and q those that the model gives them without the example's content; the sums are the same for all choices and drop out, and
 /// ln p\[c\] - ln q\[c\] is compared.
 ///
-/// `blank` are the log-probabilities for q, in nats: one row for all examples or one an example. None where it is neither or an
-/// example has another number of choices than its blank.
-pub fn calibrated(logprobs: &[Vec<f64>], blank: &[Vec<f64>]) -> Option<Vec<usize>> {
-    if blank.len() != 1 && blank.len() != logprobs.len() {
+/// `content_free` are the log-probabilities for q, in nats: one row for all examples or one an example. None where it is neither or an
+/// example has another number of choices than its row.
+pub fn calibrated(logprobs: &[Vec<f64>], content_free: &[Vec<f64>]) -> Option<Vec<usize>> {
+    if content_free.len() != 1 && content_free.len() != logprobs.len() {
         return None;
     }
-    let class = |(row, blank): (&Vec<f64>, &Vec<f64>)| {
-        (row.len() == blank.len()).then(|| arg_max(row.iter().zip(blank).map(|(p, q)| p - q)))
+    let class = |(row, content_free): (&Vec<f64>, &Vec<f64>)| {
+        (row.len() == content_free.len()).then(|| arg_max(row.iter().zip(content_free).map(|(p, q)| p - q)))
     };
-    logprobs.iter().zip(blank.iter().cycle()).map(class).collect()
+    logprobs.iter().zip(content_free.iter().cycle()).map(class).collect()
 }
 
 /// The place of the greatest value, the first of equals. What is no number is never it; 0 where nothing is.
@@ -269,15 +269,15 @@ mod tests {
     }
 
     #[test]
-    fn calibration_divides_by_what_a_blank_gets() {
+    fn calibration_divides_by_what_an_empty_content_gets() {
         // p = (0.6, 0.4) against q = (0.7, 0.3): 0.86 and 1.33. Unnormalised rows give the same.
         let row = vec![0.06f64.ln(), 0.04f64.ln()];
-        let blank = vec![0.35f64.ln(), 0.15f64.ln()];
-        assert_eq!(calibrated(std::slice::from_ref(&row), std::slice::from_ref(&blank)), Some(vec![1]));
+        let content_free = vec![0.35f64.ln(), 0.15f64.ln()];
+        assert_eq!(calibrated(std::slice::from_ref(&row), std::slice::from_ref(&content_free)), Some(vec![1]));
         let rows = [row.clone(), vec![-1.0, -1.0], row.clone()];
-        assert_eq!(calibrated(&rows, std::slice::from_ref(&blank)), Some(vec![1, 1, 1]));
-        assert_eq!(calibrated(&rows, &[blank.clone(), vec![0.0, 0.0], row.clone()]), Some(vec![1, 0, 0]));
-        assert_eq!(calibrated(&rows, &[blank.clone(), blank]), None);
+        assert_eq!(calibrated(&rows, std::slice::from_ref(&content_free)), Some(vec![1, 1, 1]));
+        assert_eq!(calibrated(&rows, &[content_free.clone(), vec![0.0, 0.0], row.clone()]), Some(vec![1, 0, 0]));
+        assert_eq!(calibrated(&rows, &[content_free.clone(), content_free]), None);
         assert_eq!(calibrated(&rows, &[vec![0.0]]), None);
         assert_eq!(calibrated(&rows, &[]), None);
         assert_eq!(calibrated(&[], &[]), Some(vec![]));
@@ -290,6 +290,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(laser_testing::cases())]
+
         /// The definition, tried one middle at a time.
         #[test]
         fn of_two_classes_no_threshold_is_better((rows, truth) in tasks(2)) {

@@ -97,7 +97,7 @@ impl ClassVerdict {
 impl Variants {
     fn of(examples: &[&Example], records: &[Record], truth: &[usize], clusters: &[usize], seed: u64) -> Option<Self> {
         let scores = choice_scores(examples, records, |record| record.choice_logprobs.as_ref())?;
-        let content_free = choice_scores(examples, records, |record| record.blank_logprobs.as_ref());
+        let content_free = choice_scores(examples, records, |record| record.content_free_logprobs.as_ref());
         let right = |predicted: &[usize]| -> Vec<f64> {
             predicted.iter().zip(truth).map(|(predicted, truth)| f64::from(predicted == truth)).collect()
         };

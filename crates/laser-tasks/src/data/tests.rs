@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::SplitMix64;
+use laser_example::SplitMix64;
 
 const SNAPPY: &[u8] = include_bytes!("../../tests/fixtures/data/same-snappy.parquet");
 const NESTED: &[u8] = include_bytes!("../../tests/fixtures/data/nested.parquet");

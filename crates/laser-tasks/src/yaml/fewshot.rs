@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::task_config::{Config, Sampler};
-use crate::{Example, SplitMix64};
+use laser_example::{Example, SplitMix64};
 
 /// A row's question with its answer, and what it is about.
 struct Solved {

@@ -7,7 +7,8 @@ use minijinja::Environment;
 use super::docs::Doc;
 use super::task_config::{Config, IndexOrText, ListOrText, OutputType, unsupported};
 use crate::template::Pattern;
-use crate::{Choice, DEFAULT_NEW_TOKENS, Example, ExampleError, Generation, Matching, RowError, Target, YamlError};
+use crate::{DEFAULT_NEW_TOKENS, RowError, YamlError};
+use laser_example::{Choice, Example, ExampleError, Generation, Matching, Target};
 
 /// Turns rows into examples.
 pub struct Reader<'a> {
@@ -124,7 +125,7 @@ impl<'a> Reader<'a> {
         let group = group.unwrap_or_else(|| doc.group.clone());
         let (target, own) = self.target(doc)?;
         let delimiter = match (&self.target, &self.delimiter) {
-            // What a text begins with goes before it, and no blank more.
+            // What a text begins with goes before it, and no whitespace more.
             _ if !own.is_empty() => own,
             (_, Some(delimiter)) => delimiter.clone(),
             (TargetReader::LogLikelihood(_), None) if prompt.ends_with(char::is_whitespace) => String::new(),
@@ -134,7 +135,7 @@ impl<'a> Reader<'a> {
         Ok(Example { question, delimiter, ..example })
     }
 
-    /// The target, and the blanks that its texts all begin with.
+    /// The target, and the whitespace that its texts all begin with.
     fn target(&self, doc: &Doc) -> Result<(Target, String), RowError> {
         let fields = &doc.row.fields;
         Ok(match &self.target {
@@ -169,11 +170,11 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The blanks that all texts begin with.
+/// The whitespace that all texts begin with.
 fn leading(texts: &[String]) -> String {
-    let blanks = |text: &String| text[..text.len() - text.trim_start().len()].to_owned();
-    let first = texts.first().map(blanks).unwrap_or_default();
-    if texts.iter().all(|text| blanks(text) == first) { first } else { String::new() }
+    let whitespace = |text: &String| text[..text.len() - text.trim_start().len()].to_owned();
+    let first = texts.first().map(whitespace).unwrap_or_default();
+    if texts.iter().all(|text| whitespace(text) == first) { first } else { String::new() }
 }
 
 impl Correct<'_> {

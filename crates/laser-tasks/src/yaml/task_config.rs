@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_yaml_ng::{Mapping, Value};
 
 use crate::source::Source;
-use crate::{DEFAULT_NEW_TOKENS, ExactMatch, Matching, TaskError, YamlError, data::without_bom};
+use crate::{DEFAULT_NEW_TOKENS, TaskError, YamlError, data::without_bom};
+use laser_example::{ExactMatch, Matching};
 
 /// Files may include files that include files: so many, and no more, which also ends circles.
 const MOST_INCLUDES: usize = 16;

@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::Path;
 
-use laser_tasks::{Example, Target, Task};
+use laser_example::{Example, Target};
+use laser_tasks::Task;
 use tempfile::TempDir;
 
 /// A folder with these files.

@@ -2,17 +2,17 @@
 
 mod inputs;
 mod space;
-mod values;
+mod typed_values;
 
 pub use inputs::{CheckpointOptions, DataOptions, ModelOptions, TaskOptions, TextOptions};
 pub use space::SpaceOptions;
 
 use anyhow::Context;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
-use laser_checkpoint::{InterventionSpec, Layers, MatrixGroup};
-use laser_linalg::Rho;
+use laser_edit::{InterventionSpec, Layers, MatrixGroup};
+use laser_matrix::Rho;
 use std::path::PathBuf;
-use values::{DEFAULT_RHOS, parse_layers, parse_rho};
+use typed_values::{DEFAULT_RHOS, parse_layers, parse_rho};
 
 /// Find, judge and apply rank reductions that improve a trained transformer.
 #[derive(Debug, Parser)]

@@ -1,11 +1,11 @@
 //! What a search tries, and how it goes about it.
 
-use super::values::{Bytes, DEFAULT_RHOS, parse_blocks, parse_layers, parse_rho};
+use super::typed_values::{Bytes, DEFAULT_RHOS, parse_blocks, parse_layers, parse_rho};
 use crate::output::Usage;
 use clap::{Args, ValueEnum};
 use laser::{PoolChoice, SearchPlan, SpaceChoice, StrategyChoice, TextSource};
-use laser_checkpoint::{Layers, MatrixGroup};
-use laser_linalg::Rho;
+use laser_edit::{Layers, MatrixGroup};
+use laser_matrix::Rho;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 

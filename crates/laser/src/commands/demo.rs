@@ -5,7 +5,7 @@ use crate::cli::{DemoOptions, Global};
 use crate::output;
 use laser::{DemoFiles, SearchPlan, Session, SessionOptions, SpaceChoice};
 use laser_edit::{MatrixGroup, MatrixKind};
-use laser_linalg::Rho;
+use laser_matrix::Rho;
 use laser_report::verdict_file;
 use laser_run::Progress;
 use serde_json::json;

@@ -21,7 +21,8 @@ impl<'x> Factor<'x> {
     pub fn new(x: &'x [f32], rows: usize, inputs: usize, precision: Precision) -> Self {
         assert_eq!(x.len(), rows * inputs);
         let steps = steps(precision, inputs);
-        // Rows whose units lie a multiple of 4 KiB apart would all fall into the same few lines of the first cache.
+        // Rows whose units lie a multiple of 4 KiB apart would all fall into the same few lines of
+        // the first cache.
         let stride = if steps > 0 && steps.is_multiple_of(1024) { steps + 16 } else { steps };
         if precision == Precision::F32 && stride == inputs {
             // SAFETY: f32 and u32 have the same size and alignment, and any bits are a u32.

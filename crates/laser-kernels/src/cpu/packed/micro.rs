@@ -1,11 +1,12 @@
-//! The innermost loops, by AVX-512 intrinsics: a few rows by [`WIDTH`] outputs, the sums in registers.
+//! The innermost loops, by AVX-512 intrinsics: a few rows by [`WIDTH`] outputs, the sums in
+//! registers.
 
 use super::line::{Line, REGISTERS, WIDTH};
 use crate::parts::Precision;
 use std::arch::x86_64::*;
 
-/// Rows that are computed together: with [`REGISTERS`] sums each, as many as hide the latency of an addition and leave registers for
-/// the operands.
+/// Rows that are computed together: with [`REGISTERS`] sums each, as many as hide the latency of an
+/// addition and leave registers for the operands.
 pub const ROWS: usize = 8;
 
 /// Whether this processor has the instructions of a precision.
@@ -18,7 +19,8 @@ pub fn available(precision: Precision) -> bool {
     }
 }
 
-/// A block of operands: `rows` of x, each of `steps` units and `x_stride` apart, by the lines of one panel of weights.
+/// A block of operands: `rows` of x, each of `steps` units and `x_stride` apart, by the lines of
+/// one panel of weights.
 #[derive(Clone, Copy)]
 pub struct Block<'a> {
     pub x: &'a [u32],
@@ -43,11 +45,12 @@ macro_rules! by_rows {
     };
 }
 
-/// Writes the product of a block, or adds it to what is there, continuing the same sums: `outputs` values a row, at most [`WIDTH`],
-/// `y_stride` apart.
+/// Writes the product of a block, or adds it to what is there, continuing the same sums: `outputs`
+/// values a row, at most [`WIDTH`], `y_stride` apart.
 ///
 /// # Safety
-/// The processor has the instructions of `precision`, and `y` may be written to for `block.rows` rows.
+/// The processor has the instructions of `precision`, and `y` may be written to for `block.rows`
+/// rows.
 pub unsafe fn multiply(precision: Precision, block: Block, add: bool, y: *mut f32, y_stride: usize, outputs: usize) {
     let steps = block.w.len() / REGISTERS;
     assert!(block.rows == 0 || block.x.len() >= (block.rows - 1) * block.x_stride + steps);
@@ -57,7 +60,8 @@ pub unsafe fn multiply(precision: Precision, block: Block, add: bool, y: *mut f3
     let mut row = 0;
     while row < block.rows {
         let (x, rows) = (block.x[row * block.x_stride..].as_ptr(), (block.rows - row).min(ROWS));
-        // SAFETY: x and w have what is read, as was asserted; the caller vouches for y and for the instructions.
+        // SAFETY: x and w have what is read, as was asserted; the caller vouches for y and for the
+        // instructions.
         unsafe {
             let y = y.wrapping_add(row * y_stride);
             let place = Place { x, x_stride: block.x_stride, w: block.w.as_ptr(), steps, y, y_stride, masks, add };

@@ -1,9 +1,11 @@
-//! Weight matrices in the order in which AVX-512 multiplies by them, and `y = x W'`, which nearly all of the time is spent in.
+//! Weight matrices in the order in which AVX-512 multiplies by them, and `y = x W'`, which nearly
+//! all of the time is spent in.
 //!
-//! A matrix is packed once, when it is loaded or edited, into panels of [`WIDTH`](line::WIDTH) outputs: for each input the
-//! panel's weights side by side. A product then reads them as they lie. In f32 every output is the sum over the inputs in
-//! their order, by fused multiplications and additions into one sum; in bf16, of which two make up 32 bits, over pairs of
-//! inputs. A result therefore depends neither on the rows beside it nor on how the work is cut.
+//! A matrix is packed once, when it is loaded or edited, into panels of [`WIDTH`](line::WIDTH)
+//! outputs: for each input the panel's weights side by side. A product then reads them as they lie.
+//! In f32 every output is the sum over the inputs in their order, by fused multiplications and
+//! additions into one sum; in bf16, of which two make up 32 bits, over pairs of inputs. A result
+//! therefore depends neither on the rows beside it nor on how the work is cut.
 
 mod factor;
 mod line;

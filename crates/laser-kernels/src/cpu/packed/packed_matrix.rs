@@ -32,7 +32,8 @@ pub struct PackedMatrix {
 }
 
 impl PackedMatrix {
-    /// Packs row-major `weights [outputs, inputs]`, where products in `precision` are [`available`].
+    /// Packs row-major `weights [outputs, inputs]`, where products in `precision` are
+    /// [`available`].
     pub fn new(weights: &[f32], outputs: usize, inputs: usize, precision: Precision) -> Self {
         assert!(available(precision) && weights.len() == outputs * inputs);
         let mut matrix = Self { lines: Arc::default(), outputs, inputs, precision };
@@ -109,9 +110,9 @@ impl PackedMatrix {
         y
     }
 
-    /// The product, some rows and some outputs at a time, so that not all of it is held: `work` gets the numbers of both, and the
-    /// values row-major, and gives something for each row. It comes by outputs, then by rows. The outputs are cut by the matrix's
-    /// shape alone.
+    /// The product, some rows and some outputs at a time, so that not all of it is held: `work`
+    /// gets the numbers of both, and the values row-major, and gives something for each row. It
+    /// comes by outputs, then by rows. The outputs are cut by the matrix's shape alone.
     pub fn by_panels<R: Send>(
         &self,
         x: &[f32],
@@ -182,7 +183,8 @@ impl PackedMatrix {
         });
     }
 
-    /// Writes the outputs of some panels for some rows of `x` to `y`, in its rows and columns from 0 on.
+    /// Writes the outputs of some panels for some rows of `x` to `y`, in its rows and columns from
+    /// 0 on.
     ///
     /// # Safety
     /// `y` has room for them, which nobody else has.
@@ -198,7 +200,8 @@ impl PackedMatrix {
                 let some = from..(from + DEPTH).min(steps);
                 let w = &lines[some.start * REGISTERS..some.end * REGISTERS];
                 let block = micro::Block { x: x.get(from..).unwrap_or_default(), x_stride, rows, w };
-                // SAFETY: the matrix was packed where its precision is available; the caller vouches for y.
+                // SAFETY: the matrix was packed where its precision is available; the caller
+                // vouches for y.
                 unsafe {
                     let to = y.at(0, (panel - panels.start) * WIDTH);
                     micro::multiply(self.precision, block, from > 0, to, y.stride, outputs);
@@ -252,7 +255,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(48))]
+        #![proptest_config(ProptestConfig { cases: 48, ..laser_testing::cases() })]
 
         /// What every equality of batched and one-by-one evaluation rests on.
         #[test]
@@ -302,8 +305,9 @@ mod tests {
         }
     }
 
-    /// Prints GFLOP/s by the number of rows, and of the product that is there without these instructions, medians of some:
-    /// `cargo test --release -p laser-kernels speed_by_rows -- --ignored --nocapture`.
+    /// Prints GFLOP/s by the number of rows, and of the product that is there without these
+    /// instructions, medians of some: `cargo test --release -p laser-kernels speed_by_rows --
+    /// --ignored --nocapture`.
     #[test]
     #[ignore = "a measurement"]
     fn speed_by_rows() {

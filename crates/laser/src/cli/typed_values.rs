@@ -1,8 +1,8 @@
 //! Values that are typed, and their defaults.
 
 use bytesize::ByteSize;
-use laser_checkpoint::Layers;
-use laser_linalg::Rho;
+use laser_edit::Layers;
+use laser_matrix::Rho;
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 

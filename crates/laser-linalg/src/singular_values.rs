@@ -12,10 +12,11 @@ use faer::linalg::svd::bidiag::{bidiag_in_place, bidiag_in_place_scratch};
 use faer::traits::RealField;
 use faer::{Conj, Mat, MatMut, MatRef, Par};
 
+use crate::Svd;
 use crate::qr::{QrFactors, TALL};
 use crate::scale::{normalised, scaled_back};
 use crate::thin::{probe_sign, to_f32, to_f64, tolerance};
-use crate::{Matrix, Svd, SvdError};
+use laser_matrix::{Matrix, SvdError};
 
 /// The singular values of `matrix` without the vectors, falling: those of [`Svd::of`] up to f32 rounding.
 pub(crate) fn singular_values(matrix: &Matrix) -> Result<Vec<f32>, SvdError> {
