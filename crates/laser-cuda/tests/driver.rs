@@ -63,6 +63,8 @@ fn every_check_holds_through_the_driver() {
     }
     let device = Device::gpu(0).unwrap();
     assert_eq!(device.describe(), "a stand-in, 1 multiprocessors, sm_90");
+    let path = device.kernel_path();
+    assert!(path.starts_with("cuda sm_90, a stand-in, cuBLASLt 130000, NVRTC "), "{path}");
     for (name, check) in CHECKS {
         for check in check(&device, Size::Tiny, &mut Numbers::new(5)).unwrap_or_else(|error| panic!("{name}: {error}"))
         {

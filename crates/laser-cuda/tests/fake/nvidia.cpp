@@ -157,6 +157,7 @@ struct Operation {
 
 API int cublasLtCreate(void** handle) { return *handle = std::malloc(1), 0; }
 API int cublasLtDestroy(void* handle) { return std::free(handle), 0; }
+API std::size_t cublasLtGetVersion() { return 130000; }
 API int cublasLtEmulationDescCreate(void**) { return 15; }
 API int cublasLtMatmulDescCreate(void** description, int compute, int scale) {
     if (compute != 68 || scale != 0) return 7;
