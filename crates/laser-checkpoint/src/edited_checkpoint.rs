@@ -1,9 +1,9 @@
 //! A checkpoint with edits, one tensor at a time.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, collections::BTreeMap};
 
 use laser_linalg::{DecomposedMatrix, dense};
-use laser_matrix::{Decompose, Matrix};
+use laser_matrix::{Decompose, EditedMatrix, Matrix};
 use serde::Serialize;
 
 use crate::{checkpoint::Checkpoint, error::Result, param_id::ParamId, param_kind::ParamKind};
@@ -27,7 +27,8 @@ pub struct EditRecord {
 pub struct EditedCheckpoint<'a> {
     checkpoint: &'a Checkpoint,
     edits: Vec<Intervention>,
-    records: RefCell<Vec<EditRecord>>,
+    /// By layer and matrix.
+    records: RefCell<BTreeMap<(usize, MatrixId), EditRecord>>,
 }
 
 impl<'a> EditedCheckpoint<'a> {
@@ -58,30 +59,41 @@ impl<'a> EditedCheckpoint<'a> {
         })
     }
 
+    /// What the edit of a matrix makes of it, as low-rank factors if it can be; `None` if the matrix has no edit.
+    ///
+    /// # Errors
+    /// The matrix cannot be read, or the edit fails.
+    pub(crate) fn edited(&self, param: ParamId) -> Result<Option<EditedMatrix>> {
+        let Some(edit) = self.edit_of(param) else { return Ok(None) };
+        let decomposed = DecomposedMatrix::new(self.checkpoint.read_matrix(param)?);
+        let edited = edit.apply(&decomposed)?;
+        let matrix = decomposed.matrix();
+        let record = EditRecord {
+            shape: [matrix.rows(), matrix.cols()],
+            kept_rank: edit.edit.kept_rank(matrix.rows(), matrix.cols()),
+            relative_error: relative_error(matrix, &dense(edited.clone())),
+            intervention: edit,
+        };
+        let at = (record.intervention.layer, record.intervention.matrix);
+        self.records.borrow_mut().insert(at, record);
+        Ok(Some(edited))
+    }
+
     /// The tensor's values after its edit, row-major, rows in Hugging Face's order. A norm's
     /// include what the family adds to them.
     ///
     /// # Errors
     /// The tensor cannot be read, or the edit fails.
     pub(crate) fn values(&self, param: ParamId) -> Result<Vec<f32>> {
-        let Some(edit) = self.edit_of(param) else { return self.checkpoint.read(param) };
-        let decomposed = DecomposedMatrix::new(self.checkpoint.read_matrix(param)?);
-        let edited = dense(edit.apply(&decomposed)?);
-        let matrix = decomposed.matrix();
-        self.records.borrow_mut().push(EditRecord {
-            shape: [matrix.rows(), matrix.cols()],
-            kept_rank: edit.edit.kept_rank(matrix.rows(), matrix.cols()),
-            relative_error: relative_error(matrix, &edited),
-            intervention: edit,
-        });
-        Ok(edited.into_data())
+        match self.edited(param)? {
+            Some(edited) => Ok(dense(edited).into_data()),
+            None => self.checkpoint.read(param),
+        }
     }
 
     /// What the edits that were applied did, by layer and matrix.
     pub(crate) fn into_records(self) -> Vec<EditRecord> {
-        let mut records = self.records.into_inner();
-        records.sort_by_key(|record| (record.intervention.layer, record.intervention.matrix));
-        records
+        self.records.into_inner().into_values().collect()
     }
 }
 

@@ -6,7 +6,7 @@ use laser_edit::{Candidate, MatrixKind};
 use laser_engine::{ContentFreePrompts, LocalScorer, Subject};
 use laser_example::{Example, SplitMix64};
 use laser_matrix::Rho;
-use laser_run::{Entries, RunDescription, RunFolder, RunWriter, SearchTrace, Silent, SplitName};
+use laser_run::{Entries, ResultKind, RunDescription, RunFolder, RunWriter, SearchTrace, Silent, SplitName};
 use laser_search::{Beam, Compose, Exhaustive, Gradient, Plan, Race, Strategy, grid, search};
 use laser_tasks::{Split, Task};
 use std::num::NonZeroUsize;
@@ -81,6 +81,7 @@ fn run_boxed(fixture: &Fixture, task: &Task, strategy: &mut dyn Strategy, out: &
         memory: 1 << 30,
     });
     let plan = Plan {
+        results: ResultKind::Binary,
         space: &space,
         validation: &validation,
         test: &test,

@@ -50,6 +50,7 @@ pub use search_trace::{GradientTrace, RaceTrace, Recall, Round, SearchTrace, Ste
 pub use statistics::Interval;
 pub use verdict::{
     BaseAndEdited, BiasCheck, Changed, Changes, ClassVerdict, Comparison, Constants, Evidence, Gain, Limits, Pair,
-    Predictions, Reason, ScoreWithInterval, Scores, Strict, Verdict, VerdictFile, WithoutTopAnswer, Word, judge,
+    Predictions, Reason, ScoreWithInterval, Scores, StoredVerdict, Strict, Verdict, VerdictFile, WithoutTopAnswer,
+    Word, judge,
 };
 pub use write_whole::write_whole;

@@ -7,8 +7,8 @@ use crate::strategy::Strategy;
 use laser_edit::Candidate;
 use laser_example::SplitMix64;
 use laser_run::{
-    Batch, Bf16Check, Entries, Entry, ExampleRange, ExampleResult, Journal, PredictedChange, Progress, RunWriter,
-    Scorer, SearchTrace, SplitName,
+    Batch, Bf16Check, Entries, Entry, ExampleRange, ExampleResult, Journal, PredictedChange, Progress, ResultKind,
+    RunWriter, Scorer, SearchTrace, SplitName,
 };
 use std::collections::{BTreeSet, HashSet};
 
@@ -31,17 +31,22 @@ pub struct Driver<'a> {
 }
 
 impl<'a> Driver<'a> {
-    /// A driver of the search in `run` over so many examples of each split; `seed` orders the validation examples for races.
+    /// A driver of the search in `run` over so many examples of each split, whose results are of kind `results`; `seed` orders
+    /// the validation examples for races.
     ///
     /// # Errors
-    /// The journal cannot be read or written.
+    /// The scorer gives results of another kind, or the journal cannot be read or written.
     pub fn new(
         run: &'a RunWriter,
         [validation, test]: [usize; 2],
+        results: ResultKind,
         seed: u64,
         scorer: &'a mut dyn Scorer,
         progress: &'a dyn Progress,
     ) -> Result<Self> {
+        if scorer.kind() != results {
+            return Err(Error::ResultKind { expected: results, found: scorer.kind() });
+        }
         let mut order: Vec<usize> = (0..validation).collect();
         SplitMix64::new(seed).shuffle(&mut order);
         Ok(Self {
@@ -63,9 +68,9 @@ impl<'a> Driver<'a> {
         self.journal.entries()
     }
 
-    /// The same, taken out.
-    pub fn into_entries(self) -> Entries {
-        self.journal.into_entries()
+    /// What has been scored, and what gradients predicted where they ranked candidates.
+    pub fn into_results(self) -> (Entries, Option<Vec<PredictedChange>>) {
+        (self.journal.into_entries(), self.ranking)
     }
 
     /// Does what `strategy` asks for until its end.
@@ -130,8 +135,12 @@ impl<'a> Driver<'a> {
         range: Option<ExampleRange>,
     ) -> Result<()> {
         let entries = self.journal.entries();
-        let missing: Vec<&Candidate> =
-            candidates.iter().filter(|candidate| entries.get_on(split, candidate, range).is_none()).collect();
+        let mut missing: Vec<&Candidate> = Vec::new();
+        for candidate in candidates.iter().filter(|candidate| entries.get_on(split, candidate, range).is_none()) {
+            if !missing.contains(&candidate) {
+                missing.push(candidate);
+            }
+        }
         let numbers = range.map(|range| self.in_order(range));
         let whole = if split == SplitName::Test { self.test } else { self.validation };
         let examples = numbers.as_ref().map_or(whole, Vec::len);
@@ -145,15 +154,14 @@ impl<'a> Driver<'a> {
             let kind = self.scorer.kind();
             let batch =
                 Batch { candidates: &missing, split, examples: numbers.as_deref(), exact: split == SplitName::Test };
-            let journal = &mut self.journal;
+            let (journal, mut waiting) = (&mut self.journal, Waiting::new(missing.len(), examples, kind));
             let mut append = |number: usize, results: Vec<ExampleResult>| {
-                complete(examples, results.len())?;
-                let candidate =
-                    missing.get(number).ok_or(Error::ResultCount { expected: missing.len(), found: number })?;
-                journal.append(Entry::new(split, candidate, range, kind, results))?;
+                waiting.take(number, &results)?;
+                journal.append(Entry::new(split, missing[number], range, kind, results))?;
                 Ok(())
             };
             self.scorer.score(&batch, self.progress, &mut append).map_err(Error::Scorer)?;
+            waiting.end()?;
         }
         self.progress.finish();
         Ok(())
@@ -173,13 +181,15 @@ impl<'a> Driver<'a> {
         let all: Vec<&Candidate> = candidates.iter().collect();
         let batch = Batch { candidates: &all, split: SplitName::Validation, examples: None, exact: true };
         let mut exact: Vec<Vec<ExampleResult>> = vec![Vec::new(); candidates.len()];
+        let mut waiting = Waiting::new(candidates.len(), examples, kind);
         let mut take = |number: usize, results: Vec<ExampleResult>| {
-            complete(examples, results.len())?;
-            *exact.get_mut(number).ok_or(Error::ResultCount { expected: all.len(), found: number })? = results;
+            waiting.take(number, &results)?;
+            exact[number] = results;
             Ok(())
         };
         self.progress.start("in f32", candidates.len() * examples, 0);
         self.scorer.score(&batch, self.progress, &mut take).map_err(Error::Scorer)?;
+        waiting.end()?;
         self.progress.finish();
         let mut checks = Vec::with_capacity(candidates.len());
         for (candidate, exact) in candidates.iter().zip(exact) {
@@ -248,4 +258,37 @@ impl<'a> Driver<'a> {
 
 fn complete(expected: usize, found: usize) -> Result<()> {
     if found == expected { Ok(()) } else { Err(Error::ResultCount { expected, found }) }
+}
+
+/// The candidates of a batch whose results have not come yet. What a scorer reports is checked before it is kept.
+struct Waiting {
+    for_candidate: Vec<bool>,
+    examples: usize,
+    kind: ResultKind,
+}
+
+impl Waiting {
+    fn new(candidates: usize, examples: usize, kind: ResultKind) -> Self {
+        Self { for_candidate: vec![true; candidates], examples, kind }
+    }
+
+    /// Takes note of the results of candidate `number`.
+    fn take(&mut self, number: usize, results: &[ExampleResult]) -> Result<()> {
+        complete(self.examples, results.len())?;
+        match self.for_candidate.get_mut(number) {
+            Some(waiting) if *waiting => *waiting = false,
+            _ => return Err(Error::UnaskedResults { number }),
+        }
+        let odd = |it: &&ExampleResult| !self.kind.admits(it.value) || !it.log_loss.is_finite();
+        match results.iter().find(odd) {
+            Some(it) => Err(Error::ResultValue { value: it.value, log_loss: it.log_loss }),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses to go on if results are missing.
+    fn end(self) -> Result<()> {
+        let missing = self.for_candidate.iter().filter(|waiting| **waiting).count();
+        complete(self.for_candidate.len(), self.for_candidate.len() - missing)
+    }
 }

@@ -23,6 +23,34 @@ pub enum Error {
         /// The candidate.
         candidate: String,
     },
+    /// A scorer whose results are of another kind than the task's.
+    #[error(
+        "the scorer gives results of the kind {found:?}, and the task's are {expected:?}: use a scorer for this task"
+    )]
+    ResultKind {
+        /// The task's kind.
+        expected: laser_run::ResultKind,
+        /// The scorer's.
+        found: laser_run::ResultKind,
+    },
+    /// A scorer that reported a candidate twice, or one that it was not asked for.
+    #[error(
+        "the scorer gave results for candidate {number}, which were not asked for: this is an error in the scorer: report it"
+    )]
+    UnaskedResults {
+        /// The candidate's number in its batch.
+        number: usize,
+    },
+    /// A scorer that gave a value that its kind of result cannot have.
+    #[error(
+        "the scorer gave the value {value} and the log-loss {log_loss}, which no example can have: this is an error in the scorer: report it"
+    )]
+    ResultValue {
+        /// The value.
+        value: f64,
+        /// The log-loss, nats per token.
+        log_loss: f64,
+    },
     /// A scorer that gave another number of results than it was asked for.
     #[error("the scorer gave {found} results for {expected}: this is an error in the scorer: report it")]
     ResultCount {

@@ -170,7 +170,7 @@ impl Fake {
     pub fn run(&mut self, strategy: &mut dyn Strategy) {
         self.asked.clear();
         let sizes = [self.order.len(), 0];
-        let mut driver = Driver::new(&self.run, sizes, SEED, &mut self.scorer, &Silent).unwrap();
+        let mut driver = Driver::new(&self.run, sizes, self.scorer.kind(), SEED, &mut self.scorer, &Silent).unwrap();
         driver.score("base", SplitName::Validation, &[Candidate::base()], None).unwrap();
         loop {
             let jobs = strategy.propose(&driver.history()).unwrap();
@@ -185,7 +185,7 @@ impl Fake {
                 driver.perform(&job).unwrap();
             }
         }
-        self.entries = driver.into_entries();
+        self.entries = driver.into_results().0;
         self.ranking = self.run.folder().ranking().unwrap();
     }
 

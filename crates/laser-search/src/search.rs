@@ -6,8 +6,8 @@ use crate::strategy::Strategy;
 use laser_edit::{Candidate, FileHash, Recipe};
 use laser_example::Example;
 use laser_run::{
-    Bf16Check, Conclusion, Entries, MeasuredText, PerplexityChange, Progress, RunWriter, Scorer, SearchTrace,
-    SplitName, Verdict, Windows, chosen,
+    Bf16Check, Conclusion, Entries, MeasuredText, PerplexityChange, PredictedChange, Progress, ResultKind, RunWriter,
+    Scorer, SearchTrace, SplitName, Verdict, Windows, chosen,
 };
 
 /// What a search is told, beside the strategy and the scorer.
@@ -15,6 +15,8 @@ use laser_run::{
 pub struct Plan<'a> {
     /// The candidates of the space, which the strategy was given.
     pub space: &'a [Candidate],
+    /// What kind of results the task's examples have; the scorer's must be the same.
+    pub results: ResultKind,
     /// The examples that candidates are chosen on.
     pub validation: &'a [&'a Example],
     /// The examples that only the base and the chosen candidate see.
@@ -50,6 +52,8 @@ pub struct Finished {
     pub entries: Entries,
     /// What comparing in bf16 changed, where candidates were.
     pub bf16_checks: Option<Vec<Bf16Check>>,
+    /// What gradients predicted of each candidate, where they ranked them.
+    pub ranking: Option<Vec<PredictedChange>>,
 }
 
 /// Runs or resumes a search, and writes everything but `verdict.json`.
@@ -65,7 +69,7 @@ pub fn search(
 ) -> Result<Finished> {
     run.write_examples(plan.validation, plan.test)?;
     let examples = [plan.validation.len(), plan.test.len()];
-    let mut driver = Driver::new(run, examples, plan.seed, scorer, progress)?;
+    let mut driver = Driver::new(run, examples, plan.results, plan.seed, scorer, progress)?;
     driver.score("base", SplitName::Validation, &[Candidate::base()], None)?;
     driver.run(strategy)?;
     let trace = driver.trace(plan.space, strategy);
@@ -75,7 +79,7 @@ pub fn search(
     let both = [Candidate::base(), best.clone()];
     let bf16_checks = if plan.check_bf16 { Some(driver.check_bf16(&both)?) } else { None };
     driver.score("test", SplitName::Test, &both, None)?;
-    let entries = driver.into_entries();
+    let (entries, ranking) = driver.into_results();
     let measured = match &plan.text {
         Some(text) => Some(measure(text, &best, scorer, run, progress)?),
         None => None,
@@ -90,7 +94,7 @@ pub fn search(
         seed: plan.seed,
     };
     let verdict = conclusion.verdict().map_err(|unfit| unfit.of(run.folder()))?;
-    Ok(Finished { verdict, trace, entries, bf16_checks })
+    Ok(Finished { verdict, trace, entries, bf16_checks, ranking })
 }
 
 /// Measures a text before and after the edit, unless that was done.

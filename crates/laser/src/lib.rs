@@ -18,6 +18,7 @@
 mod demo_files;
 mod error;
 mod evaluation;
+mod judged_run;
 mod loaded_model;
 mod model_source;
 mod recipe_file;
@@ -31,10 +32,12 @@ mod text_source;
 pub use demo_files::DemoFiles;
 pub use error::{Error, Result};
 pub use evaluation::{Edited, EvaluatedExample, Evaluation};
+pub use judged_run::JudgedRun;
 pub use laser_checkpoint as checkpoint;
 pub use laser_edit as edit;
 pub use laser_engine as engine;
 pub use laser_example as example;
+pub use laser_hub as hub;
 pub use laser_kernels as kernels;
 pub use laser_linalg as linalg;
 pub use laser_matrix as matrix;
@@ -43,9 +46,13 @@ pub use laser_report as report;
 pub use laser_run as run;
 pub use laser_search as search;
 pub use laser_tasks as tasks;
+pub use laser_tokenizer as tokenizer;
 pub use model_source::ModelSource;
-pub use recipe_file::read_recipe;
-pub use search_plan::{PoolChoice, SearchPlan, SpaceChoice, StrategyChoice, layers_of, matrices_of};
+pub use recipe_file::{FoundRecipe, read_recipe};
+pub use search_plan::{
+    BEAM_WIDTH, GRADIENT_EXAMPLES, PAPER_RHOS, PoolChoice, SearchPlan, SpaceChoice, StrategyChoice, layers_of,
+    matrices_of,
+};
 pub use search_run::FoundEdits;
 pub use session::{Session, SessionOptions, write_edited};
 pub use spectra_cache::SpectraCache;

@@ -42,12 +42,15 @@ pub(crate) trait LoadedModel: Debug + Send + Sync {
     /// The perplexity of a text.
     fn perplexity(&self, text: &Corpus, progress: &dyn Progress) -> Result<Perplexity>;
 
-    /// Runs `search` with a scorer of the unedited model, which compares candidates in bf16 if `bf16`.
-    fn search(&self, told: &Scored, bf16: bool, search: &mut RunSearch) -> Result<Finished>;
+    /// The same model, which compares the candidates of a search in bf16.
+    fn comparing_in_bf16(&self) -> Result<Box<dyn LoadedModel>>;
+
+    /// Runs `search` with a scorer of the unedited model.
+    fn search(&self, told: &ScoredExamples, search: &mut RunSearch) -> Result<Finished>;
 }
 
 /// What is scored in a search; see [`Subject`].
-pub(crate) struct Scored<'a> {
+pub(crate) struct ScoredExamples<'a> {
     pub checkpoint: &'a Checkpoint,
     pub tokenizer: &'a Tokenizer,
     pub validation: Vec<&'a Example>,
@@ -75,10 +78,12 @@ pub(crate) fn load(
 }
 
 /// A model on a backend, beside the unedited one that it shares all other weights with.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct OnBackend<B: Differentiable> {
     unedited: Model<B>,
     model: Model<B>,
+    /// The unedited model in bf16, by which a search compares candidates.
+    in_bf16: Option<Model<B>>,
 }
 
 impl<B: Differentiable> OnBackend<B> {
@@ -87,7 +92,7 @@ impl<B: Differentiable> OnBackend<B> {
         let weights = backend.memory_for_activations().map_or(WEIGHTS_IN_MEMORY, |_| usize::MAX);
         let model = Model::load(checkpoint, backend, weights, |_| progress.advance(1))?;
         progress.finish();
-        Ok(Self { unedited: model.clone(), model })
+        Ok(Self { unedited: model.clone(), model, in_bf16: None })
     }
 }
 
@@ -98,7 +103,7 @@ impl<B: Differentiable> LoadedModel for OnBackend<B> {
 
     fn edit(&self, checkpoint: &Checkpoint, edits: &Candidate) -> Result<Box<dyn LoadedModel>> {
         let model = Editor::new(checkpoint, &self.unedited).edit(edits)?;
-        Ok(Box::new(Self { unedited: self.unedited.clone(), model }))
+        Ok(Box::new(Self { model, ..self.clone() }))
     }
 
     fn evaluate(
@@ -128,14 +133,17 @@ impl<B: Differentiable> LoadedModel for OnBackend<B> {
         Ok(perplexity)
     }
 
-    fn search(&self, told: &Scored, bf16: bool, search: &mut RunSearch) -> Result<Finished> {
-        let compared = bf16.then(|| self.unedited.to_bf16()).transpose()?;
+    fn comparing_in_bf16(&self) -> Result<Box<dyn LoadedModel>> {
+        Ok(Box::new(Self { in_bf16: Some(self.unedited.to_bf16()?), ..self.clone() }))
+    }
+
+    fn search(&self, told: &ScoredExamples, search: &mut RunSearch) -> Result<Finished> {
         // Asked for when all weights are there.
         let memory = told.memory.or_else(|| self.unedited.backend().memory_for_activations());
         search(&mut LocalScorer::new(Subject {
             checkpoint: told.checkpoint,
             model: &self.unedited,
-            compared: compared.as_ref(),
+            compared: self.in_bf16.as_ref(),
             tokenizer: told.tokenizer,
             validation: told.validation.clone(),
             test: told.test.clone(),

@@ -3,17 +3,28 @@
 use crate::error::{Error, Result};
 use laser_checkpoint::Checkpoint;
 use laser_edit::{Candidate, Recipe};
+use laser_run::{RunFolder, StoredVerdict};
 use std::fs;
 use std::path::Path;
 
-/// The edits of a recipe: a RUN folder, its `best.json`, or a file like it.
+/// The edits of a recipe, and what the verdict on them was if it comes from a RUN folder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FoundRecipe {
+    /// The edits.
+    pub edits: Candidate,
+    /// The verdict's word and reason.
+    pub verdict: Option<StoredVerdict>,
+}
+
+/// Reads a recipe: a RUN folder, its `best.json`, or a file like it.
 ///
 /// # Errors
 /// If it is no recipe, or was found for other files than `checkpoint`'s.
-pub fn read_recipe(path: &Path, checkpoint: &Checkpoint) -> Result<Candidate> {
+pub fn read_recipe(path: &Path, checkpoint: &Checkpoint) -> Result<FoundRecipe> {
     let best = path.join("best.json");
     let path = if path.is_dir() { best.as_path() } else { path };
-    if !path.exists() && path.ends_with("best.json") && path.with_file_name("run.json").exists() {
+    let run = path.parent().and_then(|folder| RunFolder::open(folder).ok());
+    if !path.exists() && path.ends_with("best.json") && run.is_some() {
         return Err(Error::NoRecipeYet { path: path.to_owned() });
     }
     let text = fs::read(path).map_err(|source| Error::Unreadable { what: "recipe", path: path.to_owned(), source })?;
@@ -25,5 +36,7 @@ pub fn read_recipe(path: &Path, checkpoint: &Checkpoint) -> Result<Candidate> {
     for intervention in recipe.interventions.interventions() {
         intervention.check(checkpoint.config())?;
     }
-    Ok(recipe.interventions)
+    // A verdict that cannot be read stands in the way of no edit.
+    let verdict = run.and_then(|run| run.stored_verdict().ok().flatten());
+    Ok(FoundRecipe { edits: recipe.interventions, verdict })
 }

@@ -9,7 +9,13 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 /// The kept fractions of the paper's table 5.
-const RHOS: [f64; 7] = [0.9, 0.8, 0.6, 0.2, 0.1, 0.05, 0.01];
+pub const PAPER_RHOS: [f64; 7] = [0.9, 0.8, 0.6, 0.2, 0.1, 0.05, 0.01];
+
+/// Validation examples of a backward pass, unless another number is asked for.
+pub const GRADIENT_EXAMPLES: usize = 100;
+
+/// How many compositions of a size a beam keeps, unless another number is asked for.
+pub const BEAM_WIDTH: usize = 4;
 
 /// A search over single reductions of some matrices in some layers, and what is made of them.
 #[derive(Debug, Clone)]
@@ -88,7 +94,7 @@ pub enum PoolChoice {
 impl Default for SearchPlan {
     /// Every MLP matrix of every layer, whole, at the paper's fractions, scored on all validation examples.
     fn default() -> Self {
-        let rhos = RHOS.into_iter().filter_map(|rho| Rho::new(rho).ok()).collect();
+        let rhos = PAPER_RHOS.into_iter().filter_map(|rho| Rho::new(rho).ok()).collect();
         Self {
             space: SpaceChoice::Grid { rhos, blocks: vec![NonZeroUsize::MIN] },
             strategy: StrategyChoice::Exhaustive,

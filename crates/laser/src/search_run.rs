@@ -1,7 +1,7 @@
 //! A whole search: from a plan to a verdict.
 
 use crate::error::Result;
-use crate::loaded_model::Scored;
+use crate::loaded_model::ScoredExamples;
 use crate::search_plan::{PoolChoice, SearchPlan, SpaceChoice, StrategyChoice, layers_of, matrices_of};
 use crate::session::Session;
 use crate::spectra_cache::SpectraCache;
@@ -11,8 +11,8 @@ use laser_engine::{ContentFreePrompts, check};
 use laser_example::Score;
 use laser_report::{search_text, verdict_file};
 use laser_run::{
-    Bf16Check, Entries, ModelDescription, ResultKind, RunDescription, RunFolder, RunWriter, Scorer, SearchDescription,
-    SearchTrace, TaskDescription, TextDescription, Verdict,
+    Bf16Check, Entries, ModelDescription, PredictedChange, ResultKind, RunDescription, RunFolder, RunWriter, Scorer,
+    SearchDescription, SearchTrace, TaskDescription, TextDescription, Verdict,
 };
 use laser_search::{Beam, Compose, Exhaustive, Finished, Gradient, Plan, Race, Strategy, TextPlan, grid, noise_edge};
 use std::path::Path;
@@ -31,6 +31,8 @@ pub struct FoundEdits {
     pub entries: Entries,
     /// What comparing in bf16 changed, if candidates were.
     pub bf16_checks: Option<Vec<Bf16Check>>,
+    /// What gradients predicted of each candidate, if they ranked them.
+    pub ranking: Option<Vec<PredictedChange>>,
     /// Whether reductions were to be composed.
     composed: bool,
 }
@@ -57,6 +59,7 @@ impl Session {
             SpaceChoice::Grid { rhos, blocks } => grid(&layers, &matrices, blocks, rhos, task.source.paper_compat)?,
             SpaceChoice::NoiseEdge => self.above_noise(&layers, &matrices)?,
         };
+        let compared = plan.bf16.then(|| self.model.comparing_in_bf16()).transpose()?;
         check(config, &self.tokenizer, &task.task.examples)?;
         for edit in space.iter().flat_map(Candidate::interventions) {
             edit.check(config)?;
@@ -103,6 +106,8 @@ impl Session {
             Some(other) => Some(RunFolder::open(other)?.scores(&description, &space)?),
             None => None,
         };
+        let (validation, test) = (task.pick(&split.validation), task.pick(&split.test));
+        let content_free = ContentFreePrompts::new(&task.task, &test)?;
         let mut strategy = strategy(plan.strategy, &space, exhaustive);
         let run = RunWriter::create(out.as_ref(), &description)?;
         if split.validation.len() < FEW {
@@ -111,9 +116,7 @@ impl Session {
                 "the best of many candidates on {n} validation examples is often chance: use more examples"
             ));
         }
-        let (validation, test) = (task.pick(&split.validation), task.pick(&split.test));
-        let content_free = ContentFreePrompts::new(&task.task, &test)?;
-        let scored = Scored {
+        let scored = ScoredExamples {
             checkpoint: &self.checkpoint,
             tokenizer: &self.tokenizer,
             validation: validation.clone(),
@@ -124,6 +127,7 @@ impl Session {
         };
         let told = Plan {
             space: &space,
+            results: description.task.results,
             validation: &validation,
             test: &test,
             seed: task.source.seed,
@@ -133,9 +137,10 @@ impl Session {
         };
         let mut search =
             |scorer: &mut dyn Scorer| Ok(laser_search::search(&mut *strategy, &told, scorer, &run, progress)?);
-        let Finished { verdict, trace, entries, bf16_checks } = self.model.search(&scored, plan.bf16, &mut search)?;
+        let Finished { verdict, trace, entries, bf16_checks, ranking } =
+            compared.as_ref().unwrap_or(&self.model).search(&scored, &mut search)?;
         run.write_verdict(&verdict_file(&verdict))?;
-        Ok(FoundEdits { verdict, trace, entries, bf16_checks, composed: plan.pool().is_some() })
+        Ok(FoundEdits { verdict, trace, entries, bf16_checks, ranking, composed: plan.pool().is_some() })
     }
 
     /// The candidates of the noise edge. Spectra are kept for the next time.

@@ -74,7 +74,7 @@ impl fmt::Display for Band {
 mod tests {
     use crate::{Edit, Intervention};
     use laser_linalg::{DecomposedMatrix, Svd, dense, product};
-use laser_matrix::{Matrix};
+    use laser_matrix::Matrix;
 
     fn apply(text: &str, matrix: &Matrix) -> Matrix {
         dense(text.parse::<Edit>().unwrap().apply(&DecomposedMatrix::new(matrix.clone())).unwrap())

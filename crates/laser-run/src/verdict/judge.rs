@@ -15,7 +15,7 @@ use crate::statistics::{
 };
 use laser_edit::Candidate;
 use laser_example::Example;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// How many random signs a randomisation test draws.
@@ -86,6 +86,15 @@ impl<'a> VerdictFile<'a> {
     pub fn new(verdict: &'a Verdict, because: String) -> Self {
         Self { word: verdict.word(), because, verdict }
     }
+}
+
+/// What is read back of `verdict.json`; the whole follows from the folder's other files ([`crate::RunFolder::judge`]).
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct StoredVerdict {
+    /// The word.
+    pub word: Word,
+    /// The sentence that says why.
+    pub because: String,
 }
 
 /// What a verdict is made from.

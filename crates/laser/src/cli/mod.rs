@@ -12,7 +12,7 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use laser_edit::{InterventionSpec, Layers, MatrixGroup};
 use laser_matrix::Rho;
 use std::path::PathBuf;
-use typed_values::{DEFAULT_RHOS, parse_layers, parse_rho};
+use typed_values::{default_rhos, parse_layers, parse_rho};
 
 /// Find, judge and apply rank reductions that improve a trained transformer.
 #[derive(Debug, Parser)]
@@ -112,7 +112,7 @@ pub struct InspectOptions {
     #[arg(long, value_delimiter = ',', value_name = "LIST", allow_hyphen_values = true, value_parser = parse_layers)]
     pub layers: Vec<Layers>,
     /// Kept fractions of the rank
-    #[arg(long, default_value = DEFAULT_RHOS, value_delimiter = ',', value_name = "LIST", allow_hyphen_values = true, value_parser = parse_rho)]
+    #[arg(long, default_value = default_rhos(), value_delimiter = ',', value_name = "LIST", allow_hyphen_values = true, value_parser = parse_rho)]
     pub rho: Vec<Rho>,
 }
 

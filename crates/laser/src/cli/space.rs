@@ -1,9 +1,11 @@
 //! What a search tries, and how it goes about it.
 
-use super::typed_values::{Bytes, DEFAULT_RHOS, parse_blocks, parse_layers, parse_rho};
+use super::typed_values::{Bytes, parse_blocks, parse_layers, parse_rho};
 use crate::output::Usage;
 use clap::{Args, ValueEnum};
-use laser::{PoolChoice, SearchPlan, SpaceChoice, StrategyChoice, TextSource};
+use laser::{
+    BEAM_WIDTH, GRADIENT_EXAMPLES, PAPER_RHOS, PoolChoice, SearchPlan, SpaceChoice, StrategyChoice, TextSource,
+};
 use laser_edit::{Layers, MatrixGroup};
 use laser_matrix::Rho;
 use std::num::NonZeroUsize;
@@ -53,12 +55,13 @@ impl SpaceOptions {
     /// What the options ask for.
     pub fn plan(&self, text: Option<TextSource>) -> anyhow::Result<SearchPlan> {
         self.check()?;
-        let examples = usize::try_from(self.gradient_examples.unwrap_or(100)).unwrap_or(usize::MAX);
+        let examples =
+            usize::try_from(self.gradient_examples.unwrap_or(GRADIENT_EXAMPLES as u64)).unwrap_or(usize::MAX);
         let pool = match self.start {
             None | Some(StartChoice::Race) => PoolChoice::Race,
             Some(StartChoice::Gradient) => PoolChoice::Gradient { examples },
         };
-        let width = usize::try_from(self.width.unwrap_or(4)).unwrap_or(usize::MAX);
+        let width = usize::try_from(self.width.unwrap_or(BEAM_WIDTH as u64)).unwrap_or(usize::MAX);
         let strategy = match self.strategy {
             Strategy::Exhaustive | Strategy::NoiseEdge => StrategyChoice::Exhaustive,
             Strategy::Race => StrategyChoice::Race,
@@ -82,7 +85,7 @@ impl SpaceOptions {
         if self.strategy == Strategy::NoiseEdge {
             return SpaceChoice::NoiseEdge;
         }
-        let defaults = || DEFAULT_RHOS.split(',').filter_map(|rho| parse_rho(rho).ok()).collect();
+        let defaults = || PAPER_RHOS.into_iter().filter_map(|rho| Rho::new(rho).ok()).collect();
         let rhos = if self.rho.is_empty() { defaults() } else { self.rho.clone() };
         let blocks = if self.blocks.is_empty() { vec![NonZeroUsize::MIN] } else { self.blocks.clone() };
         SpaceChoice::Grid { rhos, blocks }

@@ -1,13 +1,16 @@
 //! Values that are typed, and their defaults.
 
 use bytesize::ByteSize;
+use laser::PAPER_RHOS;
 use laser_edit::Layers;
 use laser_matrix::Rho;
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 
-/// The kept fractions of the paper's table 5.
-pub const DEFAULT_RHOS: &str = "0.9,0.8,0.6,0.2,0.1,0.05,0.01";
+/// The kept fractions of the paper's table 5, as they are typed.
+pub fn default_rhos() -> String {
+    PAPER_RHOS.map(|rho| rho.to_string()).join(",")
+}
 
 pub fn parse_layers(text: &str) -> Result<Layers, String> {
     text.parse().map_err(|_| format!("`{text}` is no layer: write 7, 20-29, or -1 for the last"))

@@ -5,24 +5,19 @@ use crate::cli::{ApplyOptions, Global};
 use crate::output;
 use laser::{read_recipe, write_edited};
 use laser_edit::{Candidate, InterventionSpec};
-use laser_run::{Progress, Word};
-use serde::Deserialize;
+use laser_run::{Progress, StoredVerdict};
 use serde_json::json;
-use std::fs;
-use std::path::Path;
 
 pub fn run(options: &ApplyOptions, global: &Global) -> anyhow::Result<()> {
     let progress = Bar::new(global.quiet);
     let checkpoint = options.checkpoint.source().open(&progress)?;
     let candidate = match &options.recipe {
         Some(path) => {
-            let best = path.join("best.json");
-            let path = if path.is_dir() { best.as_path() } else { path };
-            let candidate = read_recipe(path, &checkpoint)?;
-            if let Some(Judged { word, because }) = judged(path).filter(|judged| !judged.word.is_better()) {
+            let recipe = read_recipe(path, &checkpoint)?;
+            if let Some(StoredVerdict { word, because }) = recipe.verdict.filter(|verdict| !verdict.word.is_better()) {
                 progress.note(&format!("the verdict on this edit was {word}: {because}"));
             }
-            candidate
+            recipe.edits
         }
         None => Candidate::new(InterventionSpec::expand_all(&options.reduce, checkpoint.config())?)?,
     };
@@ -35,17 +30,4 @@ pub fn run(options: &ApplyOptions, global: &Global) -> anyhow::Result<()> {
         options.checkpoint.model.display(),
         options.out.display()
     ))
-}
-
-/// What a verdict says.
-#[derive(Deserialize)]
-struct Judged {
-    word: Word,
-    because: String,
-}
-
-/// The verdict beside a recipe, where there is one.
-fn judged(recipe: &Path) -> Option<Judged> {
-    let text = fs::read_to_string(recipe.with_file_name("verdict.json")).ok()?;
-    serde_json::from_str(&text).ok()
 }

@@ -2,19 +2,15 @@
 
 use crate::cli::{Global, VerdictOptions};
 use crate::output;
-use laser_report::{judged_text, verdict_file};
-use laser_run::{RunFolder, RunWriter};
+use laser::Session;
+use laser_report::verdict_file;
 
 pub fn run(options: &VerdictOptions, global: &Global) -> anyhow::Result<()> {
-    let run = RunFolder::open(&options.run)?;
-    let verdict = run.judge()?;
-    let file = verdict_file(&verdict);
-    // Written anew where that is allowed and no search is running in the folder; it can be read either way.
-    if let Ok(writer) = RunWriter::reopen(&run) {
-        writer.write_verdict(&file)?;
-    }
+    let judged = Session::judge(&options.run)?;
+    // The folder may be read-only, or a search may be running in it: the verdict is told all the same.
+    let _ = judged.write();
     if global.json {
-        return output::print_json(&file);
+        return output::print_json(&verdict_file(&judged.verdict));
     }
-    output::print(&judged_text(run.bf16_checks()?.as_deref(), &verdict))
+    output::print(&judged.text())
 }
