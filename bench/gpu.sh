@@ -82,7 +82,7 @@ search() { # NAME MODEL TASK OPTION...
     done
     echo
     cat "$work/times"
-    grep -o '"kernel_path":[^,}]*' "$work/$name-cuda/run.json"
+    grep -o '"kernel_path": *"[^"]*"' "$work/$name-cuda/run.json"
 }
 
 demo() {
@@ -108,8 +108,8 @@ part 60 "Fixtures against transformers" "$work/programs/gpu-fixtures" "$all"
 part 60 "Made: a llama of $shape shapes, random weights" bash -c make_7b
 [ -d "$work/large" ] && part $((limit + 5)) "A sweep of $shape shapes" "$work/programs/gpu-sweep" "$work/large" "$out/rows.json" \
     --seconds $((limit * slow)) ${mode:+--tiny}
-[ -d "$work/large" ] && part 60 "PyTorch" env PYTHONUNBUFFERED=1 "$python" "$here/gpu_torch.py" "$work/large/config.json" "$out/rows.json" $mode
+[ -d "$work/large" ] && part 90 "PyTorch" env PYTHONUNBUFFERED=1 "$python" "$here/gpu_torch.py" "$work/large/config.json" "$out/rows.json" $mode
 rm -rf "$work/large"
-part 60 "A search of llama shapes of $small, random weights, on both devices" bash -c like_smollm2
-part 60 "The demo's search on both devices" bash -c demo
+part 45 "A search of llama shapes of $small, random weights, on both devices" bash -c like_smollm2
+part 45 "The demo's search on both devices" bash -c demo
 printf '\n%s s in all\n' "$SECONDS" | tee -a "$report"

@@ -98,7 +98,7 @@ fn measure(path: &Path, rows_file: &Path, shim: bool, tiny: bool) -> Outcome<()>
         memory.free as f64 / 1e9,
         memory.total as f64 / 1e9
     ));
-    let examples = examples(if tiny { 8 } else { 200 });
+    let examples = examples(if tiny { 3 } else { 200 });
     let sweep = Sweep { checkpoint: &checkpoint, tokenizer: &tokenizer, examples: &examples, device: &device, tiny };
     let work = sweep.work(rows_file)?;
     sweep.run("bf16", &rounded, &work, peaks[0], &sweep.layers())?;
@@ -214,7 +214,8 @@ impl<'a> Sweep<'a> {
              TFLOP/s of products | share of the plain product |");
         say("| --- | --- | --- | --- | --- | --- | --- | --- |");
         for &layer in layers {
-            let (edited, editing) = seconds(|| self.edits(model, layer))?;
+            let factors = self.factors(layer)?;
+            let (edited, editing) = seconds(|| self.edits(model, layer, &factors))?;
             let mut pass = || {
                 seconds(|| -> Outcome<Vec<Vec<Response>>> {
                     let mut responses = Vec::new();
@@ -247,20 +248,26 @@ impl<'a> Sweep<'a> {
     }
 
     /// Random factors: decompositions would take minutes, and times do not depend on the values.
-    fn edits(&self, model: &Model<Cuda>, layer: usize) -> Outcome<Vec<Model<Cuda>>> {
+    fn factors(&self, layer: usize) -> Outcome<Vec<(MatrixId, LowRank)>> {
         let mut numbers = Numbers::new(layer as u64 + 1);
-        let mut edited = Vec::new();
+        let mut factors = Vec::new();
         for kind in KINDS {
             let [rows, cols] = kind.shape(self.checkpoint.config());
             for rho in RHOS {
                 let rank = rank_for(Rho::new(rho)?, rows, cols);
                 let (u, v) = (numbers.normals(4096, 0.02), numbers.normals(4093, 1.0));
                 let entry = |values: &[f32], i: usize, k: usize| values[(i * 31 + k * 7) % values.len()];
-                let factors =
+                let made =
                     LowRank::from_fn([rows, cols], rank, 0, |i, k| entry(&u, i, k), |_| 0.5, |j, k| entry(&v, j, k));
-                edited.push(model.replace_by_factors(layer, MatrixId::from(kind), &factors)?);
+                factors.push((MatrixId::from(kind), made));
             }
         }
+        Ok(factors)
+    }
+
+    fn edits(&self, model: &Model<Cuda>, layer: usize, factors: &[(MatrixId, LowRank)]) -> Outcome<Vec<Model<Cuda>>> {
+        let edit = |(id, factors): &(MatrixId, LowRank)| Ok(model.replace_by_factors(layer, *id, factors)?);
+        let edited = factors.iter().map(edit).collect::<Outcome<_>>()?;
         self.device.synchronise()?;
         Ok(edited)
     }
@@ -268,7 +275,8 @@ impl<'a> Sweep<'a> {
     /// Whether examples alone have the bits that they have among the others.
     fn alone(&self, name: &str, model: &Model<Cuda>) -> Outcome<()> {
         let examples: Vec<&Example> = self.examples.iter().collect();
-        let edited = self.edits(model, self.checkpoint.config().layers / 2)?;
+        let layer = self.checkpoint.config().layers / 2;
+        let edited = self.edits(model, layer, &self.factors(layer)?)?;
         let whole = self.evaluator(model, &examples)?.evaluate_together(0, &edited[..2], Detail::Outcome)?;
         let step = (examples.len() / 5).max(1);
         let (mut same, mut all, mut furthest) = (0, 0, 0f64);
