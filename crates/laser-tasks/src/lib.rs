@@ -2,7 +2,7 @@
 //!
 //! A task comes from a built-in name, a file of examples (JSONL, JSON, CSV, TSV, Parquet) or a YAML file in the format of
 //! lm-evaluation-harness ([`Task::open`]).
-//! It is checked once, when it is read: an [`Example`] always has a prompt and an answer, and every complaint is one line that
+//! It is checked once, when it is read: an [`Example`](laser_example::Example) always has a prompt and an answer, and every complaint is one line that
 //! names the file, the line and what to do. Nothing here knows about tensors or tokens.
 
 mod bare;

@@ -339,3 +339,18 @@ fn a_space_that_the_model_is_too_small_for_leaves_no_folder() {
         assert_eq!(session.list(), before, "something was left behind");
     }
 }
+
+#[test]
+fn products_that_the_processor_lacks_leave_no_folder() {
+    let session = Session::new();
+    session.write("task.jsonl", task(20));
+    let before = session.list();
+    let model = fixture("llama").display().to_string();
+    let search = format!("search {model} --task task.jsonl --out run --dtype bf16 --matrices fc_in --rho 0.5 --quiet");
+    if session.laser(&search).output().unwrap().status.success() {
+        return println!("skipped: this processor has products in bf16");
+    }
+    let (_, message) = session.fails(&search);
+    assert!(message.contains("--dtype bf16"), "{message}");
+    assert_eq!(session.list(), before, "something was left behind");
+}

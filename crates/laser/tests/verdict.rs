@@ -87,6 +87,20 @@ fn a_verdict_is_made_anew_from_the_folder_alone() {
     assert_eq!(json(&session.prints("verdict run --json")), verdict);
 }
 
+/// As root, permissions bind nobody: a folder in place of the file stands for one that cannot be written.
+#[test]
+fn a_verdict_that_cannot_be_written_is_told_all_the_same() {
+    let session = Session::new();
+    session.write("claims.jsonl", claims(60));
+    let model = fixture("llama").display().to_string();
+    session.prints(&format!("search {model} --task fever --data claims.jsonl --out run {SPACE}"));
+    let told = session.prints("verdict run");
+    assert!(session.path("run/lock").exists());
+    std::fs::remove_file(session.path("run/verdict.json")).unwrap();
+    std::fs::create_dir(session.path("run/verdict.json")).unwrap();
+    assert_eq!(session.prints("verdict run"), told);
+}
+
 #[test]
 fn what_has_no_verdict_is_said() {
     let session = Session::new();
