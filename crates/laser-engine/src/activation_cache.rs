@@ -40,7 +40,7 @@ impl<B: Backend> ActivationCache<B> {
         // as they are.
         let fresh: Vec<NodeId> =
             nodes.iter().copied().filter(|&node| level(&self.levels, node).is_none_or(|level| level > to)).collect();
-        for tile in tiles(&fresh, |node| forest.continues(node)) {
+        for tile in tiles(&fresh, self.backend.rows_together(), |node| forest.continues(node)) {
             let tokens: Vec<u32> = tile.iter().map(|&node| forest.token(node)).collect();
             let positions: Vec<u32> = tile.iter().map(|&node| forest.position(node)).collect();
             self.set(tile, &model.embed(&tokens, &positions)?, 0)?;
@@ -51,7 +51,7 @@ impl<B: Backend> ActivationCache<B> {
             let next = below.filter(|&level| level > from).min().unwrap_or(to);
             let lowest: Vec<NodeId> =
                 nodes.iter().copied().filter(|&node| level(&self.levels, node) == Some(from)).collect();
-            for tile in tiles(&lowest, |node| forest.continues(node)) {
+            for tile in tiles(&lowest, self.backend.rows_together(), |node| forest.continues(node)) {
                 let batch = batch(model, forest, tile)?;
                 let x = model.run(from..next, self.residual(tile)?, &batch, &mut self.caches[from..next])?;
                 self.set(tile, &x, next)?;

@@ -106,7 +106,7 @@ impl<'a, B: Backend> EditedForward<'a, B> {
         nodes.sort_unstable();
         nodes.dedup();
         kept.advance_to(self.unedited, forest, &nodes, self.from_layer)?;
-        for tile in tiles(&new, |instance| forest.continues(instance.node)) {
+        for tile in tiles(&new, self.unedited.backend().rows_together(), |instance| forest.continues(instance.node)) {
             let nodes: Vec<NodeId> = tile.iter().map(|instance| instance.node).collect();
             let reads: Vec<bool> = nodes.iter().map(|&node| read(node)).collect();
             self.run(forest, tile, kept.residual(&nodes)?, &reads)?;

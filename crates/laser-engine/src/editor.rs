@@ -5,7 +5,7 @@ use laser_checkpoint::Checkpoint;
 use laser_edit::{Candidate, Intervention, MatrixId};
 use laser_kernels::{Backend, Cpu};
 use laser_linalg::{DecomposedMatrix, dense};
-use laser_matrix::Matrix;
+use laser_matrix::EditedMatrix;
 use laser_model::Model;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
@@ -73,15 +73,24 @@ impl<'a, B: Backend> Editor<'a, B> {
                 Some(editable) => editable,
                 None => DecomposedMatrix::new(self.checkpoint.matrix(layer, matrix)?),
             };
-            let edit = |(number, edit): (usize, &Intervention)| Ok((number, dense(edit.apply(&editable)?)));
-            let edited = edits.into_iter().map(edit).collect::<Result<Vec<(usize, Matrix)>>>()?;
+            let edit = |(number, edit): (usize, &Intervention)| {
+                let edited = edit.apply(&editable)?;
+                Ok((
+                    number,
+                    if self.model.backend().takes_factors() { edited } else { EditedMatrix::Dense(dense(edited)) },
+                ))
+            };
+            let edited = edits.into_iter().map(edit).collect::<Result<Vec<(usize, EditedMatrix)>>>()?;
             Ok(((layer, matrix), editable, edited))
         };
         let edited = kept.into_par_iter().map(edit).collect::<Result<Vec<_>>>()?;
         let mut models = vec![self.model.clone(); candidates.len()];
         for ((layer, matrix), editable, edited) in edited {
             for (number, edited) in edited {
-                models[number] = models[number].replace(layer, matrix, &edited)?;
+                models[number] = match edited {
+                    EditedMatrix::LowRank(factors) => models[number].replace_by_factors(layer, matrix, &factors)?,
+                    other => models[number].replace(layer, matrix, &dense(other))?,
+                };
             }
             self.matrices.insert((layer, matrix), editable);
         }

@@ -5,7 +5,7 @@ use crate::chunk::{Chunk, Tree};
 use crate::edited_forward::{EditedForward, NodeInstance};
 use crate::encode::Encoded;
 use crate::error::{Error, Result};
-use crate::tiles::STEP_ROWS;
+use crate::tiles::STEP_TILES;
 use laser_example::{Example, Generation, Outcome, Target};
 use laser_kernels::{Backend, Cpu, Reading};
 use laser_model::{KeyValueCache, Model, NodeId};
@@ -121,7 +121,7 @@ impl<'a, B: Backend> Evaluator<'a, B> {
             0 => Chunk::new(&self.encoded[examples]).given,
             _ => generating,
         };
-        let wanted = STEP_ROWS.div_ceil(rows.max(1));
+        let wanted = (STEP_TILES * self.model.backend().rows_together()).div_ceil(rows.max(1));
         wanted.min(self.nodes / 2 / (expected + self.matrix_nodes).max(1)).max(1)
     }
 

@@ -2,17 +2,19 @@
 
 use crate::chunk::{Chunk, LogprobSlot};
 use crate::encode::Encoded;
-use crate::tiles::TILE_ROWS;
 use laser_kernels::KvIndices;
 use laser_model::{LossTerm, NodeId, Sample};
 
+/// Tokens of a sample: its backward pass holds all that they make.
+const SAMPLE_TOKENS: usize = 1024;
+
 /// The examples' mean log-loss, nats a token of the answer, as the loss of some samples: of about
-/// [`TILE_ROWS`] tokens each, and of whole examples.
+/// [`SAMPLE_TOKENS`] tokens each, and of whole examples.
 pub fn samples(examples: &[Encoded]) -> Vec<Sample> {
     let tokens = |example: &Encoded| example.prompt.len() + example.continuations.iter().map(Vec::len).sum::<usize>();
     let (mut samples, mut start, mut total) = (Vec::new(), 0, 0);
     for (i, example) in examples.iter().enumerate() {
-        if i > start && total + tokens(example) > TILE_ROWS {
+        if i > start && total + tokens(example) > SAMPLE_TOKENS {
             samples.push(sample(&examples[start..i], examples.len()));
             (start, total) = (i, 0);
         }

@@ -1,11 +1,11 @@
 //! What a transformer asks of the machine that computes it.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kv_indices::KvIndices;
 use crate::parts::{Activation, AttentionScores, Linear, Mixture, Mlp, Norm, Precision, Rotation};
 use crate::reading::Reading;
 use crate::weight_source::WeightSource;
-use laser_matrix::Matrix;
+use laser_matrix::{LowRank, Matrix};
 use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Arc;
@@ -52,6 +52,17 @@ pub trait Backend: Clone + Debug + Send + Sync + 'static {
 
     /// Whether room in a table that is not used takes no memory.
     fn unused_room_is_free(&self) -> bool;
+
+    /// How many rows are best taken through a block together: enough for products near the device's
+    /// peak, few enough that the rows between two operations stay in its cache, or its memory.
+    fn rows_together(&self) -> usize {
+        1024
+    }
+
+    /// Bytes of the device's own memory that may hold activations between operations, if it has its own.
+    fn memory_for_activations(&self) -> Option<usize> {
+        None
+    }
 
     // Between the host and the device.
 
@@ -135,6 +146,17 @@ pub trait Backend: Clone + Debug + Send + Sync + 'static {
     /// [`Error::Precision`](crate::Error::Precision) if there are no such products. Any other error
     /// means that the device is out of memory.
     fn weight(&self, matrix: &Matrix, precision: Precision) -> Result<Self::Weight>;
+    /// Whether [`Self::low_rank_weight`] is faster than a product of the factors on the host.
+    fn takes_factors(&self) -> bool {
+        false
+    }
+    /// The weight that is the product of these factors.
+    ///
+    /// # Errors
+    /// If the backend does not take factors.
+    fn low_rank_weight(&self, _: &LowRank, _: Precision) -> Result<Self::Weight> {
+        Err(Error::Operands { op: "weight", why: "this backend takes no factors".to_owned() })
+    }
     /// A weight that stays where it is and is read each time it is used, if the backend can;
     /// otherwise it is read now.
     ///

@@ -23,6 +23,12 @@ pub enum Error {
         /// What stands in the way.
         why: &'static str,
     },
+    /// The device refused, for example because it is out of memory.
+    #[error("{why}")]
+    Device {
+        /// One line.
+        why: String,
+    },
     /// An operation of candle failed, for example because the device is out of memory.
     #[error("{0}")]
     Tensor(#[from] candle_core::Error),

@@ -7,7 +7,7 @@ use crate::{Error, Result};
 use laser_checkpoint::{ParamKind, Residual};
 use laser_edit::{MatrixId, MatrixKind};
 use laser_kernels::{AttentionScores, Backend, LinearOn, Mixture, MixtureOn, MlpOn, NormOn, RotationOn};
-use laser_matrix::Matrix;
+use laser_matrix::{LowRank, Matrix};
 use rayon::prelude::*;
 use std::collections::HashMap;
 
@@ -143,6 +143,13 @@ impl<B: Backend> Block<B> {
     pub fn replace(&mut self, backend: &B, id: MatrixId, matrix: &Matrix) -> Result<()> {
         let old = self.matrix(id).ok_or_else(|| missing(id))?;
         old.weight = backend.weight(matrix, backend.precision(&old.weight))?;
+        Ok(())
+    }
+
+    /// The same with the product of `factors`, on a backend that takes them.
+    pub fn replace_by_factors(&mut self, backend: &B, id: MatrixId, factors: &LowRank) -> Result<()> {
+        let old = self.matrix(id).ok_or_else(|| missing(id))?;
+        old.weight = backend.low_rank_weight(factors, backend.precision(&old.weight))?;
         Ok(())
     }
 

@@ -24,6 +24,21 @@ impl Rotary {
 
     /// The rotation of rows that stand at `positions`.
     pub fn at<B: Backend>(&self, positions: &[u32], backend: &B) -> Result<RotationOn<B>> {
+        let mut distinct = positions.to_vec();
+        distinct.sort_unstable();
+        distinct.dedup();
+        // Angles cost more than copies: rows of many sequences stand at few positions.
+        if 2 * distinct.len() > positions.len() {
+            return self.angles(positions, backend);
+        }
+        let table = self.angles(&distinct, backend)?;
+        let of = |position: &u32| distinct.binary_search(position).unwrap_or(0) as u32;
+        let numbers = backend.indices(&positions.iter().map(of).collect::<Vec<_>>())?;
+        let part = |rows| backend.select(rows, &numbers);
+        Ok(Rotation { pairs: self.pairs, cos: part(&table.cos)?, sin: part(&table.sin)? })
+    }
+
+    fn angles<B: Backend>(&self, positions: &[u32], backend: &B) -> Result<RotationOn<B>> {
         let half = self.inverse_frequencies.len();
         let (mut cos, mut sin) =
             (Vec::with_capacity(positions.len() * half), Vec::with_capacity(positions.len() * half));

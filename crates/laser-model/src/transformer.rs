@@ -10,7 +10,7 @@ use crate::{Error, Result};
 use laser_checkpoint::{Checkpoint, CheckpointError, Config, ParamKind};
 use laser_edit::{MatrixId, MatrixKind};
 use laser_kernels::{Backend, Cpu, KvIndices, Reading};
-use laser_matrix::Matrix;
+use laser_matrix::{LowRank, Matrix};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -96,19 +96,35 @@ impl<B: Backend> Model<B> {
     /// # Errors
     /// If there is no such matrix, or it has another shape.
     pub fn replace(&self, layer: usize, id: MatrixId, matrix: &Matrix) -> Result<Self> {
+        let (mut model, mut block) = self.replacing(layer, id, [matrix.rows(), matrix.cols()])?;
+        block.replace(self.backend(), id, matrix)?;
+        model.blocks[layer] = Arc::new(block);
+        Ok(model)
+    }
+
+    /// The same with the product of `factors`, on a backend that takes them.
+    ///
+    /// # Errors
+    /// As [`Self::replace`], or if the backend does not take factors.
+    pub fn replace_by_factors(&self, layer: usize, id: MatrixId, factors: &LowRank) -> Result<Self> {
+        let (mut model, mut block) = self.replacing(layer, id, [factors.rows(), factors.cols()])?;
+        block.replace_by_factors(self.backend(), id, factors)?;
+        model.blocks[layer] = Arc::new(block);
+        Ok(model)
+    }
+
+    /// A copy of which a matrix is about to be replaced by one of this shape, and its block.
+    fn replacing(&self, layer: usize, id: MatrixId, [rows, cols]: [usize; 2]) -> Result<(Self, Block<B>)> {
         id.check(self.config()).map_err(CheckpointError::from)?;
-        let count = self.blocks.len();
-        let mut model = self.clone();
-        let out_of_range = CheckpointError::LayerOutOfRange { layer: layer as i64, count };
-        let block = model.blocks.get_mut(layer).ok_or(out_of_range)?;
-        let [rows, cols] = id.kind.shape(self.config());
-        let (expected, found) = ((rows, cols), (matrix.rows(), matrix.cols()));
+        let out_of_range = CheckpointError::LayerOutOfRange { layer: layer as i64, count: self.blocks.len() };
+        let block = self.blocks.get(layer).ok_or(out_of_range)?;
+        let [expected_rows, expected_cols] = id.kind.shape(self.config());
+        let (expected, found) = ((expected_rows, expected_cols), (rows, cols));
         if expected != found {
             return Err(Error::Replacement { layer, matrix: id, expected, found });
         }
-        Arc::make_mut(block).replace(self.backend(), id, matrix)?;
-        model.first_edited_layer = self.first_edited_layer.min(layer);
-        Ok(model)
+        let first_edited_layer = self.first_edited_layer.min(layer);
+        Ok((Self { first_edited_layer, ..self.clone() }, Block::clone(block)))
     }
 
     /// A copy whose layers multiply in bf16, which is faster if the processor has it, and less

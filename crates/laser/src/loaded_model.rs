@@ -13,11 +13,15 @@ use laser_tokenizer::Tokenizer;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-/// Weights that would take more bytes than this in f32 stay on disk, and are read when their layer is computed.
+/// Weights that would take more bytes than this in f32 stay on disk, and are read when their layer is computed, if the
+/// device's memory is the machine's.
 const WEIGHTS_IN_MEMORY: usize = 8_000_000_000;
 
 /// Bytes for the activations of an evaluation. Each example is seen once, so this only sets how often progress shows.
 const EVALUATION_MEMORY: usize = 1 << 28;
+
+/// The same on a device with memory of its own, whose products want more rows.
+const EVALUATION_DEVICE_MEMORY: usize = 1 << 33;
 
 /// What a session does with its model; the backend is behind it.
 pub(crate) trait LoadedModel: Debug + Send + Sync {
@@ -53,7 +57,8 @@ pub(crate) struct ScoredExamples<'a> {
     pub test: Vec<&'a Example>,
     pub content_free: &'a laser_engine::ContentFreePrompts,
     pub text: Option<&'a Corpus>,
-    pub memory: usize,
+    /// Bytes for kept activations and decompositions; `None` for what the device can spare, or a quarter of the machine's.
+    pub memory: Option<usize>,
 }
 
 /// A search that waits for its scorer.
@@ -67,6 +72,7 @@ pub(crate) fn load(
 ) -> Result<Box<dyn LoadedModel>> {
     Ok(match device {
         Device::Cpu(backend) => Box::new(OnBackend::load(checkpoint, &backend, progress)?),
+        Device::Cuda(backend) => Box::new(OnBackend::load(checkpoint, &backend, progress)?),
         Device::Metal(backend) => Box::new(OnBackend::load(checkpoint, &backend, progress)?),
     })
 }
@@ -83,7 +89,8 @@ struct OnBackend<B: Differentiable> {
 impl<B: Differentiable> OnBackend<B> {
     fn load(checkpoint: &Arc<Checkpoint>, backend: &B, progress: &dyn Progress) -> Result<Self> {
         progress.start("loading", checkpoint.config().layers, 0);
-        let model = Model::load(checkpoint, backend, WEIGHTS_IN_MEMORY, |_| progress.advance(1))?;
+        let weights = backend.memory_for_activations().map_or(WEIGHTS_IN_MEMORY, |_| usize::MAX);
+        let model = Model::load(checkpoint, backend, weights, |_| progress.advance(1))?;
         progress.finish();
         Ok(Self { unedited: model.clone(), model, in_bf16: None })
     }
@@ -107,7 +114,9 @@ impl<B: Differentiable> LoadedModel for OnBackend<B> {
     ) -> Result<Vec<Response>> {
         let mut responses = Vec::with_capacity(examples.len());
         progress.start("evaluating", examples.len(), 0);
-        let mut evaluator = Evaluator::new(&self.unedited, tokenizer, examples, EVALUATION_MEMORY)?;
+        let own = self.unedited.backend().memory_for_activations();
+        let memory = own.map_or(EVALUATION_MEMORY, |bytes| bytes.min(EVALUATION_DEVICE_MEMORY));
+        let mut evaluator = Evaluator::new(&self.unedited, tokenizer, examples, memory)?;
         for chunk in 0..evaluator.chunks() {
             let finished = evaluator.evaluate_chunk(chunk, &self.model, Detail::Full)?;
             progress.advance(finished.len());
@@ -129,6 +138,8 @@ impl<B: Differentiable> LoadedModel for OnBackend<B> {
     }
 
     fn search(&self, told: &ScoredExamples, search: &mut RunSearch) -> Result<Finished> {
+        // Asked for when all weights are there.
+        let memory = told.memory.or_else(|| self.unedited.backend().memory_for_activations());
         search(&mut LocalScorer::new(Subject {
             checkpoint: told.checkpoint,
             model: &self.unedited,
@@ -138,7 +149,15 @@ impl<B: Differentiable> LoadedModel for OnBackend<B> {
             test: told.test.clone(),
             content_free: told.content_free,
             text: told.text,
-            memory: told.memory,
+            memory: memory.unwrap_or_else(|| machine_memory() / 4),
         }))
     }
+}
+
+/// The machine's memory in bytes, or what its container may take if that is less.
+fn machine_memory() -> usize {
+    let mut system = sysinfo::System::new();
+    system.refresh_memory();
+    let limit = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);
+    usize::try_from(system.total_memory().min(limit)).unwrap_or(usize::MAX)
 }

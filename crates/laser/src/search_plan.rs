@@ -34,7 +34,8 @@ pub struct SearchPlan {
     pub text: Option<TextSource>,
     /// The RUN folder of an exhaustive search of the same space, to say how well a gradient's ranking finds what it found.
     pub compare: Option<PathBuf>,
-    /// Bytes for kept activations and decompositions; `None` for a quarter of the machine's memory.
+    /// Bytes for kept activations and decompositions; `None` for a quarter of the machine's memory, on a GPU half of what is
+    /// free beside the weights.
     pub memory: Option<usize>,
 }
 
@@ -143,11 +144,6 @@ impl SearchPlan {
             _ => None,
         }
     }
-
-    /// Bytes for kept activations and decompositions.
-    pub(crate) fn memory(&self) -> usize {
-        self.memory.unwrap_or_else(|| available_memory() / 4)
-    }
 }
 
 impl PoolChoice {
@@ -192,12 +188,4 @@ pub fn matrices_of(asked: &[MatrixGroup], config: &Config) -> Result<Vec<MatrixI
     matrices.sort();
     matrices.dedup();
     Ok(matrices)
-}
-
-/// The machine's memory in bytes, or what its container may take if that is less.
-fn available_memory() -> usize {
-    let mut system = sysinfo::System::new();
-    system.refresh_memory();
-    let limit = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);
-    usize::try_from(system.total_memory().min(limit)).unwrap_or(usize::MAX)
 }

@@ -123,7 +123,7 @@ impl Session {
             test: test.clone(),
             content_free: &content_free,
             text: text.as_ref().map(|text| &text.corpus),
-            memory: plan.memory(),
+            memory: plan.memory,
         };
         let told = Plan {
             space: &space,

@@ -54,12 +54,15 @@ impl Session {
     ///
     /// # Errors
     /// If the model cannot be fetched, read or loaded.
-    pub fn open_with(source: ModelSource, options: SessionOptions) -> Result<Self> {
+    pub fn open_with(source: ModelSource, mut options: SessionOptions) -> Result<Self> {
+        // What is missing is told before a model is fetched for it.
+        let device = options.device.open()?;
+        options.device = device.kind();
         let progress = &*options.progress;
         let checkpoint = Arc::new(source.open(progress)?);
         let tokenizer = tokenizer_of(&checkpoint)?;
         let tokenizer = if options.chat { tokenizer.in_chat()? } else { tokenizer };
-        let model = load(&checkpoint, options.device.open()?, progress)?;
+        let model = load(&checkpoint, device, progress)?;
         Ok(Self { source, checkpoint, model, tokenizer, options })
     }
 

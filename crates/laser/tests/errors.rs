@@ -306,6 +306,24 @@ fn usage_errors_are_one_line_and_exit_with_2() {
     }
 }
 
+/// On a machine without a driver. Where there is one the test has nothing to say.
+#[test]
+fn a_gpu_that_is_not_there_is_one_line_and_auto_is_the_processor() {
+    let session = Session::new();
+    session.write("task.jsonl", "{\"prompt\": \"a\", \"answer\": \"b\"}\n");
+    let command = |device| format!("eval {} --task task.jsonl --quiet --device {device}", fixture("llama").display());
+    if laser::model::DeviceKind::Cuda.open().is_ok() {
+        return println!("skipped: there is a GPU");
+    }
+    let (code, message) = session.fails(&command("cuda"));
+    assert_eq!((code, message.trim().lines().count()), (1, 1), "{message}");
+    assert!(message.starts_with("error: device `cuda` cannot be used: "), "{message}");
+    if message.contains("not found") {
+        assert!(message.contains("looked in the system's library path"), "{message}");
+    }
+    session.prints(&command("auto"));
+}
+
 #[test]
 fn a_space_that_the_model_is_too_small_for_leaves_no_folder() {
     let session = Session::new();

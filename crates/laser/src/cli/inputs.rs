@@ -26,7 +26,7 @@ impl CheckpointOptions {
 pub struct ModelOptions {
     #[command(flatten)]
     pub checkpoint: CheckpointOptions,
-    /// Where to compute: cpu, cuda or metal
+    /// Where to compute: cpu, cuda (an NVIDIA GPU), metal, or auto (a GPU if one can be used, otherwise cpu)
     #[arg(long, default_value = "cpu", value_name = "DEVICE")]
     pub device: DeviceKind,
 }

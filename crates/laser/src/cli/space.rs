@@ -46,7 +46,7 @@ pub struct SpaceOptions {
     /// Compare candidates in bf16, which is faster on CPUs with AVX512-BF16 and rounds; the winner is judged in f32 all the same
     #[arg(long, default_value = "f32", value_enum)]
     pub dtype: Dtype,
-    /// Memory for kept activations [default: a quarter of the machine's]
+    /// Memory for kept activations [default: a quarter of the machine's, on a GPU half of what is free]
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
     pub memory: Option<Bytes>,
 }
