@@ -123,9 +123,15 @@ pub trait Platform: Debug + Send + Sync {
     fn kernel_path(&self) -> String;
 
     /// Device memory, asked of the driver.
+    ///
+    /// # Errors
+    /// The device refuses, or its memory is full.
     fn memory(&self) -> Result<Memory>;
 
     /// Uninitialised device memory, aligned to 256 bytes.
+    ///
+    /// # Errors
+    /// The device refuses, or its memory is full.
     fn allocate(&self, bytes: usize) -> Result<u64>;
 
     /// Gives memory back, after the work asked for so far.
@@ -136,17 +142,26 @@ pub trait Platform: Debug + Send + Sync {
 
     /// Fills memory with zeros.
     ///
+    /// # Errors
+    /// The device refuses, or its memory is full.
+    ///
     /// # Safety
     /// These `bytes` at `address` were allocated.
     unsafe fn zero(&self, address: u64, bytes: usize) -> Result<()>;
 
     /// Copies to the device. `from` may be used again when this returns.
     ///
+    /// # Errors
+    /// The device refuses, or its memory is full.
+    ///
     /// # Safety
     /// So many bytes at `to` were allocated.
     unsafe fn upload(&self, to: u64, from: &[u8]) -> Result<()>;
 
     /// Copies to the device, perhaps later.
+    ///
+    /// # Errors
+    /// The device refuses, or its memory is full.
     ///
     /// # Safety
     /// So many bytes at `to` were allocated. `from` is page-locked, and neither changes nor goes away before a mark set after
@@ -155,11 +170,17 @@ pub trait Platform: Debug + Send + Sync {
 
     /// Copies from the device, and waits for it.
     ///
+    /// # Errors
+    /// The device refuses, or its memory is full.
+    ///
     /// # Safety
     /// So many bytes at `from` were allocated.
     unsafe fn download(&self, to: &mut [u8], from: u64) -> Result<()>;
 
     /// Copies within the device.
+    ///
+    /// # Errors
+    /// The device refuses, or its memory is full.
     ///
     /// # Safety
     /// These `bytes` at both addresses were allocated, and do not overlap.
@@ -167,17 +188,26 @@ pub trait Platform: Debug + Send + Sync {
 
     /// Runs a kernel in `blocks` of `threads`.
     ///
+    /// # Errors
+    /// The device refuses, or its memory is full.
+    ///
     /// # Safety
     /// The kernel reads and writes allocated memory only, given these arguments, whose kinds are those it declares.
     unsafe fn launch(&self, kernel: &Kernel, blocks: u32, threads: u32, arguments: &[Argument]) -> Result<()>;
 
     /// Runs a product.
     ///
+    /// # Errors
+    /// The device refuses, or its memory is full.
+    ///
     /// # Safety
     /// The operands were allocated; `out` overlaps none but an equal `plus`.
     unsafe fn multiply(&self, product: &Product) -> Result<()>;
 
     /// Page-locked memory of this machine.
+    ///
+    /// # Errors
+    /// The device refuses, or its memory is full.
     fn pin(&self, bytes: usize) -> Result<*mut u8>;
 
     /// Gives page-locked memory back.
@@ -187,15 +217,27 @@ pub trait Platform: Debug + Send + Sync {
     unsafe fn unpin(&self, memory: *mut u8, bytes: usize);
 
     /// Marks this moment in the order of the work.
+    ///
+    /// # Errors
+    /// The device refuses, or its memory is full.
     fn mark(&self) -> Result<Mark>;
 
     /// Waits until the work before a mark is done.
+    ///
+    /// # Errors
+    /// The device refuses, or its memory is full.
     fn wait(&self, mark: &Mark) -> Result<()>;
 
     /// Milliseconds of device time from one mark to a later one, which is waited for.
+    ///
+    /// # Errors
+    /// The device refuses, or its memory is full.
     fn milliseconds(&self, from: &Mark, to: &Mark) -> Result<f64>;
 
     /// Waits until all work is done.
+    ///
+    /// # Errors
+    /// The device refuses, or its memory is full.
     fn synchronise(&self) -> Result<()>;
 
     /// The products' algorithms, for reports: how many were chosen, and what each is.

@@ -64,24 +64,31 @@ impl Serialize for Value {
 
 /// The fields of one edit.
 #[derive(Debug, Default)]
-pub(crate) struct Fields(Vec<(&'static str, Value)>);
+pub(crate) struct Fields {
+    given: Vec<(&'static str, Value)>,
+    /// Those that are null count as left out, but may come once only.
+    nulls: Vec<&'static str>,
+}
 
 impl Fields {
     /// Adds a field unless it is null; false where there is one of this name.
     pub(crate) fn add(&mut self, name: &'static str, value: Option<Value>) -> bool {
-        let is_new = self.get(name).is_none();
-        self.0.extend(value.map(|value| (name, value)));
+        let is_new = self.get(name).is_none() && !self.nulls.contains(&name);
+        match value {
+            Some(value) => self.given.push((name, value)),
+            None => self.nulls.push(name),
+        }
         is_new
     }
 
     /// Whether these fields and no others are given, no flag among them being false.
     pub(crate) fn are(&self, fields: &[(&'static str, Kind)]) -> bool {
         let is_given = |(name, _): &(&str, Kind)| self.get(name).is_some_and(|value| *value != Value::Flag(false));
-        self.0.len() == fields.len() && fields.iter().all(is_given)
+        self.given.len() == fields.len() && fields.iter().all(is_given)
     }
 
     fn get(&self, name: &str) -> Option<&Value> {
-        self.0.iter().find(|(other, _)| *other == name).map(|(_, value)| value)
+        self.given.iter().find(|(other, _)| *other == name).map(|(_, value)| value)
     }
 
     /// A field of [`Kind::Fractions`].

@@ -252,3 +252,12 @@ fn a_matrix_that_a_model_lacks_is_refused_by_name_and_left_out_of_a_group() {
     let error = expand("0.fc_up:0.1").unwrap_err().to_string();
     assert!(error.contains("no matrix fc_up: this model's are q_proj"), "{error}");
 }
+
+#[test]
+fn a_field_comes_once_null_or_not() {
+    for fields in [r#""rho":null,"rho":0.5"#, r#""rho":0.5,"rho":null"#, r#""rho":null,"rho":null"#] {
+        let text = format!(r#"{{"layer":1,"matrix":"fc_in",{fields}}}"#);
+        let error = serde_json::from_str::<Intervention>(&text).unwrap_err().to_string();
+        assert!(error.contains("duplicate field `rho`"), "{text}: {error}");
+    }
+}

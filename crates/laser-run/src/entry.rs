@@ -83,6 +83,27 @@ impl Entry {
         [self.score.n, results, self.log_loss.len()].iter().all(|&n| n == examples)
     }
 
+    /// What is wrong with an entry that was read back, if anything is: its parts contradict each other.
+    pub(crate) fn flaw(&self) -> Option<&'static str> {
+        let n = self.score.n;
+        let over_part = self.part.is_none_or(|part| part.end.checked_sub(part.start) == Some(n));
+        let recorded = self.records.as_ref().is_none_or(|records| records.len() == n);
+        let values = self.values();
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / n as f64;
+        let near = |a: f64, b: f64| (a - b).abs() <= 1e-9 * b.abs().max(1.0);
+        if self.correct.bytes().any(|byte| byte != b'0' && byte != b'1') {
+            Some("`correct` has other characters than 0 and 1")
+        } else if n == 0 || !self.is_over(n) || !over_part || !recorded {
+            Some("its lists are not of one length")
+        } else if !values.iter().chain(&self.log_loss).all(|value| value.is_finite()) {
+            Some("a value is not a finite number")
+        } else if !near(self.score.accuracy, mean(&values)) || !near(self.score.log_loss, mean(&self.log_loss)) {
+            Some("its score does not follow from its lists")
+        } else {
+            None
+        }
+    }
+
     /// Whether each example was right; nothing where results are not binary.
     pub fn hits(&self) -> impl Iterator<Item = bool> + '_ {
         self.correct.bytes().map(|byte| byte == b'1')
@@ -150,5 +171,28 @@ mod tests {
             assert_eq!(best(&entries.iter().collect::<Vec<_>>()), Some(2));
         }
         assert_eq!(best(&[]), None);
+    }
+
+    #[test]
+    fn an_entry_that_contradicts_itself_has_a_flaw() {
+        let results = [(true, 0.5), (false, 1.5)].map(|(right, loss)| ExampleResult::binary(right, loss));
+        let part = Some(ExampleRange { start: 4, end: 6 });
+        let good = Entry::new(SplitName::Validation, &Candidate::base(), part, ResultKind::Binary, results.to_vec());
+        assert_eq!(good.flaw(), None);
+        let changed = |change: &dyn Fn(&mut Entry)| {
+            let mut entry = good.clone();
+            change(&mut entry);
+            entry.flaw().is_some()
+        };
+        assert!(changed(&|it| it.correct = "1x".into()));
+        assert!(changed(&|it| it.correct = "1".into()));
+        assert!(changed(&|it| it.log_loss.push(0.1)));
+        assert!(changed(&|it| it.values = Some(vec![1.0])));
+        assert!(changed(&|it| it.part = Some(ExampleRange { start: 0, end: usize::MAX })));
+        assert!(changed(&|it| it.part = Some(ExampleRange { start: 5, end: 0 })));
+        assert!(changed(&|it| it.score.accuracy = 7.0));
+        assert!(changed(&|it| it.score.log_loss = -1e308));
+        assert!(changed(&|it| it.log_loss = vec![1.7e308, 1.7e308]));
+        assert!(changed(&|it| it.score.n = 3));
     }
 }

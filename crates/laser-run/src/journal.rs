@@ -81,11 +81,15 @@ fn parse(path: &Path, lines: &[u8]) -> Result<Entries> {
         if line.is_empty() {
             continue;
         }
-        let entry: Entry = serde_json::from_slice(line).map_err(|error| Error::Malformed {
+        let malformed = |why: String| Error::Malformed {
             path: path.to_owned(),
-            why: format!("line {} is no journal entry: {error}", number + 1),
+            why: format!("line {} is no journal entry: {why}", number + 1),
             advice: "remove that line, its candidate is then scored again",
-        })?;
+        };
+        let entry: Entry = serde_json::from_slice(line).map_err(|error| malformed(error.to_string()))?;
+        if let Some(flaw) = entry.flaw() {
+            return Err(malformed(flaw.to_owned()));
+        }
         entries.push(entry);
     }
     Ok(entries)
