@@ -90,7 +90,7 @@ impl Entry {
         let recorded = self.records.as_ref().is_none_or(|records| records.len() == n);
         let values = self.values();
         let mean = |values: &[f64]| values.iter().sum::<f64>() / n as f64;
-        let near = |a: f64, b: f64| (a - b).abs() <= 1e-9 * b.abs().max(1.0);
+        let near = |a: f64, b: f64| b.is_finite() && (a - b).abs() <= 1e-9 * b.abs().max(1.0);
         if self.correct.bytes().any(|byte| byte != b'0' && byte != b'1') {
             Some("`correct` has other characters than 0 and 1")
         } else if n == 0 || !self.is_over(n) || !over_part || !recorded {
