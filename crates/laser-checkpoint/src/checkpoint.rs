@@ -177,7 +177,7 @@ impl Checkpoint {
 
     /// The embedding, learned positions, token types, a masked model's dense head transformation or
     /// the head, as `[rows, cols]`; `None` where the model has no such tensor. A head that is the
-    /// embedding is no tensor of its own.
+    /// embedding is not a tensor of its own.
     ///
     /// # Errors
     /// There is no such layer, the file contradicts itself, or a value is not finite.

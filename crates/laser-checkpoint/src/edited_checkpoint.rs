@@ -59,24 +59,28 @@ impl<'a> EditedCheckpoint<'a> {
         })
     }
 
-    /// What the edit of a matrix makes of it, as low-rank factors if it can be; `None` if the matrix has no edit.
+    /// The edit of a matrix, the matrix, and what the edit makes of it: low-rank factors if it can be. `None` if it has no
+    /// edit.
     ///
     /// # Errors
     /// The matrix cannot be read, or the edit fails.
-    pub(crate) fn edited(&self, param: ParamId) -> Result<Option<EditedMatrix>> {
+    fn edited(&self, param: ParamId) -> Result<Option<(Intervention, DecomposedMatrix, EditedMatrix)>> {
         let Some(edit) = self.edit_of(param) else { return Ok(None) };
         let decomposed = DecomposedMatrix::new(self.checkpoint.read_matrix(param)?);
         let edited = edit.apply(&decomposed)?;
-        let matrix = decomposed.matrix();
+        Ok(Some((edit, decomposed, edited)))
+    }
+
+    /// Notes what an edit made of a matrix.
+    fn note(&self, edit: Intervention, matrix: &Matrix, edited: &Matrix) {
         let record = EditRecord {
             shape: [matrix.rows(), matrix.cols()],
             kept_rank: edit.edit.kept_rank(matrix.rows(), matrix.cols()),
-            relative_error: relative_error(matrix, &dense(edited.clone())),
+            relative_error: relative_error(matrix, edited),
             intervention: edit,
         };
         let at = (record.intervention.layer, record.intervention.matrix);
         self.records.borrow_mut().insert(at, record);
-        Ok(Some(edited))
     }
 
     /// The tensor's values after its edit, row-major, rows in Hugging Face's order. A norm's
@@ -85,10 +89,10 @@ impl<'a> EditedCheckpoint<'a> {
     /// # Errors
     /// The tensor cannot be read, or the edit fails.
     pub(crate) fn values(&self, param: ParamId) -> Result<Vec<f32>> {
-        match self.edited(param)? {
-            Some(edited) => Ok(dense(edited).into_data()),
-            None => self.checkpoint.read(param),
-        }
+        let Some((edit, matrix, edited)) = self.edited(param)? else { return self.checkpoint.read(param) };
+        let edited = dense(edited);
+        self.note(edit, matrix.matrix(), &edited);
+        Ok(edited.into_data())
     }
 
     /// What the edits that were applied did, by layer and matrix.

@@ -146,7 +146,7 @@ pub enum CheckpointError {
         count: usize,
     },
 
-    /// An edit is none, or does not fit the model.
+    /// An edit is malformed, or does not fit the model.
     #[error(transparent)]
     Edit(#[from] laser_edit::EditError),
 

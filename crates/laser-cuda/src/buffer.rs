@@ -125,7 +125,7 @@ impl Rows {
     /// The same memory as more, shorter rows.
     ///
     /// # Errors
-    /// If a row is no multiple of `width`, or rows are apart.
+    /// If a row is not a multiple of `width`, or rows are apart.
     pub fn pieces(&self, width: usize) -> Result<Self> {
         if width == 0 || !self.width.is_multiple_of(width) || self.stride != self.width {
             return Err(Error::shape("pieces", format!("rows of {} in pieces of {width}", self.width)));

@@ -121,7 +121,7 @@ impl Library {
             // SAFETY: the library's initialisers are NVIDIA's, and cudarc runs them as well.
             .find_map(|name| unsafe { Handle::open(Some(&name), RTLD_NOW).ok() })
             .ok_or_else(|| broken("the system's loader does not find it again by name".to_owned()))?;
-        // SAFETY: only its presence is looked at, but for the driver's version, whose type is as the driver's headers
+        // SAFETY: only its presence is looked at, except for the driver's version, whose type is as the driver's headers
         // declare it.
         unsafe {
             let marker: Result<Symbol<unsafe extern "C" fn(*mut c_int) -> c_int>, _> = opened.get(self.marker());

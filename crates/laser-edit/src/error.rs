@@ -6,7 +6,7 @@ pub type Result<T, E = EditError> = std::result::Result<T, E>;
 /// Every failure of this crate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EditError {
-    /// A text is no edit.
+    /// A text is not an edit.
     #[error("{text:?} is no reduction: {why}")]
     Text {
         /// The text.
@@ -22,7 +22,7 @@ pub enum EditError {
         /// The number of layers.
         count: usize,
     },
-    /// A name is no matrix kind and no group.
+    /// A name is neither a matrix kind nor a group.
     #[error("unknown matrix {found:?}: the matrices are {kinds}; groups are {groups}")]
     UnknownMatrix {
         /// The name.

@@ -56,7 +56,7 @@ impl MatrixKind {
         Self::ALL.map(Self::name).join(", ")
     }
 
-    /// What a name that is no kind's is told.
+    /// What is said of a name that no kind has.
     pub(crate) fn unknown(found: &str) -> EditError {
         EditError::UnknownMatrix { found: found.to_owned(), kinds: Self::names(), groups: Self::GROUPS.join(", ") }
     }

@@ -58,7 +58,7 @@ impl RunFolder {
     /// `run.json`.
     ///
     /// # Errors
-    /// [`Error::Unfinished`] if it is not there, [`Error::Malformed`] if it is no description.
+    /// [`Error::Unfinished`] if it is not there, [`Error::Malformed`] if it is not a description.
     pub fn description(&self) -> Result<RunDescription> {
         self.stored_description()?.ok_or_else(|| self.unfinished())
     }
@@ -70,7 +70,7 @@ impl RunFolder {
     /// What has been scored so far: `journal.jsonl`.
     ///
     /// # Errors
-    /// The journal cannot be read, or a line of it is no entry.
+    /// The journal cannot be read, or a line of it is not an entry.
     pub fn entries(&self) -> Result<Entries> {
         journal::read(&RunFile::Journal.at(&self.path))
     }
@@ -78,7 +78,7 @@ impl RunFolder {
     /// The examples of a split: `examples.jsonl`.
     ///
     /// # Errors
-    /// [`Error::Unfinished`] if the file is not there, [`Error::Malformed`] if a line is no example.
+    /// [`Error::Unfinished`] if the file is not there, [`Error::Malformed`] if a line is not an example.
     pub fn examples(&self, split: SplitName) -> Result<Vec<Example>> {
         let path = RunFile::Examples.at(&self.path);
         let bytes = match fs::read(&path) {
@@ -108,7 +108,7 @@ impl RunFolder {
     /// What the strategy did: `strategy.json`; none before it has come to its end.
     ///
     /// # Errors
-    /// The file cannot be read, or is no trace.
+    /// The file cannot be read, or is not a trace.
     pub fn trace(&self) -> Result<Option<SearchTrace>> {
         self.json(RunFile::Trace)
     }
@@ -116,7 +116,7 @@ impl RunFolder {
     /// The ranking by gradients: `gradient.json`, where there is one.
     ///
     /// # Errors
-    /// The file cannot be read, or is no ranking.
+    /// The file cannot be read, or is not a ranking.
     pub fn ranking(&self) -> Result<Option<Vec<PredictedChange>>> {
         self.json(RunFile::Ranking)
     }
@@ -132,7 +132,7 @@ impl RunFolder {
     /// A text before and after the edit: `perplexity.json`, where one was measured.
     ///
     /// # Errors
-    /// The file cannot be read, or is no measurement.
+    /// The file cannot be read, or is not a measurement.
     pub fn perplexity(&self) -> Result<Option<MeasuredText>> {
         self.json(RunFile::Perplexity)
     }
@@ -140,7 +140,7 @@ impl RunFolder {
     /// What the search found: `best.json`; none before its end.
     ///
     /// # Errors
-    /// The file cannot be read, or is no recipe.
+    /// The file cannot be read, or is not a recipe.
     pub fn recipe(&self) -> Result<Option<Recipe>> {
         self.json(RunFile::Recipe)
     }
@@ -148,7 +148,7 @@ impl RunFolder {
     /// What the verdict said: `verdict.json`; none before the search's end.
     ///
     /// # Errors
-    /// The file cannot be read, or is no verdict.
+    /// The file cannot be read, or is not a verdict.
     pub fn stored_verdict(&self) -> Result<Option<StoredVerdict>> {
         self.json(RunFile::Verdict)
     }

@@ -81,7 +81,7 @@ impl RunWriter {
     /// The journal, open for adding.
     ///
     /// # Errors
-    /// The file cannot be read or written, or a line of it is no entry.
+    /// The file cannot be read or written, or a line of it is not an entry.
     pub fn journal(&self) -> Result<Journal> {
         Journal::open(&RunFile::Journal.at(self.folder.path()))
     }

@@ -135,12 +135,9 @@ impl<'a> Driver<'a> {
         range: Option<ExampleRange>,
     ) -> Result<()> {
         let entries = self.journal.entries();
-        let mut missing: Vec<&Candidate> = Vec::new();
-        for candidate in candidates.iter().filter(|candidate| entries.get_on(split, candidate, range).is_none()) {
-            if !missing.contains(&candidate) {
-                missing.push(candidate);
-            }
-        }
+        let mut names = HashSet::new();
+        let is_missing = |it: &&Candidate| entries.get_on(split, it, range).is_none() && names.insert(it.to_string());
+        let missing: Vec<&Candidate> = candidates.iter().filter(is_missing).collect();
         let numbers = range.map(|range| self.in_order(range));
         let whole = if split == SplitName::Test { self.test } else { self.validation };
         let examples = numbers.as_ref().map_or(whole, Vec::len);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// What was named is no path, and as an id of the hub it could not be fetched.
+    /// What was named is not a path, and as an id of the hub it could not be fetched.
     #[error("{id}: there is no such file or folder, and as a model of the hub")]
     NoSuchModel {
         /// What was named.
@@ -15,7 +15,7 @@ pub enum Error {
     /// The checkpoint could not be read or written.
     #[error(transparent)]
     Checkpoint(Box<laser_checkpoint::CheckpointError>),
-    /// An edit is none, or does not fit the model.
+    /// An edit is malformed, or does not fit the model.
     #[error(transparent)]
     Edit(#[from] laser_edit::EditError),
     /// The tokenizer could not be read.
@@ -44,7 +44,7 @@ pub enum Error {
         /// The text's file.
         path: PathBuf,
     },
-    /// A range of layers is none.
+    /// A range of layers that is not one.
     #[error("--layers {text}: {why}: write 20-29")]
     Layers {
         /// The range.
@@ -67,7 +67,7 @@ pub enum Error {
         /// Where it would be.
         path: PathBuf,
     },
-    /// A file is no recipe.
+    /// A file is not a recipe.
     #[error("{}: this is no recipe: give the best.json of a RUN folder", path.display())]
     NoRecipe {
         /// The file.

@@ -25,7 +25,7 @@ impl ModelSource {
     /// Opens the checkpoint. A model of the hub is fetched first, as far as the cache lacks it.
     ///
     /// # Errors
-    /// If the model cannot be fetched, or is no checkpoint that this version reads.
+    /// If the model cannot be fetched, or is not a checkpoint that this version reads.
     pub fn open(&self, progress: &dyn Progress) -> Result<Checkpoint> {
         let architecture = self.architecture.as_deref().map(Architecture::open).transpose()?;
         let folder = self.hub_id().map(|id| fetch(id, progress)).transpose()?;

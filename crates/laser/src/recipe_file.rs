@@ -19,7 +19,7 @@ pub struct FoundRecipe {
 /// Reads a recipe: a RUN folder, its `best.json`, or a file like it.
 ///
 /// # Errors
-/// If it is no recipe, or was found for other files than `checkpoint`'s.
+/// If it is not a recipe, or was found for other files than `checkpoint`'s.
 pub fn read_recipe(path: &Path, checkpoint: &Checkpoint) -> Result<FoundRecipe> {
     let best = path.join("best.json");
     let path = if path.is_dir() { best.as_path() } else { path };

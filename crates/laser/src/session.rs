@@ -84,7 +84,7 @@ impl Session {
     /// The edits that texts such as `27.fc_in:0.01` stand for in this model.
     ///
     /// # Errors
-    /// If a text is no edit, the model lacks a layer or a matrix, or one is edited twice.
+    /// If a text is not an edit, the model lacks a layer or a matrix, or one is edited twice.
     pub fn edits<S: AsRef<str>>(&self, texts: &[S]) -> Result<Candidate> {
         let specs: Vec<InterventionSpec> = texts.iter().map(|text| text.as_ref().parse()).collect::<Result<_, _>>()?;
         Ok(Candidate::new(InterventionSpec::expand_all(&specs, self.config())?)?)

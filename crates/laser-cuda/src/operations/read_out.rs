@@ -63,7 +63,7 @@ pub struct ReadOut {
 }
 
 impl ReadOut {
-    /// The slices of the vocabulary: whole tiles, but for the last.
+    /// The slices of the vocabulary: whole tiles, except the last.
     fn slices(&self) -> impl Iterator<Item = Range<usize>> {
         let vocabulary = self.weights.rows();
         let slice = self.slice.clamp(1, vocabulary.max(1)).next_multiple_of(TILE);
