@@ -285,14 +285,13 @@ impl Checkpoint {
         files.chain(self.architecture.file.clone().map(Ok)).collect()
     }
 
-    /// What the weights' own file says of the model in the keys that start with `prefix`, such as
-    /// `tokenizer.`: a GGUF file's metadata. `None` for a Hugging Face folder, which has files for
-    /// that.
+    /// What the weights' own file says of the model under these keys: a GGUF file's metadata. `None`
+    /// for a Hugging Face folder, which has files for that.
     ///
     /// # Errors
     /// An array's bytes contradict the format.
-    pub fn metadata(&self, prefix: &str) -> Result<Option<Map<String, Value>>> {
-        self.weights.metadata(prefix)
+    pub fn metadata(&self, keys: &[&str]) -> Result<Option<Map<String, Value>>> {
+        self.weights.metadata(keys)
     }
 
     pub(crate) fn weights(&self) -> &dyn WeightFile {

@@ -113,12 +113,6 @@ impl Gguf {
         }
     }
 
-    /// The entries whose keys start with `prefix`, arrays included.
-    fn metadata_under(&self, prefix: &str) -> Result<Map<String, Json>> {
-        let entries = self.metadata.range(prefix.to_owned()..).take_while(|(key, _)| key.starts_with(prefix));
-        entries.map(|(key, value)| Ok((key.clone(), self.decoded(key, value)?))).collect()
-    }
-
     fn decoded(&self, key: &str, value: &MetadataValue) -> Result<Json> {
         let MetadataValue::Array { element, count, bytes } = value else { return Ok(value.to_json()) };
         let mut cursor = Cursor { path: self.listing(), bytes: &self.tensors.file()[bytes.clone()], at: 0 };
@@ -151,7 +145,8 @@ impl WeightFile for Gguf {
         self.tensors.listing()
     }
 
-    fn metadata(&self, prefix: &str) -> Result<Option<Map<String, Json>>> {
-        self.metadata_under(prefix).map(Some)
+    fn metadata(&self, keys: &[&str]) -> Result<Option<Map<String, Json>>> {
+        let entries = keys.iter().filter_map(|key| self.metadata.get_key_value(*key));
+        entries.map(|(key, value)| Ok((key.clone(), self.decoded(key, value)?))).collect::<Result<_>>().map(Some)
     }
 }

@@ -207,7 +207,7 @@ fn missing(checkpoint: &Checkpoint, tensor: &str) -> CheckpointError {
 /// config.json for a source that has none.
 fn write_config(checkpoint: &Checkpoint, dtype: Dtype, folder: &Staging) -> Result<()> {
     const PADDING: &str = "tokenizer.ggml.padding_token_id";
-    let metadata = checkpoint.metadata(PADDING)?.unwrap_or_default();
+    let metadata = checkpoint.metadata(&[PADDING])?.unwrap_or_default();
     let pad = metadata.get(PADDING).and_then(|id| u32::try_from(id.as_u64()?).ok());
     let config = huggingface_config(checkpoint.architecture(), checkpoint.config(), dtype, pad);
     folder.write_json("config.json", &config)

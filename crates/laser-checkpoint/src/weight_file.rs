@@ -33,12 +33,11 @@ pub(crate) trait WeightFile: fmt::Debug + Send + Sync {
         vec![self.listing()]
     }
 
-    /// What the container says of the model in the keys that start with `prefix`; `None` if it
-    /// never does.
+    /// What the container says of the model under these keys; `None` if it never says anything.
     ///
     /// # Errors
     /// A value's bytes contradict the format.
-    fn metadata(&self, _prefix: &str) -> Result<Option<Map<String, Value>>> {
+    fn metadata(&self, _keys: &[&str]) -> Result<Option<Map<String, Value>>> {
         Ok(None)
     }
 }

@@ -80,7 +80,7 @@ fn measure(path: &Path, rows_file: &Path, shim: bool, tiny: bool) -> Outcome<()>
     say(&format!("A plain product: {side}² in bf16 {:.1} TFLOP/s, {}² in f32 {:.1}\n", peaks[0], side / 2, peaks[1]));
 
     let checkpoint = Arc::new(Checkpoint::open(path)?);
-    let tokenizer = Tokenizer::open(checkpoint.path(), checkpoint.metadata("tokenizer.")?.as_ref())?;
+    let tokenizer = Tokenizer::open(checkpoint.path(), checkpoint.metadata(&laser_tokenizer::GGUF_KEYS)?.as_ref())?;
     let load = || -> Outcome<_> {
         let model = Model::load(&checkpoint, &backend, usize::MAX, |_| {})?;
         device.synchronise()?;

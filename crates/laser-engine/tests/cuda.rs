@@ -78,7 +78,8 @@ impl Loaded {
 fn not_a_bit_depends_on_what_is_evaluated_together() {
     let Some(backend) = backend() else { return };
     let checkpoint = Arc::new(Checkpoint::open(&folder("llama")).unwrap());
-    let tokenizer = Tokenizer::open(checkpoint.path(), checkpoint.metadata("tokenizer.").unwrap().as_ref()).unwrap();
+    let tokenizer =
+        Tokenizer::open(checkpoint.path(), checkpoint.metadata(&laser_tokenizer::GGUF_KEYS).unwrap().as_ref()).unwrap();
     let exact = Model::load(&checkpoint, &backend, usize::MAX, |_| {}).unwrap();
     let in_bf16 = exact.to_bf16().unwrap();
     let on_demand = Model::load(&checkpoint, &backend, 0, |_| {}).unwrap();

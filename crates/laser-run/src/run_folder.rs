@@ -121,6 +121,26 @@ impl RunFolder {
         self.json(RunFile::Ranking)
     }
 
+    /// The same, of exactly these candidates.
+    ///
+    /// # Errors
+    /// As [`Self::ranking`], and if it ranks others, or not in its own order.
+    pub fn ranking_of(&self, candidates: &[Candidate]) -> Result<Option<Vec<PredictedChange>>> {
+        let Some(ranking) = self.ranking()? else { return Ok(None) };
+        let mut ranked: Vec<String> = ranking.iter().map(|it| it.interventions.to_string()).collect();
+        let mut asked: Vec<String> = candidates.iter().map(Candidate::to_string).collect();
+        ranked.sort_unstable();
+        asked.sort_unstable();
+        if ranked == asked && ranking.is_sorted_by(|a, b| a.change <= b.change) {
+            return Ok(Some(ranking));
+        }
+        Err(Error::Malformed {
+            path: RunFile::Ranking.at(&self.path),
+            why: "it is not the ranking of this search's candidates".to_owned(),
+            advice: RunFile::Ranking.advice(),
+        })
+    }
+
     /// What comparing in bf16 changed: `rounding.json`, where candidates were.
     ///
     /// # Errors

@@ -86,15 +86,12 @@ impl RunWriter {
         Journal::open(&RunFile::Journal.at(self.folder.path()))
     }
 
-    /// Writes the examples of both splits, unless they are there.
+    /// Writes the examples of both splits, unless they are there as they should be.
     ///
     /// # Errors
     /// The file cannot be written.
     pub fn write_examples(&self, validation: &[&Example], test: &[&Example]) -> Result<()> {
         let path = RunFile::Examples.at(self.folder.path());
-        if path.is_file() {
-            return Ok(());
-        }
         let splits = [(SplitName::Validation, validation), (SplitName::Test, test)];
         let mut bytes = Vec::new();
         for (split, example) in splits.iter().flat_map(|(split, examples)| examples.iter().map(|&e| (*split, e))) {
@@ -102,7 +99,10 @@ impl RunWriter {
                 .map_err(|error| Error::Io { path: path.clone(), source: error.into() })?;
             bytes.push(b'\n');
         }
-        write_whole(&path, &bytes)
+        match fs::read(&path) {
+            Ok(found) if found == bytes => Ok(()),
+            _ => write_whole(&path, &bytes),
+        }
     }
 
     /// Writes what the strategy did.

@@ -51,7 +51,7 @@ impl<'a> Driver<'a> {
         SplitMix64::new(seed).shuffle(&mut order);
         Ok(Self {
             journal: run.journal()?,
-            ranking: run.folder().ranking()?,
+            ranking: None,
             run,
             scorer,
             progress,
@@ -205,6 +205,7 @@ impl<'a> Driver<'a> {
 
     /// Ranks candidates, unless that was done.
     fn rank(&mut self, candidates: &[Candidate], examples: usize) -> Result<()> {
+        self.ranking = self.run.folder().ranking_of(candidates)?;
         if self.ranking.is_some() {
             return Ok(());
         }

@@ -6,6 +6,26 @@ use serde_json::{Map, Value};
 
 use crate::error::{Result, TokenizerError};
 
+/// What is read of a GGUF file's metadata.
+pub const GGUF_KEYS: [&str; 16] = [
+    "tokenizer.ggml.model",
+    "tokenizer.ggml.pre",
+    "tokenizer.ggml.tokens",
+    "tokenizer.ggml.token_type",
+    "tokenizer.ggml.scores",
+    "tokenizer.ggml.merges",
+    "tokenizer.ggml.bos_token_id",
+    "tokenizer.ggml.eos_token_id",
+    "tokenizer.ggml.unknown_token_id",
+    "tokenizer.ggml.padding_token_id",
+    "tokenizer.ggml.seperator_token_id",
+    "tokenizer.ggml.mask_token_id",
+    "tokenizer.ggml.add_bos_token",
+    "tokenizer.ggml.add_eos_token",
+    "tokenizer.ggml.add_space_prefix",
+    "tokenizer.chat_template",
+];
+
 /// A GGUF file's vocabulary, as its metadata under `tokenizer.ggml` says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct GgufVocabulary {
@@ -84,16 +104,21 @@ impl GgufVocabulary {
 }
 
 impl Metadata<'_> {
+    fn get(&self, key: &str) -> Option<&Value> {
+        // A key that no file is asked for is never there, in tests neither.
+        self.entries.get(key).filter(|_| GGUF_KEYS.contains(&key))
+    }
+
     fn text(&self, key: &str) -> Option<String> {
-        self.entries.get(key)?.as_str().map(str::to_owned)
+        self.get(key)?.as_str().map(str::to_owned)
     }
 
     fn flag(&self, key: &str) -> Option<bool> {
-        self.entries.get(key)?.as_bool()
+        self.get(key)?.as_bool()
     }
 
     fn token_id(&self, key: &str) -> Option<u32> {
-        self.entries.get(key)?.as_u64().and_then(|id| u32::try_from(id).ok())
+        self.get(key)?.as_u64().and_then(|id| u32::try_from(id).ok())
     }
 
     fn texts(&self, key: &str) -> Result<Option<Vec<String>>> {
@@ -118,7 +143,7 @@ impl Metadata<'_> {
 
     /// `None` if the key is absent.
     fn array<T>(&self, key: &str, what: &str, read: impl Fn(&Value) -> Option<T>) -> Result<Option<Vec<T>>> {
-        let Some(value) = self.entries.get(key) else { return Ok(None) };
+        let Some(value) = self.get(key) else { return Ok(None) };
         let items: Option<Vec<T>> = value.as_array().and_then(|items| items.iter().map(read).collect());
         let wrong =
             || TokenizerError::Damaged { path: self.path.to_owned(), why: format!("{key} is no array of {what}") };

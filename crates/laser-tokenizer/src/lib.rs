@@ -22,4 +22,5 @@ mod tokenizer_source;
 mod word_piece;
 
 pub use error::{Result, TokenizerError};
+pub use gguf_vocabulary::GGUF_KEYS;
 pub use tokenizer::Tokenizer;

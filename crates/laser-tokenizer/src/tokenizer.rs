@@ -35,8 +35,8 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// Opens the tokenizer of the model at `path`. `metadata` has a GGUF file's entries under
-    /// `tokenizer.`, each number, text and array as JSON has it; it is `None` for a folder in
+    /// Opens the tokenizer of the model at `path`. `metadata` has a GGUF file's entries of
+    /// [`GGUF_KEYS`](crate::GGUF_KEYS), each number, text and array as JSON has it; it is `None` for a folder in
     /// Hugging Face layout, whose files are read.
     ///
     /// # Errors

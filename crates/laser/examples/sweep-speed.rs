@@ -33,7 +33,7 @@ fn main() -> Result<()> {
     let [model, task, ranges, edits @ ..] = &arguments[..] else { anyhow::bail!(USAGE) };
     ensure!(!edits.is_empty(), USAGE);
     let checkpoint = Arc::new(Checkpoint::open(Path::new(model))?);
-    let tokenizer = Tokenizer::open(checkpoint.path(), checkpoint.metadata("tokenizer.")?.as_ref())?;
+    let tokenizer = Tokenizer::open(checkpoint.path(), checkpoint.metadata(&laser_tokenizer::GGUF_KEYS)?.as_ref())?;
     let model = Model::load(&checkpoint, &Cpu, usize::MAX, |_| ())?;
     let task = Task::open(task)?;
     let examples: Vec<&Example> = task.examples.iter().collect();

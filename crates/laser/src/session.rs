@@ -134,7 +134,7 @@ pub fn write_edited(checkpoint: &Checkpoint, edits: &Candidate, out: &Path, forc
 }
 
 fn tokenizer_of(checkpoint: &Checkpoint) -> Result<Tokenizer> {
-    Ok(Tokenizer::open(checkpoint.path(), checkpoint.metadata("tokenizer.")?.as_ref())?)
+    Ok(Tokenizer::open(checkpoint.path(), checkpoint.metadata(&laser_tokenizer::GGUF_KEYS)?.as_ref())?)
 }
 
 #[cfg(test)]

@@ -72,7 +72,8 @@ impl Subject {
         let checkpoint = Arc::new(Checkpoint::open(path).unwrap());
         let model = Model::load(&checkpoint, &Cpu, usize::MAX, |_| {}).unwrap();
         let tokenizer =
-            Tokenizer::open(checkpoint.path(), checkpoint.metadata("tokenizer.").unwrap().as_ref()).unwrap();
+            Tokenizer::open(checkpoint.path(), checkpoint.metadata(&laser::tokenizer::GGUF_KEYS).unwrap().as_ref())
+                .unwrap();
         Self { checkpoint, model, tokenizer }
     }
 

@@ -48,6 +48,22 @@ fn a_gradient_is_compared_with_an_exhaustive_search() {
 }
 
 #[test]
+fn a_ranking_of_other_candidates_is_refused() {
+    let session = Session::new();
+    session.write("task.jsonl", task(50));
+    search(&session, "--strategy gradient --gradient-examples 5 --out run");
+    let mut ranking = session.json("run/gradient.json");
+    ranking.as_array_mut().unwrap().pop();
+    session.write("run/gradient.json", ranking.to_string());
+    let again = format!(
+        "search {} --task task.jsonl {SPACE} --strategy gradient --gradient-examples 5 --out run",
+        fixture("llama").display()
+    );
+    let (_, message) = session.fails(&again);
+    assert!(message.contains("gradient.json: it is not the ranking of this search's candidates: remove"), "{message}");
+}
+
+#[test]
 fn compositions_tell_their_steps_and_are_applied() {
     let session = Session::new();
     session.write("task.jsonl", task(100));

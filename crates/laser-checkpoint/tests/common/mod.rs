@@ -68,7 +68,7 @@ pub fn open_and_read(path: &Path) -> Result<(), String> {
     let read = || {
         let checkpoint = Checkpoint::open(path)?;
         contents(&checkpoint)?;
-        checkpoint.metadata("")?;
+        checkpoint.metadata(&["tokenizer.ggml.tokens", "tokenizer.ggml.merges", "tokenizer.ggml.token_type"])?;
         Ok(())
     };
     read().map_err(|error: laser_checkpoint::CheckpointError| {

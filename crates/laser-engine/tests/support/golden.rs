@@ -68,7 +68,8 @@ impl Agreement {
 pub fn compare<B: Backend>(folder: &Path, backend: &B) -> Agreement {
     let checkpoint = Arc::new(Checkpoint::open(folder).unwrap());
     let model = Model::load(&checkpoint, backend, usize::MAX, |_| {}).unwrap();
-    let tokenizer = Tokenizer::open(checkpoint.path(), checkpoint.metadata("tokenizer.").unwrap().as_ref()).unwrap();
+    let tokenizer =
+        Tokenizer::open(checkpoint.path(), checkpoint.metadata(&laser_tokenizer::GGUF_KEYS).unwrap().as_ref()).unwrap();
     let golden: Golden = serde_json::from_slice(&std::fs::read(folder.join("golden.json")).unwrap()).unwrap();
     assert!(!golden.base.is_empty() && !golden.reduced.is_empty());
     let mut agreement = Agreement { rows: golden.base.len(), edits: golden.reduced.len(), ..Agreement::default() };

@@ -49,7 +49,8 @@ pub fn logits(model: &Model, tokens: &[u32]) -> Vec<Vec<f32>> {
 pub fn open_at(path: &Path, memory: usize) -> Fixture {
     let checkpoint = Arc::new(Checkpoint::open(path).unwrap());
     let model = Model::load(&checkpoint, &Cpu, memory, |_| {}).unwrap();
-    let tokenizer = Tokenizer::open(checkpoint.path(), checkpoint.metadata("tokenizer.").unwrap().as_ref()).unwrap();
+    let tokenizer =
+        Tokenizer::open(checkpoint.path(), checkpoint.metadata(&laser_tokenizer::GGUF_KEYS).unwrap().as_ref()).unwrap();
     Fixture { checkpoint, model, tokenizer }
 }
 
