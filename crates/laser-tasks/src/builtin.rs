@@ -56,7 +56,17 @@ pub(crate) fn find(name: &str) -> Option<&'static Builtin> {
 impl Builtin {
     /// The task, with the data that is part of the program, given or fetched.
     pub fn open(&self, options: &OpenOptions) -> Result<Task, TaskError> {
-        let read = |path: &Path| match self.data {
+        yaml::task(&self.source(), self.name, &|path| self.read(path), options)
+    }
+
+    /// What the task says about itself.
+    pub fn card(&self) -> Result<Card, TaskError> {
+        yaml::card(&self.source(), self.name, &|path| self.read(path))
+    }
+
+    /// The data that is part of the program.
+    fn read(&self, path: &Path) -> Result<Source, TaskError> {
+        match self.data {
             Some((name, text)) if path == Path::new(name) => {
                 Ok(Source { name: format!("{name} (built in)"), bytes: text.into() })
             }
@@ -64,13 +74,7 @@ impl Builtin {
                 let file = format!("{} (built in)", path.display());
                 Err(TaskError::Read { file, source: io::ErrorKind::NotFound.into() })
             }
-        };
-        yaml::task(&self.source(), self.name, &read, options)
-    }
-
-    /// What the task says about itself.
-    pub fn card(&self) -> Result<Card, TaskError> {
-        yaml::card(&self.source(), self.name)
+        }
     }
 
     fn source(&self) -> Source {

@@ -307,10 +307,10 @@ pub enum YamlError {
         what: String,
     },
     /// A tag such as `!function`.
-    #[error("`{key}`: `{tag}` is not supported: {}", if tag == "!function" {
-        "it would run a Python program; write a Jinja template"
+    #[error("`{key}`: {}", if tag == "!function" {
+        "functions of Python in task files need the Python package: see docs/tasks.md, or write a Jinja template".to_owned()
     } else {
-        "take the tag out"
+        format!("`{tag}` is not supported: take the tag out")
     })]
     Tag {
         /// The key whose value has the tag.

@@ -43,13 +43,27 @@ impl Task {
         }
     }
 
+    /// What a built-in task or a YAML file says about itself, and whether all but its data can be used.
+    ///
+    /// # Errors
+    /// There is no such task, or it cannot be used.
+    pub fn card(spec: &str) -> Result<Card, TaskError> {
+        if let Some(builtin) = builtin::find(spec) {
+            return builtin.card();
+        }
+        let path = Path::new(spec);
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        match path.extension().unwrap_or_default().to_string_lossy().to_lowercase().as_str() {
+            "yaml" | "yml" => {
+                let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+                yaml::card(&Source::read(path)?, &stem, &|file| Source::read(&folder.join(file)))
+            }
+            _ => Err(TaskError::Unknown { spec: spec.to_owned(), builtins: builtin::names().join(", ") }),
+        }
+    }
+
     /// The names of the built-in tasks.
     pub fn builtin_names() -> Vec<&'static str> {
         builtin::names()
-    }
-
-    /// What a built-in task says about itself.
-    pub fn builtin_card(name: &str) -> Option<Result<Card, TaskError>> {
-        builtin::find(name).map(builtin::Builtin::card)
     }
 }

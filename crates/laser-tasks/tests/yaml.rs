@@ -146,7 +146,7 @@ fn a_wrong_yaml_file_is_refused_in_one_line() {
         ),
         (
             with_data("doc_to_text: !function utils.text"),
-            "t.yaml: `doc_to_text`: `!function` is not supported: it would run a Python program; write a Jinja template",
+            "t.yaml: `doc_to_text`: functions of Python in task files need the Python package: see docs/tasks.md, or write a Jinja template",
         ),
         (with_data("metadata: {a: [!x 1]}"), "t.yaml: `a`: `!x` is not supported: take the tag out"),
         (with_data("doc_to_target: a"), "t.yaml: no `doc_to_text`: write the prompt's template or field"),

@@ -142,7 +142,31 @@ fn tasks_are_listed_and_shown() {
     let shown = json(&session.prints("tasks show counterfact --json"));
     assert!(shown["found"].is_null() && shown["hub"].is_string());
     let (_, line) = session.fails("tasks show none");
-    assert!(line.contains("no such built-in task"), "{line}");
+    assert!(line.contains("no such task"), "{line}");
+}
+
+#[test]
+fn task_files_are_checked_without_their_data() {
+    let session = Session::new();
+    std::fs::create_dir_all(session.path("tasks/deep")).unwrap();
+    session.write("tasks/base", "doc_to_text: '{{question}}'\ndataset_path: owner/name\n");
+    session.write("tasks/good.yaml", "include: base\ntask: good\ndoc_to_target: answer\ntest_split: test\n");
+    session.write("tasks/deep/bad.yaml", "include: ../base\ntask: bad\ndoc_to_target: '{{answer'\n");
+    session.write("tasks/deep/code.yaml", "task: code\ndoc_to_text: !function utils.text\n");
+    assert_eq!(session.prints("tasks check tasks/good.yaml"), "tasks/good.yaml: good: can be used\n");
+    let shown = json(&session.prints("tasks show tasks/good.yaml --json"));
+    assert_eq!(
+        (&shown["task"], &shown["answer"], &shown["hub"]),
+        (&"good".into(), &"answer".into(), &"owner/name".into())
+    );
+    let output = session.laser("tasks check tasks").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let line = String::from_utf8(output.stderr).unwrap();
+    assert!(line.contains("2 of 3 task files cannot be used"), "{line}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    for part in ["bad.yaml: `doc_to_target`: ", "code.yaml: `doc_to_text`: functions of Python", "good: can be used"] {
+        assert!(printed.contains(part), "no {part} in {printed}");
+    }
 }
 
 #[test]

@@ -48,6 +48,21 @@ impl Splits<'_> {
         }
     }
 
+    /// Refuses what no data could mend, without looking at any.
+    pub fn check(&self) -> Result<(), TaskError> {
+        let config = self.config;
+        let named = [
+            ("test_split", &config.test_split),
+            ("validation_split", &config.validation_split),
+            ("training_split", &config.training_split),
+            ("fewshot_split", &config.fewshot_split),
+        ];
+        for (key, split) in named {
+            split.as_deref().map(|split| parts(key, split)).transpose().map_err(|problem| self.problem(problem))?;
+        }
+        self.files().map(|_| ()).map_err(|problem| self.problem(problem))
+    }
+
     /// The rows of the split that solved examples come from, unless it is the evaluated one: `fewshot_split`, else training,
     /// else validation. With data of the user's own it always is.
     pub fn solved(&self) -> Result<Option<Vec<Doc>>, TaskError> {

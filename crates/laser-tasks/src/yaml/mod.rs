@@ -1,16 +1,16 @@
 //! Task files in the YAML of lm-evaluation-harness: the subset that `docs/tasks.md` lists, every other key being an error.
 //!
-//! [`task_config`] is a file as it is written, with what it includes; [`data_split`] finds the rows, [`docs`] leaves some out and takes others apart,
+//! [`keys`] reads a file and what it includes, [`task_config`] checks it; [`data_split`] finds the rows, [`docs`] leaves some out and takes others apart,
 //! [`reader`] makes an example of each, behind the solved ones of [`fewshot`].
 
 mod data_split;
 mod docs;
 mod fewshot;
+mod keys;
 mod reader;
 mod task_config;
 
 use std::collections::HashSet;
-use std::path::Path;
 
 use crate::card::Card;
 use crate::source::Source;
@@ -19,18 +19,14 @@ use crate::template::{Pattern, engine};
 use crate::{OpenOptions, Task, TaskError, YamlError};
 use data_split::Splits;
 use fewshot::Shots;
+use keys::ReadFile;
 use laser_example::Example;
 use reader::Reader;
 pub(crate) use task_config::Config;
-use task_config::unsupported;
+use task_config::{IndexOrText, ListOrText, unsupported};
 
 /// The task of a YAML file. `name` is used where the file gives none; `read` opens a file by its path in the YAML.
-pub(crate) fn task(
-    source: &Source,
-    name: &str,
-    read: &dyn Fn(&Path) -> Result<Source, TaskError>,
-    options: &OpenOptions,
-) -> Result<Task, TaskError> {
+pub(crate) fn task(source: &Source, name: &str, read: ReadFile, options: &OpenOptions) -> Result<Task, TaskError> {
     let at = |problem| TaskError::Yaml { file: source.name.clone(), line: None, problem };
     let config = Config::read(source, read)?;
     let splits = Splits { config: &config, name: &source.name, read, options };
@@ -80,10 +76,29 @@ pub(crate) fn task(
     Ok(task)
 }
 
-/// What a task file says about itself.
-pub(crate) fn card(source: &Source, name: &str) -> Result<Card, TaskError> {
-    let alone = |path: &Path| {
-        Err(TaskError::Read { file: path.display().to_string(), source: std::io::ErrorKind::NotFound.into() })
-    };
-    Ok(Card::new(name, &Config::read(source, &alone)?))
+/// What a task file says about itself. Its data is not looked at, but all else is checked.
+pub(crate) fn card(source: &Source, name: &str, read: ReadFile) -> Result<Card, TaskError> {
+    let config = Config::read(source, read)?;
+    let fields = plain_words(&config);
+    let engine = engine(false);
+    let at = |problem| TaskError::Yaml { file: source.name.clone(), line: None, problem };
+    Reader::new(&config, &engine, &fields).map_err(at)?;
+    docs::prepare(&config, &engine, Vec::new(), at)?;
+    let splits = Splits { config: &config, name: &source.name, read, options: &OpenOptions::default() };
+    splits.check()?;
+    Ok(Card::new(config.task.as_deref().unwrap_or(name), &config))
+}
+
+/// The texts of a file that name fields of the data, if they are no templates.
+fn plain_words(config: &Config) -> HashSet<&str> {
+    let target = config.doc_to_target.as_ref().and_then(|target| match target {
+        IndexOrText::Text(text) => Some(text),
+        IndexOrText::Index(_) => None,
+    });
+    let choices = config.doc_to_choice.as_ref().and_then(|choices| match choices {
+        ListOrText::Text(text) => Some(text),
+        ListOrText::List(_) => None,
+    });
+    let texts = [config.doc_to_text.as_ref(), target, choices, config.doc_to_group.as_ref(), config.distinct.as_ref()];
+    texts.into_iter().flatten().map(String::as_str).collect()
 }

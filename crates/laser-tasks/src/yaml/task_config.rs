@@ -1,23 +1,20 @@
 //! A YAML file as it is written, with what it includes.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_yaml_ng::{Mapping, Value};
 
+use super::keys::{ReadFile, keys_of, wrong};
 use crate::source::Source;
-use crate::{DEFAULT_NEW_TOKENS, TaskError, YamlError, data::without_bom};
+use crate::{DEFAULT_NEW_TOKENS, TaskError, YamlError};
 use laser_example::{ExactMatch, Matching};
-
-/// Files may include files that include files: so many, and no more, which also ends circles.
-const MOST_INCLUDES: usize = 16;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "keys and values")]
 pub struct Config {
     #[serde(rename = "include")]
-    _include: Option<Paths>,
+    _include: Option<Value>,
     pub task: Option<String>,
     pub dataset_path: Option<String>,
     pub dataset_name: Option<String>,
@@ -55,13 +52,6 @@ pub struct Config {
     _should_decontaminate: Option<Value>,
     #[serde(rename = "doc_to_decontamination_query")]
     _doc_to_decontamination_query: Option<Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "include: expected a path or a list of paths")]
-enum Paths {
-    One(String),
-    Many(Vec<String>),
 }
 
 #[derive(Deserialize)]
@@ -151,17 +141,17 @@ pub struct Metric {
 
 impl Config {
     /// Reads and checks a file; `read` opens an included one by its path.
-    pub fn read(source: &Source, read: &dyn Fn(&Path) -> Result<Source, TaskError>) -> Result<Self, TaskError> {
-        let mut includes = 0;
-        let merged = merged(source, Path::new(""), read, &mut includes)?;
-        let problem = |problem| TaskError::Yaml { file: source.name.clone(), line: None, problem };
-        if let Some((key, tag)) = first_tag("", &merged) {
-            return Err(problem(YamlError::Tag { key, tag }));
-        }
-        // As text once more: a number is then read as text where text is wanted.
-        let text = serde_yaml_ng::to_string(&merged).map_err(|error| wrong(source, &error))?;
+    pub fn read(source: &Source, read: ReadFile) -> Result<Self, TaskError> {
+        let check = |text: &str| serde_yaml_ng::from_str::<Self>(text).map(|_| ());
+        Self::of(&keys_of(source, read, &check)?, source)
+    }
+
+    /// Checks the keys of `source`.
+    pub fn of(keys: &Mapping, source: &Source) -> Result<Self, TaskError> {
+        // As text: a number is then read as text where text is wanted.
+        let text = serde_yaml_ng::to_string(keys).map_err(|error| wrong(source, &error))?;
         let config: Self = serde_yaml_ng::from_str(&text).map_err(|error| wrong(source, &error))?;
-        config.check().map_err(problem)?;
+        config.check().map_err(|problem| TaskError::Yaml { file: source.name.clone(), line: None, problem })?;
         Ok(config)
     }
 
@@ -323,82 +313,6 @@ impl Metric {
             return Err(unsupported(&format!("metric_list.{name}"), "...", help));
         }
         Ok(())
-    }
-}
-
-/// The keys of a file over those of the files that it includes, the later of them over the earlier.
-fn merged(
-    source: &Source,
-    folder: &Path,
-    read: &dyn Fn(&Path) -> Result<Source, TaskError>,
-    includes: &mut usize,
-) -> Result<Value, TaskError> {
-    let problem = |problem| TaskError::Yaml { file: source.name.clone(), line: None, problem };
-    let text = std::str::from_utf8(without_bom(&source.bytes)).map_err(|_| problem(YamlError::Utf8))?;
-    // Types would hide a tag, a `!function` would be read as plain text; but only they know the line of a wrong key.
-    let own: Value = serde_yaml_ng::from_str(text).map_err(|error| wrong(source, &error))?;
-    if first_tag("", &own).is_none() {
-        serde_yaml_ng::from_str::<Config>(text).map_err(|error| wrong(source, &error))?;
-    }
-    let own = match own {
-        Value::Mapping(own) => own,
-        // An empty file has no key.
-        _ => Mapping::new(),
-    };
-    let paths = match own.get("include") {
-        None => Vec::new(),
-        Some(value) => match serde_yaml_ng::from_value(value.clone()).map_err(|error| wrong(source, &error))? {
-            Paths::One(path) => vec![path],
-            Paths::Many(paths) => paths,
-        },
-    };
-    let mut all = Mapping::new();
-    for path in paths {
-        *includes += 1;
-        if *includes > MOST_INCLUDES {
-            let help = "too many files include one another; put their keys into one";
-            return Err(problem(unsupported("include", &path, help)));
-        }
-        let path = folder.join(path);
-        let included = read(&path)?;
-        let folder = path.parent().unwrap_or(Path::new(""));
-        if let Value::Mapping(keys) = merged(&included, folder, read, includes)? {
-            all.extend(keys);
-        }
-    }
-    all.extend(own);
-    all.remove("include");
-    Ok(Value::Mapping(all))
-}
-
-fn wrong(source: &Source, error: &serde_yaml_ng::Error) -> TaskError {
-    let message = error.to_string();
-    // The place stands before the message already.
-    let what = match message.rsplit_once(" at line ") {
-        Some((what, _)) => what,
-        None => &message,
-    };
-    let what = laser_example::plain(what).replace("unknown field", "unknown key");
-    let what = match what.split_once(", expected one of ") {
-        // A task has too many keys for one line.
-        Some((what, keys)) if keys.matches(", ").count() > 20 => {
-            format!("{what}: docs/tasks.md lists the keys that are read")
-        }
-        _ => what,
-    };
-    // These two are noticed only at the end of a mapping, and their place is its start.
-    let late = what.contains(": expected ") || what.starts_with("duplicate entry");
-    let line = error.location().filter(|_| !late).map(|it| it.line());
-    TaskError::Yaml { file: source.name.clone(), line, problem: YamlError::Parse { what } }
-}
-
-/// The first tagged value, and the key that it stands under.
-fn first_tag(key: &str, value: &Value) -> Option<(String, String)> {
-    match value {
-        Value::Tagged(tagged) => Some((key.to_owned(), tagged.tag.to_string())),
-        Value::Sequence(items) => items.iter().find_map(|item| first_tag(key, item)),
-        Value::Mapping(pairs) => pairs.iter().find_map(|(name, value)| first_tag(name.as_str().unwrap_or(key), value)),
-        _ => None,
     }
 }
 

@@ -45,7 +45,7 @@ pub enum Command {
     Demo(DemoOptions),
     /// Judge a finished search once more, from its RUN folder
     Verdict(VerdictOptions),
-    /// List the built-in tasks, or show one
+    /// List the built-in tasks, show a task, check task files
     Tasks(TasksOptions),
 }
 
@@ -89,12 +89,18 @@ pub struct TasksOptions {
 
 #[derive(Debug, Subcommand)]
 pub enum TasksCommand {
-    /// Show a built-in task: its prompt, how it is scored, where its data comes from
+    /// Show a task: its prompt, how it is scored, where its data comes from
     Show {
-        /// The task
+        /// A built-in task, or a .yaml file
         name: String,
         #[command(flatten)]
         data: DataOptions,
+    },
+    /// Check task files as far as that can be done without their data: keys, templates, metrics
+    Check {
+        /// Task files, or folders of them
+        #[arg(value_name = "PATH", required = true)]
+        paths: Vec<PathBuf>,
     },
 }
 

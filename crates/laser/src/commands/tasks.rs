@@ -5,18 +5,22 @@ use crate::cli::{DataOptions, Global, TasksCommand, TasksOptions};
 use crate::output;
 use anyhow::Context;
 use laser_tasks::{Card, Task};
+use serde::Serialize;
 use serde_json::json;
 use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 pub fn run(options: &TasksOptions, global: &Global) -> anyhow::Result<()> {
     match &options.command {
         None => list(global),
         Some(TasksCommand::Show { name, data }) => show(name, data, global),
+        Some(TasksCommand::Check { paths }) => check(paths, global),
     }
 }
 
 fn list(global: &Global) -> anyhow::Result<()> {
-    let cards = Task::builtin_names().into_iter().map(card).collect::<anyhow::Result<Vec<Card>>>()?;
+    let cards = Task::builtin_names().into_iter().map(Task::card).collect::<Result<Vec<Card>, _>>()?;
     if global.json {
         return output::print_json(&cards);
     }
@@ -30,7 +34,7 @@ fn list(global: &Global) -> anyhow::Result<()> {
 }
 
 fn show(name: &str, data: &DataOptions, global: &Global) -> anyhow::Result<()> {
-    let card = card(name)?;
+    let card = Task::card(name)?;
     // A look at the data only where it is at hand.
     let inside = name == "facts";
     let task = match data.data.is_some() || inside {
@@ -64,7 +68,59 @@ fn show(name: &str, data: &DataOptions, global: &Global) -> anyhow::Result<()> {
     output::print(&lines.iter().map(|(name, value)| format!("{name:<width$}  {value}\n")).collect::<String>())
 }
 
-fn card(name: &str) -> anyhow::Result<Card> {
-    let unknown = || format!("{name}: no such built-in task: see `laser tasks`");
-    Ok(Task::builtin_card(name).with_context(unknown)??)
+#[derive(Serialize)]
+struct Checked {
+    file: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    task: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+}
+
+/// Whether task files can be used, as far as that can be known without their data.
+fn check(paths: &[PathBuf], global: &Global) -> anyhow::Result<()> {
+    let mut files = Vec::new();
+    for path in paths {
+        match path.is_dir() {
+            true => task_files(path, &mut files)?,
+            false => files.push(path.clone()),
+        }
+    }
+    let checked: Vec<Checked> = files
+        .into_iter()
+        .map(|file| match Task::card(&file.to_string_lossy()) {
+            Ok(card) => Checked { file, task: Some(card.task), problem: None },
+            Err(error) => Checked { file, task: None, problem: Some(error.to_string()) },
+        })
+        .collect();
+    let refused = checked.iter().filter(|it| it.problem.is_some()).count();
+    if global.json {
+        output::print_json(&checked)?;
+    } else {
+        let line = |it: &Checked| match (&it.task, &it.problem) {
+            (_, Some(problem)) => format!("{problem}\n"),
+            (task, None) => format!("{}: {}: can be used\n", it.file.display(), task.as_deref().unwrap_or_default()),
+        };
+        output::print(&checked.iter().map(line).collect::<String>())?;
+    }
+    let of = checked.len();
+    anyhow::ensure!(refused == 0, "{refused} of {of} task files cannot be used: docs/tasks.md says what can");
+    Ok(())
+}
+
+/// The YAML files in a folder and in those below, by name.
+fn task_files(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    let failed = || format!("{}: the folder cannot be read", folder.display());
+    let entries = fs::read_dir(folder).with_context(failed)?.collect::<io::Result<Vec<_>>>().with_context(failed)?;
+    let mut paths: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
+    paths.sort();
+    for path in paths {
+        let yaml = path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
+        if path.is_dir() {
+            task_files(&path, files)?;
+        } else if yaml {
+            files.push(path);
+        }
+    }
+    Ok(())
 }
