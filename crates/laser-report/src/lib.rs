@@ -1,14 +1,38 @@
-//! What a person reads.
+//! What a person reads of a search: texts for a terminal, the HTML report with its figures, CSV tables, and forms that other
+//! programs show.
+//!
+//! [`ReadRun`] reads a RUN folder as far as it can be read; [`ReportData`] is what is shown of it. A figure is a file of `charts`:
+//! it turns that data into a drawing and the table under it.
 
+mod changed_example;
+mod charts;
+mod comparison_page;
+mod data_table;
+mod equivalent_command;
+mod exports;
+mod heat_text;
 mod metrics_text;
 mod numbers;
+mod page;
+mod plot;
 mod reason_text;
+mod report_data;
+mod run_page;
 mod search_text;
+mod sweep;
 mod table;
 mod trace_text;
 mod verdict_text;
+mod visible_text;
 
+pub use changed_example::ChangedExample;
+pub use comparison_page::ComparedRuns;
+pub use exports::{lm_eval_files, optuna_journal};
+pub use heat_text::heat_text;
 pub use metrics_text::metrics_text;
+pub use page::is_page;
 pub use reason_text::{because, verdict_file};
+pub use report_data::{Best, Cost, ReadRun, ReportData, State};
 pub use search_text::{judged_text, search_text};
+pub use sweep::{Measure, Other, Sweep, SweepRow};
 pub use table::aligned;

@@ -63,10 +63,28 @@ impl Journal {
 /// # Errors
 /// The file cannot be read, or a whole line of it is no entry.
 pub fn read(path: &Path) -> Result<Entries> {
+    parse(path, whole_lines(&bytes_of(path)?))
+}
+
+/// The same, without the lines that are no entries, and what is wrong with each of those.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn read_sound(path: &Path) -> Result<(Entries, Vec<Error>)> {
+    let (mut entries, mut wrong) = (Entries::default(), Vec::new());
+    for line in parsed(path, whole_lines(&bytes_of(path)?)) {
+        match line {
+            Ok(entry) => entries.push(entry),
+            Err(error) => wrong.push(error),
+        }
+    }
+    Ok((entries, wrong))
+}
+
+fn bytes_of(path: &Path) -> Result<Vec<u8>> {
     match fs::read(path) {
-        Ok(bytes) => parse(path, whole_lines(&bytes)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Entries::default()),
-        Err(source) => Err(Error::Io { path: path.to_owned(), source }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        bytes => bytes.map_err(|source| Error::Io { path: path.to_owned(), source }),
     }
 }
 
@@ -77,22 +95,27 @@ fn whole_lines(bytes: &[u8]) -> &[u8] {
 
 fn parse(path: &Path, lines: &[u8]) -> Result<Entries> {
     let mut entries = Entries::default();
-    for (number, line) in lines.split(|&byte| byte == b'\n').enumerate() {
-        if line.is_empty() {
-            continue;
-        }
+    for entry in parsed(path, lines) {
+        entries.push(entry?);
+    }
+    Ok(entries)
+}
+
+/// The entry of each line, or what is wrong with it.
+fn parsed<'a>(path: &'a Path, lines: &'a [u8]) -> impl Iterator<Item = Result<Entry>> + 'a {
+    let lines = lines.split(|&byte| byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
+    lines.map(move |(number, line)| {
         let malformed = |why: String| Error::Malformed {
             path: path.to_owned(),
             why: format!("line {} is no journal entry: {why}", number + 1),
             advice: "remove that line, its candidate is then scored again",
         };
         let entry: Entry = serde_json::from_slice(line).map_err(|error| malformed(error.to_string()))?;
-        if let Some(flaw) = entry.flaw() {
-            return Err(malformed(flaw.to_owned()));
+        match entry.flaw() {
+            Some(flaw) => Err(malformed(flaw.to_owned())),
+            None => Ok(entry),
         }
-        entries.push(entry);
-    }
-    Ok(entries)
+    })
 }
 
 #[cfg(test)]
@@ -152,5 +175,12 @@ mod tests {
         std::fs::write(&path, "{\"split\":\"validation\"}\n").unwrap();
         let message = Journal::open(&path).unwrap_err().to_string();
         assert!(message.contains("line 1") && !message.contains('\n'), "{message}");
+
+        let mut good = serde_json::to_string(&entry("0.1", &[true])).unwrap();
+        good.push('\n');
+        std::fs::write(&path, format!("{good}{{\"split\":\"validation\"}}\n{good}{{\"torn")).unwrap();
+        let (entries, wrong) = read_sound(&path).unwrap();
+        assert_eq!((entries.all().len(), wrong.len()), (2, 1));
+        assert!(wrong[0].to_string().contains("line 2"));
     }
 }

@@ -8,6 +8,8 @@ pub trait Progress: Send + Sync {
     fn advance(&self, steps: usize);
     /// The work is done.
     fn finish(&self);
+    /// The best so far, in a few words, to be shown beside how far the work is.
+    fn best(&self, _: &str) {}
     /// A line for the user that is not a result.
     fn note(&self, _: &str) {}
 }

@@ -1,5 +1,6 @@
 //! What a verdict is explained with.
 
+use laser_example::{Example, Target};
 use serde::{Deserialize, Serialize};
 
 /// What one example gave, beyond being right or wrong.
@@ -17,4 +18,18 @@ pub struct Record {
     /// The same after a content-free prompt, nats.
     #[serde(rename = "blank_logprobs", default, skip_serializing_if = "Option::is_none")]
     pub content_free_logprobs: Option<Vec<f64>>,
+}
+
+impl Record {
+    /// What the model generates or chooses, where that is known; `example` is the record's example.
+    pub fn answer_given(&self, example: &Example) -> Option<String> {
+        match &example.target {
+            Target::Generate(_) => self.generation.clone(),
+            Target::Choose(choice) => {
+                let logprobs = self.choice_logprobs.as_ref()?;
+                choice.choices.get(choice.predicted(logprobs)).cloned()
+            }
+            Target::LogLikelihood { .. } => None,
+        }
+    }
 }

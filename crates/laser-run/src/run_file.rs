@@ -14,6 +14,7 @@ pub(crate) enum RunFile {
     Perplexity,
     Recipe,
     Verdict,
+    Report,
     Lock,
 }
 
@@ -30,6 +31,7 @@ impl RunFile {
             Self::Perplexity => "perplexity.json",
             Self::Recipe => "best.json",
             Self::Verdict => "verdict.json",
+            Self::Report => "report.html",
             Self::Lock => "lock",
         }
     }
@@ -47,7 +49,7 @@ impl RunFile {
             Self::Ranking => "remove the file and run the search again, which makes it anew",
             Self::Perplexity => "remove the file and run the search again, which measures the text anew",
             Self::Bf16Checks => "remove the file and run the search again",
-            Self::Trace | Self::Recipe | Self::Verdict | Self::Journal | Self::Lock => {
+            Self::Trace | Self::Recipe | Self::Verdict | Self::Report | Self::Journal | Self::Lock => {
                 "run the search again, which writes it anew"
             }
         }

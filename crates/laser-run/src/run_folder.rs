@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// A line of `examples.jsonl`: an example and the split that it is in.
 #[derive(Serialize, Deserialize)]
@@ -73,6 +74,14 @@ impl RunFolder {
     /// The journal cannot be read, or a line of it is not an entry.
     pub fn entries(&self) -> Result<Entries> {
         journal::read(&RunFile::Journal.at(&self.path))
+    }
+
+    /// The same, without the lines that are no entries; for each of those, what is wrong with it.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn sound_entries(&self) -> Result<(Entries, Vec<Error>)> {
+        journal::read_sound(&RunFile::Journal.at(&self.path))
     }
 
     /// The examples of a split: `examples.jsonl`.
@@ -196,11 +205,22 @@ impl RunFolder {
     /// That the search in this folder has not come to its end.
     pub(crate) fn unfinished(&self) -> Error {
         let path = self.path.clone();
-        if self.is_locked() { Error::Running { path } } else { Error::Unfinished { path } }
+        if self.is_running() { Error::Running { path } } else { Error::Unfinished { path } }
     }
 
-    /// Whether another process writes to the folder.
-    fn is_locked(&self) -> bool {
+    /// Where its report is, if it has one: `report.html`.
+    pub fn report_path(&self) -> PathBuf {
+        RunFile::Report.at(&self.path)
+    }
+
+    /// When `run.json` and `journal.jsonl` were last written, where the file system tells.
+    pub fn written(&self) -> [Option<SystemTime>; 2] {
+        [RunFile::Description, RunFile::Journal]
+            .map(|file| fs::metadata(file.at(&self.path)).and_then(|it| it.modified()).ok())
+    }
+
+    /// Whether a process writes to the folder.
+    pub fn is_running(&self) -> bool {
         let lock = fs::File::open(RunFile::Lock.at(&self.path));
         lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
     }

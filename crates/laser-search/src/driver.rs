@@ -1,5 +1,6 @@
 //! What joins a strategy, a scorer and the journal.
 
+use crate::best_so_far::BestSoFar;
 use crate::error::{Error, Result};
 use crate::history::History;
 use crate::job::Job;
@@ -24,6 +25,7 @@ pub struct Driver<'a> {
     /// The validation examples' numbers in the order in which races take them.
     order: Vec<usize>,
     ranking: Option<Vec<PredictedChange>>,
+    best: BestSoFar,
     /// What has been asked for: it is not told again as done before.
     asked: HashSet<(SplitName, String, Option<ExampleRange>)>,
     /// The ranges that have been asked for.
@@ -49,8 +51,13 @@ impl<'a> Driver<'a> {
         }
         let mut order: Vec<usize> = (0..validation).collect();
         SplitMix64::new(seed).shuffle(&mut order);
+        let (journal, mut best) = (run.journal()?, BestSoFar::default());
+        for entry in journal.entries().candidates() {
+            best.take(entry, progress);
+        }
         Ok(Self {
-            journal: run.journal()?,
+            journal,
+            best,
             ranking: None,
             run,
             scorer,
@@ -152,9 +159,12 @@ impl<'a> Driver<'a> {
             let batch =
                 Batch { candidates: &missing, split, examples: numbers.as_deref(), exact: split == SplitName::Test };
             let (journal, mut waiting) = (&mut self.journal, Waiting::new(missing.len(), examples, kind));
+            let (best, progress) = (&mut self.best, self.progress);
             let mut append = |number: usize, results: Vec<ExampleResult>| {
                 waiting.take(number, &results)?;
-                journal.append(Entry::new(split, missing[number], range, kind, results))?;
+                let entry = Entry::new(split, missing[number], range, kind, results);
+                best.take(&entry, progress);
+                journal.append(entry)?;
                 Ok(())
             };
             self.scorer.score(&batch, self.progress, &mut append).map_err(Error::Scorer)?;
@@ -230,7 +240,9 @@ impl<'a> Driver<'a> {
             let Some(results) = self.joined(candidate) else { continue };
             self.asked.insert((SplitName::Validation, candidate.to_string(), None));
             if self.history().entry(candidate).is_none() {
-                self.journal.append(Entry::new(SplitName::Validation, candidate, None, self.scorer.kind(), results))?;
+                let entry = Entry::new(SplitName::Validation, candidate, None, self.scorer.kind(), results);
+                self.best.take(&entry, self.progress);
+                self.journal.append(entry)?;
             }
         }
         Ok(())

@@ -6,6 +6,7 @@
 //! the test split, and judges it.
 
 mod beam;
+mod best_so_far;
 mod by_gradient;
 mod compose;
 mod driver;

@@ -11,11 +11,13 @@ pub struct Bar {
     bar: Mutex<ProgressBar>,
     /// What was last said to have been done before.
     done_before: Mutex<String>,
+    /// The best so far, as it stands behind the bar.
+    best: Mutex<String>,
 }
 
 impl Bar {
     pub fn new(quiet: bool) -> Self {
-        Self { quiet, bar: Mutex::new(ProgressBar::hidden()), done_before: Mutex::default() }
+        Self { quiet, bar: Mutex::new(ProgressBar::hidden()), done_before: Mutex::default(), best: Mutex::default() }
     }
 }
 
@@ -29,11 +31,12 @@ impl Progress for Bar {
             self.note(&format!("{what}: {done} of {total} evaluations were done before"));
         }
         let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr());
-        let template = "{msg:>12} {wide_bar} {human_pos}/{human_len}, {per_sec}, ETA {eta}";
+        let template = "{msg:>12} {wide_bar} {human_pos}/{human_len}, {per_sec}, ETA {eta}{prefix}";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
         bar.set_message(what.to_owned());
+        bar.set_prefix(held(&self.best).clone());
         bar.set_position(done as u64);
         bar.reset_eta();
         *held(&self.bar) = bar;
@@ -45,6 +48,11 @@ impl Progress for Bar {
 
     fn finish(&self) {
         held(&self.bar).finish_and_clear();
+    }
+
+    fn best(&self, text: &str) {
+        *held(&self.best) = format!(", best {text}");
+        held(&self.bar).set_prefix(held(&self.best).clone());
     }
 
     fn note(&self, text: &str) {

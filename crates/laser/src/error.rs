@@ -91,6 +91,14 @@ pub enum Error {
         /// The operating system's reason.
         source: std::io::Error,
     },
+    /// A Parquet file could not be made.
+    #[error("{}: the Parquet file cannot be written", path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: parquet::errors::ParquetError,
+    },
     /// The demo's files could not be written.
     #[error("{}: the demo's files cannot be written: choose another --out", folder.display())]
     DemoFolder {

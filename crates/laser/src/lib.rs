@@ -19,8 +19,10 @@ mod demo_files;
 mod error;
 mod evaluation;
 mod judged_run;
+mod live_report;
 mod loaded_model;
 mod model_source;
+mod outcomes_parquet;
 mod recipe_file;
 mod search_plan;
 mod search_run;
@@ -48,6 +50,7 @@ pub use laser_search as search;
 pub use laser_tasks as tasks;
 pub use laser_tokenizer as tokenizer;
 pub use model_source::ModelSource;
+pub use outcomes_parquet::write_outcomes;
 pub use recipe_file::{FoundRecipe, read_recipe};
 pub use search_plan::{
     BEAM_WIDTH, GRADIENT_EXAMPLES, PAPER_RHOS, PoolChoice, SearchPlan, SpaceChoice, StrategyChoice, layers_of,

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use std::borrow::Cow;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 /// Prints one JSON document.
 pub fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
@@ -17,6 +17,18 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     stdout.write_all(text.as_bytes())?;
     stdout.flush()?;
     Ok(())
+}
+
+/// How wide a terminal standard output is, where it shows colours: none where it is no terminal, and where the user wants none
+/// (`NO_COLOR`, `TERM=dumb`).
+pub fn colour_width() -> Option<usize> {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    if unwanted || dumb || !io::stdout().is_terminal() {
+        return None;
+    }
+    let (width, _) = terminal_size::terminal_size_of(io::stdout())?;
+    Some(width.0.into())
 }
 
 /// Prints a line on standard error; if nobody reads it, so be it.
@@ -42,7 +54,7 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 /// The subcommands, each with a help of its own.
-const COMMANDS: [&str; 7] = ["inspect", "eval", "search", "apply", "verdict", "demo", "tasks"];
+const COMMANDS: [&str; 8] = ["inspect", "eval", "search", "apply", "verdict", "report", "demo", "tasks"];
 
 /// The whole chain of an error on one line.
 pub fn error_line(error: &anyhow::Error) -> String {

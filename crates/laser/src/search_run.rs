@@ -1,6 +1,7 @@
 //! A whole search: from a plan to a verdict.
 
 use crate::error::Result;
+use crate::live_report::{LiveReport, write_report};
 use crate::loaded_model::ScoredExamples;
 use crate::search_plan::{PoolChoice, SearchPlan, SpaceChoice, StrategyChoice, layers_of, matrices_of};
 use crate::session::Session;
@@ -9,7 +10,7 @@ use crate::task_source::OpenTask;
 use laser_edit::{Candidate, MatrixId};
 use laser_engine::{ContentFreePrompts, check};
 use laser_example::Score;
-use laser_report::{search_text, verdict_file};
+use laser_report::{Sweep, heat_text, search_text, verdict_file};
 use laser_run::{
     Bf16Check, Entries, ModelDescription, PredictedChange, ResultKind, RunDescription, RunFolder, RunWriter, Scorer,
     SearchDescription, SearchTrace, TaskDescription, TextDescription, Verdict,
@@ -41,6 +42,12 @@ impl FoundEdits {
     /// The tables that a person reads.
     pub fn text(&self) -> String {
         search_text(&self.entries, &self.trace, self.bf16_checks.as_deref(), &self.verdict, self.composed)
+    }
+
+    /// The heat map in colour, for a terminal that is `width` letters wide; none where there is no room, or nothing to show.
+    pub fn heat_text(&self, width: usize) -> Option<String> {
+        let (sweep, _) = Sweep::of(&self.entries.candidates());
+        heat_text(&sweep, self.verdict.base.validation.score.accuracy, &self.verdict.best, width)
     }
 }
 
@@ -135,11 +142,18 @@ impl Session {
             text: text.as_ref().map(|text| TextPlan { sha256: &text.sha256, windows: text.corpus.how() }),
             model_files: &description.model.files,
         };
+        let live = LiveReport::new(progress, run.folder().clone());
         let mut search =
-            |scorer: &mut dyn Scorer| Ok(laser_search::search(&mut *strategy, &told, scorer, &run, progress)?);
+            |scorer: &mut dyn Scorer| Ok(laser_search::search(&mut *strategy, &told, scorer, &run, &live)?);
         let Finished { verdict, trace, entries, bf16_checks, ranking } =
             compared.as_ref().unwrap_or(&self.model).search(&scored, &mut search)?;
         run.write_verdict(&verdict_file(&verdict))?;
+        let folder = run.folder().clone();
+        // A report says of a locked folder that a search is running in it.
+        drop(run);
+        if let Err(error) = write_report(&folder, &verdict) {
+            progress.note(&format!("there is no report: {error}"));
+        }
         Ok(FoundEdits { verdict, trace, entries, bf16_checks, ranking, composed: plan.pool().is_some() })
     }
 

@@ -13,7 +13,8 @@ fn killed_three_times_it_ends_with_the_same_files() {
     let session = Session::new();
     session.write("task.jsonl", task(300));
     let model = fixture("llama").display().to_string();
-    let files = |run: &str| ["best.json", "verdict.json"].map(|file| session.read(&format!("{run}/{file}")));
+    let files =
+        |run: &str| ["best.json", "verdict.json", "report.html"].map(|file| session.read(&format!("{run}/{file}")));
     session.prints(&format!("search {model} --out whole {SEARCH}"));
     let all = session.read("whole/journal.jsonl").lines().count();
 

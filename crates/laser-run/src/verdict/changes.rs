@@ -1,8 +1,7 @@
 //! Answers that the edit turned.
 
 use crate::entry::Entry;
-use crate::record::Record;
-use laser_example::{Example, Target};
+use laser_example::Example;
 use serde::{Deserialize, Serialize};
 
 /// So many of each kind are shown.
@@ -41,7 +40,7 @@ impl Changes {
             .map(|(i, (before, after))| (i, after > before))
             .collect();
         let said =
-            |entry: &Entry, i: usize| entry.records.as_ref().and_then(|records| answer_given(test[i], records.get(i)?));
+            |entry: &Entry, i: usize| entry.records.as_ref().and_then(|records| records.get(i)?.answer_given(test[i]));
         let some = |gained: bool| {
             let all: Vec<usize> = turned.iter().filter(|(_, after)| *after == gained).map(|&(i, _)| i).collect();
             let shown = all.len().min(SHOWN);
@@ -57,17 +56,5 @@ impl Changes {
                 .collect()
         };
         Self { gained: some(true), lost: some(false) }
-    }
-}
-
-/// What a model says to an example.
-fn answer_given(example: &Example, record: &Record) -> Option<String> {
-    match &example.target {
-        Target::Generate(_) => record.generation.clone(),
-        Target::Choose(choice) => {
-            let logprobs = record.choice_logprobs.as_ref()?;
-            choice.choices.get(choice.predicted(logprobs)).cloned()
-        }
-        Target::LogLikelihood { .. } => None,
     }
 }

@@ -45,6 +45,8 @@ pub enum Command {
     Demo(DemoOptions),
     /// Judge a finished search once more, from its RUN folder
     Verdict(VerdictOptions),
+    /// Write a page that shows a search, also one that is still running, and its data for other programs
+    Report(ReportOptions),
     /// List the built-in tasks, show a task, check task files
     Tasks(TasksOptions),
 }
@@ -79,6 +81,34 @@ pub struct VerdictOptions {
     /// The RUN folder of a finished search
     #[arg(value_name = "RUN")]
     pub run: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct ReportOptions {
+    /// The RUN folder of a search
+    #[arg(value_name = "RUN", required_unless_present = "compare")]
+    pub run: Option<PathBuf>,
+    /// The page to write [default: RUN/report.html, of several runs compared.html]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Put several runs side by side: RUN, if it is given, and these
+    #[arg(long, value_name = "RUN", num_args = 1.., conflicts_with_all = ["parquet", "optuna", "lm_eval"])]
+    pub compare: Vec<PathBuf>,
+    /// Write every table as CSV into this folder
+    #[arg(long, value_name = "DIR")]
+    pub csv: Option<PathBuf>,
+    /// Write what each example gave under each candidate to a Parquet file
+    #[arg(long, value_name = "FILE")]
+    pub parquet: Option<PathBuf>,
+    /// Write the journal for `optuna-dashboard FILE`
+    #[arg(long, value_name = "FILE")]
+    pub optuna: Option<PathBuf>,
+    /// Write results and samples of base and best as lm-evaluation-harness does, into this folder
+    #[arg(long, value_name = "DIR")]
+    pub lm_eval: Option<PathBuf>,
+    /// Replace files that exist
+    #[arg(long)]
+    pub force: bool,
 }
 
 #[derive(Debug, Args)]

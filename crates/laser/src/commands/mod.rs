@@ -4,6 +4,7 @@ pub mod apply;
 pub mod demo;
 pub mod eval;
 pub mod inspect;
+pub mod report;
 pub mod search;
 pub mod tasks;
 pub mod verdict;

@@ -31,6 +31,11 @@ pub fn run(options: &SearchOptions, global: &Global) -> anyhow::Result<()> {
         }));
     }
     output::print(&found.text())?;
+    if let Some(width) = output::colour_width()
+        && let Some(map) = found.heat_text(width)
+    {
+        output::print(&format!("\n{map}"))?;
+    }
     if found.verdict.word().is_better() {
         progress.note(&format!(
             "\nWrite the edited model with: laser apply {} --recipe {} --out PATH",

@@ -1,0 +1,97 @@
+//! The command that asks for a search again.
+
+use laser_run::RunDescription;
+use std::fmt::Write;
+
+/// A command that gives the same search, as far as `run.json` tells: where the task's data came from is not in it.
+pub fn equivalent_command(run: &RunDescription) -> String {
+    let search = &run.search;
+    let numbers = |values: &[usize]| values.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+    let mut command = format!("laser search {} --task {}", quoted(&run.model.path), quoted(&run.task.spec));
+    let mut add = |option: &str| {
+        let _ = write!(command, " {option}");
+    };
+    if let Some(limit) = search.limit {
+        add(&format!("--limit {limit}"));
+    }
+    if search.seed != 0 {
+        add(&format!("--seed {}", search.seed));
+    }
+    // The paper's code splits so, too.
+    if search.randomised {
+        add("--paper-compat");
+    } else if search.split_first {
+        add("--split-first");
+    }
+    if search.chat {
+        add("--chat");
+    }
+    if search.strategy != "exhaustive" {
+        add(&format!("--strategy {}", search.strategy));
+    }
+    if let Some(start) = &search.start {
+        add(&format!("--start {start}"));
+    }
+    if let Some(examples) = search.gradient_examples {
+        add(&format!("--gradient-examples {examples}"));
+    }
+    if let Some(width) = search.width {
+        add(&format!("--width {width}"));
+    }
+    add(&format!("--layers {}", ranges(&search.layers)));
+    let matrices: Vec<String> = search.matrices.iter().map(ToString::to_string).collect();
+    add(&format!("--matrices {}", matrices.join(",")));
+    if !search.rho.is_empty() {
+        let rhos: Vec<String> = search.rho.iter().map(ToString::to_string).collect();
+        add(&format!("--rho {}", rhos.join(",")));
+    }
+    if search.blocks != [1] {
+        add(&format!("--blocks {}", numbers(&search.blocks)));
+    }
+    if let Some(text) = &search.text {
+        add(&format!("--text FILE --text-tokens {}", text.limit));
+    }
+    if search.dtype.is_some() {
+        add("--dtype bf16");
+    }
+    if search.device != "cpu" {
+        add(&format!("--device {}", search.device));
+    }
+    add("--out RUN");
+    command
+}
+
+/// Ascending numbers as ranges: `0-3,7`.
+fn ranges(numbers: &[usize]) -> String {
+    let mut parts: Vec<(usize, usize)> = Vec::new();
+    for &number in numbers {
+        match parts.last_mut() {
+            Some((_, last)) if *last + 1 == number => *last = number,
+            _ => parts.push((number, number)),
+        }
+    }
+    let text =
+        |(first, last): &(usize, usize)| if first == last { first.to_string() } else { format!("{first}-{last}") };
+    parts.iter().map(text).collect::<Vec<_>>().join(",")
+}
+
+/// As a shell takes it.
+fn quoted(text: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:@=+,~".contains(letter);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_are_ranges_and_paths_are_quoted() {
+        assert_eq!((ranges(&[0, 1, 2, 5, 7, 8]), ranges(&[])), ("0-2,5,7-8".into(), String::new()));
+        assert_eq!((quoted("a/b.gguf"), quoted("it's here")), ("a/b.gguf".into(), r"'it'\''s here'".into()));
+    }
+}

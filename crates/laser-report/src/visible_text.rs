@@ -1,0 +1,61 @@
+//! Texts of models and tasks, made fit to be shown: whatever is in them, they are only text.
+
+/// `text` with its control characters and those that change the direction of writing made visible. Line ends and tabs stay.
+pub fn visible(text: &str) -> String {
+    text.chars()
+        .map(|letter| match letter {
+            '\n' | '\t' => letter,
+            '\u{0}'..='\u{1f}' => char::from_u32(0x2400 + letter as u32).unwrap_or('\u{fffd}'),
+            '\u{7f}' => '\u{2421}',
+            '\u{80}'..='\u{9f}' => '\u{fffd}',
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+            letter => letter,
+        })
+        .collect()
+}
+
+/// The same, at most so many characters of its beginning.
+pub fn beginning(text: &str, longest: usize) -> String {
+    let mut letters = text.chars();
+    let start: String = letters.by_ref().take(longest).collect();
+    visible(&start) + if letters.next().is_some() { "…" } else { "" }
+}
+
+/// The same, of its end: of a prompt, that is the question.
+pub fn ending(text: &str, longest: usize) -> String {
+    let left_out = text.chars().count().saturating_sub(longest);
+    let end: String = text.chars().skip(left_out).collect();
+    let mark = if left_out > 0 { "…" } else { "" };
+    format!("{mark}{}", visible(&end))
+}
+
+/// A JSON document as it can stand in a `<script>` element: nothing in it ends the element or opens a comment.
+pub fn script_json(value: &impl serde::Serialize) -> String {
+    let json = serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned());
+    // These characters only occur inside of JSON's strings.
+    json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_seen() {
+        assert_eq!(visible("a\u{0}b\u{1b}[31m\r\n\tc\u{7f}\u{202e}"), "a␀b␛[31m␍\n\tc␡\u{fffd}");
+    }
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        assert_eq!((beginning("äöü", 2), beginning("äö", 2)), ("äö…".into(), "äö".into()));
+        assert_eq!((ending("äöü", 2), ending("äö", 2)), ("…öü".into(), "äö".into()));
+    }
+
+    #[test]
+    fn json_cannot_leave_its_script() {
+        let text = "</script><!-- <script> & \u{2028}";
+        let json = script_json(&text);
+        assert!(!json.contains(['<', '>', '&']), "{json}");
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+    }
+}

@@ -1,0 +1,116 @@
+//! `laser report`: the page of a run, and its data for other programs.
+
+use crate::cli::{Global, ReportOptions};
+use crate::output;
+use anyhow::{Context, ensure};
+use laser::write_outcomes;
+use laser_report::{ComparedRuns, ReadRun, is_page, lm_eval_files, optuna_journal};
+use laser_run::{RunFolder, write_whole};
+use serde_json::json;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+pub fn run(options: &ReportOptions, global: &Global) -> anyhow::Result<()> {
+    match &options.run {
+        Some(run) if options.compare.is_empty() => one(run, options, global),
+        first => several(&first.iter().chain(&options.compare).collect::<Vec<_>>(), options, global),
+    }
+}
+
+/// The report of one run.
+fn one(run: &Path, options: &ReportOptions, global: &Global) -> anyhow::Result<()> {
+    let folder = RunFolder::open(run)?;
+    let out = options.out.clone().unwrap_or_else(|| folder.report_path());
+    let free = |path: &Option<PathBuf>| path.as_deref().map_or(Ok(()), |path| is_free(path, options.force));
+    is_page_or_free(&out, options.force)?;
+    [&options.csv, &options.parquet, &options.optuna, &options.lm_eval].into_iter().try_for_each(free)?;
+    let mut read = ReadRun::open(&folder);
+    read.data = read.data.with_times(&folder);
+    write_page(&out, &read.data.page(), options.out.is_none())?;
+    let mut written = vec![out];
+    let time = humantime::format_rfc3339_micros(folder.written()[1].unwrap_or(SystemTime::UNIX_EPOCH)).to_string();
+    if let Some(csv) = &options.csv {
+        fs::create_dir_all(csv).with_context(|| unwritable(csv))?;
+        written.extend(read.data.write_csv(csv)?.into_iter().map(|name| csv.join(name)));
+    }
+    if let Some(parquet) = &options.parquet {
+        write_outcomes(&read, parquet)?;
+        written.push(parquet.clone());
+    }
+    if let Some(optuna) = &options.optuna {
+        write_whole(optuna, optuna_journal(&read, &time).as_bytes())?;
+        written.push(optuna.clone());
+    }
+    if let Some(lm_eval) = &options.lm_eval {
+        let files = lm_eval_files(&read, &time);
+        ensure!(
+            !files.is_empty(),
+            "{}: nothing was scored on test yet: --lm-eval needs a search that has come to its end",
+            run.display()
+        );
+        for (name, content) in files {
+            let path = lm_eval.join(name);
+            let folder = path.parent().unwrap_or(lm_eval);
+            fs::create_dir_all(folder).with_context(|| unwritable(folder))?;
+            write_whole(&path, content.as_bytes())?;
+            written.push(path);
+        }
+    }
+    if global.json {
+        return output::print_json(&json!({"written": written, "report": read.data}));
+    }
+    for problem in &read.data.problems {
+        output::complain(problem);
+    }
+    output::print(&format!("{}\n{}", read.data.sentence(), lines(&written)))
+}
+
+/// Several runs side by side.
+fn several(runs: &[&PathBuf], options: &ReportOptions, global: &Global) -> anyhow::Result<()> {
+    let out = options.out.clone().unwrap_or_else(|| PathBuf::from("compared.html"));
+    is_page_or_free(&out, options.force)?;
+    if let Some(csv) = &options.csv {
+        is_free(csv, options.force)?;
+    }
+    let read = |run: &&PathBuf| Ok(ReadRun::open(&RunFolder::open(run)?).data);
+    let compared = ComparedRuns { runs: runs.iter().map(read).collect::<anyhow::Result<_>>()? };
+    write_page(&out, &compared.page(), false)?;
+    let mut written = vec![out];
+    if let Some(csv) = &options.csv {
+        fs::create_dir_all(csv).with_context(|| unwritable(csv))?;
+        written.extend(compared.write_csv(csv)?.into_iter().map(|name| csv.join(name)));
+    }
+    if global.json {
+        return output::print_json(&json!({"written": written, "runs": compared}));
+    }
+    output::print(&format!("{}\n{}", compared.text(), lines(&written)))
+}
+
+fn lines(written: &[PathBuf]) -> String {
+    written.iter().map(|path| format!("{}\n", path.display())).collect()
+}
+
+fn write_page(path: &Path, page: &str, in_run: bool) -> anyhow::Result<()> {
+    let advice = if in_run { "add --out FILE to write it elsewhere" } else { "choose another --out" };
+    write_whole(path, page.as_bytes()).with_context(|| format!("the report cannot be written: {advice}"))
+}
+
+/// A page of this program is written anew; whatever else is there stays, unless `force` says otherwise.
+fn is_page_or_free(path: &Path, force: bool) -> anyhow::Result<()> {
+    match fs::read(path) {
+        Ok(bytes) if is_page(&bytes) => Ok(()),
+        _ => is_free(path, force),
+    }
+}
+
+fn is_free(path: &Path, force: bool) -> anyhow::Result<()> {
+    let empty = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+    let free = force || !path.exists() || empty;
+    ensure!(free, "{}: exists: choose another name, or add --force", path.display());
+    Ok(())
+}
+
+fn unwritable(path: &Path) -> String {
+    format!("{}: the folder cannot be made: choose another", path.display())
+}
