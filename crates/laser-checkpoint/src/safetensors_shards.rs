@@ -67,6 +67,7 @@ pub(crate) fn write<'a, T: OutputTensor>(
         })?;
     }
     if count > 1 {
+        weight_map.sort_keys();
         folder.write_json(INDEX, &json!({ "metadata": { "total_size": total }, "weight_map": weight_map }))?;
     }
     Ok(())
