@@ -172,7 +172,7 @@ impl<'a> Sweep<'a> {
         let (mut prefixes, mut read, mut lines, mut tokens) = (HashSet::new(), HashSet::new(), Vec::new(), 0);
         for example in self.examples {
             let encoded = laser_engine::encode(self.tokenizer, example, self.checkpoint.config())?;
-            let answer = &encoded.continuations[encoded.answer];
+            let answer = &encoded.continuations[encoded.answer.start];
             let all = [&encoded.prompt[..], &answer[..]].concat();
             let given = &all[..all.len() - 1];
             prefixes.extend((1..=given.len()).map(|end| given[..end].to_vec()));

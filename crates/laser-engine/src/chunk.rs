@@ -74,11 +74,10 @@ impl Layout {
     /// Each token is predicted by the one before it; prompts and continuations share what they have
     /// in common.
     fn tree(&mut self, example: &Encoded) -> Tree {
-        let root = self.forest.root(example.prompt[0]);
-        let prompt_end = self.forest.extend_path(root, &example.prompt[1..]).pop().unwrap_or(root);
+        let prompt_end = self.path(&example.prompt);
         let mut continuations = Vec::with_capacity(example.continuations.len());
-        for tokens in &example.continuations {
-            let mut node = prompt_end;
+        for (number, tokens) in example.continuations.iter().enumerate() {
+            let mut node = example.contexts.get(number).map_or(prompt_end, |context| self.path(context));
             let mut slots = Vec::with_capacity(tokens.len());
             for (i, &token) in tokens.iter().enumerate() {
                 slots.push(self.slot(node, token));
@@ -90,6 +89,12 @@ impl Layout {
             continuations.push(slots);
         }
         Tree { prompt_end, continuations, filled: Vec::new() }
+    }
+
+    /// The last node of some tokens from the beginning on.
+    fn path(&mut self, tokens: &[u32]) -> NodeId {
+        let root = self.forest.root(tokens[0]);
+        self.forest.extend_path(root, &tokens[1..]).pop().unwrap_or(root)
     }
 
     /// Each token is predicted by the mask token in its place.
@@ -148,7 +153,7 @@ mod tests {
 
     fn example(prompt: &[u32], continuations: &[&[u32]]) -> Encoded {
         let continuations = continuations.iter().map(|tokens| tokens.to_vec()).collect();
-        Encoded { prompt: prompt.to_vec(), continuations, answer: 0, masks: None }
+        Encoded { prompt: prompt.to_vec(), continuations, answer: 0..1, ..Encoded::default() }
     }
 
     #[test]

@@ -19,6 +19,6 @@ pub fn continuation_logprob<B: Backend>(model: &Model<B>, encoded: &Encoded) -> 
     let scored: Vec<NodeInstance> = chunk.scored.iter().map(|&node| NodeInstance { candidate: 0, node }).collect();
     let wanted: Vec<&[u32]> = chunk.wanted.iter().map(Vec::as_slice).collect();
     let readings = forward.read(&scored, &wanted)?;
-    let slots = &chunk.trees[0].continuations[encoded.answer];
-    Ok(slots.iter().map(|slot| slot.logprob(&readings)).sum())
+    let slots = chunk.trees[0].continuations[encoded.answer.clone()].iter().flatten();
+    Ok(slots.map(|slot| slot.logprob(&readings)).sum())
 }

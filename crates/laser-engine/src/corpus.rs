@@ -50,7 +50,12 @@ impl Corpus {
         while predicted < ids.len() {
             let end = (start + windows.window).min(ids.len());
             let continuations = vec![ids[predicted..end].to_vec()];
-            all.push(Encoded { prompt: ids[start..predicted].to_vec(), continuations, answer: 0, masks: None });
+            all.push(Encoded {
+                prompt: ids[start..predicted].to_vec(),
+                continuations,
+                answer: 0..1,
+                ..Encoded::default()
+            });
             (start, predicted) = (start + windows.stride, end);
         }
         Ok(Self { windows: all, tokens: ids.len() - 1, how: windows })

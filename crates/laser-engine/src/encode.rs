@@ -2,18 +2,21 @@
 
 use crate::error::{Error, Result};
 use laser_checkpoint::Config;
-use laser_example::{Example, Target};
-use laser_tokenizer::Tokenizer;
+use laser_example::{Choice, Example, Target};
+use laser_tokenizer::{Pairs, Tokenizer};
+use std::ops::Range;
 
 /// The token ids of one example.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Encoded {
     /// The prompt, with the special tokens that the tokenizer adds; not empty.
     pub prompt: Vec<u32>,
     /// What may follow it, each not empty: every choice, or the answer alone.
     pub continuations: Vec<Vec<u32>>,
-    /// Which continuation log-loss is measured on, by its index in `continuations`.
-    pub answer: usize,
+    /// What each continuation follows, where it is not the prompt; else empty. Not for a masked model.
+    pub contexts: Vec<Vec<u32>>,
+    /// Which continuations log-loss is measured on, by their indices in `continuations`.
+    pub answer: Range<usize>,
     /// In a masked model, how its inputs are made.
     pub masks: Option<Masks>,
 }
@@ -31,43 +34,117 @@ pub struct Masks {
     pub generated: usize,
 }
 
-/// The ids of `example`, checked against the model's vocabulary and context length.
+/// The ids of `example`, checked against the model's vocabulary and context length. Choices and
+/// answers that are scored by their likelihood are joined to the prompt as lm-evaluation-harness
+/// does.
 ///
 /// # Errors
 /// If a text cannot be encoded or gives no token, a token is outside the vocabulary, the example is
 /// longer than the context, or a masked model's tokenizer has no mask token.
 pub fn encode(tokenizer: &Tokenizer, example: &Example, config: &Config) -> Result<Encoded> {
     let (vocabulary, context_length) = (config.vocab_size, config.context_length);
-    let new_tokens = example.new_tokens();
-    let (prompt, masks) = if config.masked {
-        let token = tokenizer.mask_token().ok_or(Error::NoMaskToken)?;
-        let (before, after) = tokenizer.encode_masked(&example.prompt)?;
-        (before, Some(Masks { token, after, generated: new_tokens }))
-    } else {
-        (tokenizer.encode_prompt(&example.prompt)?, None)
+    let encoded = match &example.target {
+        Target::Rolling { text } => windows(tokenizer, example, text, config)?,
+        _ if config.masked => masked(tokenizer, example)?,
+        Target::Generate(_) => generated(tokenizer, example)?,
+        Target::Choose(_) | Target::LogLikelihood { .. } => joined(tokenizer, example)?,
     };
-    let (texts, answer) = match &example.target {
-        Target::Choose(choice) => (choice.choices.iter().map(String::as_str).collect(), choice.correct),
-        Target::Generate(_) | Target::LogLikelihood { .. } => (vec![example.answer()], 0),
-    };
-    let mut continuations = Vec::with_capacity(texts.len());
-    for text in texts {
-        continuations.push(tokenizer.encode_continuation(&example.prompt, &example.continuation(text))?);
-    }
-    if prompt.is_empty() || continuations.iter().any(Vec::is_empty) {
+    let Encoded { prompt, continuations, contexts, masks, .. } = &encoded;
+    if prompt.is_empty() || continuations.is_empty() || continuations.iter().any(Vec::is_empty) {
         return Err(Error::NoTokens { id: example.id.clone() });
     }
     let behind = masks.as_ref().map(|masks| masks.after.as_slice()).unwrap_or_default();
     let mask = masks.as_ref().map(|masks| &masks.token);
-    let mut all = prompt.iter().chain(continuations.iter().flatten()).chain(behind).chain(mask);
-    if let Some(&token) = all.find(|&&token| token as usize >= vocabulary) {
+    let given = prompt.iter().chain(continuations.iter().flatten()).chain(contexts.iter().flatten());
+    if let Some(&token) = given.chain(behind).chain(mask).find(|&&token| token as usize >= vocabulary) {
         return Err(Error::TokenOutsideVocabulary { id: example.id.clone(), token, vocabulary });
     }
-    let longest = continuations.iter().map(Vec::len).max().unwrap_or(0).max(new_tokens);
-    if longest > context_length.saturating_sub(prompt.len() + behind.len()) {
-        return Err(Error::TooLong { id: example.id.clone(), prompt: prompt.len(), rest: longest, context_length });
+    // Windows are cut to fit.
+    if !matches!(example.target, Target::Rolling { .. }) {
+        let before = contexts.iter().map(Vec::len).max().unwrap_or(prompt.len());
+        let longest = continuations.iter().map(Vec::len).max().unwrap_or(0).max(example.new_tokens());
+        if longest > context_length.saturating_sub(before + behind.len()) {
+            return Err(Error::TooLong { id: example.id.clone(), prompt: before, rest: longest, context_length });
+        }
     }
-    Ok(Encoded { prompt, continuations, answer, masks })
+    Ok(encoded)
+}
+
+/// A prompt that is gone on from as it stands, and the answer after it.
+fn generated(tokenizer: &Tokenizer, example: &Example) -> Result<Encoded> {
+    let mut prompt = tokenizer.encode_prompt(&example.prompt)?;
+    if prompt.is_empty() {
+        prompt.push(tokenizer.prefix_token()?);
+    }
+    let answer = tokenizer.encode_continuation(&example.prompt, &example.continuation(example.answer()))?;
+    Ok(Encoded { prompt, continuations: vec![answer], contexts: Vec::new(), answer: 0..1, masks: None })
+}
+
+/// A prompt and what is scored after it.
+fn joined(tokenizer: &Tokenizer, example: &Example) -> Result<Encoded> {
+    // The turn of a chat is what parts a choice from the question.
+    let after = |text: &str| match tokenizer.is_in_chat() {
+        true => text.to_owned(),
+        false => example.continuation(text),
+    };
+    let (texts, correct) = match &example.target {
+        Target::Choose(Choice { choices, correct, ending: Some(ending), .. }) => {
+            let mut encoded = Encoded { answer: *correct..*correct + 1, ..Encoded::default() };
+            for choice in choices {
+                let pairs = tokenizer.encode_pairs(&format!("{}{choice}", example.prompt), &[after(ending)])?;
+                encoded.contexts.push(pairs.context);
+                encoded.continuations.extend(pairs.continuations);
+            }
+            encoded.prompt = encoded.contexts.first().cloned().unwrap_or_default();
+            return Ok(encoded);
+        }
+        Target::Choose(choice) => (choice.choices.iter().map(|text| after(text)).collect(), choice.correct),
+        _ => (vec![after(example.answer())], 0),
+    };
+    let pairs = tokenizer.encode_pairs(&example.prompt, &texts)?;
+    let Pairs { context: prompt, continuations } = pairs;
+    Ok(Encoded { prompt, continuations, contexts: Vec::new(), answer: correct..correct + 1, masks: None })
+}
+
+/// The inputs of a masked model.
+fn masked(tokenizer: &Tokenizer, example: &Example) -> Result<Encoded> {
+    let token = tokenizer.mask_token().ok_or(Error::NoMaskToken)?;
+    let (prompt, after) = tokenizer.encode_masked(&example.prompt)?;
+    let (texts, correct) = match &example.target {
+        Target::Choose(Choice { ending: Some(_), .. }) => return Err(Error::NotMasked { id: example.id.clone() }),
+        Target::Choose(choice) => (choice.choices.iter().map(String::as_str).collect(), choice.correct),
+        _ => (vec![example.answer()], 0),
+    };
+    let ids = |text: &str| tokenizer.encode_continuation(&example.prompt, &example.continuation(text));
+    let continuations = texts.into_iter().map(ids).collect::<laser_tokenizer::Result<_>>()?;
+    let masks = Some(Masks { token, after, generated: example.new_tokens() });
+    Ok(Encoded { prompt, continuations, contexts: Vec::new(), answer: correct..correct + 1, masks })
+}
+
+/// A text in windows as long as the model's context, each after the token before it, the first after
+/// the prefix token: all of its tokens are scored, and those of the last window see as many before
+/// them as fit.
+fn windows(tokenizer: &Tokenizer, example: &Example, text: &str, config: &Config) -> Result<Encoded> {
+    if config.masked {
+        return Err(Error::NotMasked { id: example.id.clone() });
+    }
+    let length = config.context_length.max(1);
+    let tokens = tokenizer.encode_text(text)?;
+    let mut encoded = Encoded::default();
+    let mut scored = 0;
+    while scored < tokens.len() {
+        let end = (scored + length).min(tokens.len());
+        let context = match scored {
+            0 => vec![tokenizer.prefix_token()?],
+            _ => tokens[end - length - 1..scored].to_vec(),
+        };
+        encoded.contexts.push(context);
+        encoded.continuations.push(tokens[scored..end].to_vec());
+        scored = end;
+    }
+    encoded.prompt = encoded.contexts.first().cloned().unwrap_or_default();
+    encoded.answer = 0..encoded.continuations.len();
+    Ok(encoded)
 }
 
 /// Refuses a task that the model cannot take, before anything is computed or written.

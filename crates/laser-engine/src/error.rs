@@ -26,6 +26,12 @@ pub enum Error {
         /// The example.
         id: String,
     },
+    /// An example that a masked model cannot be asked.
+    #[error("example {id}: a masked model can fill in choices and answers only: use a causal model for this task")]
+    NotMasked {
+        /// The example.
+        id: String,
+    },
     /// A text that has no perplexity.
     #[error("the text for perplexity cannot be used: {why}: {advice}")]
     Text {

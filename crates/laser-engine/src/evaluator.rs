@@ -242,20 +242,23 @@ impl<'a, B: Backend> Evaluator<'a, B> {
         if sums.iter().any(|sum| !sum.is_finite()) {
             return Err(Error::NotFinite { id: example.id.clone() });
         }
+        let greedy: Vec<bool> =
+            tree.continuations.iter().map(|slots| slots.iter().all(|slot| slot.rank(readings) == 0)).collect();
         let correct = match &example.target {
-            Target::Generate(_) => false,
-            Target::LogLikelihood { .. } => tree.continuations[0].iter().all(|slot| slot.rank(readings) == 0),
-            Target::Choose(choice) => choice.predicted(&sums) == choice.correct,
+            Target::Generate(_) | Target::Rolling { .. } => false,
+            Target::LogLikelihood { .. } => greedy[0],
+            Target::Choose(choice) => choice.is_right(choice.predicted(&sums)),
         };
+        let answer = encoded.answer.clone();
         Ok(Response {
             outcome: Outcome {
                 correct,
-                answer_logprob: sums[encoded.answer],
-                answer_tokens: encoded.continuations[encoded.answer].len(),
+                answer_logprob: sums[answer.clone()].iter().sum(),
+                answer_tokens: encoded.continuations[answer.clone()].iter().map(Vec::len).sum(),
             },
             generated: None,
             choice_logprobs: matches!(example.target, Target::Choose(_)).then_some(sums),
-            answer_rank: tree.continuations[encoded.answer][0].rank(readings),
+            answer_rank: tree.continuations[answer.start][0].rank(readings),
         })
     }
 
@@ -346,7 +349,7 @@ struct Unfinished<'e> {
 fn expected_nodes(encoded: &Encoded, example: &Example) -> usize {
     const GENERATIONS: usize = 3;
     let generated = example.new_tokens().saturating_mul(GENERATIONS);
-    let continued = encoded.continuations.iter().map(Vec::len).sum::<usize>();
+    let continued = encoded.continuations.iter().chain(&encoded.contexts).map(Vec::len).sum::<usize>();
     // A masked model takes the prompt anew with each continuation, and for what is generated.
     let prompts = match &encoded.masks {
         Some(masks) => {

@@ -11,7 +11,10 @@ const SAMPLE_TOKENS: usize = 1024;
 /// The examples' mean log-loss, nats a token of the answer, as the loss of some samples: of about
 /// [`SAMPLE_TOKENS`] tokens each, and of whole examples.
 pub fn samples(examples: &[Encoded]) -> Vec<Sample> {
-    let tokens = |example: &Encoded| example.prompt.len() + example.continuations.iter().map(Vec::len).sum::<usize>();
+    let tokens = |example: &Encoded| {
+        let given = example.continuations.iter().chain(&example.contexts).map(Vec::len).sum::<usize>();
+        example.prompt.len() + given
+    };
     let (mut samples, mut start, mut total) = (Vec::new(), 0, 0);
     for (i, example) in examples.iter().enumerate() {
         if i > start && total + tokens(example) > SAMPLE_TOKENS {
@@ -33,7 +36,7 @@ fn sample(examples: &[Encoded], of: usize) -> Sample {
     nodes.clone().for_each(|node| indices.push(chunk.forest.visible(node)));
     let mut loss = Vec::new();
     for (tree, example) in chunk.trees.iter().zip(examples) {
-        let answer = &tree.continuations[example.answer];
+        let answer: Vec<LogprobSlot> = tree.continuations[example.answer.clone()].concat();
         let weight = 1.0 / (answer.len() * of) as f64;
         let term = |slot: &LogprobSlot| {
             let (row, token) = chunk.predicted(*slot);

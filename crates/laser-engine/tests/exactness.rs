@@ -102,9 +102,10 @@ fn plain_masked(model: &Model, tokenizer: &Tokenizer, example: &Example, encoded
     };
     let of = |tokens: &Vec<u32>| at_masks(tokens.len()).iter().zip(tokens).map(logprob).sum::<f64>();
     let sums: Vec<f64> = encoded.continuations.iter().map(of).collect();
-    let answer = &encoded.continuations[encoded.answer];
+    let answer = &encoded.continuations[encoded.answer.start];
     let (mut generated, mut choice_logprobs) = (None, None);
     let correct = match &example.target {
+        Target::Rolling { .. } => panic!("no text by itself is among these examples"),
         Target::LogLikelihood { .. } => {
             at_masks(answer.len()).iter().zip(answer).all(|(row, &token)| argmax(row) == token)
         }
@@ -120,7 +121,7 @@ fn plain_masked(model: &Model, tokenizer: &Tokenizer, example: &Example, encoded
             target.is_correct(&text)
         }
     };
-    let (answer_logprob, answer_tokens) = (sums[encoded.answer], answer.len());
+    let (answer_logprob, answer_tokens) = (sums[encoded.answer.start], answer.len());
     let answer_rank = rank(&at_masks(answer.len())[0], answer[0]);
     let outcome = laser_example::Outcome { correct, answer_logprob, answer_tokens };
     Response { outcome, generated, choice_logprobs, answer_rank }
@@ -148,6 +149,7 @@ fn plain(model: &Model, tokenizer: &Tokenizer, example: &Example) -> Response {
     let (answer_logprob, answer_tokens, greedy, answer_rank) = score(example.answer());
     let (mut generated, mut choice_logprobs) = (None, None);
     let correct = match &example.target {
+        Target::Rolling { .. } => panic!("no text by itself is among these examples"),
         Target::LogLikelihood { .. } => greedy,
         Target::Choose(choice) => {
             let scores: Vec<f64> = choice.choices.iter().map(|choice| score(choice).0).collect();

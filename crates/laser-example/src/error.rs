@@ -12,18 +12,9 @@ pub enum ExampleError {
     /// No answers in a list of answers.
     #[error("the list of answers is empty: write at least one answer or leave the row out")]
     NoAnswers,
-    /// Fewer than two choices.
-    #[error("too few choices ({found}): write at least 2")]
-    FewChoices {
-        /// How many there are.
-        found: usize,
-    },
-    /// A choice that occurs twice.
-    #[error("the choice {} is there twice: make the choices differ", quoted(choice))]
-    SameChoice {
-        /// The choice.
-        choice: String,
-    },
+    /// No choices in a list of choices.
+    #[error("the list of choices is empty: write at least one choice or leave the row out")]
+    NoChoices,
     /// An answer that is no choice.
     #[error("the answer {} is not among the {choices} choices: write one of them, or its index from 0", quoted(answer))]
     NotAChoice {
@@ -37,7 +28,7 @@ pub enum ExampleError {
     NoSuchChoice {
         /// The index.
         index: String,
-        /// How many choices there are; at least 2.
+        /// How many choices there are; at least 1.
         choices: usize,
     },
 }

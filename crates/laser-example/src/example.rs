@@ -23,8 +23,7 @@ pub struct Example {
     pub target: Target,
 }
 
-/// What should follow a prompt, which decides how the example is scored. No text has whitespace
-/// around it.
+/// What should follow a prompt, which decides how the example is scored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
@@ -37,12 +36,17 @@ pub enum Target {
         /// Not empty.
         answer: String,
     },
+    /// A text that is scored by itself, token by token; the prompt is empty. Nothing is right or wrong.
+    Rolling {
+        /// Not empty.
+        text: String,
+    },
 }
 
 /// An answer that is generated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Generation {
-    /// Any of them is right. At least one, none empty.
+    /// Any of them is right. At least one.
     pub answers: Vec<String>,
     /// How many tokens may be generated.
     pub max_new_tokens: usize,
@@ -66,26 +70,37 @@ pub enum Matching {
 }
 
 /// An answer that is chosen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Choice {
-    /// At least two, none empty, all different.
+    /// At least one. Of equal ones the first is predicted.
     pub choices: Vec<String>,
-    /// The index of the right one.
+    /// The index of the right one, the first of several.
     pub correct: usize,
+    /// The indices of further right ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also_correct: Vec<usize>,
+    /// Whether none is right; log-loss is then measured on `correct` all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub none_right: bool,
+    /// Where the choices stand in the prompt, what follows all of them and is scored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<String>,
     /// Whether log-probabilities are divided by the choice's length in characters before they are compared (`acc_norm` of
     /// lm-evaluation-harness).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_length: bool,
+    /// The same by its length in bytes (`acc_bytes`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_bytes: bool,
 }
 
 impl Example {
     /// An example; `group` is its id when none is given.
     ///
     /// # Errors
-    /// If the id, the group or the prompt is empty or only whitespace.
+    /// If the id or the group is empty or only whitespace.
     pub fn new(id: String, group: Option<String>, prompt: String, target: Target) -> Result<Self, ExampleError> {
         not_empty("id", &id)?;
-        not_empty("prompt", &prompt)?;
         let group = group.unwrap_or_else(|| id.clone());
         not_empty("group", &group)?;
         Ok(Self { id, group, prompt, question: 0, delimiter: " ".to_owned(), target })
@@ -95,18 +110,18 @@ impl Example {
     pub fn is_whole(&self) -> bool {
         let target = match &self.target {
             Target::Generate(generation) => !generation.answers.is_empty(),
-            Target::Choose(choice) => choice.choices.len() >= 2 && choice.correct < choice.choices.len(),
-            Target::LogLikelihood { answer } => !answer.is_empty(),
+            Target::Choose(choice) => choice.right().all(|index| index < choice.choices.len()),
+            Target::LogLikelihood { answer: text } | Target::Rolling { text } => !text.is_empty(),
         };
         target && self.prompt.is_char_boundary(self.question)
     }
 
-    /// The text that log-loss is measured on: the first answer, or the right choice.
+    /// The text that log-loss is measured on: the first answer, the right choice, or the text itself.
     pub fn answer(&self) -> &str {
         match &self.target {
             Target::Generate(generation) => &generation.answers[0],
             Target::Choose(choice) => &choice.choices[choice.correct],
-            Target::LogLikelihood { answer } => answer,
+            Target::LogLikelihood { answer: text } | Target::Rolling { text } => text,
         }
     }
 
@@ -141,7 +156,8 @@ impl Target {
         if answers.is_empty() {
             return Err(ExampleError::NoAnswers);
         }
-        let answers = trimmed("answer", answers)?;
+        answers.iter().try_for_each(|answer| not_empty("answer", answer))?;
+        let answers = trimmed(answers);
         let (until, matching) = (Vec::new(), Matching::Contains);
         Ok(Self::Generate(Generation { answers, max_new_tokens, until, matching }))
     }
@@ -149,14 +165,9 @@ impl Target {
     /// A target scored by choice; `correct` is an index into `choices`.
     ///
     /// # Errors
-    /// If there are fewer than two choices, two are the same, one is empty, or `correct` is past
-    /// the last.
+    /// If there is no choice, or if `correct` is past the last.
     pub fn choose(choices: Vec<String>, correct: usize) -> Result<Self, ExampleError> {
-        let choices = checked_choices(choices)?;
-        if correct >= choices.len() {
-            return Err(ExampleError::NoSuchChoice { index: correct.to_string(), choices: choices.len() });
-        }
-        Ok(Self::Choose(Choice { choices, correct, by_length: false }))
+        Ok(Self::Choose(Choice::new(trimmed(choices), &[correct])?))
     }
 
     /// A target scored by choice; `answer` is the text of one of `choices`, or, where it is none of them, an index in digits.
@@ -164,14 +175,16 @@ impl Target {
     /// # Errors
     /// As [`Self::choose`], and if `answer` is neither a choice nor an index.
     pub fn choose_text(choices: Vec<String>, answer: &str) -> Result<Self, ExampleError> {
-        let choices = checked_choices(choices)?;
-        match choices.iter().position(|choice| choice == answer.trim()) {
-            Some(correct) => Self::choose(choices, correct),
-            None => match answer.trim().parse() {
-                Ok(index) => Self::choose(choices, index),
-                Err(_) => Err(ExampleError::NotAChoice { answer: answer.trim().to_owned(), choices: choices.len() }),
-            },
-        }
+        let choices = trimmed(choices);
+        let answer = answer.trim();
+        let correct = match choices.iter().position(|choice| choice == answer) {
+            Some(correct) => correct,
+            None if choices.is_empty() => return Err(ExampleError::NoChoices),
+            None => answer
+                .parse()
+                .map_err(|_| ExampleError::NotAChoice { answer: answer.to_owned(), choices: choices.len() })?,
+        };
+        Ok(Self::Choose(Choice::new(choices, &[correct])?))
     }
 
     /// A target whose every token must be the arg-max.
@@ -194,10 +207,9 @@ impl Generation {
         }
     }
 
-    /// The part of a generated text that counts: up to the first of `until`.
+    /// The part of a generated text that counts: each of `until` cuts what the one before it has left.
     pub fn ended<'t>(&self, text: &'t str) -> &'t str {
-        let end = self.until.iter().filter_map(|stop| text.find(stop.as_str())).min();
-        &text[..end.unwrap_or(text.len())]
+        self.until.iter().fold(text, |text, stop| text.split_once(stop.as_str()).map_or(text, |(before, _)| before))
     }
 
     /// Whether no further token can change what counts of the text.
@@ -218,33 +230,51 @@ impl Matching {
 }
 
 impl Choice {
+    /// Choices as they are, and the indices of the right ones, at least one.
+    ///
+    /// # Errors
+    /// If there is no choice, no index, or an index past the last choice.
+    pub fn new(choices: Vec<String>, right: &[usize]) -> Result<Self, ExampleError> {
+        if choices.is_empty() {
+            return Err(ExampleError::NoChoices);
+        }
+        let Some((&correct, also_correct)) = right.split_first() else { return Err(ExampleError::NoAnswers) };
+        match right.iter().find(|&&index| index >= choices.len()) {
+            Some(index) => Err(ExampleError::NoSuchChoice { index: index.to_string(), choices: choices.len() }),
+            None => Ok(Self { choices, correct, also_correct: also_correct.to_vec(), ..Self::default() }),
+        }
+    }
+
     /// The choice that log-probabilities (nats, one a choice) are for; the first of equals.
     pub fn predicted(&self, logprobs: &[f64]) -> usize {
-        let score = |i: usize| match self.by_length {
-            true => logprobs[i] / self.choices[i].chars().count() as f64,
-            false => logprobs[i],
-        };
+        let score = |i: usize| logprobs[i] / self.length(&self.choices[i]);
         (1..logprobs.len().min(self.choices.len())).fold(0, |best, i| if score(i) > score(best) { i } else { best })
     }
-}
 
-fn checked_choices(choices: Vec<String>) -> Result<Vec<String>, ExampleError> {
-    if choices.len() < 2 {
-        return Err(ExampleError::FewChoices { found: choices.len() });
+    /// What the log-probability of a choice is divided by before it is compared.
+    pub fn length(&self, choice: &str) -> f64 {
+        match (self.by_length, self.by_bytes) {
+            (true, _) => choice.chars().count() as f64,
+            (false, true) => choice.len() as f64,
+            (false, false) => 1.0,
+        }
     }
-    let choices = trimmed("choice", choices)?;
-    let mut sorted: Vec<&String> = choices.iter().collect();
-    sorted.sort();
-    match sorted.windows(2).find(|pair| pair[0] == pair[1]) {
-        Some(pair) => Err(ExampleError::SameChoice { choice: pair[0].clone() }),
-        None => Ok(choices),
+
+    /// Whether a choice is a right one.
+    pub fn is_right(&self, index: usize) -> bool {
+        !self.none_right && self.right().any(|right| right == index)
+    }
+
+    /// The indices of the right choices.
+    pub fn right(&self) -> impl Iterator<Item = usize> {
+        std::iter::once(self.correct).chain(self.also_correct.iter().copied())
     }
 }
 
 /// The texts without whitespace around them: [`Example::continuation`] adds the space before an
 /// answer.
-fn trimmed(what: &'static str, texts: Vec<String>) -> Result<Vec<String>, ExampleError> {
-    texts.into_iter().map(|text| not_empty(what, &text).map(|()| text.trim().to_owned())).collect()
+fn trimmed(texts: Vec<String>) -> Vec<String> {
+    texts.into_iter().map(|text| text.trim().to_owned()).collect()
 }
 
 fn not_empty(what: &'static str, text: &str) -> Result<(), ExampleError> {

@@ -60,8 +60,7 @@ fn run(text: &str) -> usize {
     text.char_indices().find(ends).map_or(text.len(), |(at, _)| at)
 }
 
-/// When a generated text is the answer: lm-evaluation-harness's `exact_match` with its three
-/// switches, except that whitespace around the text never matters here.
+/// When a generated text is the answer: lm-evaluation-harness's `exact_match` with its switches.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ExactMatch {
@@ -87,8 +86,7 @@ impl ExactMatch {
                 || (self.ignore_numbers && character.is_ascii_digit())
         };
         let kept: String = text.chars().filter(|&character| !ignored(character)).collect();
-        let kept = kept.trim();
-        if self.ignore_case { kept.to_lowercase() } else { kept.to_owned() }
+        if self.ignore_case { kept.to_lowercase() } else { kept }
     }
 }
 
@@ -151,12 +149,13 @@ mod tests {
         let punctuation = ExactMatch { ignore_punctuation: true, ..strict };
         let numbers = ExactMatch { ignore_numbers: true, ..strict };
         let all = ExactMatch { ignore_case: true, ignore_punctuation: true, ignore_numbers: true };
-        let paris = answers(&["Rome", " Paris"]);
-        assert!(strict.matches("Paris\n", &paris) && !strict.matches("paris", &paris));
+        let paris = answers(&["Rome", "Paris"]);
+        assert!(strict.matches("Paris", &paris) && !strict.matches("paris", &paris));
+        assert!(!strict.matches(" Paris", &paris) && !strict.matches("Paris\n", &paris));
         assert!(case.matches("PARIS", &paris) && !case.matches("PARIS.", &paris));
-        assert!(punctuation.matches("\"Paris !\"", &paris) && !punctuation.matches("paris", &paris));
-        assert!(numbers.matches("Paris 2024", &paris) && !numbers.matches("Paris!", &paris));
-        assert!(all.matches("1. paris;", &paris) && !all.matches("par is", &paris));
+        assert!(punctuation.matches("\"Paris!\"", &paris) && !punctuation.matches("Paris !", &paris));
+        assert!(numbers.matches("Paris2024", &paris) && !numbers.matches("Paris 2024", &paris));
+        assert!(all.matches("1.paris;", &paris) && !all.matches("par is", &paris));
         assert!(!punctuation.matches("Paris…", &paris));
         assert!(numbers.matches("17", &answers(&["42"])));
         assert!(!strict.matches("", &[]));

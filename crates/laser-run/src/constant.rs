@@ -41,7 +41,7 @@ impl Constant {
     pub fn of(answer: &str, examples: &[&Example]) -> Self {
         let right = |example: &&&Example| match &example.target {
             Target::Generate(generation) => generation.is_correct(answer),
-            _ => example.answer() == answer,
+            _ => answers(example).contains(&answer),
         };
         let accuracy = examples.iter().filter(right).count() as f64 / examples.len() as f64;
         Self { answer: answer.to_owned(), accuracy }
@@ -52,7 +52,12 @@ impl Constant {
 fn answers(example: &Example) -> Vec<&str> {
     match &example.target {
         Target::Generate(generation) => generation.answers.iter().map(String::as_str).collect(),
-        _ => vec![example.answer()],
+        Target::Choose(choice) => {
+            let right = (0..choice.choices.len()).filter(|&index| choice.is_right(index));
+            right.map(|index| choice.choices[index].as_str()).collect()
+        }
+        Target::LogLikelihood { answer } => vec![answer],
+        Target::Rolling { .. } => Vec::new(),
     }
 }
 

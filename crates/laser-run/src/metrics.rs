@@ -90,7 +90,8 @@ impl GenerationMetrics {
         let mut overlaps = Vec::new();
         for (example, record) in examples.iter().zip(records) {
             if let (Target::Generate(target), Some(text)) = (&example.target, &record.generation) {
-                exact.push(f64::from(rule.matches(text, &target.answers)));
+                let answers: Vec<String> = target.answers.iter().map(|answer| answer.trim().to_owned()).collect();
+                exact.push(f64::from(rule.matches(text.trim(), &answers)));
                 overlaps.push(word_overlap(text, &target.answers));
             }
         }
@@ -109,8 +110,8 @@ impl ChoiceMetrics {
         for (example, record) in examples.iter().zip(records) {
             if let (Target::Choose(choice), Some(logprobs)) = (&example.target, &record.choice_logprobs) {
                 let hit = |by_length| {
-                    let choice = laser_example::Choice { by_length, ..choice.clone() };
-                    f64::from(choice.predicted(logprobs) == choice.correct)
+                    let choice = laser_example::Choice { by_length, by_bytes: false, ..choice.clone() };
+                    f64::from(choice.is_right(choice.predicted(logprobs)))
                 };
                 plain.push(hit(false));
                 by_length.push(hit(true));

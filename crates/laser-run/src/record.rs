@@ -29,7 +29,7 @@ impl Record {
                 let logprobs = self.choice_logprobs.as_ref()?;
                 choice.choices.get(choice.predicted(logprobs)).cloned()
             }
-            Target::LogLikelihood { .. } => None,
+            Target::LogLikelihood { .. } | Target::Rolling { .. } => None,
         }
     }
 }

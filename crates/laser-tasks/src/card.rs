@@ -50,7 +50,7 @@ impl Card {
             task: name.to_owned(),
             about: about("about"),
             examples,
-            prompt: config.doc_to_text.clone(),
+            prompt: config.prompt_text(),
             answer: config.answer_text(),
             choices: config.fixed_choices(),
             scoring: config.scoring(),
@@ -59,7 +59,10 @@ impl Card {
             new_tokens: config.new_tokens(),
             licence: about("licence"),
             source: about("source"),
-            hub: config.dataset_path.clone().filter(|_| config.dataset_kwargs.is_none()),
+            hub: config
+                .dataset_path
+                .clone()
+                .filter(|_| config.dataset_kwargs.as_ref().is_none_or(|kwargs| kwargs.data_files.is_none())),
         }
     }
 }

@@ -242,15 +242,17 @@ pub enum RowError {
     /// An example that cannot be.
     #[error(transparent)]
     Example(#[from] ExampleError),
-    /// A rendered answer that is a choice and, read as an index, another choice.
-    #[error(
-        "the answer {} is a choice and also the index of another one: name the bare field in doc_to_target to mean the choice",
-        quoted(answer)
-    )]
-    Ambiguous {
-        /// The answer.
-        answer: String,
+    /// A template of a list that renders to something else.
+    #[error("`{key}` is no list: {}: write one, such as {{{{[a, b]}}}}, or a field that is one", quoted(text))]
+    NoList {
+        /// The key.
+        key: &'static str,
+        /// What it renders to.
+        text: String,
     },
+    /// A prompt that is a number where there is nothing to choose, or with `gen_prefix`.
+    #[error("`doc_to_text` is a number, which is a choice's index: that needs multiple_choice without `gen_prefix`")]
+    ChoiceAsQuestion,
     /// An id that an earlier row has.
     #[error("the id {} is already {}: give every row its own", quoted(id), match first {
         RowLocation::Line(line) => format!("on line {line}"),
@@ -341,19 +343,6 @@ pub enum YamlError {
     NoRows {
         /// How many there were.
         rows: usize,
-    },
-    /// A text that is neither a template nor a field.
-    #[error(
-        "`{key}`: {} is neither a field of the data, which has {has}, nor a template: write a field's name or use {{{{ }}}}",
-        quoted(text)
-    )]
-    NoField {
-        /// The key.
-        key: &'static str,
-        /// Its text.
-        text: String,
-        /// The fields, in words.
-        has: String,
     },
     /// A template that does not compile.
     #[error("`{key}`: {what}: correct the template")]

@@ -19,6 +19,8 @@ pub struct Task {
     pub digest: String,
     /// How many rows of the data `where` left out.
     pub left_out: usize,
+    /// What the reader of the task's file should know, a line each.
+    pub notes: Vec<String>,
     /// What the prompts of the whole task have in common; a sample keeps it.
     content_free: Option<ContentFreePrompt>,
     /// What is still to be settled by the model's tokenizer.
@@ -132,7 +134,7 @@ impl Task {
         by_tokenizer: ByTokenizer,
     ) -> Self {
         let digest = digest(&examples, content_free.as_ref());
-        Self { name: name.to_owned(), digest, examples, left_out: 0, content_free, by_tokenizer }
+        Self { name: name.to_owned(), digest, examples, left_out: 0, notes: Vec::new(), content_free, by_tokenizer }
     }
 }
 
@@ -164,6 +166,7 @@ fn digest(examples: &[Example], content_free: Option<&ContentFreePrompt>) -> Str
             Target::Generate(generation) => ("generate", generation.max_new_tokens, generation.answers.as_slice()),
             Target::Choose(choice) => ("choose", choice.correct, choice.choices.as_slice()),
             Target::LogLikelihood { answer } => ("log_likelihood", 0, std::slice::from_ref(answer)),
+            Target::Rolling { text } => ("rolling", 0, std::slice::from_ref(text)),
         };
         add(kind);
         add(&number.to_string());
@@ -185,8 +188,26 @@ fn digest(examples: &[Example], content_free: Option<&ContentFreePrompt>) -> Str
                     add(&format!("{:?}", generation.matching));
                 }
             }
-            Target::Choose(choice) if choice.by_length => add("by length"),
-            _ => {}
+            Target::Choose(choice) => {
+                for (is, what) in [
+                    (choice.by_length, "by length"),
+                    (choice.by_bytes, "by bytes"),
+                    (choice.none_right, "none is right"),
+                ] {
+                    if is {
+                        add(what);
+                    }
+                }
+                for index in &choice.also_correct {
+                    add("also correct");
+                    add(&index.to_string());
+                }
+                if let Some(ending) = &choice.ending {
+                    add("ending");
+                    add(ending);
+                }
+            }
+            Target::LogLikelihood { .. } | Target::Rolling { .. } => {}
         }
     }
     for part in content_free.iter().flat_map(|prompt| prompt.parts()) {

@@ -57,11 +57,11 @@ impl<'a> Pattern<'a> {
         key: &'static str,
         text: &'a str,
     ) -> Result<Self, YamlError> {
-        if is_template(text) {
-            return Self::template(engine, key, text);
+        // As in lm-evaluation-harness, a text that is no field is every row's text.
+        match fields.contains(text) {
+            true => Ok(Self { key, form: Form::Field(text) }),
+            false => Self::template(engine, key, text),
         }
-        let form = Form::Field(known_field(fields, key, text)?);
-        Ok(Self { key, form })
     }
 
     /// A pattern that gives a value: text, a number or a list.
@@ -115,15 +115,6 @@ impl<'a> Pattern<'a> {
     /// The text for one row: text as it is, a number as it is written.
     pub fn text_of(&self, row: &Map<String, Json>) -> Result<String, RowError> {
         self.as_text(&self.of(row)?)
-    }
-
-    /// The texts for one row: the items of a list, or one text.
-    pub fn texts_of(&self, row: &Map<String, Json>) -> Result<Vec<String>, RowError> {
-        let value = self.of(row)?;
-        match value.kind() {
-            ValueKind::Seq | ValueKind::Iterable => self.items(&value),
-            _ => Ok(vec![self.as_text(&value)?]),
-        }
     }
 
     /// The items of a list, as JSON, for one row.
@@ -206,21 +197,6 @@ fn has(row: &Map<String, Json>, name: &str) -> bool {
     let mut parts = name.split('.');
     let first = parts.next().and_then(|part| row.get(part));
     parts.fold(first, |value, part| value.and_then(|value| value.get(part))).is_some()
-}
-
-fn is_template(text: &str) -> bool {
-    ["{{", "{%", "{#"].iter().any(|mark| text.contains(mark))
-}
-
-fn known_field<'a>(fields: &HashSet<&str>, key: &'static str, text: &'a str) -> Result<&'a str, YamlError> {
-    match fields.contains(text) {
-        true => Ok(text),
-        // lm-evaluation-harness would take the text as it is: a misspelt field would then be every example's prompt.
-        false => {
-            let has = crate::error::listed(fields.iter().copied());
-            Err(YamlError::NoField { key, text: text.to_owned(), has })
-        }
-    }
 }
 
 /// What is between the braces, where `text` is one `{{ }}` and nothing else.

@@ -110,7 +110,6 @@ fn a_wrong_jsonl_file_is_refused_in_one_line() {
             br#"{"prompt": "a", "answer": " \t"}"#,
             "t.jsonl:1: the answer is empty: write some text or leave the row out",
         ),
-        (br#"{"prompt": "", "answer": "b"}"#, "t.jsonl:1: the prompt is empty: write some text or leave the row out"),
         (
             br#"{"prompt": "a", "answer": "b", "answers": ["c"]}"#,
             "t.jsonl:1: `answer` and `answers` together: keep one of them",
@@ -119,14 +118,9 @@ fn a_wrong_jsonl_file_is_refused_in_one_line() {
             br#"{"prompt": "a", "answers": ["b"], "choices": ["b", "c"]}"#,
             "t.jsonl:1: `answers` and `choices` together: keep one of them",
         ),
-        (br#"{"prompt": "a", "choices": ["x"], "answer": 0}"#, "t.jsonl:1: too few choices (1): write at least 2"),
         (
-            br#"{"prompt": "a", "choices": ["x", "x "], "answer": 0}"#,
-            "t.jsonl:1: the choice `x` is there twice: make the choices differ",
-        ),
-        (
-            br#"{"prompt": "a", "choices": ["x", ""], "answer": 0}"#,
-            "t.jsonl:1: the choice is empty: write some text or leave the row out",
+            br#"{"prompt": "a", "choices": [], "answer": 0}"#,
+            "t.jsonl:1: the list of choices is empty: write at least one choice or leave the row out",
         ),
         (
             br#"{"prompt": "a", "choices": ["x", "y"], "answer": "z"}"#,
@@ -200,6 +194,17 @@ fn a_bare_task_is_the_same_in_every_format() {
 }
 
 #[test]
+fn empty_prompts_equal_choices_and_single_ones_are_scored() {
+    let rows = br#"{"prompt": "", "answer": "b"}
+{"prompt": "a", "choices": ["x", "x ", ""], "answer": "x"}
+{"prompt": "a", "choices": ["x"], "answer": 0}"#;
+    let task = jsonl(rows).unwrap();
+    assert_eq!(task.examples[0].prompt, "");
+    assert_eq!(task.examples[1].target, choose(&["x", "x", ""], 0));
+    assert_eq!(task.examples[2].target, choose(&["x"], 0));
+}
+
+#[test]
 fn a_wrong_row_is_found_in_every_format() {
     for (name, bytes, expected) in [
         ("t.json", &b"[{\"prompt\": \"a\", \"answer\": 1}]"[..], "t.json: record 1: `answer` is a number: write text"),
@@ -210,8 +215,8 @@ fn a_wrong_row_is_found_in_every_format() {
         ),
         (
             "t.csv",
-            b"prompt,answer\n\n\"a\nb\",c\n,c",
-            "t.csv:5: the prompt is empty: write some text or leave the row out",
+            b"prompt,answer\n\n\"a\nb\",c\nc,",
+            "t.csv:5: the answer is empty: write some text or leave the row out",
         ),
         (
             "t.csv",

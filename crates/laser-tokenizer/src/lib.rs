@@ -10,6 +10,7 @@ mod definition;
 mod error;
 mod gguf_definition;
 mod gguf_vocabulary;
+mod pair;
 mod pre_tokenizer;
 mod sentence_piece;
 mod sentence_piece_model;
@@ -23,4 +24,5 @@ mod word_piece;
 
 pub use error::{Result, TokenizerError};
 pub use gguf_vocabulary::GGUF_KEYS;
+pub use pair::Pairs;
 pub use tokenizer::Tokenizer;

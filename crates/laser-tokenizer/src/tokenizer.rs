@@ -27,11 +27,13 @@ pub struct Tokenizer {
     /// itself.
     files: Vec<(String, Vec<u8>)>,
     mask: Option<u32>,
+    /// BOS, else EOS: what an empty context is to lm-evaluation-harness.
+    pub(crate) prefix: Option<u32>,
     /// How many special tokens stand after a text.
     trailing: usize,
     template: Option<ChatTemplate>,
     /// Whether a prompt is what a user says, rendered by the template.
-    in_chat: bool,
+    pub(crate) in_chat: bool,
 }
 
 impl Tokenizer {
@@ -71,7 +73,9 @@ impl Tokenizer {
         };
         let mask = settings.token("mask_token").and_then(|token| inner.token_to_id(token));
         let template = ChatTemplate::of_settings(files, settings.named_tokens(|token| inner.token_to_id(token)));
-        Self::new(inner, Vec::new(), mask, template)
+        let id = |name| settings.token(name).and_then(|token| inner.token_to_id(token));
+        let prefix = id("bos_token").or_else(|| id("eos_token"));
+        Ok(Self { prefix, ..Self::new(inner, Vec::new(), mask, template)? })
     }
 
     fn open_gguf(vocabulary: &GgufVocabulary) -> Result<Self> {
@@ -82,7 +86,8 @@ impl Tokenizer {
         let template = template.map(|source| ChatTemplate::new(source, gguf_definition::named_tokens(vocabulary)));
         let inner = parse(&json)?;
         let files = vec![("tokenizer.json".into(), json), ("tokenizer_config.json".into(), settings)];
-        Self::new(inner, files, mask, template)
+        let prefix = vocabulary.bos.or(vocabulary.eos).filter(|&id| (id as usize) < vocabulary.tokens.len());
+        Ok(Self { prefix, ..Self::new(inner, files, mask, template)? })
     }
 
     pub(crate) fn new(
@@ -95,7 +100,7 @@ impl Tokenizer {
         let added = inner.get_added_tokens_decoder();
         let by_name = || added.iter().filter(|(_, token)| is_mask(&token.content)).map(|(&id, _)| id).min();
         let mask = mask.or_else(by_name);
-        let mut tokenizer = Self { inner, files, mask, trailing: 0, template, in_chat: false };
+        let mut tokenizer = Self { inner, files, mask, prefix: None, trailing: 0, template, in_chat: false };
         tokenizer.trailing = tokenizer.count_trailing()?;
         Ok(tokenizer)
     }
@@ -173,6 +178,11 @@ impl Tokenizer {
         self.mask
     }
 
+    /// The text of one token, special or not.
+    pub(crate) fn token_text(&self, id: u32) -> Option<String> {
+        self.inner.decode(&[id], false).ok().filter(|text| !text.is_empty())
+    }
+
     /// The text of ids, special tokens left out.
     ///
     /// # Errors
@@ -198,6 +208,11 @@ impl Tokenizer {
     pub fn in_chat(mut self) -> Result<Self> {
         self.in_chat = self.template.is_some();
         if self.in_chat { Ok(self) } else { Err(chat::missing()) }
+    }
+
+    /// Whether prompts are rendered by the chat template.
+    pub fn is_in_chat(&self) -> bool {
+        self.in_chat
     }
 
     /// Files (name and content) that give a Hugging Face folder this tokenizer; empty if the source

@@ -55,6 +55,9 @@ impl TaskSource {
         if task.left_out > 0 {
             progress.note(&format!("{}: `where` leaves out {} rows of the data", task.name, task.left_out));
         }
+        for note in &task.notes {
+            progress.note(&format!("{}: {note}", task.name));
+        }
         Ok(task)
     }
 

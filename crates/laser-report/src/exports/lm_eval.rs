@@ -34,6 +34,7 @@ fn metric(example: &Example) -> &'static str {
     match &example.target {
         Target::Generate(generation) if generation.matching != Matching::Contains => "exact_match",
         Target::Choose(choice) if choice.by_length => "acc_norm",
+        Target::Choose(choice) if choice.by_bytes => "acc_bytes",
         _ => "acc",
     }
 }
@@ -50,6 +51,7 @@ fn sample(number: usize, example: &Example, entry: &Entry) -> Value {
             choice.choices.iter().map(|text| [json!(example.prompt), json!(example.continuation(text))]).collect()
         }
         Target::LogLikelihood { answer } => vec![[json!(example.prompt), json!(example.continuation(answer))]],
+        Target::Rolling { text } => vec![[json!(""), json!(text)]],
     };
     let mut named = serde_json::Map::new();
     for (i, [first, second]) in arguments.into_iter().enumerate() {
@@ -124,6 +126,7 @@ fn output_type(example: &Example) -> &'static str {
         Target::Generate(_) => "generate_until",
         Target::Choose(_) => "multiple_choice",
         Target::LogLikelihood { .. } => "loglikelihood",
+        Target::Rolling { .. } => "loglikelihood_rolling",
     }
 }
 

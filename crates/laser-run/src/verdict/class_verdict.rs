@@ -147,8 +147,7 @@ fn choice_scores(
         if logprobs.len() != choice.choices.len() {
             return None;
         }
-        let length = |text: &String| if choice.by_length { text.chars().count() as f64 } else { 1.0 };
-        Some(logprobs.iter().zip(&choice.choices).map(|(logprob, text)| logprob / length(text)).collect())
+        Some(logprobs.iter().zip(&choice.choices).map(|(logprob, text)| logprob / choice.length(text)).collect())
     };
     examples.iter().zip(records).map(scores).collect()
 }

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::{Map, Value as Json};
+
 use super::docs::Doc;
 use super::task_config::{Config, DataFiles, unsupported};
-use crate::data::{self, Row};
+use crate::data::{self, Row, RowLocation};
 use crate::source::Source;
 use crate::{HubSplit, OpenOptions, TaskError, YamlError};
 
@@ -69,7 +71,18 @@ impl Splits<'_> {
         let config = self.config;
         let evaluated =
             config.test_split.as_ref().or(config.validation_split.as_ref()).or(config.training_split.as_ref());
+        let fewshot = config.fewshot_config.as_ref();
+        let own = fewshot.map_or(&None, |fewshot| &fewshot.split);
+        if let (None, None, Some(samples)) = (own, &config.fewshot_split, fewshot.and_then(|it| it.samples.as_ref())) {
+            let doc = |(index, fields): (usize, &Map<String, Json>)| {
+                let row = Row { place: RowLocation::Record(index + 1), index, fields: fields.clone() };
+                let id = format!("sample-{index}");
+                Doc { file: format!("{}: fewshot_config.samples", self.name), group: id.clone(), id, row }
+            };
+            return Ok(Some(samples.iter().enumerate().map(doc).collect()));
+        }
         let named = [
+            ("fewshot_config.split", own),
             ("fewshot_split", &config.fewshot_split),
             ("training_split", &config.training_split),
             ("validation_split", &config.validation_split),
@@ -160,7 +173,7 @@ impl Splits<'_> {
 
     /// The files that are named; none where the data is on the hub.
     fn files(&self) -> Result<Option<&DataFiles>, YamlError> {
-        let files = self.config.dataset_kwargs.as_ref().map(|kwargs| &kwargs.data_files);
+        let files = self.config.dataset_kwargs.as_ref().and_then(|kwargs| kwargs.data_files.as_ref());
         match (files, self.config.dataset_path.as_deref()) {
             (Some(files), path) if path.is_none_or(|path| FILES.contains(&path)) => Ok(Some(files)),
             (None, Some(path)) if !FILES.contains(&path) => Ok(None),

@@ -6,48 +6,43 @@ use super::task_config::{Config, Sampler};
 use laser_example::{Example, SplitMix64};
 
 /// A row's question with its answer, and what it is about.
-struct Solved {
-    /// Question, delimiter and answer.
-    text: String,
+#[derive(Clone)]
+pub struct Solved {
+    /// Question and answer with what stands behind them.
+    pub text: String,
     /// Paraphrases share it.
-    group: String,
-}
-
-impl Solved {
-    fn new(example: &Example) -> Self {
-        let text = format!("{}{}", &example.prompt[example.question..], example.continuation(example.answer()));
-        Self { text, group: example.group.clone() }
-    }
+    pub group: String,
 }
 
 /// The solved examples of a task.
-pub struct Shots {
+pub struct Shots<'a> {
     solved: Vec<Solved>,
+    /// The evaluated examples, solved.
+    evaluated: &'a [Solved],
     /// Whether groups mean the same here and among the evaluated examples.
     groups: bool,
     count: usize,
     sampler: Sampler,
-    delimiter: String,
     seed: u64,
 }
 
-impl Shots {
-    /// `evaluated`: the examples are those that are evaluated.
-    pub fn new(config: &Config, examples: &[Example], evaluated: bool, seed: u64) -> Self {
+impl<'a> Shots<'a> {
+    /// `solved`: the examples to show, where they are not the evaluated ones.
+    pub fn new(config: &Config, solved: Option<Vec<Solved>>, evaluated: &'a [Solved], seed: u64) -> Self {
         Self {
-            solved: examples.iter().map(Solved::new).collect(),
-            groups: evaluated || config.doc_to_group.is_some(),
+            groups: solved.is_none() || config.doc_to_group.is_some(),
+            solved: solved.unwrap_or_else(|| evaluated.to_vec()),
+            evaluated,
             count: config.num_fewshot.unwrap_or(0),
-            sampler: config.fewshot_config.unwrap_or_default().sampler,
-            delimiter: config.fewshot_delimiter(),
+            sampler: config.fewshot_config.as_ref().map_or(Sampler::Default, |config| config.sampler),
             seed,
         }
     }
 
-    /// Evaluated example `index` behind solved ones, each with a delimiter. Neither the question itself is among them, wherever it
+    /// Evaluated example `index` behind solved ones. Neither the question itself is among them, wherever it
     /// is found, nor its paraphrases. None where too few are left.
     pub fn before(&self, index: usize, example: &Example) -> Option<Example> {
-        let own = Solved::new(example);
+        let own = &self.evaluated[index];
         let fits = |&place: &usize| {
             let other = &self.solved[place];
             other.text != own.text && !(self.groups && other.group == own.group)
@@ -59,8 +54,7 @@ impl Shots {
         if places.len() < self.count {
             return None;
         }
-        let shots: String =
-            places.iter().flat_map(|&place| [self.solved[place].text.as_str(), &self.delimiter]).collect();
+        let shots: String = places.iter().map(|&place| self.solved[place].text.as_str()).collect();
         let (description, question) = example.prompt.split_at(example.question);
         let prompt = [description, &shots, question].concat();
         Some(Example { prompt, question: example.question + shots.len(), ..example.clone() })

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_yaml_ng::{Mapping, Value};
 
+use super::any_yaml;
 use crate::source::Source;
 use crate::{TaskError, YamlError, data::without_bom};
 
@@ -14,8 +15,8 @@ const MOST_INCLUDES: usize = 16;
 /// Opens a file by its path in the YAML.
 pub type ReadFile<'a> = &'a dyn Fn(&Path) -> Result<Source, TaskError>;
 
-/// Complains about a file's text where that says more, such as the line, than its keys would.
-pub type CheckText<'a> = &'a dyn Fn(&str) -> Result<(), serde_yaml_ng::Error>;
+/// Complains about a key of a file, which holds nothing else.
+pub type CheckKey<'a> = &'a dyn Fn(&Mapping) -> Result<(), serde_yaml_ng::Error>;
 
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "include: expected a path or a list of paths")]
@@ -25,10 +26,11 @@ enum Paths {
 }
 
 /// The keys of a file over those of the files that it includes, the later of them over the earlier.
-/// A tag is an error.
-pub fn keys_of(source: &Source, read: ReadFile, check: CheckText) -> Result<Mapping, TaskError> {
+/// A key that is null is none. A tag is an error.
+pub fn keys_of(source: &Source, read: ReadFile, check: CheckKey) -> Result<Mapping, TaskError> {
     let mut includes = 0;
-    let keys = merged(source, Path::new(""), read, check, &mut includes)?;
+    let mut keys = merged(source, Path::new(""), read, check, &mut includes)?;
+    keys.retain(|_, value| !value.is_null());
     match first_tag("", &keys) {
         Some((key, tag)) => Err(problem(source, YamlError::Tag { key, tag })),
         None => Ok(keys),
@@ -39,19 +41,22 @@ fn merged(
     source: &Source,
     folder: &Path,
     read: ReadFile,
-    check: CheckText,
+    check: CheckKey,
     includes: &mut usize,
 ) -> Result<Mapping, TaskError> {
     let text = std::str::from_utf8(without_bom(&source.bytes)).map_err(|_| problem(source, YamlError::Utf8))?;
-    // Types would hide a tag, a `!function` would be read as plain text; but only they know the line of a wrong key.
-    let own: Value = serde_yaml_ng::from_str(text).map_err(|error| wrong(source, &error))?;
-    let own = match own {
+    let own = match any_yaml::read(text).map_err(|error| wrong(source, &error))? {
         Value::Mapping(own) => own,
-        // An empty file has no key.
-        _ => Mapping::new(),
+        Value::Null => Mapping::new(),
+        _ => {
+            let what = "expected keys and values".to_owned();
+            return Err(problem(source, YamlError::Parse { what }));
+        }
     };
-    if first_tag("", &own).is_none() {
-        check(text).map_err(|error| wrong(source, &error))?;
+    // A tag is found once it is known whether the key is used: another file may replace it.
+    for (key, value) in own.iter().filter(|(_, value)| !value.is_null() && tag_of("", value).is_none()) {
+        let alone = Mapping::from_iter([(key.clone(), value.clone())]);
+        check(&alone).map_err(|error| at_key(source, text, key, &error))?;
     }
     let paths = match own.get("include") {
         None => Vec::new(),
@@ -78,7 +83,7 @@ fn merged(
 }
 
 /// What the YAML parser says of a file.
-pub fn wrong(source: &Source, error: &serde_yaml_ng::Error) -> TaskError {
+fn wrong(source: &Source, error: &serde_yaml_ng::Error) -> TaskError {
     let message = error.to_string();
     // The place stands before the message already.
     let what = match message.rsplit_once(" at line ") {
@@ -93,21 +98,43 @@ pub fn wrong(source: &Source, error: &serde_yaml_ng::Error) -> TaskError {
         }
         _ => what,
     };
-    // These two are noticed only at the end of a mapping, and their place is its start.
-    let late = what.contains(": expected ") || what.starts_with("duplicate entry");
-    let line = error.location().filter(|_| !late).map(|it| it.line());
-    TaskError::Yaml { file: source.name.clone(), line, problem: YamlError::Parse { what } }
+    TaskError::Yaml {
+        file: source.name.clone(),
+        line: error.location().map(|it| it.line()),
+        problem: YamlError::Parse { what },
+    }
+}
+
+/// What is said of the keys of several files, of which none has the line.
+pub fn wrong_keys(source: &Source, error: &serde_yaml_ng::Error) -> TaskError {
+    match wrong(source, error) {
+        TaskError::Yaml { file, problem, .. } => TaskError::Yaml { file, line: None, problem },
+        other => other,
+    }
+}
+
+/// What is said of one key of a file, with the line where the key stands last.
+fn at_key(source: &Source, text: &str, key: &Value, error: &serde_yaml_ng::Error) -> TaskError {
+    let mut complaint = wrong_keys(source, error);
+    if let (TaskError::Yaml { line, .. }, Some(key)) = (&mut complaint, key.as_str()) {
+        let here = |written: &str| {
+            let name = written.trim_start_matches(['"', '\'']).strip_prefix(key);
+            name.is_some_and(|rest| rest.trim_start_matches(['"', '\'']).trim_start().starts_with(':'))
+        };
+        *line = text.lines().enumerate().filter(|(_, written)| here(written)).last().map(|(before, _)| before + 1);
+    }
+    complaint
 }
 
 /// The first tagged value, and the key that it stands under.
 fn first_tag(key: &str, keys: &Mapping) -> Option<(String, String)> {
-    keys.iter().find_map(|(name, value)| tag_in(name.as_str().unwrap_or(key), value))
+    keys.iter().find_map(|(name, value)| tag_of(name.as_str().unwrap_or(key), value))
 }
 
-fn tag_in(key: &str, value: &Value) -> Option<(String, String)> {
+fn tag_of(key: &str, value: &Value) -> Option<(String, String)> {
     match value {
         Value::Tagged(tagged) => Some((key.to_owned(), tagged.tag.to_string())),
-        Value::Sequence(items) => items.iter().find_map(|item| tag_in(key, item)),
+        Value::Sequence(items) => items.iter().find_map(|item| tag_of(key, item)),
         Value::Mapping(pairs) => first_tag(key, pairs),
         _ => None,
     }

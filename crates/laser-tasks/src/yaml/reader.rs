@@ -5,34 +5,23 @@ use std::collections::HashSet;
 use minijinja::Environment;
 
 use super::docs::Doc;
-use super::task_config::{Config, IndexOrText, ListOrText, OutputType, unsupported};
+use super::field_names::like_a_field;
+use super::task_config::Config;
+use super::texts::{Answer, Question, Texts};
+use super::values::OutputType;
 use crate::template::Pattern;
-use crate::{DEFAULT_NEW_TOKENS, RowError, YamlError};
-use laser_example::{Choice, Example, ExampleError, Generation, Matching, Target};
+use crate::{RowError, YamlError};
+use laser_example::{Choice, Example, ExampleError, Generation, Target};
 
 /// Turns rows into examples.
 pub struct Reader<'a> {
     description: Option<Pattern<'a>>,
-    text: Pattern<'a>,
-    target: TargetReader<'a>,
+    texts: Texts<'a>,
+    prefix: Option<Pattern<'a>>,
     group: Option<Pattern<'a>>,
-    delimiter: Option<String>,
-}
-
-enum TargetReader<'a> {
-    Generate { answer: Pattern<'a>, max_new_tokens: usize, until: Vec<String>, matching: Matching },
-    Choose { choices: Choices<'a>, correct: Correct<'a>, by_length: bool },
-    LogLikelihood(Pattern<'a>),
-}
-
-enum Choices<'a> {
-    Each(Vec<Pattern<'a>>),
-    Together(Pattern<'a>),
-}
-
-enum Correct<'a> {
-    Always(usize),
-    Of(Pattern<'a>),
+    config: &'a Config,
+    /// What may not be as it was meant.
+    pub notes: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
@@ -42,168 +31,149 @@ impl<'a> Reader<'a> {
         engine: &'a Environment<'static>,
         fields: &HashSet<&str>,
     ) -> Result<Self, YamlError> {
-        let text = |key, text: &'a str| Pattern::text(engine, fields, key, text);
-        let value = |key, text: &'a str| Pattern::value(engine, fields, key, text);
-        // A description and the items of a list may be plain words.
-        let words = |key, text: &'a str| Pattern::template(engine, key, text);
-
-        let prompt = config
-            .doc_to_text
-            .as_deref()
-            .ok_or(YamlError::Missing { key: "doc_to_text", help: "write the prompt's template or field" })?;
-        let target = config
-            .doc_to_target
-            .as_ref()
-            .ok_or(YamlError::Missing { key: "doc_to_target", help: "write the answer's template or field" })?;
-        let answer = || match target {
-            IndexOrText::Text(target) => value("doc_to_target", target),
-            IndexOrText::Index(index) => Err(unsupported(
-                "doc_to_target",
-                &index.to_string(),
-                "an index goes with `output_type: multiple_choice`",
-            )),
+        let pattern = |key, text: &'a Option<String>| {
+            text.as_deref().map(|text| Pattern::text(engine, fields, key, text)).transpose()
         };
-        let target = match config.output_type {
-            OutputType::GenerateUntil => TargetReader::Generate {
-                answer: answer()?,
-                max_new_tokens: config.new_tokens().unwrap_or(DEFAULT_NEW_TOKENS),
-                until: config.until(),
-                matching: config.matching(),
-            },
-            OutputType::LogLikelihood => TargetReader::LogLikelihood(answer()?),
-            OutputType::MultipleChoice => {
-                let key = "doc_to_choice";
-                let choices = match &config.doc_to_choice {
-                    Some(ListOrText::List(items)) => {
-                        Choices::Each(items.iter().map(|item| words(key, item)).collect::<Result<_, _>>()?)
-                    }
-                    Some(ListOrText::Text(text)) => Choices::Together(value(key, text)?),
-                    None => {
-                        let help = "write the list of choices";
-                        return Err(YamlError::Missing { key, help });
-                    }
-                };
-                let correct = match target {
-                    IndexOrText::Index(index) => Correct::Always(*index),
-                    IndexOrText::Text(target) => Correct::Of(value("doc_to_target", target)?),
-                };
-                TargetReader::Choose { choices, correct, by_length: config.by_length() }
-            }
-        };
+        let keys = config.keys()?;
+        let mut notes = Vec::new();
+        for (key, text) in [("doc_to_text", keys.text), ("doc_to_target", keys.target)] {
+            notes.extend(text.words().and_then(|words| like_a_field(key, words, fields)));
+        }
         Ok(Self {
-            description: config
-                .description
+            description: pattern("description", &config.description)?,
+            texts: Texts::new(keys, engine, fields)?,
+            prefix: pattern("gen_prefix", &config.gen_prefix)?,
+            group: config
+                .doc_to_group
                 .as_deref()
-                .map(|description| words("description", description))
+                .map(|group| Pattern::value(engine, fields, "doc_to_group", group))
                 .transpose()?,
-            text: text("doc_to_text", prompt)?,
-            target,
-            group: config.doc_to_group.as_deref().map(|group| value("doc_to_group", group)).transpose()?,
-            delimiter: config.target_delimiter.clone(),
+            config,
+            notes,
         })
     }
 
     /// What gives a row's answer, where it is not the same for all.
     pub fn answer(&self) -> Option<&Pattern<'a>> {
-        match &self.target {
-            TargetReader::Generate { answer, .. } | TargetReader::LogLikelihood(answer) => Some(answer),
-            TargetReader::Choose { correct: Correct::Of(answer), .. } => Some(answer),
-            TargetReader::Choose { correct: Correct::Always(_), .. } => None,
-        }
+        self.texts.target_pattern()
+    }
+
+    /// What a row is about.
+    pub fn group(&self, doc: &Doc) -> Result<String, RowError> {
+        let group = self.group.as_ref().map(|group| group.text_of(&doc.row.fields)).transpose()?;
+        Ok(group.unwrap_or_else(|| doc.group.clone()))
     }
 
     /// The example of a row, behind the description.
     pub fn example(&self, doc: &Doc) -> Result<Example, RowError> {
         let fields = &doc.row.fields;
+        let group = self.group(doc)?;
+        let whole = |prompt, target| Example::new(doc.id.clone(), Some(group), prompt, target);
+        if self.config.output_type == OutputType::LogLikelihoodRolling {
+            let text = self.texts.target(doc)?.text(None);
+            if text.is_empty() {
+                return Err(ExampleError::Empty { what: "text" }.into());
+            }
+            return Ok(whole(String::new(), Target::Rolling { text })?);
+        }
         let mut prompt = match &self.description {
             Some(description) => description.text_of(fields)?,
             None => String::new(),
         };
-        let question = prompt.len();
-        prompt.push_str(&self.text.text_of(fields)?);
-        let group = self.group.as_ref().map(|group| group.text_of(fields)).transpose()?;
-        let group = group.unwrap_or_else(|| doc.group.clone());
-        let (target, own) = self.target(doc)?;
-        let delimiter = match (&self.target, &self.delimiter) {
-            // What a text begins with goes before it, and no whitespace more.
-            _ if !own.is_empty() => own,
-            (_, Some(delimiter)) => delimiter.clone(),
-            (TargetReader::LogLikelihood(_), None) if prompt.ends_with(char::is_whitespace) => String::new(),
-            _ => " ".to_owned(),
+        let start = prompt.len();
+        let question = self.texts.question(doc)?;
+        if let Question::Text(text) = &question {
+            prompt.push_str(text);
+        }
+        if let Some(prefix) = self.prefix.as_ref().map(|prefix| prefix.text_of(fields)).transpose()? {
+            if matches!(question, Question::Choice(_)) {
+                return Err(RowError::ChoiceAsQuestion);
+            }
+            if needs_delimiter(&prompt[start..], &prefix) {
+                prompt.push_str(self.delimiter());
+            }
+            prompt.push_str(&prefix);
+        }
+        let target = self.scored(doc, &question)?;
+        let delimiter = match target {
+            Target::LogLikelihood { .. } => String::new(),
+            _ => self.delimiter().to_owned(),
         };
-        let example = Example::new(doc.id.clone(), Some(group), prompt, target)?;
-        Ok(Example { question, delimiter, ..example })
+        Ok(Example { question: start, delimiter, ..whole(prompt, target)? })
     }
 
-    /// The target, and the whitespace that its texts all begin with.
-    fn target(&self, doc: &Doc) -> Result<(Target, String), RowError> {
-        let fields = &doc.row.fields;
-        Ok(match &self.target {
-            TargetReader::Generate { answer, max_new_tokens, until, matching } => {
-                let (max_new_tokens, answers) = (*max_new_tokens, answer.texts_of(fields)?);
-                let target = match Target::generate(answers, max_new_tokens)? {
-                    Target::Generate(generation) => {
-                        Target::Generate(Generation { until: until.clone(), matching: *matching, ..generation })
+    fn delimiter(&self) -> &str {
+        self.config.target_delimiter.as_deref().unwrap_or(" ")
+    }
+
+    /// The target of a row.
+    fn scored(&self, doc: &Doc, question: &Question) -> Result<Target, RowError> {
+        let (choices, answer) = (self.texts.choices(doc)?, self.texts.target(doc)?);
+        if let (Question::Choice(_), false) = (question, self.config.output_type == OutputType::MultipleChoice) {
+            return Err(RowError::ChoiceAsQuestion);
+        }
+        Ok(match self.config.output_type {
+            OutputType::GenerateUntil => {
+                let answers = answer.each().iter().map(|answer| answer.text(choices.as_deref())).collect();
+                Target::Generate(self.generation(answers)?)
+            }
+            OutputType::LogLikelihood => {
+                let answer = answer.text(choices.as_deref());
+                if answer.is_empty() {
+                    return Err(ExampleError::Empty { what: "answer" }.into());
+                }
+                Target::LogLikelihood { answer }
+            }
+            OutputType::MultipleChoice | OutputType::LogLikelihoodRolling => {
+                let choices = choices.unwrap_or_default();
+                let (right, ending) = match question {
+                    Question::Choice(index) => {
+                        let ending = answer.text(None);
+                        (Answer::Index(*index, String::new()), Some(ending))
                     }
-                    other => other,
+                    Question::Text(_) => (answer, None),
                 };
-                (target, String::new())
-            }
-            TargetReader::LogLikelihood(answer) => {
-                let answer = answer.text_of(fields)?;
-                let own = leading(std::slice::from_ref(&answer));
-                (Target::log_likelihood(answer)?, own)
-            }
-            TargetReader::Choose { choices, correct, by_length } => {
-                let choices = match choices {
-                    Choices::Each(items) => items.iter().map(|item| item.text_of(fields)).collect::<Result<_, _>>()?,
-                    Choices::Together(list) => list.list_of(fields)?,
-                };
-                let own = leading(&choices);
-                let target = match correct.target(choices, doc)? {
-                    Target::Choose(choice) => Target::Choose(Choice { by_length: *by_length, ..choice }),
-                    other => other,
-                };
-                (target, own)
+                Target::Choose(self.choice(choices, &right, ending)?)
             }
         })
     }
-}
 
-/// The whitespace that all texts begin with.
-fn leading(texts: &[String]) -> String {
-    let whitespace = |text: &String| text[..text.len() - text.trim_start().len()].to_owned();
-    let first = texts.first().map(whitespace).unwrap_or_default();
-    if texts.iter().all(|text| whitespace(text) == first) { first } else { String::new() }
-}
-
-impl Correct<'_> {
-    /// A whole number is an index. Of texts, a field's is a choice; a template's is an index where it is all digits and else a choice,
-    /// as in lm-evaluation-harness, except that a text which could be either is an error.
-    fn target(&self, choices: Vec<String>, doc: &Doc) -> Result<Target, RowError> {
-        if choices.len() < 2 {
-            return Err(ExampleError::FewChoices { found: choices.len() }.into());
+    fn generation(&self, answers: Vec<String>) -> Result<Generation, RowError> {
+        let matching = self.config.matching();
+        if answers.is_empty() {
+            return Err(ExampleError::NoAnswers.into());
         }
-        let pattern = match self {
-            Self::Always(index) => return Ok(Target::choose(choices, *index)?),
-            Self::Of(pattern) => pattern,
-        };
-        let value = pattern.of(&doc.row.fields)?;
-        if let Some(text) = value.as_str() {
-            let text = text.trim();
-            let index: Option<usize> = text.parse().ok().filter(|_| !pattern.is_field());
-            return match (index, choices.iter().position(|choice| choice.trim() == text)) {
-                (Some(index), Some(choice)) if index != choice => Err(RowError::Ambiguous { answer: text.to_owned() }),
-                (Some(index), _) => Ok(Target::choose(choices, index)?),
-                (None, _) => Ok(Target::choose_text(choices, text)?),
-            };
+        if matching == laser_example::Matching::Contains && answers.iter().any(|answer| answer.trim().is_empty()) {
+            return Err(ExampleError::Empty { what: "answer" }.into());
         }
-        match value.is_integer() {
-            true => match value.as_usize() {
-                Some(index) => Ok(Target::choose(choices, index)?),
-                None => Err(ExampleError::NoSuchChoice { index: value.to_string(), choices: choices.len() }.into()),
-            },
-            false => Err(pattern.wrong("one of the choices or its index from 0", &value)),
-        }
+        let max_new_tokens = self.config.generation().max_new_tokens();
+        Ok(Generation { answers, max_new_tokens, until: self.config.until(), matching })
     }
+
+    /// The choices of a row. An index that is none of them, or a text, leaves no right one, as in
+    /// lm-evaluation-harness.
+    fn choice(&self, choices: Vec<String>, answer: &Answer, ending: Option<String>) -> Result<Choice, RowError> {
+        let mut right = Vec::new();
+        for answer in answer.each() {
+            let index = match answer {
+                Answer::Index(index, _) => usize::try_from(*index).ok().filter(|&index| index < choices.len()),
+                Answer::Text(text) => choices.iter().position(|choice| choice == text),
+                Answer::Several(_) => None,
+            };
+            right.extend(index);
+        }
+        let none_right = right.is_empty();
+        if none_right {
+            right.push(0);
+        }
+        let (by_length, by_bytes) = self.config.normalised();
+        Ok(Choice { ending, none_right, by_length, by_bytes, ..Choice::new(choices, &right)? })
+    }
+}
+
+/// Whether neither of two texts that meet has whitespace there.
+pub fn needs_delimiter(before: &str, after: &str) -> bool {
+    let spaced = before.ends_with(laser_example::python_text::is_space)
+        || after.starts_with(laser_example::python_text::is_space);
+    !before.is_empty() && !after.is_empty() && !spaced
 }

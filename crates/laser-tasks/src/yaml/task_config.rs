@@ -1,20 +1,22 @@
-//! A YAML file as it is written, with what it includes.
+//! A task file as it is written, checked.
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_yaml_ng::{Mapping, Value};
 
-use super::keys::{ReadFile, keys_of, wrong};
+use super::generation::GenerationKwargs;
+use super::keys::{ReadFile, keys_of, wrong_keys};
+use super::metric_list::{MetricKeys, Metrics};
+pub use super::values::unsupported;
+use super::values::{IndexOrText, Keys, ListOrText, OutputType};
 use crate::source::Source;
-use crate::{DEFAULT_NEW_TOKENS, TaskError, YamlError};
-use laser_example::{ExactMatch, Matching};
+use crate::{TaskError, YamlError};
+use laser_example::Matching;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "keys and values")]
 pub struct Config {
-    #[serde(rename = "include")]
-    _include: Option<Value>,
     pub task: Option<String>,
     pub dataset_path: Option<String>,
     pub dataset_name: Option<String>,
@@ -25,7 +27,7 @@ pub struct Config {
     pub fewshot_split: Option<String>,
     #[serde(default)]
     pub output_type: OutputType,
-    pub doc_to_text: Option<String>,
+    pub doc_to_text: Option<IndexOrText>,
     pub doc_to_target: Option<IndexOrText>,
     pub doc_to_choice: Option<ListOrText>,
     pub doc_to_group: Option<String>,
@@ -35,15 +37,26 @@ pub struct Config {
     pub distinct: Option<String>,
     pub max_answer_tokens: Option<usize>,
     pub description: Option<String>,
+    pub gen_prefix: Option<String>,
     pub target_delimiter: Option<String>,
     pub fewshot_delimiter: Option<String>,
     pub num_fewshot: Option<usize>,
     pub fewshot_config: Option<FewshotConfig>,
-    pub generation_kwargs: Option<GenerationKwargs>,
-    pub metric_list: Option<Vec<Metric>>,
-    pub repeats: Option<usize>,
+    generation_kwargs: Option<Mapping>,
+    metric_list: Option<Vec<MetricKeys>>,
+    repeats: Option<usize>,
     pub metadata: Option<Value>,
+    // What lm-evaluation-harness cannot do without code of the task.
+    process_docs: Option<Value>,
+    process_results: Option<Value>,
+    custom_dataset: Option<Value>,
+    class: Option<Value>,
+    use_prompt: Option<Value>,
+    doc_to_image: Option<Value>,
+    doc_to_audio: Option<Value>,
     // These change nothing here.
+    #[serde(rename = "include")]
+    _include: Option<Value>,
     #[serde(rename = "tag")]
     _tag: Option<Value>,
     #[serde(rename = "task_alias")]
@@ -52,12 +65,42 @@ pub struct Config {
     _should_decontaminate: Option<Value>,
     #[serde(rename = "doc_to_decontamination_query")]
     _doc_to_decontamination_query: Option<Value>,
+    #[serde(rename = "unsafe_code")]
+    _unsafe_code: Option<Value>,
+    #[serde(rename = "version")]
+    _version: Option<Value>,
+    #[serde(rename = "filter_list")]
+    _filter_list: Option<Value>,
+    #[serde(skip)]
+    generation: GenerationKwargs,
+    #[serde(skip)]
+    pub metrics: Metrics,
+    /// What is asked for and changes nothing here.
+    #[serde(skip)]
+    pub notes: Vec<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DatasetKwargs {
-    pub data_files: DataFiles,
+    pub data_files: Option<DataFiles>,
+    // How Python's `datasets` loads them.
+    #[serde(rename = "trust_remote_code")]
+    _trust_remote_code: Option<Value>,
+    #[serde(rename = "streaming")]
+    _streaming: Option<Value>,
+    #[serde(rename = "verification_mode")]
+    _verification_mode: Option<Value>,
+    #[serde(rename = "download_mode")]
+    _download_mode: Option<Value>,
+    #[serde(rename = "cache_dir")]
+    _cache_dir: Option<Value>,
+    #[serde(rename = "keep_in_memory")]
+    _keep_in_memory: Option<Value>,
+    #[serde(rename = "num_proc")]
+    _num_proc: Option<Value>,
+    #[serde(rename = "token")]
+    _token: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -67,41 +110,28 @@ pub enum DataFiles {
     Splits(BTreeMap<String, String>),
 }
 
-#[derive(Deserialize, Serialize, Default, Clone, Copy, PartialEq)]
-#[serde(rename_all = "snake_case")]
-pub enum OutputType {
-    #[default]
-    GenerateUntil,
-    MultipleChoice,
-    #[serde(rename = "loglikelihood")]
-    LogLikelihood,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "doc_to_target: expected a template, a field's name or an index from 0")]
-pub enum IndexOrText {
-    Index(usize),
-    Text(String),
-}
-
-#[derive(Deserialize)]
-#[serde(
-    untagged,
-    expecting = "doc_to_choice: expected a list of texts (numbers and true in quotes), a template or a field's name"
-)]
-pub enum ListOrText {
-    List(Vec<String>),
-    Text(String),
-}
-
-#[derive(Deserialize, Default, Clone, Copy)]
+/// How solved examples are chosen, and what differs in them from the questions.
+#[derive(Deserialize, Default, Clone)]
 #[serde(deny_unknown_fields)]
 pub struct FewshotConfig {
     #[serde(default)]
     pub sampler: Sampler,
+    pub split: Option<String>,
+    /// The solved examples themselves, as rows.
+    pub samples: Option<Vec<serde_json::Map<String, serde_json::Value>>>,
+    pub doc_to_text: Option<IndexOrText>,
+    pub doc_to_target: Option<IndexOrText>,
+    pub doc_to_choice: Option<ListOrText>,
+    pub gen_prefix: Option<String>,
+    pub fewshot_delimiter: Option<String>,
+    pub target_delimiter: Option<String>,
+    process_docs: Option<Value>,
+    // lm-evaluation-harness does not look at it either.
+    #[serde(rename = "fewshot_indices")]
+    _fewshot_indices: Option<Value>,
 }
 
-#[derive(Deserialize, Default, Clone, Copy, PartialEq)]
+#[derive(Deserialize, Default, Debug, Clone, Copy, PartialEq)]
 #[serde(rename_all = "snake_case")]
 pub enum Sampler {
     /// Others for every example, at random.
@@ -111,83 +141,86 @@ pub enum Sampler {
     FirstN,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GenerationKwargs {
-    pub max_gen_toks: Option<usize>,
-    pub max_gen_toks_sentencepiece: Option<usize>,
-    until: Option<Until>,
-    do_sample: Option<bool>,
-    temperature: Option<f64>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "until: expected a text or a list of texts")]
-enum Until {
-    One(String),
-    Many(Vec<String>),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Metric {
-    metric: String,
-    aggregation: Option<String>,
-    higher_is_better: Option<bool>,
-    ignore_case: Option<bool>,
-    ignore_punctuation: Option<bool>,
-    ignore_numbers: Option<bool>,
-}
-
 impl Config {
     /// Reads and checks a file; `read` opens an included one by its path.
     pub fn read(source: &Source, read: ReadFile) -> Result<Self, TaskError> {
-        let check = |text: &str| serde_yaml_ng::from_str::<Self>(text).map(|_| ());
+        let check = |key: &Mapping| typed(key).map(|_| ());
         Self::of(&keys_of(source, read, &check)?, source)
     }
 
     /// Checks the keys of `source`.
     pub fn of(keys: &Mapping, source: &Source) -> Result<Self, TaskError> {
-        // As text: a number is then read as text where text is wanted.
-        let text = serde_yaml_ng::to_string(keys).map_err(|error| wrong(source, &error))?;
-        let config: Self = serde_yaml_ng::from_str(&text).map_err(|error| wrong(source, &error))?;
+        let mut config = typed(keys).map_err(|error| wrong_keys(source, &error))?;
         config.check().map_err(|problem| TaskError::Yaml { file: source.name.clone(), line: None, problem })?;
         Ok(config)
     }
 
     /// Refuses what would be read but not done.
-    fn check(&self) -> Result<(), YamlError> {
-        if self.doc_to_choice.is_some() && self.output_type != OutputType::MultipleChoice {
-            let help = "choices go with `output_type: multiple_choice`";
-            return Err(unsupported("doc_to_choice", "...", help));
+    fn check(&mut self) -> Result<(), YamlError> {
+        let fewshot = self.fewshot_config.as_ref();
+        let code = [
+            ("process_docs", &self.process_docs),
+            ("process_results", &self.process_results),
+            ("custom_dataset", &self.custom_dataset),
+            ("class", &self.class),
+        ];
+        let code = code.into_iter().find_map(|(key, value)| Some((key, value.as_ref()?)));
+        if let Some(key) =
+            code.map(|(key, _)| key).or_else(|| fewshot?.process_docs.as_ref().map(|_| "fewshot_config.process_docs"))
+        {
+            return Err(unsupported(key, "...", "it is code of Python, which is not run; take it out"));
+        }
+        if self.use_prompt.is_some() {
+            return Err(unsupported("use_prompt", "...", "prompts of promptsource are not read; write `doc_to_text`"));
+        }
+        for (key, value) in [("doc_to_image", &self.doc_to_image), ("doc_to_audio", &self.doc_to_audio)] {
+            if value.is_some() {
+                return Err(unsupported(key, "...", "models here read text alone; take it out"));
+            }
+        }
+        if self.doc_to_choice.is_none() && self.output_type == OutputType::MultipleChoice {
+            return Err(YamlError::Missing { key: "doc_to_choice", help: "write the list of choices" });
         }
         if let Some(kwargs) = &self.generation_kwargs {
-            if self.output_type != OutputType::GenerateUntil {
-                let help = "nothing is generated but with `output_type: generate_until`";
-                return Err(unsupported("generation_kwargs", "...", help));
+            match self.output_type {
+                OutputType::GenerateUntil => self.generation = GenerationKwargs::new(kwargs)?,
+                _ => self.notes.push("`generation_kwargs` is not used: this output_type generates nothing".to_owned()),
             }
-            kwargs.check()?;
         }
-        for metric in self.metric_list.iter().flatten() {
-            metric.check(self.output_type)?;
+        self.notes.extend(self.generation.note.take());
+        if let Some(repeats) = self.repeats.filter(|&repeats| repeats > 1) {
+            self.notes
+                .push(format!("`repeats: {repeats}`: a greedy generation is the same each time, and is made once"));
         }
-        if let Some(repeats) = self.repeats.filter(|&repeats| repeats != 1) {
-            return Err(unsupported("repeats", &repeats.to_string(), "generation is greedy; write `repeats: 1`"));
-        }
+        let (metrics, notes) = Metrics::new(self.metric_list.as_deref(), self.output_type)?;
+        self.metrics = metrics;
+        self.notes.extend(notes);
         Ok(())
+    }
+
+    /// What makes a row's texts.
+    pub fn keys(&self) -> Result<Keys<'_>, YamlError> {
+        let missing = |key, help| YamlError::Missing { key, help };
+        let target = self.doc_to_target.as_ref();
+        let text = match (&self.doc_to_text, target) {
+            (Some(text), _) => text,
+            // A text that is scored by itself has no prompt.
+            (None, Some(target)) if self.output_type == OutputType::LogLikelihoodRolling => target,
+            _ => return Err(missing("doc_to_text", "write the prompt's template or field")),
+        };
+        let target = target.ok_or(missing("doc_to_target", "write the answer's template or field"))?;
+        Ok(Keys { text, target, choices: self.doc_to_choice.as_ref() })
+    }
+
+    /// How texts are generated.
+    pub fn generation(&self) -> &GenerationKwargs {
+        &self.generation
     }
 
     /// The texts that end a generation.
     pub fn until(&self) -> Vec<String> {
-        match self.generation_kwargs.as_ref().and_then(|kwargs| kwargs.until.as_ref()) {
-            // As in lm-evaluation-harness, but for a plain question whose answer may stand anywhere.
-            None if self.num_fewshot.is_some_and(|count| count > 0) || self.matching() != Matching::Contains => {
-                vec![self.fewshot_delimiter()]
-            }
-            None => Vec::new(),
-            Some(Until::One(text)) => vec![text.clone()],
-            Some(Until::Many(texts)) => texts.clone(),
-        }
+        let until = self.generation.until.clone();
+        until.unwrap_or_else(|| Some(self.fewshot_delimiter()).filter(|text| !text.is_empty()).into_iter().collect())
     }
 
     /// What stands behind each solved example.
@@ -195,18 +228,19 @@ impl Config {
         self.fewshot_delimiter.clone().unwrap_or_else(|| "\n\n".to_owned())
     }
 
+    /// What is read as the prompt, as it is written.
+    pub fn prompt_text(&self) -> Option<String> {
+        self.doc_to_text.as_ref().map(shown)
+    }
+
     /// What is read as the answer, as it is written.
     pub fn answer_text(&self) -> Option<String> {
-        match self.doc_to_target.as_ref()? {
-            IndexOrText::Index(index) => Some(format!("choice {index}")),
-            IndexOrText::Text(text) => Some(text.clone()),
-        }
+        self.doc_to_target.as_ref().map(shown)
     }
 
     /// How many tokens are generated.
     pub fn new_tokens(&self) -> Option<usize> {
-        let asked = self.generation_kwargs.as_ref().and_then(|kwargs| kwargs.max_gen_toks);
-        (self.output_type == OutputType::GenerateUntil).then(|| asked.unwrap_or(DEFAULT_NEW_TOKENS))
+        (self.output_type == OutputType::GenerateUntil).then(|| self.generation.max_new_tokens())
     }
 
     /// The choices, where the file lists them.
@@ -219,104 +253,39 @@ impl Config {
 
     /// How an answer is scored, in words.
     pub fn scoring(&self) -> &'static str {
+        let (by_length, by_bytes) = self.normalised();
         match (self.output_type, self.matching()) {
             (OutputType::GenerateUntil, Matching::Contains) => "generation: right when the answer occurs",
             (OutputType::GenerateUntil, Matching::Exact(_)) => "generation: right when it is the answer",
-            (OutputType::MultipleChoice, _) if self.by_length() => "choice: the highest log-probability a character",
+            (OutputType::MultipleChoice, _) if by_length => "choice: the highest log-probability per character",
+            (OutputType::MultipleChoice, _) if by_bytes => "choice: the highest log-probability per byte",
             (OutputType::MultipleChoice, _) => "choice: the highest log-probability",
             (OutputType::LogLikelihood, _) => "right when every token of the answer is the most likely one",
+            (OutputType::LogLikelihoodRolling, _) => "the text's own log-probability",
         }
-    }
-
-    /// The first metric of the list that says which answers are right.
-    fn deciding(&self) -> Option<&Metric> {
-        let deciding = ["acc", "acc_norm", "exact_match"];
-        self.metric_list.iter().flatten().find(|metric| deciding.contains(&metric.metric.as_str()))
     }
 
     /// When a generated text is right.
     pub fn matching(&self) -> Matching {
-        match self.deciding().filter(|metric| metric.metric == "exact_match") {
-            None => Matching::Contains,
-            Some(metric) => Matching::Exact(ExactMatch {
-                ignore_case: metric.ignore_case == Some(true),
-                ignore_punctuation: metric.ignore_punctuation == Some(true),
-                ignore_numbers: metric.ignore_numbers == Some(true),
-            }),
-        }
+        self.metrics.matching()
     }
 
-    /// Whether choices are compared by log-probability a character.
-    pub fn by_length(&self) -> bool {
-        self.deciding().is_some_and(|metric| metric.metric == "acc_norm")
+    /// Whether choices are compared by log-probability per character, or per byte.
+    pub fn normalised(&self) -> (bool, bool) {
+        self.metrics.normalised()
     }
 }
 
-impl GenerationKwargs {
-    fn check(&self) -> Result<(), YamlError> {
-        if self.max_gen_toks == Some(0) || self.max_gen_toks_sentencepiece == Some(0) {
-            let help = "generate at least 1 token";
-            return Err(unsupported("generation_kwargs.max_gen_toks", "0", help));
-        }
-        let empty = match &self.until {
-            None => false,
-            Some(Until::One(text)) => text.is_empty(),
-            Some(Until::Many(texts)) => texts.iter().any(String::is_empty),
-        };
-        if empty {
-            let help = "an empty text would end every generation at once; take it out";
-            return Err(unsupported("generation_kwargs.until", "\"\"", help));
-        }
-        if self.do_sample == Some(true) {
-            let help = "generation is greedy; write `do_sample: false`";
-            return Err(unsupported("generation_kwargs.do_sample", "true", help));
-        }
-        if let Some(temperature) = self.temperature.filter(|&t| t != 0.0) {
-            let help = "generation is greedy; write `temperature: 0`";
-            let value = temperature.to_string();
-            return Err(unsupported("generation_kwargs.temperature", &value, help));
-        }
-        Ok(())
-    }
+/// The keys with their types.
+fn typed(keys: &Mapping) -> Result<Config, serde_yaml_ng::Error> {
+    // As text: a number is then read as text where text is wanted.
+    serde_yaml_ng::from_str(&serde_yaml_ng::to_string(keys)?)
 }
 
-impl Metric {
-    fn check(&self, output_type: OutputType) -> Result<(), YamlError> {
-        let known: &[&str] = match output_type {
-            OutputType::GenerateUntil => &["acc", "exact_match", "f1", "log_loss"],
-            OutputType::MultipleChoice => &["acc", "acc_norm", "f1", "log_loss"],
-            OutputType::LogLikelihood => &["acc", "log_loss"],
-        };
-        if !known.contains(&self.metric.as_str()) {
-            let help = format!("this output_type is scored by {}", known.join(", "));
-            return Err(unsupported("metric_list.metric", &self.metric, &help));
-        }
-        // Scores such as f1 name themselves there.
-        let fits = |name: &str| name == "mean" || name == self.metric;
-        if let Some(aggregation) = self.aggregation.as_deref().filter(|name| !fits(name)) {
-            let help = "every metric is a mean over examples; write `mean`";
-            return Err(unsupported("metric_list.aggregation", aggregation, help));
-        }
-        let higher_is_better = self.metric != "log_loss";
-        if self.higher_is_better.is_some_and(|it| it != higher_is_better) {
-            let help = format!("write `{higher_is_better}` for {}", self.metric);
-            let value = (!higher_is_better).to_string();
-            return Err(unsupported("metric_list.higher_is_better", &value, &help));
-        }
-        let switches = [
-            ("ignore_case", self.ignore_case),
-            ("ignore_punctuation", self.ignore_punctuation),
-            ("ignore_numbers", self.ignore_numbers),
-        ];
-        if let Some((name, _)) = switches.iter().find(|(_, on)| on.is_some() && self.metric != "exact_match") {
-            let help = "it goes with `metric: exact_match`";
-            return Err(unsupported(&format!("metric_list.{name}"), "...", help));
-        }
-        Ok(())
+fn shown(text: &IndexOrText) -> String {
+    match text {
+        IndexOrText::Index(index) => format!("choice {index}"),
+        IndexOrText::Text(text) => text.clone(),
+        IndexOrText::List(items) => items.iter().map(shown).collect::<Vec<_>>().join(", "),
     }
-}
-
-/// The error of a value that is read and cannot be done.
-pub fn unsupported(key: &str, value: &str, help: &str) -> YamlError {
-    YamlError::Unsupported { key: key.to_owned(), value: value.to_owned(), help: help.to_owned() }
 }

@@ -1,0 +1,111 @@
+//! YAML as Python reads it: of a key that is written twice the last value holds, and `<<` brings in
+//! the keys of another mapping.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
+use serde_yaml_ng::value::{Tag, TaggedValue};
+use serde_yaml_ng::{Error, Mapping, Value};
+
+/// The value of a text.
+pub fn read(text: &str) -> Result<Value, Error> {
+    let Any(mut value) = serde_yaml_ng::from_str(text)?;
+    value.apply_merge()?;
+    Ok(value)
+}
+
+/// Any value.
+struct Any(Value);
+
+impl<'de> Deserialize<'de> for Any {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnyVisitor).map(Self)
+    }
+}
+
+struct AnyVisitor;
+
+impl<'de> Visitor<'de> for AnyVisitor {
+    type Value = Value;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("any YAML value")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        Any::deserialize(deserializer).map(|Any(value)| value)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut all = Vec::new();
+        while let Some(Any(item)) = items.next_element()? {
+            all.push(item);
+        }
+        Ok(Value::Sequence(all))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut all = Mapping::new();
+        while let Some((Any(key), Any(value))) = entries.next_entry()? {
+            all.insert(key, value);
+        }
+        Ok(Value::Mapping(all))
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, tagged: A) -> Result<Value, A::Error> {
+        let (tag, content) = tagged.variant::<String>()?;
+        let Any(value) = content.newtype_variant()?;
+        Ok(Value::Tagged(Box::new(TaggedValue { tag: Tag::new(tag), value })))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read;
+
+    #[test]
+    fn the_last_of_equal_keys_holds() {
+        let value = read("a: 1\nb: {c: 2, c: 3}\na: 4\n").unwrap();
+        assert_eq!((value["a"].as_i64(), value["b"]["c"].as_i64()), (Some(4), Some(3)));
+    }
+
+    #[test]
+    fn merged_keys_give_way_to_own_ones() {
+        let value = read("base: &base {a: 1, b: 2}\nown: {<<: *base, b: 3}\n").unwrap();
+        assert_eq!((value["own"]["a"].as_i64(), value["own"]["b"].as_i64()), (Some(1), Some(3)));
+    }
+
+    #[test]
+    fn tags_are_kept() {
+        let value = read("a: !function utils.f\n").unwrap();
+        assert!(matches!(&value["a"], serde_yaml_ng::Value::Tagged(it) if it.value == "utils.f"));
+    }
+}
