@@ -45,6 +45,7 @@ pub struct Config {
     generation_kwargs: Option<Mapping>,
     metric_list: Option<Vec<MetricKeys>>,
     repeats: Option<usize>,
+    filter_list: Option<Value>,
     pub metadata: Option<Value>,
     // What lm-evaluation-harness cannot do without code of the task.
     process_docs: Option<Value>,
@@ -69,8 +70,6 @@ pub struct Config {
     _unsafe_code: Option<Value>,
     #[serde(rename = "version")]
     _version: Option<Value>,
-    #[serde(rename = "filter_list")]
-    _filter_list: Option<Value>,
     #[serde(skip)]
     generation: GenerationKwargs,
     #[serde(skip)]
@@ -177,6 +176,9 @@ impl Config {
             if value.is_some() {
                 return Err(unsupported(key, "...", "models here read text alone; take it out"));
             }
+        }
+        if self.filter_list.is_some() {
+            return Err(unsupported("filter_list", "...", "filters are not applied yet; take it out"));
         }
         if self.doc_to_choice.is_none() && self.output_type == OutputType::MultipleChoice {
             return Err(YamlError::Missing { key: "doc_to_choice", help: "write the list of choices" });
