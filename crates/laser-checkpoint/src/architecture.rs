@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use laser_edit::FileHash;
 
@@ -25,6 +26,10 @@ pub struct Architecture {
     pub family: String,
     /// `model_type` in config.json.
     pub model_type: String,
+    /// Of several tables with one `model_type`, this one is chosen where config.json has these
+    /// values.
+    #[serde(default)]
+    pub(crate) when: BTreeMap<String, Value>,
     /// Values of `architectures` in config.json: transformers' classes. The first is the one that
     /// is written.
     pub classes: Vec<String>,
@@ -93,12 +98,22 @@ impl Architecture {
         TABLES.iter().map(|(name, text)| Self::from_toml(name, text)).collect()
     }
 
-    /// The family of this `model_type`, which the file at `path` names.
+    /// The family of this `model_type`, which the config.json at `path` with the content `config`
+    /// names. Of several, the first whose values of `when` are there; a table without any comes
+    /// last.
     ///
     /// # Errors
     /// No table has this `model_type`.
-    pub fn of_model_type(model_type: &str, path: &Path) -> Result<Self> {
-        Self::find("model_type", model_type, path, |family| std::slice::from_ref(&family.model_type))
+    pub fn of_model_type(model_type: &str, config: &Value, path: &Path) -> Result<Self> {
+        let mut families = Self::embedded()?;
+        families.sort_by_key(|family| std::cmp::Reverse(family.when.len()));
+        let holds = |family: &Self| family.when.iter().all(|(key, value)| config.get(key) == Some(value));
+        match families.iter().position(|family| family.model_type == model_type && holds(family)) {
+            Some(position) => Ok(families.swap_remove(position)),
+            None => Err(unknown("model_type", model_type, path, &families, |family| {
+                std::slice::from_ref(&family.model_type)
+            })),
+        }
     }
 
     /// The family of this `general.architecture`, which the GGUF file at `path` names; `has` tells
@@ -117,14 +132,6 @@ impl Architecture {
             None => {
                 Err(unknown("general.architecture", architecture, path, &families, |family| &family.gguf_architectures))
             }
-        }
-    }
-
-    fn find(key: &'static str, found: &str, path: &Path, names: fn(&Self) -> &[String]) -> Result<Self> {
-        let mut families = Self::embedded()?;
-        match families.iter().position(|family| names(family).iter().any(|name| name == found)) {
-            Some(position) => Ok(families.swap_remove(position)),
-            None => Err(unknown(key, found, path, &families, names)),
         }
     }
 
@@ -185,14 +192,20 @@ impl Architecture {
         if let Some(kind) = biasless.iter().find(|kind| biased(kind)) {
             return Err(format!("a bias of {kind} is not computed"));
         }
+        let scaled = [&self.config.logit_scale, &self.config.logit_divisor].iter().any(|key| **key != Key::default());
         let refused = [
             (
                 self.block.residual != Residual::Pre
                     && (has(ParamKind::AttentionOutputNorm) || has(ParamKind::MlpOutputNorm)),
                 "output norms are computed in the residual layout `pre` only",
             ),
+            (
+                scaled && (has(ParamKind::HeadDense) || !has(ParamKind::FinalNorm) || biased(&ParamKind::Head)),
+                "logits are scaled behind a final norm, and where the head has no bias",
+            ),
             (has(ParamKind::HeadNorm) && !has(ParamKind::HeadDense), "head_norm needs head_dense"),
             (has(ParamKind::TokenTypes) && !has(ParamKind::Positions), "token_types need positions"),
+            (self.block.masked && self.config.alibi != Key::default(), "alibi is not computed in a masked model"),
             (
                 self.block.masked && self.config.sliding_window != Key::default(),
                 "windows are not computed in a masked model",
@@ -206,14 +219,18 @@ impl Architecture {
             return Err((*why).to_owned());
         }
         for (kind, entry) in &self.matrices {
+            let by_head = [entry.hf_fused, entry.gguf_fused].contains(&Some(Fused::ByHead));
+            if by_head && ![MatrixKind::QProj, MatrixKind::KProj, MatrixKind::VProj].contains(kind) {
+                return Err(format!("{kind} cannot be fused by head: only q_proj, k_proj and v_proj can"));
+            }
             if entry.gguf_interleaved && entry.gguf_fused.is_some() {
                 return Err(format!("{kind} cannot be both interleaved and fused"));
             }
             let stacked = self.is_mixture()
                 && MatrixKind::MLP.contains(kind)
                 && entry.hf.as_ref().is_some_and(|name| !name.contains("{expert}"));
-            if stacked && (entry.hf_transposed || entry.hf_fused == Some(Fused::ByHead)) {
-                return Err(format!("{kind}: experts in one tensor cannot be transposed or fused by head"));
+            if stacked && entry.hf_transposed {
+                return Err(format!("{kind}: experts in one tensor cannot be transposed"));
             }
             let twin = |other: &Entry| {
                 (other.hf == entry.hf && other.hf_fused.is_none())

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::block_kinds::{BlockRotary, Norm, NormWidth, Residual};
+use crate::block_kinds::{BlockRotary, Norm, NormWidth, Residual, RotatedLayers};
 
 /// What the block computes, where no configuration key decides.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -12,11 +12,17 @@ pub(crate) struct Block {
     pub norm: Norm,
     #[serde(default = "yes")]
     pub norm_weights: bool,
+    /// Whether norms of kind `layer` have biases.
+    #[serde(default = "yes")]
+    pub norm_bias: bool,
     /// What is added to the norms' stored weights; in GGUF files it has been added.
     #[serde(default)]
     pub norm_offset: f32,
     #[serde(default)]
     pub rotary: BlockRotary,
+    /// Which layers have rotary positions, where no key decides.
+    #[serde(default)]
+    pub rotated_layers: RotatedLayers,
     #[serde(default)]
     pub residual: Residual,
     /// Whether every token sees all others, and what is predicted stands at mask tokens.
@@ -28,6 +34,9 @@ pub(crate) struct Block {
     /// How many components the query and key norms run over.
     #[serde(default)]
     pub query_key_norm: NormWidth,
+    /// Whether queries and keys turn before they are normed.
+    #[serde(default)]
+    pub query_key_norm_after_rotary: bool,
     /// Rows of the learned positions that come before position 0's.
     #[serde(default)]
     pub position_offset: usize,
@@ -86,13 +95,40 @@ pub(crate) struct Keys {
     /// Every layer whose number, counted from 1, is a multiple of this one has no window.
     #[serde(default)]
     pub sliding_pattern: Key,
+    /// A flag for each layer: whether its queries and keys turn.
+    #[serde(default)]
+    pub rotated: Key,
+    /// In every layer whose number, counted from 1, is a multiple of this one they do not.
+    #[serde(default)]
+    pub unrotated_pattern: Key,
     /// Queries are divided by the square root of this.
     #[serde(default)]
     pub attention_scalar: Key,
+    /// What queries times keys are multiplied by; goes before `attention_scalar`.
+    #[serde(default)]
+    pub attention_scale: Key,
     #[serde(default)]
     pub attention_softcap: Key,
+    /// Scores fall with distance (ALiBi): the largest exponent of the heads' slopes.
+    #[serde(default)]
+    pub alibi: Key,
+    /// What a model with this context, or a longer one, computes otherwise at later positions.
+    #[serde(default)]
+    pub context_limit: Key,
     #[serde(default)]
     pub final_softcap: Key,
+    /// What the embedding is multiplied by.
+    #[serde(default)]
+    pub embedding_scale: Key,
+    /// What attention and MLP add to the residual stream is multiplied by this.
+    #[serde(default)]
+    pub residual_scale: Key,
+    /// What logits are multiplied by.
+    #[serde(default)]
+    pub logit_scale: Key,
+    /// What logits are divided by.
+    #[serde(default)]
+    pub logit_divisor: Key,
     /// Whether the residual layout is `parallel`.
     #[serde(default)]
     pub parallel: Key,
@@ -180,7 +216,8 @@ pub(crate) struct Entry {
 pub(crate) enum Fused {
     /// One after the other.
     Stacked,
-    /// Head by head: the first head's rows of each matrix, then the second head's.
+    /// Head by head: the rows of a key/value head's queries, its key and its value, then those of
+    /// the next.
     ByHead,
 }
 

@@ -34,15 +34,18 @@ pub enum Activation {
     GeluTanh,
     /// max(x, 0).
     Relu,
+    /// max(x, 0)^2.
+    ReluSquared,
 }
 
 impl Activation {
     /// transformers' names for each; the first is the one that is written.
-    const NAMES: [(Self, &[&str]); 4] = [
+    const NAMES: [(Self, &[&str]); 5] = [
         (Self::Silu, &["silu", "swish"]),
         (Self::Gelu, &["gelu"]),
         (Self::GeluTanh, &["gelu_pytorch_tanh", "gelu_new", "gelu_fast"]),
         (Self::Relu, &["relu"]),
+        (Self::ReluSquared, &["relu2"]),
     ];
 
     /// The function that a configuration names.
@@ -89,6 +92,16 @@ impl BlockRotary {
             Self::Interleaved => Some(RotaryStyle::Interleaved),
         }
     }
+}
+
+/// A table's `rotated_layers`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RotatedLayers {
+    #[default]
+    All,
+    /// Those with a window, if there are any.
+    Windowed,
 }
 
 /// Where a block's norms stand, and what its MLP starts from.

@@ -86,7 +86,7 @@ impl Checkpoint {
                     why: "it is missing".to_owned(),
                 };
                 let model_type = json.get("model_type").and_then(Value::as_str).ok_or_else(missing)?;
-                Architecture::of_model_type(model_type, &config_path)?
+                Architecture::of_model_type(model_type, &json, &config_path)?
             }
         };
         let generation = read_json_if_there(&path.join("generation_config.json"))?;

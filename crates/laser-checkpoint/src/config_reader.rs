@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::{
     architecture::Architecture,
     architecture_table::{Bias, DefaultValue, Derived, Key},
-    block_kinds::{Activation, Norm, Residual},
+    block_kinds::{Activation, Norm, Residual, RotatedLayers},
     config_source::{Reader, Source, shortened, token_ids},
     convention::Convention,
     error::{CheckpointError, Result},
@@ -118,6 +118,7 @@ impl Reader<'_> {
         let per_head = hidden_size.checked_div(heads).unwrap_or(0);
         let head_dim = self.size(&keys.head_dim, &[(Derived::HiddenSizePerHead, per_head)])?;
         let context = self.size(&keys.context_length, &[])?;
+        let limit = self.optional_size(&keys.context_limit, &[])?;
         let mut params: Vec<ParamKind> = ParamKind::all().filter(|&kind| architecture.entry(kind).is_some()).collect();
         let experts = match self.optional_size(&keys.experts, &[])? {
             Some(count) => Some(Experts {
@@ -154,7 +155,9 @@ impl Reader<'_> {
             (true, false) => (context.saturating_add(offset), context),
             (true, true) => (context, context.saturating_sub(offset)),
         };
+        let context_length = limit.map_or(context_length, |limit| context_length.min(limit));
         let token_types = if params.contains(&ParamKind::TokenTypes) { self.size(&keys.token_types, &[])? } else { 0 };
+        let windows = self.windows(architecture, layers)?;
         let scalar = match (&self.source, self.find(&keys.attention_scalar)) {
             // What GGUF files do not say of the largest models.
             (Source::Gguf(..), None) if block.gguf_wide_attention_layers == Some(layers) => per_head as f64,
@@ -173,7 +176,12 @@ impl Reader<'_> {
                 .size(&keys.intermediate_size, &[(Derived::FourHiddenSizes, hidden_size.saturating_mul(4))])?,
             layers,
             heads,
-            kv_heads: self.size(&keys.kv_heads, &[(Derived::Heads, heads)])?,
+            kv_heads: match self.value(&keys.kv_heads, &[]) {
+                // Multi-query attention, or as many as heads.
+                Some(Value::Bool(true)) => 1,
+                Some(Value::Bool(false)) => heads,
+                _ => self.size(&keys.kv_heads, &[(Derived::Heads, heads)])?,
+            },
             head_dim,
             norm: block.norm,
             norm_eps: self
@@ -189,11 +197,22 @@ impl Reader<'_> {
             position_rows,
             position_offset: offset,
             token_types,
-            embedding_scale: block.scaled_embedding.then(|| (hidden_size as f64).sqrt()),
-            attention_scale: 1.0 / scalar.sqrt(),
+            embedding_scale: match self.scale(&keys.embedding_scale)? {
+                None => block.scaled_embedding.then(|| (hidden_size as f64).sqrt()),
+                scale => scale,
+            },
+            residual_scale: self.scale(&keys.residual_scale)?,
+            logit_scale: match self.scale(&keys.logit_divisor)? {
+                None => self.scale(&keys.logit_scale)?,
+                divisor => divisor.map(|divisor| 1.0 / divisor),
+            },
+            attention_scale: self.optional_float(&keys.attention_scale)?.unwrap_or(1.0 / scalar.sqrt()),
+            alibi: self.optional_float(&keys.alibi)?,
             attention_softcap: self.optional_float(&keys.attention_softcap)?,
             final_softcap: self.optional_float(&keys.final_softcap)?,
-            windows: self.windows(architecture, layers)?,
+            rotated: self.rotated(architecture, layers, &windows)?,
+            query_key_norm_after_rotary: block.query_key_norm_after_rotary,
+            windows,
             context_length,
             tied_head: false,
             bos_token_id: self.tokens(&keys.bos)?.first().copied(),
@@ -201,7 +220,6 @@ impl Reader<'_> {
             params,
             biases: Vec::new(),
         };
-        config.check_fused(architecture, self.path)?;
         config.checked(self.path)
     }
 
@@ -209,7 +227,11 @@ impl Reader<'_> {
     fn bias(&self, architecture: &Architecture, kind: ParamKind) -> Bias {
         let block = &architecture.block;
         if kind.is_norm() && !matches!(kind, ParamKind::QueryNorm | ParamKind::KeyNorm) {
-            return if block.norm == Norm::Layer && block.norm_weights { Bias::Always } else { Bias::Never };
+            return if block.norm == Norm::Layer && block.norm_weights && block.norm_bias {
+                Bias::Always
+            } else {
+                Bias::Never
+            };
         }
         architecture.entry(kind).map_or(Bias::Never, |entry| entry.bias.clone())
     }
@@ -220,6 +242,11 @@ impl Reader<'_> {
             let why = format!("the activations that are computed are {}", Activation::names());
             self.unsupported(&self.name(key), &shortened(&value), &why)
         })
+    }
+
+    /// A factor; 1 is none.
+    fn scale(&self, key: &Key) -> Result<Option<f64>> {
+        Ok(self.optional_float(key)?.filter(|&scale| scale != 1.0))
     }
 
     fn rotary(&self, architecture: &Architecture, head_dim: usize, context: usize) -> Result<Option<RotaryConfig>> {
@@ -261,25 +288,50 @@ impl Reader<'_> {
         Ok((0..layers).map(|layer| window.filter(|_| slides(layer))).collect())
     }
 
+    /// For each layer, whether its queries and keys turn.
+    fn rotated(&self, architecture: &Architecture, layers: usize, windows: &[Option<usize>]) -> Result<Vec<bool>> {
+        let keys = &architecture.config;
+        let layers = layers.min(LARGEST_LAYERS);
+        if let Some(list) = self.value(&keys.rotated, &[]) {
+            let flag = |value: &Value| value.as_bool().or_else(|| value.as_u64().map(|flag| flag != 0));
+            let flags = list.as_array().and_then(|list| list.iter().map(flag).collect::<Option<Vec<bool>>>());
+            let flags = flags.filter(|flags| flags.len() >= layers);
+            return flags.map(|flags| flags[..layers].to_vec()).ok_or_else(|| {
+                let why = format!("expected a flag for each of {layers} layers, found {}", shortened(&list));
+                self.wrong(&keys.rotated, &why)
+            });
+        }
+        if let Some(n) = self.optional_size(&keys.unrotated_pattern, &[])? {
+            return Ok((1..=layers).map(|layer| !layer.is_multiple_of(n.max(1))).collect());
+        }
+        let windowed =
+            architecture.block.rotated_layers == RotatedLayers::Windowed && windows.iter().any(Option::is_some);
+        Ok(windows.iter().map(|window| window.is_some() || !windowed).collect())
+    }
+
     /// The size of a window. In GGUF files 0 stands for none.
     fn window(&self, architecture: &Architecture) -> Result<Option<usize>> {
         let window = self.optional_size(&architecture.config.sliding_window, &[])?;
         Ok(window.filter(|&window| window > 0 || matches!(self.source, Source::Json(_))))
     }
 
-    /// Newer configurations list each layer's attention, which then decides.
+    /// Some configurations list each layer's attention, which then decides.
     fn take_layer_types(&self, architecture: &Architecture, json: &Value, config: &mut Config) -> Result<()> {
-        let Some(types) = json.get("layer_types").and_then(Value::as_array) else { return Ok(()) };
-        let key = |layer: usize| Key { json: vec![format!("layer_types[{layer}]")], ..Key::default() };
+        let list = |name: &'static str| Some((name, json.get(name)?.as_array()?.clone()));
+        let listed = list("layer_types").or_else(|| list("attention_layers"));
+        let Some((name, types)) = listed.or_else(|| Some(("attention_types", repeated_types(json)?))) else {
+            return Ok(());
+        };
+        let key = |layer: usize| Key { json: vec![format!("{name}[{layer}]")], ..Key::default() };
         if types.len() != config.layers {
             let why = format!("it has {} entries for {} layers", types.len(), config.layers);
-            return Err(self.wrong(&Key { json: vec!["layer_types".to_owned()], ..Key::default() }, &why));
+            return Err(self.wrong(&Key { json: vec![name.to_owned()], ..Key::default() }, &why));
         }
         let window = self.window(architecture)?;
         for (layer, found) in types.iter().enumerate() {
             let window_of_layer = match found.as_str() {
-                Some("full_attention") => None,
-                Some("sliding_attention") => {
+                Some("full_attention" | "global") => None,
+                Some("sliding_attention" | "local") => {
                     Some(window.ok_or_else(|| self.wrong(&key(layer), "it slides, but sliding_window is missing"))?)
                 }
                 _ => {
@@ -291,6 +343,7 @@ impl Reader<'_> {
                 *window = window_of_layer;
             }
         }
+        config.rotated = self.rotated(architecture, config.layers, &config.windows)?;
         Ok(())
     }
 
@@ -320,4 +373,16 @@ impl Reader<'_> {
         }
         Ok(())
     }
+}
+
+/// GPT-Neo's `attention_types`: lists of types, each with how often it comes.
+fn repeated_types(json: &Value) -> Option<Vec<Value>> {
+    let mut types = Vec::new();
+    for part in json.get("attention_types")?.as_array()? {
+        let [part, times] = part.as_array()?.as_slice() else { return None };
+        let times = usize::try_from(times.as_u64()?).ok()?.min(LARGEST_LAYERS);
+        let part = part.as_array()?;
+        types.extend(part.iter().cycle().take(part.len().saturating_mul(times).min(LARGEST_LAYERS)).cloned());
+    }
+    Some(types)
 }

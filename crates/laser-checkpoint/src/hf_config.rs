@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     architecture::Architecture,
-    architecture_table::{Bias, Key},
+    architecture_table::{Bias, DefaultValue, Key},
     block_kinds::Residual,
     model_config::Config,
 };
@@ -31,7 +31,11 @@ pub(crate) fn huggingface_config(
     set(&keys.intermediate_size, config.intermediate_size.into());
     set(&keys.layers, config.layers.into());
     set(&keys.heads, config.heads.into());
-    set(&keys.kv_heads, config.kv_heads.into());
+    let kv_heads = match keys.kv_heads.default {
+        Some(DefaultValue::Bool(_)) => (config.kv_heads == 1).into(),
+        _ => config.kv_heads.into(),
+    };
+    set(&keys.kv_heads, kv_heads);
     set(&keys.head_dim, config.head_dim.into());
     set(&keys.norm_eps, config.norm_eps.into());
     set(&keys.activation, config.activation.name().into());
@@ -53,6 +57,12 @@ pub(crate) fn huggingface_config(
     set(&keys.sliding_window_used, window.is_some().into());
     let first = config.windows.iter().position(Option::is_some).unwrap_or(config.layers);
     set(&keys.first_sliding_layer, first.into());
+    set(&keys.embedding_scale, config.embedding_scale.unwrap_or(1.0).into());
+    set(&keys.residual_scale, config.residual_scale.unwrap_or(1.0).into());
+    set(&keys.logit_scale, config.logit_scale.unwrap_or(1.0).into());
+    set(&keys.logit_divisor, (1.0 / config.logit_scale.unwrap_or(1.0)).into());
+    set(&keys.rotated, config.rotated.iter().map(|&turns| u8::from(turns)).collect());
+    set(&keys.attention_scale, config.attention_scale.into());
     set(&keys.attention_scalar, config.attention_scale.powi(-2).round().into());
     set(&keys.attention_softcap, config.attention_softcap.into());
     set(&keys.final_softcap, config.final_softcap.into());

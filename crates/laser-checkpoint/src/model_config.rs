@@ -4,7 +4,6 @@ use std::path::Path;
 
 use crate::{
     architecture::Architecture,
-    architecture_table::Fused,
     block_kinds::{Activation, Norm, Residual},
     error::{CheckpointError, Result},
     param_kind::ParamKind,
@@ -57,6 +56,10 @@ pub struct Config {
     pub rotary: Option<RotaryConfig>,
     /// Rotary positions of the layers with a window, where they are others.
     pub local_rotary: Option<RotaryConfig>,
+    /// For each layer, whether its queries and keys turn by the rotary positions.
+    pub rotated: Vec<bool>,
+    /// Whether they turn before they are normed.
+    pub query_key_norm_after_rotary: bool,
     /// Rows of the learned positions; 0 where there are none.
     pub position_rows: usize,
     /// The row of position 0.
@@ -65,8 +68,15 @@ pub struct Config {
     pub token_types: usize,
     /// What the embedding is multiplied by.
     pub embedding_scale: Option<f64>,
+    /// What attention and MLP add to the residual stream is multiplied by this.
+    pub residual_scale: Option<f64>,
+    /// What logits are multiplied by, before the soft cap.
+    pub logit_scale: Option<f64>,
     /// What queries times keys are multiplied by.
     pub attention_scale: f64,
+    /// Scores fall with distance (ALiBi; Press et al., arXiv 2108.12409): head h of n, counted from
+    /// 1, by 2^(-alibi * h / n) per token.
+    pub alibi: Option<f64>,
     /// Scores s become cap * tanh(s / cap).
     pub attention_softcap: Option<f64>,
     /// Logits likewise.
@@ -132,23 +142,6 @@ impl Config {
         kind.shape(self)
     }
 
-    /// Matrices that share a tensor head by head have as many rows for each head.
-    pub(crate) fn check_fused(&self, architecture: &Architecture, path: &Path) -> Result<()> {
-        for kind in &self.matrices {
-            let entry = architecture.entry(ParamKind::Matrix(*kind));
-            let by_head = entry.is_some_and(|entry| [entry.hf_fused, entry.gguf_fused].contains(&Some(Fused::ByHead)));
-            let [rows, _] = self.matrix_shape(*kind);
-            if by_head && rows != self.heads.saturating_mul(self.head_dim) {
-                return Err(CheckpointError::Config {
-                    path: path.to_owned(),
-                    key: format!("rows of {kind}"),
-                    why: format!("there are {rows}, which {} heads cannot share", self.heads),
-                });
-            }
-        }
-        Ok(())
-    }
-
     /// The same, if every number is one that can be computed with; `path` is for messages.
     ///
     /// # Errors
@@ -200,8 +193,12 @@ impl Config {
         }
         for (what, number) in [
             ("attention scale", Some(self.attention_scale)),
+            ("alibi", self.alibi),
             ("attention soft cap", self.attention_softcap),
             ("final soft cap", self.final_softcap),
+            ("embedding scale", self.embedding_scale),
+            ("residual scale", self.residual_scale),
+            ("logit scale", self.logit_scale),
         ] {
             if let Some(number) = number.filter(|number| !(number.is_finite() && *number > 0.0)) {
                 return wrong(what, format!("it is {number}, but must be a number above 0"));

@@ -26,6 +26,11 @@ pub enum RopeScaling {
     /// As they are. `dynamic` scaling is this up to the trained context length, which is what a
     /// model is given here.
     None,
+    /// Hunyuan's: the base is multiplied by alpha^(dim / (dim - 2)).
+    Alpha {
+        /// How much longer the context is.
+        alpha: f64,
+    },
     /// All divided by a factor.
     Linear {
         /// The factor.
@@ -64,12 +69,12 @@ impl RotaryConfig {
     /// What each pair turns by from one position to the next, in radians. In f32 throughout, as the
     /// models were trained.
     pub fn inverse_frequencies(&self) -> Vec<f32> {
-        let (dim, theta) = (self.dim, self.theta as f32);
+        let (dim, theta) = (self.dim, self.base() as f32);
         let plain = (0..dim / 2).map(|i| 1.0 / theta.powf((2 * i) as f32 / dim as f32));
         // What is kept of a frequency; the rest of it is divided by the factor.
         let blend = |speed: f32, kept: f64, factor: f64| (f64::from(speed) * (kept + (1.0 - kept) / factor)) as f32;
         match self.scaling {
-            RopeScaling::None => plain.collect(),
+            RopeScaling::None | RopeScaling::Alpha { .. } => plain.collect(),
             RopeScaling::Linear { factor } => plain.map(|speed| speed / factor as f32).collect(),
             RopeScaling::Llama3 { factor, low_freq_factor: low, high_freq_factor: high, original_context } => {
                 let kept = |speed: f32| ((turns(original_context, speed) - low) / (high - low)).clamp(0.0, 1.0);
@@ -88,11 +93,22 @@ impl RotaryConfig {
         }
     }
 
+    /// The base, as it is scaled.
+    fn base(&self) -> f64 {
+        let dim = self.dim as f64;
+        match self.scaling {
+            RopeScaling::Alpha { alpha } if dim > 2.0 => self.theta * alpha.powf(dim / (dim - 2.0)),
+            _ => self.theta,
+        }
+    }
+
     /// What cosines and sines are multiplied by.
     pub fn amplitude(&self) -> f32 {
         match self.scaling {
             RopeScaling::Yarn { attention_factor, .. } => attention_factor as f32,
-            RopeScaling::None | RopeScaling::Linear { .. } | RopeScaling::Llama3 { .. } => 1.0,
+            RopeScaling::None | RopeScaling::Alpha { .. } | RopeScaling::Linear { .. } | RopeScaling::Llama3 { .. } => {
+                1.0
+            }
         }
     }
 
@@ -152,7 +168,8 @@ impl RopeScaling {
         };
         let needed = |key: &str| number(key)?.ok_or_else(|| format!("{key} is missing"));
         match kind.and_then(Value::as_str) {
-            Some("default" | "dynamic") => Ok(Self::None),
+            Some("dynamic") => Ok(number("alpha")?.map_or(Self::None, |alpha| Self::Alpha { alpha })),
+            Some("default") => Ok(Self::None),
             // Newer configurations keep other parameters under the same key.
             None if kind.is_none_or(Value::is_null) && !object.contains_key("factor") => Ok(Self::None),
             Some("linear") => Ok(Self::Linear { factor: needed("factor")? }),
@@ -212,6 +229,7 @@ impl RopeScaling {
     pub(crate) fn to_json(self) -> Value {
         match self {
             Self::None => Value::Null,
+            Self::Alpha { alpha } => json!({ "rope_type": "dynamic", "factor": 1.0, "alpha": alpha }),
             Self::Linear { factor } => json!({ "rope_type": "linear", "factor": factor }),
             Self::Llama3 { factor, low_freq_factor, high_freq_factor, original_context } => json!({
                 "rope_type": "llama3", "factor": factor, "low_freq_factor": low_freq_factor,
@@ -253,6 +271,7 @@ mod tests {
     fn every_scaling_survives_its_json() {
         let texts = [
             r#"{"rope_type": "linear", "factor": 4.0}"#,
+            r#"{"type": "dynamic", "factor": 1.0, "alpha": 1000.0}"#,
             r#"{"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}"#,
             r#"{"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}"#,
             r#"{"rope_type": "yarn", "factor": 40, "beta_fast": 32, "beta_slow": 1, "mscale": 1.0, "mscale_all_dim": 0.707, "truncate": false}"#,

@@ -58,9 +58,10 @@ impl StorageLayout {
             match fused {
                 Fused::Stacked => rows = before..before + own_rows,
                 Fused::ByHead => {
-                    // Only matrices with as many heads each are stored so.
-                    let heads = config.heads.max(1);
-                    let (own, stride, before) = (own_rows / heads, total / heads, before / heads);
+                    // Of a key/value head: those of its query heads, its key, its value.
+                    let heads = config.kv_heads.max(1);
+                    let own = (own_rows / heads).max(1);
+                    let (stride, before) = (total / heads, before / heads);
                     rows = 0..total;
                     order = Some((0..own_rows).map(|row| row / own * stride + before + row % own).collect());
                 }

@@ -38,13 +38,21 @@ __device__ __forceinline__ void load_octet(f32 (&value)[8], const void* base, u6
     }
 }
 
+// How fast scores of a head fall with distance, of so many heads: `AttentionScores::slopes` of the Rust side.
+__device__ __forceinline__ f32 slope_of(u32 head, u32 heads, f32 alibi) {
+    u32 below = 1;
+    while (below * 2 <= heads) below *= 2;
+    f32 exponent = head < below ? (f32)(head + 1) / (f32)below : (f32)(2 * (head - below) + 1) / (f32)(2 * below);
+    return exp2f(-alibi * exponent);
+}
+
 // For heads of up to 64 * OCTETS elements; lane `part` of a stream has the elements (8 o + part) * 8 .. + 8 for each o.
 // VECTORS: each eight of them lie in one aligned piece.
 template <i32 OCTETS, bool VECTORS, i32 KIND>
 __device__ __forceinline__ void attend(
     void* out, i32 out_kind, u64 out_stride, const f32* q, u64 q_stride, const void* keys, u64 key_stride,
     const void* values, u64 value_stride, const u32* ends, const u32* seen, u32 queries, u32 heads, u32 group,
-    u32 head_dim, f32 scale, f32 softcap) {
+    u32 head_dim, f32 scale, f32 softcap, f32 alibi) {
     u32 lane = threadIdx.x % 32, stream = lane / 8, part = lane % 8;
     u32 head = blockIdx.x % heads;
     u32 query = blockIdx.x / heads * ATTENTION_WARPS + threadIdx.x / 32;
@@ -62,6 +70,7 @@ __device__ __forceinline__ void attend(
             sums[o][j] = 0.0f;
         }
     }
+    f32 slope = alibi > 0.0f ? slope_of(head, heads, alibi) : 0.0f;
     f32 largest = MINUS_INFINITY, total = 0.0f;
     u32 begin = query == 0 ? 0 : ends[query - 1], end = ends[query];
     for (u32 start = begin; start < end; start += 4 * ATTENTION_STEP) {
@@ -93,6 +102,7 @@ __device__ __forceinline__ void attend(
             dot += __shfl_xor_sync(FULL_WARP, dot, 4);
             dot *= scale;
             if (softcap > 0.0f) dot = softcap * tanhf(dot / softcap);
+            if (alibi > 0.0f && there[step]) dot -= slope * (f32)(end - 1 - (start + step * 4 + stream));
             score[step] = there[step] ? dot : MINUS_INFINITY;
             largest_now = fmaxf(largest_now, score[step]);
         }
@@ -161,16 +171,16 @@ __device__ __forceinline__ void attend(
     extern "C" __global__ void NAME(                                                                                   \
         void* out, i32 out_kind, u64 out_stride, const f32* q, u64 q_stride, const void* keys, u64 key_stride,         \
         const void* values, u64 value_stride, i32 kind, const u32* ends, const u32* seen, u32 queries, u32 heads,      \
-        u32 group, u32 head_dim, f32 scale, f32 softcap) {                                                             \
+        u32 group, u32 head_dim, f32 scale, f32 softcap, f32 alibi) {                                                  \
         if (kind == F32) {                                                                                             \
             attend<OCTETS, VECTORS, F32>(out, out_kind, out_stride, q, q_stride, keys, key_stride, values,             \
-                value_stride, ends, seen, queries, heads, group, head_dim, scale, softcap);                            \
+                value_stride, ends, seen, queries, heads, group, head_dim, scale, softcap, alibi);                     \
         } else if (kind == BF16) {                                                                                     \
             attend<OCTETS, VECTORS, BF16>(out, out_kind, out_stride, q, q_stride, keys, key_stride, values,            \
-                value_stride, ends, seen, queries, heads, group, head_dim, scale, softcap);                            \
+                value_stride, ends, seen, queries, heads, group, head_dim, scale, softcap, alibi);                     \
         } else {                                                                                                       \
             attend<OCTETS, VECTORS, F16>(out, out_kind, out_stride, q, q_stride, keys, key_stride, values,             \
-                value_stride, ends, seen, queries, heads, group, head_dim, scale, softcap);                            \
+                value_stride, ends, seen, queries, heads, group, head_dim, scale, softcap, alibi);                     \
         }                                                                                                              \
     }
 

@@ -1,7 +1,7 @@
 // Element by element: sums, activations, gates, and changes of the stored kind. A thread does four neighbours.
 
 // `Activation` of the Rust side.
-enum { SILU = 0, GELU = 1, GELU_TANH = 2, RELU = 3 };
+enum { SILU = 0, GELU = 1, GELU_TANH = 2, RELU = 3, RELU_SQUARED = 4 };
 
 __device__ __forceinline__ f32 activated(f32 x, i32 activation) {
     switch (activation) {
@@ -13,6 +13,8 @@ __device__ __forceinline__ f32 activated(f32 x, i32 activation) {
         f32 u = 0.79788456f * x * (1.0f + 0.044715f * x * x);
         return x / (1.0f + expf(-2.0f * u));
     }
+    case RELU_SQUARED:
+        return x > 0.0f ? x * x : 0.0f;
     default:
         return x > 0.0f ? x : 0.0f;
     }
@@ -29,6 +31,17 @@ extern "C" __global__ void laser_add(f32* out, const f32* a, const f32* b, u64 c
     bool whole = here == 4 && aligned(out) && aligned(a) && aligned(b);
     Quad x = load_quad(a, i, F32, here, whole), y = load_quad(b, i, F32, here, whole);
     for (u32 j = 0; j < 4; j++) x.v[j] += y.v[j];
+    store_quad(out, i, F32, x, here, whole);
+}
+
+// out = a + b * scale.
+extern "C" __global__ void laser_add_scaled(f32* out, const f32* a, const f32* b, u64 count, f32 scale) {
+    u64 i = first_element();
+    if (i >= count) return;
+    u32 here = count - i < 4 ? (u32)(count - i) : 4;
+    bool whole = here == 4 && aligned(out) && aligned(a) && aligned(b);
+    Quad x = load_quad(a, i, F32, here, whole), y = load_quad(b, i, F32, here, whole);
+    for (u32 j = 0; j < 4; j++) x.v[j] += y.v[j] * scale;
     store_quad(out, i, F32, x, here, whole);
 }
 

@@ -285,7 +285,7 @@ impl Backend for Cuda {
         head_dim: usize,
         scores: AttentionScores,
     ) -> Result<CudaRows, Error> {
-        let shape = AttentionShape { head_dim, scale: scores.scale, softcap: scores.softcap };
+        let shape = AttentionShape { head_dim, scale: scores.scale, softcap: scores.softcap, alibi: scores.alibi };
         let (keys, values) = (keys.rows()?, values.rows()?);
         Ok(self.device.attention(q.rows(), &keys, &values, attended, shape, Kind::F32)?.into())
     }
@@ -300,6 +300,10 @@ impl Backend for Cuda {
 
     fn add(&self, a: &CudaRows, b: &CudaRows) -> Result<CudaRows, Error> {
         Ok(self.device.add(a.rows(), b.rows())?.into())
+    }
+
+    fn add_scaled(&self, a: &CudaRows, b: &CudaRows, scale: f64) -> Result<CudaRows, Error> {
+        Ok(self.device.add_scaled(a.rows(), b.rows(), scale as f32)?.into())
     }
 
     fn mlp(&self, x: &CudaRows, mlp: &MlpOn<Self>) -> Result<CudaRows, Error> {
@@ -357,6 +361,7 @@ fn activation(activation: Activation) -> operations::Activation {
         Activation::Gelu => operations::Activation::Gelu,
         Activation::GeluTanh => operations::Activation::GeluTanh,
         Activation::Relu => operations::Activation::Relu,
+        Activation::ReluSquared => operations::Activation::ReluSquared,
     }
 }
 

@@ -129,8 +129,8 @@ mod tests {
         assert_eq!(kernel("laser_choose_experts").unwrap().parameters, [Pointer, Pointer, Pointer, U32, U32, U32, I32]);
         for size in ["64", "128", "256", "any"] {
             let kernel = kernel(&format!("laser_attention_{size}")).unwrap();
-            assert_eq!(kernel.parameters.len(), 18);
-            assert_eq!(kernel.parameters[16..], [F32, F32]);
+            assert_eq!(kernel.parameters.len(), 19);
+            assert_eq!(kernel.parameters[16..], [F32, F32, F32]);
         }
         let places: usize = SOURCES.iter().map(|source| source.text.matches("__global__").count()).sum();
         assert_eq!(kernels().len(), places + 3, "one macro defines four kernels");

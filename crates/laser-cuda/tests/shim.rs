@@ -44,7 +44,7 @@ fn what_is_not_there_is_refused() {
     refused(Rows::of(&device, Kind::Bf16, &[0.0; 5], 2, 3));
     refused(rows(3, 4).slice(2..4));
     refused(rows(3, 4).columns(2..5));
-    let shape = AttentionShape { head_dim: 4, scale: 1.0, softcap: None };
+    let shape = AttentionShape { head_dim: 4, scale: 1.0, softcap: None, alibi: None };
     let attended = Attended::of(&device, &[1], &[3]).unwrap();
     refused(device.attention(&rows(1, 4), &rows(3, 4), &rows(3, 4), &attended, shape, Kind::F32));
     assert!(Attended::of(&device, &[2, 1], &[0, 1]).is_err() && Attended::of(&device, &[1], &[0, 1]).is_err());
@@ -68,7 +68,7 @@ fn nothing_at_all_is_computed_too() {
     let weights = Rows::zeros(&device, Kind::Bf16, 4, 8).unwrap();
     assert_eq!(device.linear(&none, &weights, None, None).unwrap().width(), 4);
     let attended = Attended::of(&device, &[], &[]).unwrap();
-    let shape = AttentionShape { head_dim: 4, scale: 1.0, softcap: None };
+    let shape = AttentionShape { head_dim: 4, scale: 1.0, softcap: None, alibi: None };
     assert_eq!(device.attention(&none, &none, &none, &attended, shape, Kind::F32).unwrap().rows(), 0);
     let head = ReadOut { weights, bias: None, softcap: None, slice: 1, memory: 0 };
     assert_eq!(device.read_out(&none, &head, &Wanted::of(&device, &[]).unwrap()).unwrap(), []);

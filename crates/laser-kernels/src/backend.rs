@@ -254,6 +254,11 @@ pub trait Backend: Clone + Debug + Send + Sync + 'static {
     /// # Errors
     /// If the shapes differ, or the device is out of memory.
     fn add(&self, a: &Self::Rows, b: &Self::Rows) -> Result<Self::Rows>;
+    /// `a + b * scale`.
+    ///
+    /// # Errors
+    /// If the shapes differ, or the device is out of memory.
+    fn add_scaled(&self, a: &Self::Rows, b: &Self::Rows, scale: f64) -> Result<Self::Rows>;
     /// Rows through an MLP.
     ///
     /// # Errors

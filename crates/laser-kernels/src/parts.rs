@@ -34,6 +34,8 @@ pub enum Activation {
     GeluTanh,
     /// max(x, 0).
     Relu,
+    /// max(x, 0)^2 (So et al., arXiv 2109.08668).
+    ReluSquared,
 }
 
 /// How the elements of a head are paired for rotary positions.
@@ -52,6 +54,24 @@ pub struct AttentionScores {
     pub scale: f32,
     /// Then a score s becomes cap * tanh(s / cap).
     pub softcap: Option<f32>,
+    /// Then it falls with distance: by each head's slope per row that lies between the query's last
+    /// row and its own (ALiBi; Press et al., arXiv 2108.12409). Of n heads, a power of two, head h
+    /// counted from 1 has the slope 2^(-alibi h / n).
+    pub alibi: Option<f32>,
+}
+
+impl AttentionScores {
+    /// The slopes of `heads` heads, if scores fall with distance. Where their number is no power of
+    /// two, the heads above the next smaller one, n, have those of heads 1, 3, 5 ... of 2 n.
+    pub fn slopes(&self, heads: usize) -> Option<Vec<f32>> {
+        let alibi = f64::from(self.alibi?);
+        let below = if heads == 0 { 1 } else { 1 << heads.ilog2() };
+        let exponent = |head: usize| match head.checked_sub(below) {
+            None => (head + 1) as f64 / below as f64,
+            Some(above) => (2 * above + 1) as f64 / (2 * below) as f64,
+        };
+        Some((0..heads).map(|head| (-alibi * exponent(head)).exp2() as f32).collect())
+    }
 }
 
 /// A normalisation of rows, or of pieces of them that are as long as the weights.

@@ -53,7 +53,8 @@ macro_rules! both {
     }};
 }
 
-const ACTIVATIONS: [Activation; 4] = [Activation::Silu, Activation::Gelu, Activation::GeluTanh, Activation::Relu];
+const ACTIVATIONS: [Activation; 5] =
+    [Activation::Silu, Activation::Gelu, Activation::GeluTanh, Activation::Relu, Activation::ReluSquared];
 
 fn linear<B: Backend>(backend: &B, matrix: &Matrix, bias: Option<&[f32]>) -> Linear<B::Weight, B::Vector> {
     let weight = backend.weight(matrix, Precision::F32).unwrap();
@@ -139,6 +140,9 @@ proptest! {
         let a: Vec<f32> = (0..rows * width).map(|_| 3.0 * random.value()).collect();
         let b: Vec<f32> = (0..rows * width).map(|_| 3.0 * random.value()).collect();
         both!(|backend| backend.add(&backend.rows(a.clone(), width)?, &backend.rows(b.clone(), width)?), 0.0);
+        both!(|backend| {
+            backend.add_scaled(&backend.rows(a.clone(), width)?, &backend.rows(b.clone(), width)?, 0.22)
+        }, 1e-6);
         for activation in ACTIVATIONS {
             both!(|backend| backend.activate(&backend.rows(a.clone(), width)?, activation), 1e-5);
             both!(|backend| {
@@ -201,7 +205,7 @@ proptest! {
     #[test]
     fn attention(
         queries in 1usize..30, cached in 1usize..90, kv_heads in 1usize..4, group in 1usize..4,
-        head_dim in prop_oneof![1usize..20, Just(64), Just(128)], capped: bool, seed: u64
+        head_dim in prop_oneof![1usize..20, Just(64), Just(128)], capped: bool, falling: bool, seed: u64
     ) {
         let mut random = Random(seed);
         let (q_width, kv_width) = (kv_heads * group * head_dim, kv_heads * head_dim);
@@ -217,7 +221,8 @@ proptest! {
         }
         let indices = Arc::new(indices);
         let softcap = capped.then_some(0.7);
-        let scores = AttentionScores { scale: 1.0 / (head_dim as f32).sqrt(), softcap };
+        let alibi = falling.then_some(8.0);
+        let scores = AttentionScores { scale: 1.0 / (head_dim as f32).sqrt(), softcap, alibi };
         let found = both!(|backend| {
             let (keys, values) = (backend.table_of(k.clone(), kv_width)?, backend.table_of(v.clone(), kv_width)?);
             let q = backend.rows(q.clone(), q_width)?;
@@ -342,7 +347,7 @@ fn rows_beyond_the_cache_are_an_error() {
         indices.push([0, 3]);
         let (keys, values) = (backend.table_of(vec![0.0; 12], 4)?, backend.table_of(vec![0.0; 12], 4)?);
         let (q, attended) = (backend.rows(vec![0.0; 4], 4)?, backend.attended(&Arc::new(indices))?);
-        backend.attention(&q, &keys, &values, &attended, 4, AttentionScores { scale: 0.5, softcap: None })
+        backend.attention(&q, &keys, &values, &attended, 4, AttentionScores { scale: 0.5, softcap: None, alibi: None })
     }
     assert!(attend(&Cpu).is_err() && attend(&Reference::cpu()).is_err());
 }

@@ -15,9 +15,15 @@ use std::collections::HashMap;
 #[derive(Debug, Clone)]
 pub(crate) struct Block<B: Backend> {
     pub residual: Residual,
+    /// What is added to the residual stream is multiplied by this.
+    pub residual_scale: Option<f64>,
     pub head_dim: usize,
     /// How many tokens a token attends to, if it is not all.
     pub window: Option<usize>,
+    /// Whether queries and keys turn by the rotary positions.
+    pub rotated: bool,
+    /// Whether they turn before they are normed.
+    pub norm_after_rotary: bool,
     pub scores: AttentionScores,
     pub attention_norm: Option<NormOn<B>>,
     pub query_norm: Option<NormOn<B>>,
@@ -60,11 +66,15 @@ impl<B: Backend> Block<B> {
         };
         Ok(Self {
             residual: config.residual,
+            residual_scale: config.residual_scale,
             head_dim: config.head_dim,
             window: config.windows.get(layer).copied().flatten(),
+            rotated: config.rotated.get(layer).copied().unwrap_or(true),
+            norm_after_rotary: config.query_key_norm_after_rotary,
             scores: AttentionScores {
                 scale: config.attention_scale as f32,
                 softcap: config.attention_softcap.map(|cap| cap as f32),
+                alibi: config.alibi.map(|alibi| alibi as f32),
             },
             attention_norm: norm(ParamKind::AttentionNorm)?,
             query_norm: norm(ParamKind::QueryNorm)?,
@@ -88,15 +98,15 @@ impl<B: Backend> Block<B> {
         match self.residual {
             Residual::Pre => {
                 let attended = self.attend(backend, &normed(backend, &self.attention_norm, x)?, batch, cache)?;
-                let x = backend.add(&residual, &normed(backend, &self.attention_output_norm, &attended)?)?;
+                let x = self.added(backend, &residual, &normed(backend, &self.attention_output_norm, &attended)?)?;
                 let fed = self.feed(backend, &normed(backend, &self.mlp_norm, &x)?)?;
-                Ok(backend.add(&x, &normed(backend, &self.mlp_output_norm, &fed)?)?)
+                self.added(backend, &x, &normed(backend, &self.mlp_output_norm, &fed)?)
             }
             Residual::Post => {
                 let attended = self.attend(backend, x, batch, cache)?;
-                let x = normed(backend, &self.attention_norm, &backend.add(&residual, &attended)?)?;
+                let x = normed(backend, &self.attention_norm, &self.added(backend, &residual, &attended)?)?;
                 let fed = self.feed(backend, &x)?;
-                normed(backend, &self.mlp_norm, &backend.add(&x, &fed)?)
+                normed(backend, &self.mlp_norm, &self.added(backend, &x, &fed)?)
             }
             Residual::Parallel => {
                 let input = normed(backend, &self.attention_norm, x)?;
@@ -105,21 +115,29 @@ impl<B: Backend> Block<B> {
                     Some(norm) => self.feed(backend, &backend.norm(&residual, norm)?)?,
                     None => self.feed(backend, &batch.queries(&input)?)?,
                 };
-                Ok(backend.add(&backend.add(&residual, &attended)?, &fed)?)
+                self.added(backend, &self.added(backend, &residual, &attended)?, &fed)
             }
         }
     }
 
+    /// The residual stream `x` with what attention or MLP adds to it.
+    fn added(&self, backend: &B, x: &B::Rows, addend: &B::Rows) -> Result<B::Rows> {
+        Ok(match self.residual_scale {
+            Some(scale) => backend.add_scaled(x, addend, scale)?,
+            None => backend.add(x, addend)?,
+        })
+    }
+
     fn attend(&self, backend: &B, x: &B::Rows, batch: &Batch<B>, cache: &mut KeyValueCache<B>) -> Result<B::Rows> {
         let prepare = |x: B::Rows, norm: &Option<NormOn<B>>, rotation: Option<&RotationOn<B>>| -> Result<B::Rows> {
-            let x = match norm {
-                Some(norm) => backend.norm(&x, norm)?,
-                None => x,
-            };
-            match rotation {
-                Some(rotation) => Ok(backend.rope(&x, rotation, self.head_dim)?),
+            let turned = |x: B::Rows| match rotation.filter(|_| self.rotated) {
+                Some(rotation) => backend.rope(&x, rotation, self.head_dim),
                 None => Ok(x),
+            };
+            if self.norm_after_rotary {
+                return normed(backend, norm, &turned(x)?);
             }
+            Ok(turned(normed(backend, norm, &x)?)?)
         };
         let q = backend.linear(&batch.queries(x)?, &self.q_proj)?;
         let q = prepare(q, &self.query_norm, batch.query_rotation(self.window))?;

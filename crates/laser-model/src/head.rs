@@ -30,7 +30,8 @@ impl<B: Backend> Head<B> {
         };
         let bias = checkpoint.bias(ParamKind::Head, 0, None)?;
         Ok(Self {
-            final_norm: loader.norm(ParamKind::FinalNorm, 0)?,
+            // Logits are linear in what the final norm gives.
+            final_norm: loader.scaled_norm(ParamKind::FinalNorm, 0, config.logit_scale)?,
             dense,
             activation: activation(config.activation),
             dense_norm: loader.norm(ParamKind::HeadNorm, 0)?,

@@ -52,12 +52,20 @@ impl<B: Backend> Loader<'_, B> {
 
     /// A norm, if the model has it. One without weights runs over the residual stream.
     pub fn norm(&self, param: ParamKind, layer: usize) -> Result<Option<NormOn<B>>> {
+        self.scaled_norm(param, layer, None)
+    }
+
+    /// The same, with what it gives multiplied by `scale`.
+    pub fn scaled_norm(&self, param: ParamKind, layer: usize, scale: Option<f64>) -> Result<Option<NormOn<B>>> {
         let config = self.config();
         if !config.has(param) {
             return Ok(None);
         }
-        let weight = self.checkpoint.norm(param, layer)?.unwrap_or_else(|| vec![1.0; config.hidden_size]);
-        let bias = self.checkpoint.bias(param, layer, None)?.unwrap_or_else(|| vec![0.0; weight.len()]);
+        let mut weight = self.checkpoint.norm(param, layer)?.unwrap_or_else(|| vec![1.0; config.hidden_size]);
+        let mut bias = self.checkpoint.bias(param, layer, None)?.unwrap_or_else(|| vec![0.0; weight.len()]);
+        if let Some(scale) = scale {
+            weight.iter_mut().chain(&mut bias).for_each(|value| *value *= scale as f32);
+        }
         Ok(Some(Norm {
             kind: norm_kind(config.norm),
             eps: config.norm_eps,
@@ -130,6 +138,7 @@ pub(crate) fn activation(activation: laser_checkpoint::Activation) -> Activation
         laser_checkpoint::Activation::Gelu => Activation::Gelu,
         laser_checkpoint::Activation::GeluTanh => Activation::GeluTanh,
         laser_checkpoint::Activation::Relu => Activation::Relu,
+        laser_checkpoint::Activation::ReluSquared => Activation::ReluSquared,
     }
 }
 

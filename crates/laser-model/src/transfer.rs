@@ -26,8 +26,11 @@ impl<B: Backend, C: Backend> Transfer<'_, B, C> {
         };
         Ok(Block {
             residual: block.residual,
+            residual_scale: block.residual_scale,
             head_dim: block.head_dim,
             window: block.window,
+            rotated: block.rotated,
+            norm_after_rotary: block.norm_after_rotary,
             scores: block.scores,
             attention_norm: norm(&block.attention_norm)?,
             query_norm: norm(&block.query_norm)?,

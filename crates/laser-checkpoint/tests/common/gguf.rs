@@ -33,7 +33,7 @@ pub fn gguf_metadata(checkpoint: &Checkpoint) -> GgufWriter {
         sizes.push(("rope.dimension_count", rotary.dim));
         gguf.metadata(&format!("{arch}.rope.freq_base"), GgufValue::F32(rotary.theta as f32));
         let (kind, factor, original) = match rotary.scaling {
-            RopeScaling::None | RopeScaling::Llama3 { .. } => ("none", 1.0, 1.0),
+            RopeScaling::None | RopeScaling::Llama3 { .. } | RopeScaling::Alpha { .. } => ("none", 1.0, 1.0),
             RopeScaling::Linear { factor } => ("linear", factor, 1.0),
             RopeScaling::Yarn { factor, original_context, .. } => ("yarn", factor, original_context),
         };
@@ -56,6 +56,20 @@ pub fn gguf_metadata(checkpoint: &Checkpoint) -> GgufWriter {
             gguf.metadata(&format!("{arch}.{key}"), GgufValue::F32(cap as f32));
         }
     }
+    let scales = match arch {
+        "granite" | "granitemoe" => vec![
+            ("embedding_scale", config.embedding_scale),
+            ("residual_scale", config.residual_scale),
+            ("attention.scale", Some(config.attention_scale)),
+            ("logit_scale", config.logit_scale.map(|scale| 1.0 / scale)),
+        ],
+        "command-r" | "cohere2" => vec![("logit_scale", config.logit_scale)],
+        "mpt" => vec![("attention.max_alibi_bias", config.alibi)],
+        _ => Vec::new(),
+    };
+    for (key, scale) in scales {
+        gguf.metadata(&format!("{arch}.{key}"), GgufValue::F32(scale.unwrap_or(1.0) as f32));
+    }
     if ["gptneox", "stablelm"].contains(&arch) {
         let parallel = arch == "stablelm" || config.residual == Residual::Parallel;
         gguf.metadata(&format!("{arch}.use_parallel_residual"), GgufValue::Bool(parallel));
@@ -77,8 +91,10 @@ pub fn gguf_metadata(checkpoint: &Checkpoint) -> GgufWriter {
 }
 
 /// llama.cpp's own name of a param, without `blk.N.` and `.weight`.
-fn name_of(param: ParamKind, gated: bool) -> &'static str {
+fn name_of(param: ParamKind, gated: bool, family: &str) -> &'static str {
     match param {
+        ParamKind::EmbeddingNorm => "token_embd_norm",
+        ParamKind::MlpNorm if family == "seed_oss" => "post_attention_norm",
         ParamKind::Embedding => "token_embd",
         ParamKind::Positions => "position_embd",
         ParamKind::FinalNorm => "output_norm",
@@ -97,7 +113,7 @@ fn name_of(param: ParamKind, gated: bool) -> &'static str {
         ParamKind::Matrix(MatrixKind::FcIn) if gated => "ffn_gate",
         ParamKind::Matrix(MatrixKind::FcIn | MatrixKind::FcUp) => "ffn_up",
         ParamKind::Matrix(MatrixKind::FcOut) => "ffn_down",
-        ParamKind::TokenTypes | ParamKind::EmbeddingNorm | ParamKind::HeadDense | ParamKind::HeadNorm => {
+        ParamKind::TokenTypes | ParamKind::HeadDense | ParamKind::HeadNorm => {
             panic!("llama.cpp has no {param} of ours")
         }
     }
@@ -107,8 +123,9 @@ fn name_of(param: ParamKind, gated: bool) -> &'static str {
 pub fn gguf_of(checkpoint: &Checkpoint) -> GgufWriter {
     let config = checkpoint.config();
     let family = checkpoint.architecture().family.as_str();
-    let paired = ["llama", "mistral", "mixtral", "olmo"].contains(&family);
-    let fused_qkv = ["gpt2", "gpt_neox", "phi3"].contains(&family);
+    let paired = ["llama", "mistral", "mixtral", "olmo", "granite", "granitemoe", "smollm3", "arcee", "internlm2"]
+        .contains(&family);
+    let fused_qkv = ["gpt2", "gpt_neox", "phi3", "gpt_bigcode", "falcon", "bloom", "mpt"].contains(&family);
     let gated = config.matrices.contains(&MatrixKind::FcUp);
     let mut gguf = gguf_metadata(checkpoint);
     // (name, cols, values): what comes twice under one name is stacked.
@@ -121,12 +138,12 @@ pub fn gguf_of(checkpoint: &Checkpoint) -> GgufWriter {
     for &param in &config.params {
         for layer in 0..if param.is_in_layer() { config.layers } else { 1 } {
             let place = if param.is_in_layer() { format!("blk.{layer}.") } else { String::new() };
-            let mut name = name_of(param, gated);
+            let mut name = name_of(param, gated, family);
             match param {
                 ParamKind::Matrix(MatrixKind::QProj | MatrixKind::KProj | MatrixKind::VProj) if fused_qkv => {
                     name = "attn_qkv"
                 }
-                ParamKind::Matrix(MatrixKind::FcIn) if family == "phi3" => name = "ffn_up",
+                ParamKind::Matrix(MatrixKind::FcIn) if ["phi3", "glm4"].contains(&family) => name = "ffn_up",
                 _ => {}
             }
             let order = |values: Vec<f32>, cols| match param {

@@ -42,12 +42,18 @@ pub fn copy_of(family: &str) -> TempDir {
 }
 
 /// A fixture, as far as a GGUF file can hold it: Gemma 3's windows follow the family's own pattern there, Qwen2's are in
-/// all layers.
+/// all layers, Hunyuan's rotary positions are scaled by their base.
 pub fn for_gguf(family: &str) -> TempDir {
     let folder = copy_of(family);
     if ["gemma3_text", "qwen2_windowed"].contains(&family) {
         set_config(folder.path(), "layer_types", serde_json::Value::Null);
         set_config(folder.path(), "max_window_layers", 0.into());
+    }
+    if family == "hunyuan_v1_dense" {
+        // The converter puts the scaling into the base.
+        let scaled: f64 = ((10000.0 * 50f64.powf(8.0 / 6.0)) as f32).to_string().parse().unwrap();
+        let parameters = serde_json::json!({ "rope_type": "default", "rope_theta": scaled });
+        set_config(folder.path(), "rope_parameters", parameters);
     }
     folder
 }

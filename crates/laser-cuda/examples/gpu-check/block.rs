@@ -87,7 +87,7 @@ impl Block {
         mut part: impl FnMut(&'static str) -> Result<()>,
     ) -> Result<Rows> {
         let head_dim = shapes.head_dim;
-        let scale = AttentionShape { head_dim, scale: 1.0 / (head_dim as f32).sqrt(), softcap: None };
+        let scale = AttentionShape { head_dim, scale: 1.0 / (head_dim as f32).sqrt(), softcap: None, alibi: None };
         let normed = device.normalise(x, &self.attention_norm, Kind::Bf16)?;
         part("norm")?;
         let [q, k, v] = [&self.q, &self.k, &self.v].map(|weights| device.linear(&normed, weights, None, None));

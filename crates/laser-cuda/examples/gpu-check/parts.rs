@@ -13,7 +13,7 @@ pub fn attention(device: &Device, shapes: &Shapes, filler: &mut Filler, report: 
         &format!("Attention, {heads} heads of {head_dim}"),
         &["prompts x tokens", "rows shared before", "key/value heads", "kept as", "ms", "GFLOP/s"],
     );
-    let shape = AttentionShape { head_dim, scale: 1.0 / (head_dim as f32).sqrt(), softcap: None };
+    let shape = AttentionShape { head_dim, scale: 1.0 / (head_dim as f32).sqrt(), softcap: None, alibi: None };
     let cases = [
         (tokens, 0, heads, Kind::Bf16),
         (tokens, 0, heads, Kind::F32),

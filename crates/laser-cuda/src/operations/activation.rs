@@ -17,6 +17,8 @@ pub enum Activation {
     GeluTanh = 2,
     /// max(x, 0).
     Relu = 3,
+    /// max(x, 0)^2.
+    ReluSquared = 4,
 }
 
 /// The elements of f32 rows that lie one behind the other.
@@ -48,6 +50,22 @@ impl Device {
         let arguments = [Pointer(out.address()), Pointer(a.address()), Pointer(b.address()), U64(count as u64)];
         // SAFETY: all three have so many elements.
         unsafe { self.launch("laser_add", blocks("add", count.div_ceil(4))?, BLOCK, &arguments)? };
+        Ok(out)
+    }
+
+    /// a + b * scale, both f32 of one shape.
+    ///
+    /// # Errors
+    /// If the shapes differ, or memory does not suffice.
+    pub fn add_scaled(&self, a: &Rows, b: &Rows, scale: f32) -> Result<Rows> {
+        same_shape("add", a, b)?;
+        self.owns("add", [a.buffer(), b.buffer()])?;
+        let count = elements("add", a)?.min(elements("add", b)?);
+        let out = Rows::new(self, Kind::F32, a.rows(), a.width())?;
+        let arguments =
+            [Pointer(out.address()), Pointer(a.address()), Pointer(b.address()), U64(count as u64), F32(scale)];
+        // SAFETY: all three have so many elements.
+        unsafe { self.launch("laser_add_scaled", blocks("add", count.div_ceil(4))?, BLOCK, &arguments)? };
         Ok(out)
     }
 

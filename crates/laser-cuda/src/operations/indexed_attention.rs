@@ -56,6 +56,8 @@ pub struct AttentionShape {
     pub scale: f32,
     /// Then a score s becomes cap * tanh(s / cap).
     pub softcap: Option<f32>,
+    /// Then it falls with distance, with the heads' slopes of this largest exponent.
+    pub alibi: Option<f32>,
 }
 
 impl Device {
@@ -75,7 +77,7 @@ impl Device {
         shape: AttentionShape,
         kind: Kind,
     ) -> Result<Rows> {
-        let AttentionShape { head_dim, scale, softcap } = shape;
+        let AttentionShape { head_dim, scale, softcap, alibi } = shape;
         let bad = |why: String| Err(Error::shape("attention", why));
         if head_dim == 0 || head_dim > 256 {
             return bad(format!("heads of {head_dim}"));
@@ -126,6 +128,7 @@ impl Device {
             U32(count("attention", head_dim)?),
             F32(scale),
             F32(softcap.unwrap_or(0.0)),
+            F32(alibi.unwrap_or(0.0)),
         ];
         // SAFETY: all rows seen are there, and queries, heads and strides are the operands' own.
         unsafe { self.launch(name, count("attention", blocks)?, BLOCK, &arguments)? };

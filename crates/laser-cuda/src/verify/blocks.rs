@@ -142,13 +142,21 @@ pub(super) fn elementwise(device: &Device, size: Size, numbers: &mut Numbers) ->
         allowed: 1e-6,
         same_bits: bits_agree(&device.add(&a1, &b1)?.to_host()?, &row(&found)),
     }];
-    let activations: [(Activation, Formula); 4] = [
+    let found = device.add_scaled(&a, &b, 0.25)?.to_host()?;
+    checks.push(Check {
+        name: format!("add_scaled, {rows} x {width}"),
+        error: furthest(&found, &pairs().map(|(a, b)| a + b * 0.25).collect::<Vec<_>>()),
+        allowed: 1e-6,
+        same_bits: bits_agree(&device.add_scaled(&a1, &b1, 0.25)?.to_host()?, &row(&found)),
+    });
+    let activations: [(Activation, Formula); 5] = [
         (Activation::Silu, |x| x / (1.0 + (-x).exp())),
         (Activation::Gelu, |x| 0.5 * x * (1.0 + erf(x / 2f64.sqrt()))),
         (Activation::GeluTanh, |x| {
             0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3))).tanh())
         }),
         (Activation::Relu, |x| x.max(0.0)),
+        (Activation::ReluSquared, |x| x.max(0.0).powi(2)),
     ];
     for (activation, formula) in activations {
         for kind in KINDS {

@@ -19,7 +19,8 @@ pub(super) fn attentions(device: &Device, size: Size, numbers: &mut Numbers) -> 
     ];
     for (heads, kv_heads, head_dim, softcap, kind, out) in cases {
         let (queries, cache) = (size.of(11, 300), size.of(30, 400));
-        let shape = AttentionShape { head_dim, scale: 1.0 / (head_dim as f32).sqrt(), softcap };
+        let alibi = (heads == 9).then_some(8.0);
+        let shape = AttentionShape { head_dim, scale: 1.0 / (head_dim as f32).sqrt(), softcap, alibi };
         let (q, asked) = numbers.rows(device, Kind::F32, queries, heads * head_dim, 1.5)?;
         let (k, keys) = numbers.rows(device, kind, cache, kv_heads * head_dim, 1.5)?;
         let (v, values) = numbers.rows(device, kind, cache, kv_heads * head_dim, 1.0)?;
@@ -48,8 +49,9 @@ pub(super) fn attentions(device: &Device, size: Size, numbers: &mut Numbers) -> 
         let alone = [attend(3..4)?, attend(5..8)?].concat();
         checks.push(Check {
             name: format!(
-                "attention {kind:?} to {out:?}, {queries} queries, {heads}/{kv_heads} heads of {head_dim}{}",
-                if softcap.is_some() { ", capped" } else { "" }
+                "attention {kind:?} to {out:?}, {queries} queries, {heads}/{kv_heads} heads of {head_dim}{}{}",
+                if softcap.is_some() { ", capped" } else { "" },
+                if alibi.is_some() { ", falling with distance" } else { "" }
             ),
             error: furthest(&found, &expected),
             allowed: allowed(out, 1e-5),
@@ -74,12 +76,17 @@ fn formula(
         for head in 0..heads {
             let at = (query * heads + head) * head_dim;
             let place = |row: u32| (row as usize * kv_heads + head / (heads / kv_heads)) * head_dim;
+            // Of nine heads the last has the slope of the first of sixteen.
+            let slope =
+                shape.alibi.map_or(0.0, |_| if head < 8 { 0.5f64.powi(head as i32 + 1) } else { 0.5f64.sqrt() });
             let scores: Vec<f64> = list
                 .iter()
-                .map(|&row| {
+                .enumerate()
+                .map(|(place_of_row, &row)| {
                     let pairs = q[at..][..head_dim].iter().zip(&keys[place(row)..][..head_dim]);
                     let score = pairs.map(|(q, k)| q * k).sum::<f64>() * f64::from(shape.scale);
-                    shape.softcap.map_or(score, |cap| f64::from(cap) * (score / f64::from(cap)).tanh())
+                    let capped = shape.softcap.map_or(score, |cap| f64::from(cap) * (score / f64::from(cap)).tanh());
+                    capped - slope * (list.len() - 1 - place_of_row) as f64
                 })
                 .collect();
             let max = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);

@@ -29,13 +29,14 @@ pub fn attention(
         );
         return Err(Error::Operands { op: "attention", why });
     }
+    let slopes = scores.slopes(q_width / head_dim).unwrap_or_default();
     let block = QUERIES * q_width;
     Ok(filled(q.len(), block, |number, out| {
         let q = &q[number * block..][..out.len()];
         let rows: Vec<&[u32]> = (0..q.len() / q_width).map(|i| indices.of(number * QUERIES + i)).collect();
         vector::dispatch(
             #[inline(always)]
-            || attend(q, k, v, &rows, heads, scores, &mut Vec::new(), out),
+            || attend(q, k, v, &rows, heads, scores, &slopes, &mut Vec::new(), out),
         );
     }))
 }
@@ -78,6 +79,7 @@ fn attend(
     rows: &[&[u32]],
     heads: Heads,
     score_of: AttentionScores,
+    slopes: &[f32],
     scores: &mut Vec<f32>,
     out: &mut [f32],
 ) {
@@ -92,12 +94,18 @@ fn attend(
         let head = |query: usize, member: usize| query * q_width + (kv_head * group + member) * head_dim;
         for start in (0..longest).step_by(ROWS) {
             for (query, rows) in rows.iter().enumerate().filter(|(_, rows)| rows.len() > start) {
+                let last = rows.len() - 1;
                 let rows = &rows[start..rows.len().min(start + ROWS)];
                 for member in 0..group {
                     let scores = &mut scores[(query * group + member) * longest + start..][..rows.len()];
                     vector::dots(&q[head(query, member)..][..head_dim], keys, kv_width, rows, scores);
                     for product in scores.iter_mut() {
                         *product = score(score_of, *product);
+                    }
+                    if let Some(slope) = slopes.get(kv_head * group + member) {
+                        for (i, score) in scores.iter_mut().enumerate() {
+                            *score -= slope * (last - start - i) as f32;
+                        }
                     }
                 }
             }

@@ -16,6 +16,12 @@ pub fn add(a: &[f32], b: &[f32]) -> Result<Vec<f32>> {
     Ok(zip(a, b, |a, b| a + b))
 }
 
+/// `a + b * scale`.
+pub fn add_scaled(a: &[f32], b: &[f32], scale: f32) -> Result<Vec<f32>> {
+    check("add", a, b)?;
+    Ok(zip(a, b, |a, b| a + b * scale))
+}
+
 /// `activation(x)`.
 pub fn activate(x: &[f32], activation: Activation) -> Vec<f32> {
     // The second operand is not looked at.
@@ -24,6 +30,7 @@ pub fn activate(x: &[f32], activation: Activation) -> Vec<f32> {
         Activation::Gelu => zip(x, x, |x, _| gelu(x)),
         Activation::GeluTanh => zip(x, x, |x, _| gelu_tanh(x)),
         Activation::Relu => zip(x, x, |x, _| x.max(0.0)),
+        Activation::ReluSquared => zip(x, x, |x, _| x.max(0.0) * x.max(0.0)),
     }
 }
 
@@ -35,6 +42,7 @@ pub fn gated(gate: &[f32], up: &[f32], activation: Activation) -> Result<Vec<f32
         Activation::Gelu => zip(gate, up, |gate, up| gelu(gate) * up),
         Activation::GeluTanh => zip(gate, up, |gate, up| gelu_tanh(gate) * up),
         Activation::Relu => zip(gate, up, |gate, up| gate.max(0.0) * up),
+        Activation::ReluSquared => zip(gate, up, |gate, up| gate.max(0.0) * gate.max(0.0) * up),
     })
 }
 

@@ -208,6 +208,10 @@ impl Backend for Cpu {
         CpuRows::new(elementwise::add(a, b)?, a.width())
     }
 
+    fn add_scaled(&self, a: &CpuRows, b: &CpuRows, scale: f64) -> Result<CpuRows> {
+        CpuRows::new(elementwise::add_scaled(a, b, scale as f32)?, a.width())
+    }
+
     fn mixture(&self, x: &CpuRows, mixture: &MixtureOn<Self>) -> Result<CpuRows> {
         let logits = self.linear(x, &mixture.router)?;
         let routes = mixture.choice.routes(logits.chunks_exact(logits.width().max(1)), mixture.experts.len());

@@ -17,20 +17,24 @@ pub fn attention(
     head_dim: usize,
     scores: AttentionScores,
 ) -> Result<Tensor> {
-    let AttentionScores { scale, softcap } = scores;
+    let AttentionScores { scale, softcap, .. } = scores;
     let (queries, q_width) = q.dims2()?;
     let kv_width = k.dim(1)?;
     let (kv_heads, group) = (kv_width / head_dim, q_width / kv_width);
+    let slopes = scores.slopes(q_width / head_dim);
     let longest = attended.longest().max(1);
     let step = (GATHERED / (longest * kv_width)).max(1);
     let mut parts = Vec::new();
     for start in (0..queries).step_by(step) {
         let n = step.min(queries - start);
         let (mut rows, mut mask) = (vec![0u32; n * longest], vec![f32::NEG_INFINITY; n * longest]);
+        let mut distances = vec![0f32; n * longest];
         for i in 0..n {
             let seen = attended.of(start + i);
             rows[i * longest..][..seen.len()].copy_from_slice(seen);
             mask[i * longest..][..seen.len()].fill(0.0);
+            let away = (0..seen.len()).rev().map(|away| away as f32);
+            distances[i * longest..].iter_mut().zip(away).for_each(|(distance, away)| *distance = away);
         }
         let rows = Tensor::from_vec(rows, n * longest, q.device())?;
         let mask = Tensor::from_vec(mask, (n, 1, 1, longest), q.device())?;
@@ -41,6 +45,14 @@ pub fn attention(
         let scores = (q.matmul(&gather(k)?.transpose(2, 3)?.contiguous()?)? * f64::from(scale))?;
         let scores = match softcap {
             Some(cap) => ((scores / f64::from(cap))?.tanh()? * f64::from(cap))?,
+            None => scores,
+        };
+        let scores = match &slopes {
+            Some(slopes) => {
+                let slopes = Tensor::from_slice(slopes, (1, kv_heads, group, 1), q.device())?;
+                let distances = Tensor::from_vec(distances, (n, 1, 1, longest), q.device())?;
+                scores.sub(&slopes.broadcast_mul(&distances)?)?
+            }
             None => scores,
         };
         let scores = scores.broadcast_add(&mask)?;

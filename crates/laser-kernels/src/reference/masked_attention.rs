@@ -13,13 +13,16 @@ pub fn attention(
     head_dim: usize,
     scores: AttentionScores,
 ) -> Result<Tensor> {
-    let AttentionScores { scale, softcap } = scores;
+    let AttentionScores { scale, softcap, .. } = scores;
     let ((queries, q_width), (rows, kv_width)) = (q.dims2()?, k.dims2()?);
     let (kv_heads, group) = (kv_width / head_dim, q_width / kv_width);
+    let slopes = scores.slopes(q_width / head_dim);
+    let mut distances = vec![0f32; queries * rows];
     let mut mask = vec![f32::NEG_INFINITY; queries * rows];
     for query in 0..queries {
-        for &row in attended.of(query) {
+        for (away, &row) in attended.of(query).iter().rev().enumerate() {
             mask[query * rows + row as usize] = 0.0;
+            distances[query * rows + row as usize] = away as f32;
         }
     }
     let mask = Tensor::from_vec(mask, (1, 1, queries, rows), q.device())?;
@@ -32,6 +35,14 @@ pub fn attention(
     let scores = (q.matmul(&each(k)?.transpose(2, 3)?.contiguous()?)? * f64::from(scale))?;
     let scores = match softcap {
         Some(cap) => ((scores / f64::from(cap))?.tanh()? * f64::from(cap))?,
+        None => scores,
+    };
+    let scores = match &slopes {
+        Some(slopes) => {
+            let slopes = Tensor::from_slice(slopes, (kv_heads, group, 1, 1), q.device())?;
+            let distances = Tensor::from_vec(distances, (1, 1, queries, rows), q.device())?;
+            scores.sub(&slopes.broadcast_mul(&distances)?)?
+        }
         None => scores,
     };
     let scores = scores.broadcast_add(&mask)?;

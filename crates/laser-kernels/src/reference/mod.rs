@@ -310,6 +310,7 @@ impl Backend for Reference {
             Activation::Gelu => x.gelu_erf()?,
             Activation::GeluTanh => x.gelu()?,
             Activation::Relu => x.relu()?,
+            Activation::ReluSquared => x.relu()?.sqr()?,
         })
     }
 
@@ -319,6 +320,10 @@ impl Backend for Reference {
 
     fn add(&self, a: &Tensor, b: &Tensor) -> Result<Tensor> {
         Ok((a + b)?)
+    }
+
+    fn add_scaled(&self, a: &Tensor, b: &Tensor, scale: f64) -> Result<Tensor> {
+        Ok((a + (b * scale)?)?)
     }
 
     fn mixture(&self, x: &Tensor, mixture: &MixtureOn<Self>) -> Result<Tensor> {
