@@ -17,6 +17,8 @@ pub(crate) const TABLES: &[(&str, &str)] = &tables![
     "gpt2",
     "gpt_neox",
     "gptj",
+    "granite",
+    "granitemoe",
     "llama",
     "mistral",
     "mixtral",
