@@ -31,6 +31,7 @@ pub(crate) const TABLES: &[(&str, &str)] = &tables![
     "qwen3",
     "qwen3_moe",
     "roberta",
+    "smollm3",
     "stablelm",
     "starcoder2",
 ];
