@@ -11,6 +11,8 @@ macro_rules! tables {
 /// The embedded tables, by file name.
 pub(crate) const TABLES: &[(&str, &str)] = &tables![
     "bert",
+    "cohere",
+    "cohere2",
     "gemma",
     "gemma2",
     "gemma3_text",
