@@ -20,6 +20,7 @@ pub(crate) const TABLES: &[(&str, &str)] = &tables![
     "gemma2",
     "gemma3_text",
     "gpt2",
+    "gpt_bigcode",
     "gpt_neox",
     "gptj",
     "granite",
