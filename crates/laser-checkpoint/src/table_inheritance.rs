@@ -21,6 +21,7 @@ pub(crate) const TABLES: &[(&str, &str)] = &tables![
     "gemma3_text",
     "gpt2",
     "gpt_bigcode",
+    "gpt_neo",
     "gpt_neox",
     "gptj",
     "granite",
