@@ -11,6 +11,7 @@ macro_rules! tables {
 /// The embedded tables, by file name.
 pub(crate) const TABLES: &[(&str, &str)] = &tables![
     "bert",
+    "bloom",
     "cohere",
     "cohere2",
     "falcon",
@@ -29,6 +30,7 @@ pub(crate) const TABLES: &[(&str, &str)] = &tables![
     "llama",
     "mistral",
     "mixtral",
+    "mpt",
     "olmo",
     "olmo2",
     "opt",
