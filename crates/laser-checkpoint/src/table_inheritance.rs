@@ -20,6 +20,8 @@ pub(crate) const TABLES: &[(&str, &str)] = &tables![
     "gemma",
     "gemma2",
     "gemma3_text",
+    "glm",
+    "glm4",
     "gpt2",
     "gpt_bigcode",
     "gpt_neo",
