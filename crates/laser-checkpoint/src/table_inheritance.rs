@@ -10,6 +10,7 @@ macro_rules! tables {
 
 /// The embedded tables, by file name.
 pub(crate) const TABLES: &[(&str, &str)] = &tables![
+    "arcee",
     "bert",
     "bloom",
     "cohere",
@@ -33,6 +34,7 @@ pub(crate) const TABLES: &[(&str, &str)] = &tables![
     "mistral",
     "mixtral",
     "mpt",
+    "nemotron",
     "olmo",
     "olmo2",
     "opt",
