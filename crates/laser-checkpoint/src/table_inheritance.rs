@@ -16,6 +16,7 @@ pub(crate) const TABLES: &[(&str, &str)] = &tables![
     "cohere",
     "cohere2",
     "exaone",
+    "exaone4",
     "falcon",
     "falcon_11b",
     "falcon_40b",
