@@ -32,6 +32,7 @@ pub(crate) const TABLES: &[(&str, &str)] = &tables![
     "gptj",
     "granite",
     "granitemoe",
+    "hunyuan_v1_dense",
     "internlm2",
     "llama",
     "mistral",
