@@ -46,6 +46,7 @@ pub(crate) const TABLES: &[(&str, &str)] = &tables![
     "olmo",
     "olmo2",
     "olmo3",
+    "olmoe",
     "opt",
     "phi",
     "phi3",
