@@ -124,7 +124,7 @@ fn a_layer_that_is_not_there_is_refused() {
 #[test]
 fn what_would_be_computed_wrongly_is_refused() {
     let cases = [
-        ("llama", "model_type", json!("mamba"), "unknown model_type \"mamba\": the known ones are bert, gemma,"),
+        ("llama", "model_type", json!("mamba"), "unknown model_type \"mamba\": the known ones are arcee, bert, bloom,"),
         ("llama", "model_type", json!("two\nlines"), "two\\nlines"),
         ("llama", "rope_scaling", json!({"type": "linear", "factor": -2.0}), "factor is -2.0, but must be"),
         ("llama", "rope_scaling", json!({"rope_type": "llama3", "factor": 8.0}), "low_freq_factor is missing"),
@@ -163,6 +163,12 @@ fn what_would_be_computed_wrongly_is_refused() {
         ("qwen2", "layer_types", json!(["full_attention", "sliding_attention"]), "2 entries for 3 layers"),
         ("qwen2", "layer_types", json!(["full_attention", "sliding_attention", "x"]), "layer_types[1]: it slides"),
         ("gemma2", "layer_types", json!(["full_attention", "linear_attention", "x"]), "layer_types[1]"),
+        ("gpt_neo", "attention_layers", json!(["global", "strided", "local"]), "attention_layers[1]"),
+        ("smollm3", "no_rope_layers", json!([1]), "no_rope_layers: expected a flag for each of 4 layers"),
+        ("cohere", "use_qk_norm", json!(true), "a norm for each head"),
+        ("granite", "residual_multiplier", json!(0.0), "residual scale: it is 0"),
+        ("falcon", "alibi", json!(true), "bfloat16"),
+        ("falcon_40b", "num_ln_in_parallel_attn", json!(3), "other numbers of norms"),
     ];
     for (family, key, value, expected) in cases {
         let folder = copy_of(family);
@@ -200,6 +206,28 @@ fn defaults_and_windows_are_those_of_transformers() {
     set_config(folder.path(), "max_window_layers", json!(1));
     let checkpoint = Checkpoint::open(folder.path()).unwrap();
     assert_eq!(checkpoint.config().windows, [None, Some(16), Some(16)]);
+}
+
+/// What a family asks of its block, as its configuration says it.
+#[test]
+fn what_layers_do_differently_is_read_from_the_configuration() {
+    let config = |family: &str| Checkpoint::open(&fixture(family)).unwrap().config().clone();
+    assert_eq!(config("smollm3").rotated, [true, true, true, false]);
+    assert_eq!(config("cohere2").rotated, [true, true, true, false]);
+    assert_eq!(config("cohere2").windows, [Some(5), Some(5), Some(5), None]);
+    assert_eq!(config("gpt_neo").windows, [None, Some(4), Some(4)]);
+    let folder = copy_of("gpt_neo");
+    set_config(folder.path(), "attention_layers", serde_json::Value::Null);
+    assert_eq!(Checkpoint::open(folder.path()).unwrap().config().windows, [None, Some(4), Some(4)]);
+    assert_eq!((config("falcon").kv_heads, config("falcon_40b").kv_heads, config("bloom").kv_heads), (1, 2, 4));
+    assert_eq!((config("gpt_bigcode").kv_heads, config("gpt_bigcode_heads").kv_heads), (1, 4));
+    // From position 64 on queries would grow, which is not computed.
+    assert_eq!(config("ministral3").context_length, 64);
+    let granite = config("granite");
+    let scales = [granite.embedding_scale, granite.residual_scale, granite.logit_scale, Some(granite.attention_scale)];
+    assert_eq!(scales, [Some(6.0), Some(0.25), Some(0.25), Some(0.125)]);
+    let families = ["falcon", "falcon_11b", "falcon_40b"];
+    assert_eq!(families.map(|name| Checkpoint::open(&fixture(name)).unwrap().architecture().family.clone()), families);
 }
 
 #[test]
@@ -268,7 +296,7 @@ fn a_gguf_that_would_be_computed_wrongly_is_refused() {
     gguf.metadata("general.architecture", GgufValue::Text("bert".into()));
     assert!(
         error_of(&save(&gguf, folder.path()))
-            .contains("unknown general.architecture \"bert\": the known ones are gemma, gemma2,")
+            .contains("unknown general.architecture \"bert\": the known ones are arcee, bloom, cohere2, command-r,")
     );
 }
 
@@ -336,6 +364,9 @@ fn heads_that_cannot_share_a_tensor_are_refused() {
     let text = "like = \"gpt_neox\"\n[config]\nkv_heads = { json = [\"kv\"], default = \"heads\" }\n";
     set_config(folder.path(), "kv", json!(2));
     let table = Architecture::from_toml("mine.toml", text).unwrap();
+    // Two groups of two query heads, a key and a value.
     let error = Checkpoint::open_as(folder.path(), Some(table)).unwrap_err().to_string();
-    assert!(error.contains("rows of k_proj: there are 24"), "{error}");
+    assert!(error.contains("is [144, 48], but the configuration implies [96, 48]"), "{error}");
+    let text = "like = \"phi3\"\n[matrices]\nfc_in = { hf = \"{layer}.weight\", hf_fused = \"by_head\" }";
+    assert!(Architecture::from_toml("mine.toml", text).unwrap_err().to_string().contains("cannot be fused by head"));
 }

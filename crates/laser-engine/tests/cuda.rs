@@ -18,7 +18,20 @@ use std::sync::Arc;
 use support::{candidate, folder};
 
 /// Families that differ in what they ask of a backend.
-const FAMILIES: [&str; 9] = ["llama", "gpt2", "gemma2", "phi", "mixtral", "qwen3", "bert", "gptj", "qwen2_windowed"];
+const FAMILIES: [&str; 12] = [
+    "llama",
+    "gpt2",
+    "gemma2",
+    "phi",
+    "mixtral",
+    "qwen3",
+    "bert",
+    "gptj",
+    "qwen2_windowed",
+    "granite",
+    "nemotron",
+    "bloom_six_heads",
+];
 
 /// Without `g++` a test says so and passes.
 fn backend() -> Option<Cuda> {
