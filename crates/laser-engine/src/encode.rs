@@ -19,6 +19,8 @@ pub struct Encoded {
     pub answer: Range<usize>,
     /// In a masked model, how its inputs are made.
     pub masks: Option<Masks>,
+    /// How many tokens of the prompt are left out at its beginning, at most, so that it fits.
+    pub cut: usize,
 }
 
 /// The inputs of a masked model: the prompt, then as many mask tokens as a continuation has, then
@@ -36,19 +38,25 @@ pub struct Masks {
 
 /// The ids of `example`, checked against the model's vocabulary and context length. Choices and
 /// answers that are scored by their likelihood are joined to the prompt as lm-evaluation-harness
-/// does.
+/// does. A prompt that is too long is cut at its beginning, as there: for each continuation by itself,
+/// and for a generation by the tokens that it may have.
 ///
 /// # Errors
-/// If a text cannot be encoded or gives no token, a token is outside the vocabulary, the example is
-/// longer than the context, or a masked model's tokenizer has no mask token.
+/// If a text cannot be encoded or gives no token, a token is outside the vocabulary, what follows the
+/// prompt is longer than the context by itself (in a masked model, with the prompt), or a masked
+/// model's tokenizer has no mask token.
 pub fn encode(tokenizer: &Tokenizer, example: &Example, config: &Config) -> Result<Encoded> {
     let (vocabulary, context_length) = (config.vocab_size, config.context_length);
-    let encoded = match &example.target {
+    let mut encoded = match &example.target {
         Target::Rolling { text } => windows(tokenizer, example, text, config)?,
         _ if config.masked => masked(tokenizer, example)?,
         Target::Generate(_) => generated(tokenizer, example)?,
         Target::Choose(_) | Target::LogLikelihood { .. } => joined(tokenizer, example)?,
     };
+    // Windows are cut to fit.
+    if !config.masked && !matches!(example.target, Target::Rolling { .. }) {
+        cut(&mut encoded, example, context_length)?;
+    }
     let Encoded { prompt, continuations, contexts, masks, .. } = &encoded;
     if prompt.is_empty() || continuations.is_empty() || continuations.iter().any(Vec::is_empty) {
         return Err(Error::NoTokens { id: example.id.clone() });
@@ -59,15 +67,58 @@ pub fn encode(tokenizer: &Tokenizer, example: &Example, config: &Config) -> Resu
     if let Some(&token) = given.chain(behind).chain(mask).find(|&&token| token as usize >= vocabulary) {
         return Err(Error::TokenOutsideVocabulary { id: example.id.clone(), token, vocabulary });
     }
-    // Windows are cut to fit.
-    if !matches!(example.target, Target::Rolling { .. }) {
-        let before = contexts.iter().map(Vec::len).max().unwrap_or(prompt.len());
+    if config.masked {
         let longest = continuations.iter().map(Vec::len).max().unwrap_or(0).max(example.new_tokens());
-        if longest > context_length.saturating_sub(before + behind.len()) {
-            return Err(Error::TooLong { id: example.id.clone(), prompt: before, rest: longest, context_length });
+        if longest > context_length.saturating_sub(prompt.len() + behind.len()) {
+            return Err(Error::TooLong { id: example.id.clone(), prompt: prompt.len(), rest: longest, context_length });
         }
     }
     Ok(encoded)
+}
+
+/// Leaves out what does not fit, from the beginning. The last token is predicted and not read.
+fn cut(encoded: &mut Encoded, example: &Example, context_length: usize) -> Result<()> {
+    let too_long = |prompt, rest| Error::TooLong { id: example.id.clone(), prompt, rest, context_length };
+    let Encoded { prompt, continuations, contexts, .. } = encoded;
+    let before = |number: usize| contexts.get(number).unwrap_or(prompt);
+    let over = |number: usize| (before(number).len() + continuations[number].len()).saturating_sub(context_length + 1);
+    if let Some(number) = (0..continuations.len()).find(|&number| continuations[number].len() > context_length) {
+        return Err(too_long(before(number).len(), continuations[number].len()));
+    }
+    let new_tokens = example.new_tokens();
+    if new_tokens >= context_length {
+        return Err(too_long(prompt.len(), new_tokens));
+    }
+    let overs: Vec<usize> = (0..continuations.len()).map(over).collect();
+    let prompt_over = match new_tokens {
+        0 => overs.first().copied().unwrap_or(0),
+        _ => (prompt.len() + new_tokens).saturating_sub(context_length),
+    };
+    let cut = overs.iter().copied().chain([prompt_over]).max().unwrap_or(0);
+    if cut > 0 {
+        let kept = |number: usize| before(number)[overs[number]..].to_vec();
+        let kept: Vec<Vec<u32>> = (0..continuations.len()).map(kept).collect();
+        prompt.drain(..prompt_over);
+        *contexts = kept;
+    }
+    encoded.cut = cut;
+    Ok(())
+}
+
+/// How many tokens of an example's prompt are left out so that it fits.
+///
+/// # Errors
+/// As [`encode`].
+pub fn tokens_cut(tokenizer: &Tokenizer, example: &Example, config: &Config) -> Result<usize> {
+    // A token has a byte at least; some are put around a text.
+    const AROUND: usize = 16;
+    let answers = example.choices().unwrap_or_default().iter().map(String::len).max().unwrap_or(0);
+    let rest = answers.max(example.answer().len()) + example.delimiter.len();
+    let bytes = example.prompt.len() + rest.max(example.new_tokens()) + AROUND;
+    match bytes < config.context_length && !tokenizer.is_in_chat() {
+        true => Ok(0),
+        false => Ok(encode(tokenizer, example, config)?.cut),
+    }
 }
 
 /// A prompt that is gone on from as it stands, and the answer after it.
@@ -77,7 +128,7 @@ fn generated(tokenizer: &Tokenizer, example: &Example) -> Result<Encoded> {
         prompt.push(tokenizer.prefix_token()?);
     }
     let answer = tokenizer.encode_continuation(&example.prompt, &example.continuation(example.answer()))?;
-    Ok(Encoded { prompt, continuations: vec![answer], contexts: Vec::new(), answer: 0..1, masks: None })
+    Ok(Encoded { prompt, continuations: vec![answer], answer: 0..1, ..Encoded::default() })
 }
 
 /// A prompt and what is scored after it.
@@ -103,7 +154,7 @@ fn joined(tokenizer: &Tokenizer, example: &Example) -> Result<Encoded> {
     };
     let pairs = tokenizer.encode_pairs(&example.prompt, &texts)?;
     let Pairs { context: prompt, continuations } = pairs;
-    Ok(Encoded { prompt, continuations, contexts: Vec::new(), answer: correct..correct + 1, masks: None })
+    Ok(Encoded { prompt, continuations, answer: correct..correct + 1, ..Encoded::default() })
 }
 
 /// The inputs of a masked model.
@@ -118,7 +169,7 @@ fn masked(tokenizer: &Tokenizer, example: &Example) -> Result<Encoded> {
     let ids = |text: &str| tokenizer.encode_continuation(&example.prompt, &example.continuation(text));
     let continuations = texts.into_iter().map(ids).collect::<laser_tokenizer::Result<_>>()?;
     let masks = Some(Masks { token, after, generated: example.new_tokens() });
-    Ok(Encoded { prompt, continuations, contexts: Vec::new(), answer: correct..correct + 1, masks })
+    Ok(Encoded { prompt, continuations, answer: correct..correct + 1, masks, ..Encoded::default() })
 }
 
 /// A text in windows as long as the model's context, each after the token before it, the first after

@@ -40,6 +40,16 @@ pub struct TaskDescription {
     /// What the results of its examples are.
     #[serde(default, skip_serializing_if = "ResultKind::is_binary")]
     pub results: ResultKind,
+    /// How many of the examples have a prompt that was cut at its beginning to fit the model.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cut_prompts: usize,
+    /// How many rows of the data were left out because they cannot be used, or are too long.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skipped_rows: usize,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// The options of a search.
@@ -70,6 +80,9 @@ pub struct SearchDescription {
     pub randomised: bool,
     /// The size of the sample, in examples, if one is taken.
     pub limit: Option<usize>,
+    /// How many examples of each task are taken from the beginning, if not all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<usize>,
     /// The seed of the sample, the split and the bootstrap.
     pub seed: u64,
     /// Whether the first examples, not random ones, are the validation split.

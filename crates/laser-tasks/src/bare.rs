@@ -7,24 +7,28 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use crate::data::{self, Row, RowLocation};
+use crate::bad_rows::BadRows;
 use crate::source::Source;
 use crate::{DEFAULT_NEW_TOKENS, RowError, TaskError};
 use laser_example::{Example, ExampleError, Target};
 
-/// The examples in the rows of `source`.
-pub(crate) fn examples(source: &Source, rows: Vec<Row>) -> Result<Vec<Example>, TaskError> {
+/// The examples in the rows of `source` that can be used.
+pub(crate) fn examples(source: &Source, rows: Vec<Row>, bad: &BadRows) -> Result<Vec<Example>, TaskError> {
     let mut first_place: HashMap<String, RowLocation> = HashMap::new();
     let mut examples = Vec::new();
     for row in rows {
         let place = row.place;
-        let example = example(row).map_err(|problem| data::at(source, place, problem))?;
-        if let Some(first) = first_place.insert(example.id.clone(), place) {
-            let id = example.id;
-            return Err(data::at(source, place, RowError::DuplicateId { id, first }));
+        let example = example(row).and_then(|example| match first_place.get(&example.id) {
+            Some(&first) => Err(RowError::DuplicateId { id: example.id, first }),
+            None => Ok(example),
+        });
+        let example = bad.met(example.map_err(|problem| data::at(source, place, problem)))?;
+        if let Some(example) = &example {
+            first_place.insert(example.id.clone(), place);
         }
         examples.push(example);
     }
-    Ok(examples)
+    bad.left(examples)
 }
 
 fn example(row: Row) -> Result<Example, RowError> {

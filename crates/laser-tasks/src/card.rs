@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_yaml_ng::Value;
 
+use crate::subtask::{AggregateMetric, TaskGroup};
 use crate::yaml::Config;
 
 /// A task's description, from its YAML file.
@@ -12,6 +13,12 @@ use crate::yaml::Config;
 pub struct Card {
     /// Its name.
     pub task: String,
+    /// The tasks of a group, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub subtasks: Vec<String>,
+    /// What is aggregated over the tasks of a group.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub aggregate: Vec<String>,
     /// What is asked, in a few words.
     pub about: Option<String>,
     /// How many examples the whole data set gives.
@@ -48,6 +55,8 @@ impl Card {
         let examples = config.metadata.as_ref().and_then(|metadata| metadata.get("examples")?.as_u64());
         Self {
             task: name.to_owned(),
+            subtasks: Vec::new(),
+            aggregate: Vec::new(),
             about: about("about"),
             examples,
             prompt: config.prompt_text(),
@@ -63,6 +72,34 @@ impl Card {
                 .dataset_path
                 .clone()
                 .filter(|_| config.dataset_kwargs.as_ref().is_none_or(|kwargs| kwargs.data_files.is_none())),
+        }
+    }
+
+    /// Of a group and those in it.
+    pub(crate) fn of_group(name: &str, groups: &[TaskGroup]) -> Self {
+        let metrics = |group: &TaskGroup| {
+            let line = |metric: &AggregateMetric| {
+                let weight = if metric.weight_by_size { "weighted by size" } else { "each task alike" };
+                format!("{} of {} over {} tasks, {weight}", metric.metric, group.name, group.subtasks.len())
+            };
+            group.aggregate.iter().map(line).collect::<Vec<_>>()
+        };
+        Self {
+            task: name.to_owned(),
+            subtasks: groups.first().map(|group| group.subtasks.clone()).unwrap_or_default(),
+            aggregate: groups.iter().flat_map(metrics).collect(),
+            about: None,
+            examples: None,
+            prompt: None,
+            answer: None,
+            choices: None,
+            scoring: "each task by its own rule",
+            only_where: None,
+            expand: None,
+            new_tokens: None,
+            licence: None,
+            source: None,
+            hub: None,
         }
     }
 }

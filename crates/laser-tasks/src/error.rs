@@ -23,6 +23,14 @@ pub enum TaskError {
         /// The file.
         file: String,
     },
+    /// `--data` with a group of tasks.
+    #[error("{}: a group has the data of each of its tasks: leave out --data {}, or give one of the tasks", plain(file), plain(data))]
+    DataOfGroup {
+        /// The group's file.
+        file: String,
+        /// The data.
+        data: String,
+    },
     /// A data set of the hub did not come.
     #[error("{}: the data set {}: {}: or give it as a file with --data", plain(task), quoted(dataset), plain(why))]
     Fetch {

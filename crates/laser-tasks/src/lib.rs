@@ -5,6 +5,7 @@
 //! It is checked once, when it is read: an [`Example`](laser_example::Example) always has a prompt and an answer, and every complaint is one line that
 //! names the file, the line and what to do. Nothing here knows about tensors or tokens.
 
+mod bad_rows;
 mod bare;
 mod builtin;
 mod card;
@@ -15,15 +16,18 @@ mod open;
 mod open_options;
 mod source;
 mod split;
+mod subtask;
 mod task;
 mod template;
 mod yaml;
 
+pub use bad_rows::{OnBadRow, SkippedRows};
 pub use card::Card;
 pub use data::{RowLocation, panics_are_caught};
 pub use error::{DataError, RowError, TaskError, YamlError};
 pub use open_options::{HubSplit, OpenOptions};
 pub use split::Split;
+pub use subtask::{AggregateMetric, Subtask, TaskGroup};
 pub use task::Task;
 
 /// How many tokens are generated for an example whose task does not say (lm-evaluation-harness would say 256).

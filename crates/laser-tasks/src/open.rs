@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use crate::card::Card;
+use crate::yaml::Catalogue;
+use crate::bad_rows::BadRows;
 use crate::source::Source;
-use crate::{OpenOptions, Task, TaskError, bare, builtin, data, yaml};
+use crate::{OnBadRow, OpenOptions, Task, TaskError, bare, builtin, data, yaml};
 
 impl Task {
     /// Opens a built-in task by its name, or a file by its path: a task's `.yaml` or `.yml`, or examples as `.jsonl`, `.ndjson`, `.json`,
@@ -31,14 +33,13 @@ impl Task {
             "jsonl" | "ndjson" | "json" | "csv" | "tsv" | "parquet" => match options.data {
                 None => {
                     let source = Source::read(path)?;
-                    Task::new(&stem, bare::examples(&source, data::rows(&source)?)?)
+                    let bad = BadRows::new(options.on_bad_row.unwrap_or(OnBadRow::Error));
+                    let examples = bare::examples(&source, data::rows(&source, &bad)?, &bad)?;
+                    Ok(Task { skipped: bad.skipped(), ..Task::new(&stem, examples)? })
                 }
                 Some(_) => Err(TaskError::DataTwice { file: spec.to_owned() }),
             },
-            "yaml" | "yml" => {
-                let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-                yaml::task(&Source::read(path)?, &stem, &|file| Source::read(&folder.join(file)), options)
-            }
+            "yaml" | "yml" => yaml::open(path, options),
             _ => Err(TaskError::Unknown { spec: spec.to_owned(), builtins: builtin::names().join(", ") }),
         }
     }
@@ -48,22 +49,28 @@ impl Task {
     /// # Errors
     /// There is no such task, or it cannot be used.
     pub fn card(spec: &str) -> Result<Card, TaskError> {
-        if let Some(builtin) = builtin::find(spec) {
-            return builtin.card();
-        }
-        let path = Path::new(spec);
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        match path.extension().unwrap_or_default().to_string_lossy().to_lowercase().as_str() {
-            "yaml" | "yml" => {
-                let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-                yaml::card(&Source::read(path)?, &stem, &|file| Source::read(&folder.join(file)))
-            }
-            _ => Err(TaskError::Unknown { spec: spec.to_owned(), builtins: builtin::names().join(", ") }),
-        }
+        card(spec, &Catalogue::default())
+    }
+
+    /// The same of many, in less time than one by one.
+    pub fn cards<S: AsRef<str>>(specs: &[S]) -> Vec<Result<Card, TaskError>> {
+        let catalogue = Catalogue::default();
+        specs.iter().map(|spec| card(spec.as_ref(), &catalogue)).collect()
     }
 
     /// The names of the built-in tasks.
     pub fn builtin_names() -> Vec<&'static str> {
         builtin::names()
+    }
+}
+
+fn card(spec: &str, catalogue: &Catalogue) -> Result<Card, TaskError> {
+    if let Some(builtin) = builtin::find(spec) {
+        return builtin.card();
+    }
+    let path = Path::new(spec);
+    match path.extension().unwrap_or_default().to_string_lossy().to_lowercase().as_str() {
+        "yaml" | "yml" => yaml::file_card(path, catalogue),
+        _ => Err(TaskError::Unknown { spec: spec.to_owned(), builtins: builtin::names().join(", ") }),
     }
 }

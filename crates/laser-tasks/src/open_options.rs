@@ -2,14 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::OnBadRow;
+
 /// How a task is opened.
 pub struct OpenOptions<'a> {
     /// A file to take the examples from, not the data that the task names.
     pub data: Option<&'a Path>,
     /// Prompts as the paper's published code has them, its slips included: the variable `paper_compat` of the templates.
     pub paper_compat: bool,
-    /// Seed of the choice of solved examples (`num_fewshot`).
-    pub seed: u64,
+    /// What becomes of rows that cannot be used; none: an error in a user's own file, left out in a data set of the hub.
+    pub on_bad_row: Option<OnBadRow>,
     /// Gives the files of a split of a data set of the Hugging Face hub, or says in one line why it cannot.
     pub fetch: &'a dyn Fn(&HubSplit) -> Result<Vec<PathBuf>, String>,
 }
@@ -29,6 +31,6 @@ impl Default for OpenOptions<'_> {
     fn default() -> Self {
         let fetch =
             &|_: &HubSplit| Err("data sets of the hub are not fetched here: give the data as a file".to_owned());
-        Self { data: None, paper_compat: false, seed: 0, fetch }
+        Self { data: None, paper_compat: false, on_bad_row: None, fetch }
     }
 }

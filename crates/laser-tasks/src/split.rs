@@ -1,6 +1,6 @@
 //! Validation and test: which examples choose a candidate, and which judge it.
 
-use crate::task::take_whole;
+use crate::subtask::shares;
 use crate::{Task, TaskError};
 
 /// Which examples are in which part: ascending indices into `Task::examples`; together all of them, each once, neither part empty.
@@ -16,28 +16,31 @@ impl Split {
     /// Validation gets about `fraction` of the examples by a seeded shuffle of the groups; examples of one group stay together.
     ///
     /// Groups go to validation in shuffled order while they fit into floor(fraction n) examples (at least 1), one that does not fit
-    /// being passed over; where none fits, the first goes there alone. At least two groups are needed.
+    /// being passed over; where none fits, the first goes there alone. At least two groups are needed. Of several subtasks each gives
+    /// its share.
     ///
     /// # Errors
     /// If there are fewer than two groups, or if `fraction` is not between 0 and 1.
     pub fn shuffled(task: &Task, fraction: f64, seed: u64) -> Result<Self, TaskError> {
         let groups = task.shuffled_groups(seed);
         let size = validation_size(task, "groups of examples", groups.len(), fraction)?;
-        let mut validation = take_whole(&groups, size);
+        let mut validation = task.balanced(size, seed);
         if validation.is_empty() {
             validation = groups.into_iter().next().unwrap_or_default();
         }
         Ok(Self::with_validation(task, validation))
     }
 
-    /// Validation gets the first floor(fraction n) examples (at least 1), as the paper's code does. Groups are not kept together: a
+    /// Validation gets the first floor(fraction n) examples (at least 1), of several subtasks the first of each, as the paper's code does. Groups are not kept together: a
     /// group at the border has examples in both parts.
     ///
     /// # Errors
     /// If there are fewer than two examples, or if `fraction` is not between 0 and 1.
     pub fn first(task: &Task, fraction: f64) -> Result<Self, TaskError> {
         let size = validation_size(task, "examples", task.examples.len(), fraction)?;
-        Ok(Self::with_validation(task, (0..size).collect()))
+        let sizes: Vec<usize> = task.subtasks.iter().map(|part| part.examples.len()).collect();
+        let parts = task.subtasks.iter().zip(shares(size, &sizes));
+        Ok(Self::with_validation(task, parts.flat_map(|(part, share)| part.examples.clone().take(share)).collect()))
     }
 
     fn with_validation(task: &Task, validation: Vec<usize>) -> Self {

@@ -1,11 +1,13 @@
 //! A task: a name and its examples.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
 use crate::TaskError;
-use crate::content_free_prompt::ContentFreePrompt;
+use crate::bad_rows::SkippedRows;
+use crate::subtask::{ByTokenizer, Subtask, TaskGroup, shares};
 use laser_example::{Example, Matching, SplitMix64, Target};
 
 /// A named list of examples, at least one, all ids different.
@@ -21,19 +23,12 @@ pub struct Task {
     pub left_out: usize,
     /// What the reader of the task's file should know, a line each.
     pub notes: Vec<String>,
-    /// What the prompts of the whole task have in common; a sample keeps it.
-    content_free: Option<ContentFreePrompt>,
-    /// What is still to be settled by the model's tokenizer.
-    pub(crate) by_tokenizer: ByTokenizer,
-}
-
-/// What depends on how a model's tokenizer cuts words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct ByTokenizer {
-    /// Examples whose answer has more tokens are left out.
-    pub max_answer_tokens: Option<usize>,
-    /// Tokens that are generated where the tokenizer is a sentencepiece one.
-    pub sentencepiece_new_tokens: Option<usize>,
+    /// The rows of the data that were left out because they cannot be used.
+    pub skipped: Option<SkippedRows>,
+    /// The parts of the examples, in order: one unless this is a group of tasks.
+    pub subtasks: Vec<Subtask>,
+    /// This group of tasks and those in it; none for a plain task.
+    pub groups: Vec<TaskGroup>,
 }
 
 impl Task {
@@ -49,8 +44,43 @@ impl Task {
         if let Some(example) = examples.iter().find(|example| !ids.insert(&example.id)) {
             return Err(TaskError::DuplicateId { task: name.to_owned(), id: example.id.clone() });
         }
-        let content_free = ContentFreePrompt::of(&examples);
-        Ok(Self::of_checked(name, examples, content_free, ByTokenizer::default()))
+        let subtasks = vec![Subtask::new(name, 0, &examples)];
+        Ok(Self::of_checked(name, examples, subtasks, Vec::new()))
+    }
+
+    /// Many tasks as one. Ids and groups of their examples get the task's name in front, so that they stay apart.
+    ///
+    /// # Errors
+    /// If there is no task, or if two have the same name.
+    pub fn of_many(name: &str, tasks: Vec<Self>, groups: Vec<TaskGroup>) -> Result<Self, TaskError> {
+        let (mut examples, mut subtasks, mut left_out) = (Vec::new(), Vec::new(), 0);
+        let (mut skipped, mut notes) = (Vec::new(), Vec::new());
+        let mut names = HashSet::new();
+        for task in tasks {
+            if !names.insert(task.name.clone()) {
+                return Err(TaskError::DuplicateId { task: name.to_owned(), id: task.name });
+            }
+            left_out += task.left_out;
+            notes.extend(task.notes.iter().map(|note| format!("{}: {note}", task.name)));
+            skipped.extend(task.skipped);
+            for part in task.subtasks {
+                let start = examples.len() + part.examples.start;
+                let end = examples.len() + part.examples.end;
+                subtasks.push(Subtask { examples: start..end, ..part });
+            }
+            examples.extend(task.examples.into_iter().map(|example| Example {
+                id: format!("{}/{}", task.name, example.id),
+                group: format!("{}/{}", task.name, example.group),
+                ..example
+            }));
+        }
+        if examples.is_empty() {
+            return Err(TaskError::Empty { file: name.to_owned() });
+        }
+        let mut all = Self::of_checked(name, examples, subtasks, groups);
+        (all.left_out, all.notes) = (left_out, notes);
+        all.skipped = SkippedRows::together(skipped);
+        Ok(all)
     }
 
     /// The task for a model's tokenizer: some tasks leave out long answers, or generate more where words are cut up.
@@ -60,38 +90,73 @@ impl Task {
     /// # Errors
     /// If every answer is too long.
     pub fn for_tokenizer(&self, sentencepiece: bool, tokens: impl Fn(&Example) -> usize) -> Result<Self, TaskError> {
-        let rules = self.by_tokenizer;
-        let longest = rules.max_answer_tokens.unwrap_or(usize::MAX);
-        let mut examples: Vec<Example> = self
-            .examples
-            .iter()
-            .filter(|example| longest == usize::MAX || tokens(example) <= longest)
-            .cloned()
-            .collect();
-        if examples.is_empty() {
-            return Err(TaskError::AnswersTooLong { task: self.name.clone(), longest });
+        let mut kept = Vec::with_capacity(self.examples.len());
+        let mut longest_of_all = 0;
+        for part in &self.subtasks {
+            let longest = part.by_tokenizer.max_answer_tokens.unwrap_or(usize::MAX);
+            let fits = |&number: &usize| longest == usize::MAX || tokens(&self.examples[number]) <= longest;
+            kept.extend(part.examples.clone().filter(fits));
+            longest_of_all = longest_of_all.max(longest);
         }
-        if let Some(new_tokens) = rules.sentencepiece_new_tokens.filter(|_| sentencepiece) {
-            for example in &mut examples {
-                if let Target::Generate(generation) = &mut example.target {
-                    generation.max_new_tokens = new_tokens;
+        if kept.is_empty() {
+            return Err(TaskError::AnswersTooLong { task: self.name.clone(), longest: longest_of_all });
+        }
+        let mut settled = self.keeping(&kept);
+        for part in &mut settled.subtasks {
+            if let Some(new_tokens) = part.by_tokenizer.sentencepiece_new_tokens.filter(|_| sentencepiece) {
+                for example in &mut settled.examples[part.examples.clone()] {
+                    if let Target::Generate(generation) = &mut example.target {
+                        generation.max_new_tokens = new_tokens;
+                    }
                 }
             }
+            part.by_tokenizer = ByTokenizer::default();
         }
-        Ok(Self::of_checked(&self.name, examples, self.content_free.clone(), ByTokenizer::default()))
+        settled.digest = digest(&settled.examples, &settled.subtasks);
+        Ok(settled)
     }
 
     /// The prompt of `example` with an empty content: what its question has in common with all others of the task. None where the
     /// example has no choices, or the questions nothing in common.
     pub fn content_free_prompt(&self, example: &Example) -> Option<String> {
         example.choices()?;
-        Some(self.content_free.as_ref()?.prompt(example))
+        let own = |part: &&Subtask| match self.subtasks.len() {
+            1 => true,
+            _ => example.id.strip_prefix(part.name.as_str()).is_some_and(|rest| rest.starts_with('/')),
+        };
+        // Of names that begin alike, the longest.
+        let part = self.subtasks.iter().filter(own).max_by_key(|part| part.name.len())?;
+        Some(part.content_free.as_ref()?.prompt(example))
+    }
+
+    /// The first `n` examples of each subtask, as lm-evaluation-harness takes them with its `--limit`.
+    ///
+    /// # Errors
+    /// If `n` is 0.
+    pub fn first(&self, n: usize) -> Result<Self, TaskError> {
+        if n == 0 {
+            return Err(TaskError::Limit { task: self.name.clone(), limit: 0, smallest: 1 });
+        }
+        let kept: Vec<usize> = self.subtasks.iter().flat_map(|part| part.examples.clone().take(n)).collect();
+        Ok(self.keeping(&kept))
+    }
+
+    /// The examples with these numbers, ascending and at least one, and their subtasks.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn only(&self, numbers: &[usize]) -> Result<Self, TaskError> {
+        match numbers.is_empty() {
+            true => Err(TaskError::Empty { file: self.name.clone() }),
+            false => Ok(self.keeping(numbers)),
+        }
     }
 
     /// A seeded sample of at most `n` examples in their old order, groups whole; everything when `n`
     /// is large enough.
     ///
-    /// Groups are shuffled and taken in that order; one that no longer fits is passed over.
+    /// Groups are shuffled and taken in that order; one that no longer fits is passed over. Of several subtasks each
+    /// gives its share.
     ///
     /// # Errors
     /// If `n` is below the size of every group.
@@ -99,25 +164,35 @@ impl Task {
         if n >= self.examples.len() {
             return Ok(self.clone());
         }
-        let groups = self.shuffled_groups(seed);
-        let kept = take_whole(&groups, n);
+        let kept = self.balanced(n, seed);
         if kept.is_empty() {
             return Err(TaskError::Limit {
                 task: self.name.clone(),
                 limit: n,
-                smallest: groups.iter().map(Vec::len).min().unwrap_or(1),
+                smallest: self.shuffled_groups(seed).iter().map(Vec::len).min().unwrap_or(1),
             });
         }
-        let examples = kept.iter().map(|&i| self.examples[i].clone()).collect();
-        Ok(Self::of_checked(&self.name, examples, self.content_free.clone(), self.by_tokenizer))
+        Ok(self.keeping(&kept))
+    }
+
+    /// Ascending numbers of about `n` examples, groups whole, each subtask's in proportion to its size.
+    pub(crate) fn balanced(&self, n: usize, seed: u64) -> Vec<usize> {
+        let sizes: Vec<usize> = self.subtasks.iter().map(|part| part.examples.len()).collect();
+        let shares = shares(n, &sizes);
+        let parts = self.subtasks.iter().zip(shares);
+        parts.flat_map(|(part, share)| take_whole(&self.groups_within(part.examples.clone(), seed), share)).collect()
     }
 
     /// The indices of each group's examples, the groups in an order that depends on `seed` alone.
     pub(crate) fn shuffled_groups(&self, seed: u64) -> Vec<Vec<usize>> {
+        self.groups_within(0..self.examples.len(), seed)
+    }
+
+    fn groups_within(&self, examples: Range<usize>, seed: u64) -> Vec<Vec<usize>> {
         let mut place: HashMap<&str, usize> = HashMap::new();
         let mut groups: Vec<Vec<usize>> = Vec::new();
-        for (i, example) in self.examples.iter().enumerate() {
-            let at = *place.entry(&example.group).or_insert(groups.len());
+        for i in examples {
+            let at = *place.entry(&self.examples[i].group).or_insert(groups.len());
             match groups.get_mut(at) {
                 Some(group) => group.push(i),
                 None => groups.push(vec![i]),
@@ -127,14 +202,24 @@ impl Task {
         groups
     }
 
-    fn of_checked(
-        name: &str,
-        examples: Vec<Example>,
-        content_free: Option<ContentFreePrompt>,
-        by_tokenizer: ByTokenizer,
-    ) -> Self {
-        let digest = digest(&examples, content_free.as_ref());
-        Self { name: name.to_owned(), digest, examples, left_out: 0, notes: Vec::new(), content_free, by_tokenizer }
+    /// The examples with these numbers, ascending.
+    fn keeping(&self, kept: &[usize]) -> Self {
+        let mut subtasks: Vec<Subtask> = Vec::with_capacity(self.subtasks.len());
+        for part in &self.subtasks {
+            let start = subtasks.last().map_or(0, |part| part.examples.end);
+            let part = part.keeping(kept, start);
+            if !part.examples.is_empty() {
+                subtasks.push(part);
+            }
+        }
+        let examples = kept.iter().map(|&i| self.examples[i].clone()).collect();
+        let skipped = self.skipped.clone();
+        Self { skipped, ..Self::of_checked(&self.name, examples, subtasks, self.groups.clone()) }
+    }
+
+    fn of_checked(name: &str, examples: Vec<Example>, subtasks: Vec<Subtask>, groups: Vec<TaskGroup>) -> Self {
+        let digest = digest(&examples, &subtasks);
+        Self { name: name.to_owned(), digest, examples, left_out: 0, notes: Vec::new(), skipped: None, subtasks, groups }
     }
 }
 
@@ -152,7 +237,7 @@ pub(crate) fn take_whole(groups: &[Vec<usize>], n: usize) -> Vec<usize> {
 
 /// SHA-256 over the texts of every example, each after its length in bytes, so that no two tasks run into one another. What
 /// a task leaves at its default is not hashed.
-fn digest(examples: &[Example], content_free: Option<&ContentFreePrompt>) -> String {
+fn digest(examples: &[Example], subtasks: &[Subtask]) -> String {
     let mut hash = Sha256::new();
     let mut add = |text: &str| {
         hash.update((text.len() as u64).to_le_bytes());
@@ -210,7 +295,8 @@ fn digest(examples: &[Example], content_free: Option<&ContentFreePrompt>) -> Str
             Target::LogLikelihood { .. } | Target::Rolling { .. } => {}
         }
     }
-    for part in content_free.iter().flat_map(|prompt| prompt.parts()) {
+    let content_free = subtasks.iter().filter_map(|part| part.content_free.as_ref());
+    for part in content_free.flat_map(|prompt| prompt.parts()) {
         add(part);
     }
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()

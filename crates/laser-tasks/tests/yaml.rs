@@ -398,39 +398,6 @@ const NUMBERS: &str = r#"{"q": "1+1", "a": "2", "l": "x"}
 {"q": "2+3", "a": "5", "l": "y"}"#;
 
 #[test]
-fn solved_examples_stand_before_the_question() {
-    let text = "doc_to_text: q\ndoc_to_target: a\ndescription: 'Sums. '\nnum_fewshot: 2\nfewshot_delimiter: '; '\ntarget_delimiter: '='";
-    let prompts = |text: &str, seed| {
-        let folder = folder(&[("t.yaml", with_data(text).as_bytes()), ("d.jsonl", NUMBERS.as_bytes())]);
-        let options = OpenOptions { seed, ..OpenOptions::default() };
-        let task = Task::open_with(folder.path().join("t.yaml").to_str().unwrap(), &options).unwrap();
-        assert!(task.examples.iter().all(|example| example.prompt[example.question..].len() == 3));
-        task.examples.into_iter().map(|example| example.prompt).collect::<Vec<_>>()
-    };
-    let first = prompts(&format!("{text}\nfewshot_config: {{sampler: first_n}}"), 0);
-    assert_eq!(first[0], "Sums. 1+2=3; 2+2=4; 1+1");
-    assert_eq!(first[3], "Sums. 1+1=2; 1+2=3; 2+3");
-    let random = prompts(text, 1);
-    assert_eq!(random, prompts(text, 1));
-    assert_ne!(random, prompts(text, 2));
-    for (prompt, own) in random.iter().zip(["1+1", "1+2", "2+2", "2+3"]) {
-        assert!(prompt.ends_with(own) && prompt.matches(own).count() == 1, "{prompt}");
-    }
-}
-
-#[test]
-fn solved_examples_of_another_split() {
-    let text = "dataset_kwargs: {data_files: {dev: s.jsonl, test: d.jsonl}}\ntest_split: test\nfewshot_split: dev
-output_type: multiple_choice\ndoc_to_text: q\ndoc_to_choice: [x, y]\ndoc_to_target: l\nnum_fewshot: 1";
-
-    let shots = br#"{"q": "0+0", "l": "y"}"#;
-    let files: [(&str, &[u8]); 3] = [("t.yaml", text.as_bytes()), ("d.jsonl", NUMBERS.as_bytes()), ("s.jsonl", shots)];
-    let task = open(folder(&files).path(), "t.yaml").unwrap();
-    assert_eq!(task.examples[0].prompt, "0+0 y\n\n1+1");
-    assert_eq!(task.content_free_prompt(&task.examples[0]), None);
-}
-
-#[test]
 fn splits_are_added_and_cut() {
     let text =
         "dataset_kwargs: {data_files: {a: d.jsonl, b: s.jsonl}}\ntest_split: a[:3]+b\ndoc_to_text: q\ndoc_to_target: a";
@@ -503,33 +470,6 @@ doc_to_target: \"{{mc2_targets.labels[0] * 0 + 1}}\"
 }
 
 const NESTED: &[u8] = include_bytes!("fixtures/data/nested.parquet");
-
-#[test]
-fn no_question_is_solved_before_it_is_asked() {
-    // The same rows under other split names, and paraphrases of one fact.
-    let rows: String =
-        (0..8).map(|i| format!("{{\"q\": \"q{i}\", \"a\": \"a{}\", \"g\": {}}}\n", i / 2, i / 2)).collect();
-    for (keys, group) in [
-        ("test_split: test\ntraining_split: train", false),
-        ("fewshot_split: other", false),
-        ("test_split: test[:3]\nfewshot_split: test+test", false),
-        ("doc_to_group: g", true),
-        ("test_split: test\nfewshot_split: other\ndoc_to_group: g", true),
-    ] {
-        for sampler in ["default", "first_n"] {
-            let text = format!(
-                "doc_to_text: q\ndoc_to_target: a\nnum_fewshot: 3\nfewshot_config: {{sampler: {sampler}}}\n{keys}"
-            );
-            let task = yaml(&with_data(&text), &rows).unwrap();
-            for example in &task.examples {
-                let (shots, question) = example.prompt.split_at(example.question);
-                assert_eq!(shots.matches("\n\n").count(), 3, "{keys}");
-                assert!(!shots.contains(question), "{keys}: {shots}");
-                assert!(!group || !shots.contains(example.answer()), "{keys}: {shots}");
-            }
-        }
-    }
-}
 
 #[test]
 fn a_generation_ends_where_the_next_solved_example_would_begin() {

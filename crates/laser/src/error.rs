@@ -27,6 +27,26 @@ pub enum Error {
     /// The task could not be read, or is none.
     #[error(transparent)]
     Task(Box<laser_tasks::TaskError>),
+    /// A prompt is too long, and was not to be cut.
+    #[error(
+        "example {id}: the prompt and what follows it are {tokens} tokens longer than the model's context of {context_length}: shorten the prompt, or cut or leave out such examples (--on-long truncate|skip)"
+    )]
+    PromptTooLong {
+        /// The example.
+        id: String,
+        /// By how many tokens.
+        tokens: usize,
+        /// Tokens that the model can look at.
+        context_length: usize,
+    },
+    /// No example is short enough.
+    #[error("{task}: no example is left: all are longer than the model's context of {context_length} tokens: cut them with --on-long truncate")]
+    AllTooLong {
+        /// The task.
+        task: String,
+        /// Tokens that the model can look at.
+        context_length: usize,
+    },
     /// Examples or a text could not be scored.
     #[error(transparent)]
     Engine(Box<laser_engine::Error>),

@@ -1,13 +1,15 @@
 //! What a model gives on examples, as it is or edited.
 
 use crate::error::Result;
+use crate::evaluated_example::EvaluatedExample;
 use crate::loaded_model::LoadedModel;
 use crate::session::Session;
+use crate::subtask_scores::{GroupScore, SubtaskScore, group_scores, subtask_scores};
 use crate::task_source::OpenTask;
 use crate::text_source::OpenText;
 use laser_edit::Candidate;
 use laser_engine::record;
-use laser_example::{Example, Outcome, Score};
+use laser_example::{Outcome, Score};
 use laser_run::{Constant, Interval, Metrics, Perplexity, Record, statistics};
 use serde::Serialize;
 
@@ -26,20 +28,19 @@ pub struct Evaluation {
     /// Other metrics.
     #[serde(flatten)]
     pub metrics: Option<Metrics>,
+    /// How many prompts were cut at their beginning to fit the model.
+    pub cut_prompts: usize,
+    /// How many rows of the task were left out because they cannot be used, or are too long.
+    pub skipped_rows: usize,
+    /// Where the task is a group: each of its tasks.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub subtasks: Vec<SubtaskScore>,
+    /// Where the task is a group: what its file aggregates over them, and the groups in it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<GroupScore>,
     /// What each example gave.
     #[serde(skip)]
     pub examples: Vec<EvaluatedExample>,
-}
-
-/// What one example gave.
-#[derive(Debug, Clone)]
-pub struct EvaluatedExample {
-    /// The example.
-    pub example: Example,
-    /// Right or wrong, and the answer's log-probability.
-    pub outcome: Outcome,
-    /// What else it gave.
-    pub record: Record,
 }
 
 /// A model with edits, in memory. What no edit touches is the session's.
@@ -69,18 +70,25 @@ impl Session {
         let records = records.collect::<laser_engine::Result<Vec<Record>>>()?;
         let score = Score::of(&outcomes);
         let right = outcomes.iter().filter(|outcome| outcome.correct).count();
+        let (majority, metrics) = (Constant::most_frequent(&examples), Metrics::of(&examples, &records));
+        let examples: Vec<EvaluatedExample> = examples
+            .into_iter()
+            .zip(outcomes)
+            .zip(records)
+            .map(|((example, outcome), record)| EvaluatedExample { example: example.clone(), outcome, record })
+            .collect();
+        let subtasks = subtask_scores(&task.task, numbers, &examples);
         Ok(Evaluation {
             task: task.task.name.clone(),
             score,
             accuracy_interval: statistics::wilson(right, score.n),
-            majority: Constant::most_frequent(&examples),
-            metrics: Metrics::of(&examples, &records),
-            examples: examples
-                .into_iter()
-                .zip(outcomes)
-                .zip(records)
-                .map(|((example, outcome), record)| EvaluatedExample { example: example.clone(), outcome, record })
-                .collect(),
+            majority,
+            metrics,
+            cut_prompts: numbers.iter().filter(|number| task.cut.binary_search(number).is_ok()).count(),
+            skipped_rows: task.skipped_rows,
+            groups: group_scores(&task.task.groups, &subtasks),
+            subtasks,
+            examples,
         })
     }
 

@@ -17,6 +17,7 @@
 
 mod demo_files;
 mod error;
+mod evaluated_example;
 mod evaluation;
 mod judged_run;
 mod live_report;
@@ -28,12 +29,14 @@ mod search_plan;
 mod search_run;
 mod session;
 mod spectra_cache;
+mod subtask_scores;
 mod task_source;
 mod text_source;
 
 pub use demo_files::DemoFiles;
 pub use error::{Error, Result};
-pub use evaluation::{Edited, EvaluatedExample, Evaluation};
+pub use evaluated_example::EvaluatedExample;
+pub use evaluation::{Edited, Evaluation};
 pub use judged_run::JudgedRun;
 pub use laser_checkpoint as checkpoint;
 pub use laser_edit as edit;
@@ -59,5 +62,6 @@ pub use search_plan::{
 pub use search_run::FoundEdits;
 pub use session::{Session, SessionOptions, write_edited};
 pub use spectra_cache::SpectraCache;
-pub use task_source::{OpenTask, TaskSource};
+pub use subtask_scores::{GroupScore, SubtaskScore};
+pub use task_source::{OnLong, OpenTask, TaskSource};
 pub use text_source::{OpenText, TextSource};

@@ -88,6 +88,8 @@ impl Session {
                 digest: task.task.digest.clone(),
                 examples: task.task.examples.len(),
                 results: ResultKind::Binary,
+                cut_prompts: task.cut.len(),
+                skipped_rows: task.skipped_rows,
             },
             search: SearchDescription {
                 strategy: plan.name().to_owned(),
@@ -100,6 +102,7 @@ impl Session {
                 blocks,
                 randomised: task.source.paper_compat && plan.space != SpaceChoice::NoiseEdge,
                 limit: task.source.limit,
+                first: task.source.first,
                 seed: task.source.seed,
                 split_first: task.source.splits_first(),
                 chat: self.options.chat,

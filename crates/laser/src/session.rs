@@ -103,7 +103,7 @@ impl Session {
     /// # Errors
     /// If the sample that is asked for cannot be drawn.
     pub fn settle(&self, task: &Task, source: &TaskSource) -> Result<OpenTask> {
-        source.settle(task, &self.tokenizer)
+        source.settle(task, &self.tokenizer, self.config(), &*self.options.progress)
     }
 
     /// Reads a text for this model.

@@ -1,16 +1,28 @@
 //! Which task, which of its examples, and how they are split.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model_source::FileProgress;
+use laser_checkpoint::Config;
 use laser_example::Example;
 use laser_hub::{DatasetFiles, Hub};
 use laser_run::Progress;
-use laser_tasks::{HubSplit, OpenOptions, Split, Task};
+use laser_tasks::{HubSplit, OnBadRow, OpenOptions, SkippedRows, Split, Task};
 use laser_tokenizer::Tokenizer;
 use std::path::PathBuf;
 
 /// The share of the examples that candidates are chosen on.
 const VALIDATION_FRACTION: f64 = 0.2;
+
+/// What becomes of prompts that are too long for the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnLong {
+    /// They are cut at their beginning, as lm-evaluation-harness does.
+    Truncate,
+    /// They are left out.
+    Skip,
+    /// One is an error.
+    Error,
+}
 
 /// A built-in task or a file of one, and which of its examples are used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +35,12 @@ pub struct TaskSource {
     pub paper_compat: bool,
     /// At most so many examples, drawn by the seed. Groups stay whole.
     pub limit: Option<usize>,
+    /// Only the first so many examples of each task, as lm-evaluation-harness takes them.
+    pub first: Option<usize>,
+    /// What becomes of rows that cannot be used; none: an error in a user's own file, left out in a data set of the hub.
+    pub on_bad_row: Option<OnBadRow>,
+    /// What becomes of prompts that are too long for the model.
+    pub on_long: OnLong,
     /// Seed of the sample and of the split.
     pub seed: u64,
     /// Whether the first 20 % of the examples are the validation split, not a random 20 %.
@@ -31,7 +49,17 @@ pub struct TaskSource {
 
 impl<S: Into<String>> From<S> for TaskSource {
     fn from(spec: S) -> Self {
-        Self { spec: spec.into(), data: None, paper_compat: false, limit: None, seed: 0, split_first: false }
+        Self {
+            spec: spec.into(),
+            data: None,
+            paper_compat: false,
+            limit: None,
+            first: None,
+            on_bad_row: None,
+            on_long: OnLong::Truncate,
+            seed: 0,
+            split_first: false,
+        }
     }
 }
 
@@ -49,11 +77,18 @@ impl TaskSource {
             progress.finish();
             fetched.map_err(|error| error.to_string())
         };
-        let options =
-            OpenOptions { data: self.data.as_deref(), paper_compat: self.paper_compat, seed: self.seed, fetch: &fetch };
+        let options = OpenOptions {
+            data: self.data.as_deref(),
+            paper_compat: self.paper_compat,
+            on_bad_row: self.on_bad_row,
+            fetch: &fetch,
+        };
         let task = Task::open_with(&self.spec, &options)?;
         if task.left_out > 0 {
             progress.note(&format!("{}: `where` leaves out {} rows of the data", task.name, task.left_out));
+        }
+        if let Some(SkippedRows { count, first }) = &task.skipped {
+            progress.note(&format!("{}: {count} rows cannot be used and are left out, the first: {first}", task.name));
         }
         for note in &task.notes {
             progress.note(&format!("{}: {note}", task.name));
@@ -61,19 +96,68 @@ impl TaskSource {
         Ok(task)
     }
 
-    /// `task`, which was read from here, for a model's tokenizer, sampled as asked.
-    pub(crate) fn settle(&self, task: &Task, tokenizer: &Tokenizer) -> Result<OpenTask> {
+    /// `task`, which was read from here, for a model and its tokenizer, sampled as asked.
+    pub(crate) fn settle(
+        &self,
+        task: &Task,
+        tokenizer: &Tokenizer,
+        config: &Config,
+        progress: &dyn Progress,
+    ) -> Result<OpenTask> {
         let tokens = |example: &Example| {
             let text = example.continuation(example.answer());
             // A text that cannot be encoded is refused when it is scored.
             tokenizer.encode_continuation(&example.prompt, &text).map_or(0, |ids| ids.len())
         };
         let task = task.for_tokenizer(tokenizer.is_sentencepiece(), tokens)?;
-        let task = match self.limit {
-            Some(limit) => task.limit(limit, self.seed)?,
-            None => task,
+        let over = |example: &Example| laser_engine::tokens_cut(tokenizer, example, config);
+        let mut skipped_rows = task.skipped.as_ref().map_or(0, |skipped| skipped.count);
+        let task = match self.on_long {
+            OnLong::Skip => {
+                let mut kept = Vec::with_capacity(task.examples.len());
+                for (number, example) in task.examples.iter().enumerate() {
+                    match over(example) {
+                        Ok(0) => kept.push(number),
+                        Ok(_) | Err(laser_engine::Error::TooLong { .. }) => {}
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+                let long = task.examples.len() - kept.len();
+                if kept.is_empty() {
+                    return Err(Error::AllTooLong { task: task.name.clone(), context_length: config.context_length });
+                }
+                if long > 0 {
+                    progress.note(&format!("{}: {long} examples are too long for the model and are left out", task.name));
+                    skipped_rows += long;
+                }
+                task.only(&kept)?
+            }
+            OnLong::Truncate | OnLong::Error => task,
         };
-        Ok(OpenTask { source: self.clone(), task })
+        let task = match (self.limit, self.first) {
+            (Some(limit), _) => task.limit(limit, self.seed)?,
+            (None, Some(first)) => task.first(first)?,
+            (None, None) => task,
+        };
+        let mut cut = Vec::new();
+        for (number, example) in task.examples.iter().enumerate() {
+            let tokens = over(example)?;
+            if tokens > 0 && self.on_long == OnLong::Error {
+                let (id, context_length) = (example.id.clone(), config.context_length);
+                return Err(Error::PromptTooLong { id, tokens, context_length });
+            }
+            if tokens > 0 {
+                cut.push(number);
+            }
+        }
+        if !cut.is_empty() {
+            let (count, of) = (cut.len(), task.examples.len());
+            progress.note(&format!(
+                "{}: {count} of {of} prompts are longer than the model's context of {} and are cut at their beginning (--on-long skip|error does otherwise)",
+                task.name, config.context_length
+            ));
+        }
+        Ok(OpenTask { source: self.clone(), task, cut, skipped_rows })
     }
 
     /// Whether the first examples are the validation split.
@@ -89,6 +173,10 @@ pub struct OpenTask {
     pub source: TaskSource,
     /// Its examples, and how they are scored.
     pub task: Task,
+    /// The numbers of the examples whose prompt is cut at its beginning to fit the model.
+    pub cut: Vec<usize>,
+    /// How many rows were left out because they cannot be used, or are too long.
+    pub skipped_rows: usize,
 }
 
 impl OpenTask {

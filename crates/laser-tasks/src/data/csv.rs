@@ -10,13 +10,14 @@ use serde_json::Value;
 
 use super::unique::Unique;
 use super::{Row, RowLocation, inside};
+use crate::bad_rows::BadRows;
 use crate::source::Source;
 use crate::{DataError, TaskError};
 
 /// A line put after the last one. An unclosed quote swallows it, as it has silently swallowed every line before.
 const END: &str = "\0";
 
-pub(super) fn rows(source: &Source, separator: u8) -> Result<Vec<Row>, TaskError> {
+pub(super) fn rows(source: &Source, separator: u8, bad: &BadRows) -> Result<Vec<Row>, TaskError> {
     let end = format!("\n{END}");
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
@@ -53,12 +54,12 @@ pub(super) fn rows(source: &Source, separator: u8) -> Result<Vec<Row>, TaskError
     let rows = records.enumerate().map(|(index, (place, record))| {
         if record.len() != header.len() {
             let problem = DataError::Length { found: record.len(), expected: header.len() };
-            return Err(inside(source, place, problem));
+            return bad.met(Err(inside(source, place, problem)));
         }
         let fields = header.iter().zip(&record).map(|(name, text)| (name.to_owned(), value(text))).collect();
-        Ok(Row { place, index, fields })
+        Ok(Some(Row { place, index, fields }))
     });
-    rows.collect()
+    bad.left(rows.collect::<Result<_, _>>()?)
 }
 
 fn value(text: &str) -> Value {

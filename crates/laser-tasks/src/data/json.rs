@@ -8,12 +8,13 @@ use serde_json::{Map, Value};
 
 use super::unique::Unique;
 use super::{Row, RowLocation, inside, kind, whole, without_bom};
+use crate::bad_rows::BadRows;
 use crate::source::Source;
 use crate::{DataError, TaskError};
 
 const LISTS: [&str; 3] = ["data", "examples", "rows"];
 
-pub(super) fn rows(source: &Source) -> Result<Vec<Row>, TaskError> {
+pub(super) fn rows(source: &Source, bad: &BadRows) -> Result<Vec<Row>, TaskError> {
     let text = std::str::from_utf8(without_bom(&source.bytes)).map_err(|_| whole(source, DataError::Utf8))?;
     let Unique(value) = serde_json::from_str(text).map_err(|error| {
         let message = error.to_string();
@@ -24,10 +25,10 @@ pub(super) fn rows(source: &Source) -> Result<Vec<Row>, TaskError> {
     let (items, wrapped) = list(value).map_err(|problem| whole(source, problem))?;
     let rows = items.into_iter().enumerate().map(|(index, item)| {
         let place = RowLocation::Record(index + 1);
-        let fields = record(item, wrapped).map_err(|problem| inside(source, place, problem))?;
-        Ok(Row { place, index, fields })
+        let row = record(item, wrapped).map(|fields| Row { place, index, fields });
+        bad.met(row.map_err(|problem| inside(source, place, problem)))
     });
-    rows.collect()
+    bad.left(rows.collect::<Result<_, _>>()?)
 }
 
 /// The records of a file, and whether the hub's viewer may have wrapped them.

@@ -4,21 +4,22 @@ use serde_json::{Map, Value, error::Category};
 
 use super::unique::UniqueObject;
 use super::{Row, RowLocation, at, without_bom};
+use crate::bad_rows::BadRows;
 use crate::source::Source;
 use crate::{RowError, TaskError};
 
-/// All rows of a file; at least one.
-pub(crate) fn rows(source: &Source) -> Result<Vec<Row>, TaskError> {
+/// All rows of a file that can be read; at least one.
+pub(crate) fn rows(source: &Source, bad: &BadRows) -> Result<Vec<Row>, TaskError> {
     let bytes = without_bom(&source.bytes);
     let mut rows = Vec::new();
     for (index, bytes) in bytes.split(|&byte| byte == b'\n').enumerate() {
         let place = RowLocation::Line(index + 1);
-        match fields(bytes) {
-            Ok(Some(fields)) => rows.push(Row { place, index, fields }),
-            Ok(None) => {}
-            Err(problem) => return Err(at(source, place, problem)),
+        if let Some(fields) = fields(bytes).transpose() {
+            let row = fields.map(|fields| Row { place, index, fields });
+            rows.push(bad.met(row.map_err(|problem| at(source, place, problem)))?);
         }
     }
+    let rows = bad.left(rows)?;
     if rows.is_empty() {
         return Err(TaskError::Empty { file: source.name.clone() });
     }

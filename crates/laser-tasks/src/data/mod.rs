@@ -14,6 +14,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use crate::bad_rows::BadRows;
 use crate::source::Source;
 use crate::{DataError, RowError, TaskError};
 
@@ -33,17 +34,17 @@ impl Row {
     }
 }
 
-/// All rows of a file; at least one. The ending of its name says how it is read, and one that says nothing is taken for JSONL.
-pub(crate) fn rows(source: &Source) -> Result<Vec<Row>, TaskError> {
+/// All rows of a file that can be read; at least one. The ending of its name says how it is read, and one that says nothing is taken for JSONL.
+pub(crate) fn rows(source: &Source, bad: &BadRows) -> Result<Vec<Row>, TaskError> {
     let Some(ending) = Path::new(&source.name).extension() else {
         return Err(whole(source, DataError::NoEnding));
     };
     let rows = match ending.to_string_lossy().to_lowercase().as_str() {
-        "json" => json::rows(source),
-        "csv" => csv::rows(source, b','),
-        "tsv" => csv::rows(source, b'\t'),
+        "json" => json::rows(source, bad),
+        "csv" => csv::rows(source, b',', bad),
+        "tsv" => csv::rows(source, b'\t', bad),
         "parquet" => parquet::rows(source),
-        _ => return jsonl::rows(source),
+        _ => return jsonl::rows(source, bad),
     }?;
     match rows.is_empty() {
         true => Err(whole(source, DataError::NoRecords)),

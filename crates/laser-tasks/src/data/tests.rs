@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::OnBadRow;
 use laser_example::SplitMix64;
 
 const SNAPPY: &[u8] = include_bytes!("../../tests/fixtures/data/same-snappy.parquet");
@@ -14,7 +15,7 @@ fn source(name: &str, bytes: &[u8]) -> Source {
 
 /// The objects of a file.
 fn objects(name: &str, bytes: &[u8]) -> Result<Vec<Value>, String> {
-    let rows = rows(&source(name, bytes)).map_err(|error| error.to_string())?;
+    let rows = rows(&source(name, bytes), &BadRows::new(OnBadRow::Error)).map_err(|error| error.to_string())?;
     Ok(rows.into_iter().map(|row| Value::Object(row.fields)).collect())
 }
 
@@ -100,7 +101,7 @@ fn a_csv_value_is_text_or_a_list() {
 #[test]
 fn a_row_knows_its_place() {
     let places = |name: &str, bytes: &[u8]| -> Vec<(RowLocation, String)> {
-        rows(&source(name, bytes)).unwrap().iter().map(|row| (row.place, row.default_id())).collect()
+        rows(&source(name, bytes), &BadRows::new(OnBadRow::Error)).unwrap().iter().map(|row| (row.place, row.default_id())).collect()
     };
     let line = |line, id: &str| (RowLocation::Line(line), id.to_owned());
     let record = |record, id: &str| (RowLocation::Record(record), id.to_owned());

@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json};
 use super::docs::Doc;
 use super::task_config::{Config, DataFiles, unsupported};
 use crate::data::{self, Row, RowLocation};
+use crate::bad_rows::BadRows;
 use crate::source::Source;
 use crate::{HubSplit, OpenOptions, TaskError, YamlError};
 
@@ -21,6 +22,8 @@ pub struct Splits<'a> {
     /// Reads a file by its path in the YAML.
     pub read: &'a dyn Fn(&Path) -> Result<Source, TaskError>,
     pub options: &'a OpenOptions<'a>,
+    /// What becomes of rows that cannot be read.
+    pub bad: &'a BadRows,
 }
 
 impl Splits<'_> {
@@ -99,7 +102,7 @@ impl Splits<'_> {
     /// The rows of a split, such as `test`, `train[:100]` or `paper_dev+paper_test`.
     fn rows(&self, key: &'static str, split: &str) -> Result<Vec<Doc>, TaskError> {
         if let Some(path) = self.options.data {
-            return docs(&Source::read(path)?);
+            return self.docs(&Source::read(path)?);
         }
         let parts = parts(key, split).map_err(|problem| self.problem(problem))?;
         let mut files = Vec::new();
@@ -119,7 +122,7 @@ impl Splits<'_> {
                     File::Named(path) => (self.read)(Path::new(&path))?,
                     File::Fetched(path) => Source::read(&path)?,
                 };
-                for row in data::rows(&source)?.into_iter().take(left) {
+                for row in data::rows(&source, self.bad)?.into_iter().take(left) {
                     left -= 1;
                     let id = match several {
                         true => format!("{}-{number}-{}", part.name, row.default_id()),
@@ -135,13 +138,13 @@ impl Splits<'_> {
     /// The rows where no split is named: of the only file there is, or of `test`.
     fn only_split(&self) -> Result<Vec<Doc>, TaskError> {
         if let Some(path) = self.options.data {
-            return docs(&Source::read(path)?);
+            return self.docs(&Source::read(path)?);
         }
         match self.files().map_err(|problem| self.problem(problem))? {
-            Some(DataFiles::One(path)) => docs(&(self.read)(Path::new(path))?),
+            Some(DataFiles::One(path)) => self.docs(&(self.read)(Path::new(path))?),
             Some(DataFiles::Splits(files)) if files.len() == 1 => {
                 let path = files.values().next().map(String::as_str).unwrap_or_default();
-                docs(&(self.read)(Path::new(path))?)
+                self.docs(&(self.read)(Path::new(path))?)
             }
             Some(DataFiles::Splits(files)) if !files.contains_key("test") => {
                 let names = files.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -196,6 +199,17 @@ impl Splits<'_> {
         }
     }
 
+    /// Whether every split is the same file, so that a question stands among the solved examples.
+    pub fn are_one_file(&self) -> bool {
+        self.options.data.is_some() || matches!(self.files(), Ok(Some(DataFiles::One(_))))
+    }
+
+    /// All rows of one file.
+    fn docs(&self, source: &Source) -> Result<Vec<Doc>, TaskError> {
+        let rows = data::rows(source, self.bad)?.into_iter();
+        Ok(rows.map(|row| doc(source, row.default_id(), row)).collect())
+    }
+
     fn problem(&self, problem: YamlError) -> TaskError {
         TaskError::Yaml { file: self.name.to_owned(), line: None, problem }
     }
@@ -203,6 +217,12 @@ impl Splits<'_> {
 
 fn known(names: &[String]) -> String {
     format!("use one of data_files: {}", names.join(", "))
+}
+
+/// Whether a task names a data set of the hub and no file.
+pub fn is_on_hub(config: &Config) -> bool {
+    let files = config.dataset_kwargs.as_ref().and_then(|kwargs| kwargs.data_files.as_ref());
+    files.is_none() && config.dataset_path.is_some()
 }
 
 /// A file that is still to be read.
@@ -232,12 +252,6 @@ fn parts(key: &str, split: &str) -> Result<Vec<Part>, YamlError> {
     };
     let help = "write the name of a split, several with +, the first rows of one as in train[:100]";
     split.split('+').map(part).collect::<Option<_>>().ok_or_else(|| unsupported(key, split, help))
-}
-
-/// All rows of one file.
-fn docs(source: &Source) -> Result<Vec<Doc>, TaskError> {
-    let rows = data::rows(source)?.into_iter();
-    Ok(rows.map(|row| doc(source, row.default_id(), row)).collect())
 }
 
 fn doc(source: &Source, id: String, row: Row) -> Doc {

@@ -6,6 +6,7 @@ use minijinja::Environment;
 use serde_json::Value as Json;
 
 use super::task_config::Config;
+use crate::bad_rows::BadRows;
 use crate::data::Row;
 use crate::template::Pattern;
 use crate::{RowError, TaskError, YamlError};
@@ -37,6 +38,7 @@ pub fn prepare(
     config: &Config,
     engine: &Environment<'static>,
     docs: Vec<Doc>,
+    bad: &BadRows,
     problem: impl Fn(YamlError) -> TaskError,
 ) -> Result<Vec<Doc>, TaskError> {
     let only = config.only_where.as_deref().map(|text| Pattern::expression(engine, "where", text)).transpose();
@@ -47,15 +49,14 @@ pub fn prepare(
     }
     let mut prepared = Vec::with_capacity(docs.len());
     for doc in docs {
-        if let Some(only) = &only
-            && !only.of(&doc.row.fields).map_err(|wrong| doc.at(wrong))?.is_true()
-        {
-            continue;
-        }
-        if lists.is_empty() {
-            prepared.push(doc);
-        } else {
-            prepared.extend(taken_apart(&doc, &lists).map_err(|wrong| doc.at(wrong))?);
+        let wanted = only.as_ref().map_or(Ok(true), |only| Ok(only.of(&doc.row.fields)?.is_true()));
+        match bad.met(wanted.map_err(|wrong| doc.at(wrong)))? {
+            Some(true) if lists.is_empty() => prepared.push(doc),
+            Some(true) => {
+                let apart = taken_apart(&doc, &lists).map_err(|wrong| doc.at(wrong));
+                prepared.extend(bad.met(apart)?.unwrap_or_default());
+            }
+            _ => {}
         }
     }
     Ok(prepared)

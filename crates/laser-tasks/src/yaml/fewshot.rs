@@ -1,83 +1,125 @@
-//! Solved examples before the question (`num_fewshot`).
+//! Solved examples before the question (`num_fewshot`), the same that lm-evaluation-harness takes.
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 
-use super::task_config::{Config, Sampler};
-use laser_example::{Example, SplitMix64};
+use minijinja::Environment;
 
-/// A row's question with its answer, and what it is about.
-#[derive(Clone)]
-pub struct Solved {
-    /// Question and answer with what stands behind them.
-    pub text: String,
-    /// Paraphrases share it.
-    pub group: String,
-}
+use super::docs::Doc;
+use super::python_random::PythonRandom;
+use super::solved::SolvedReader;
+use super::task_config::{Config, Sampler};
+use crate::template::Pattern;
+use crate::{RowError, YamlError};
+use laser_example::Example;
+
+/// The seed that lm-evaluation-harness draws by unless it is given another.
+const SEED: u32 = 1234;
 
 /// The solved examples of a task.
 pub struct Shots<'a> {
-    solved: Vec<Solved>,
-    /// The evaluated examples, solved.
-    evaluated: &'a [Solved],
-    /// Whether groups mean the same here and among the evaluated examples.
-    groups: bool,
+    pool: &'a [Doc],
+    reader: SolvedReader<'a>,
     count: usize,
     sampler: Sampler,
-    seed: u64,
+    /// Whether a row that is the question itself is not shown.
+    pub leave_out_question: bool,
+    /// What paraphrases share, which are not shown either.
+    group: Option<Group<'a>>,
+    /// Goes on from question to question.
+    random: RefCell<PythonRandom>,
+}
+
+enum Group<'a> {
+    /// The row that they were taken from.
+    Row,
+    Of(Pattern<'a>),
 }
 
 impl<'a> Shots<'a> {
-    /// `solved`: the examples to show, where they are not the evaluated ones.
-    pub fn new(config: &Config, solved: Option<Vec<Solved>>, evaluated: &'a [Solved], seed: u64) -> Self {
-        Self {
-            groups: solved.is_none() || config.doc_to_group.is_some(),
-            solved: solved.unwrap_or_else(|| evaluated.to_vec()),
-            evaluated,
+    /// Solved examples of `pool`, rows that have `fields`.
+    pub fn new(
+        config: &'a Config,
+        engine: &'a Environment<'static>,
+        fields: &HashSet<&str>,
+        pool: &'a [Doc],
+    ) -> Result<Self, YamlError> {
+        let own = config.fewshot_config.as_ref();
+        let split = own.and_then(|own| own.split.as_ref()).or(config.fewshot_split.as_ref());
+        let group = match &config.doc_to_group {
+            Some(text) => Some(Group::Of(Pattern::value(engine, fields, "doc_to_group", text)?)),
+            None => config.expand.as_ref().map(|_| Group::Row),
+        };
+        Ok(Self {
+            pool,
+            reader: SolvedReader::new(config, engine, fields)?,
             count: config.num_fewshot.unwrap_or(0),
-            sampler: config.fewshot_config.as_ref().map_or(Sampler::Default, |config| config.sampler),
-            seed,
-        }
+            sampler: own.map_or(Sampler::Default, |own| own.sampler),
+            // Where neither is named, they are the same, too.
+            leave_out_question: split == config.test_split.as_ref(),
+            group,
+            random: RefCell::new(PythonRandom::new(SEED)),
+        })
     }
 
-    /// Evaluated example `index` behind solved ones. Neither the question itself is among them, wherever it
-    /// is found, nor its paraphrases. None where too few are left.
-    pub fn before(&self, index: usize, example: &Example) -> Option<Example> {
-        let own = &self.evaluated[index];
-        let fits = |&place: &usize| {
-            let other = &self.solved[place];
-            other.text != own.text && !(self.groups && other.group == own.group)
-        };
-        let places = match self.sampler {
-            Sampler::FirstN => (0..self.solved.len()).filter(fits).take(self.count).collect(),
-            Sampler::Default => self.drawn(index, fits),
-        };
-        if places.len() < self.count {
-            return None;
+    /// Whether a question can be among the examples shown before it, if they are of one split.
+    pub fn may_show_question(&self) -> bool {
+        self.count > 0 && !self.leave_out_question && self.group.is_none()
+    }
+
+    /// The example of `doc` behind solved ones; to be called for one row after the other. None where too few are left.
+    pub fn before(&self, doc: &Doc, example: Example) -> Result<Option<Example>, RowError> {
+        if self.count == 0 {
+            return Ok(Some(example));
         }
-        let shots: String = places.iter().map(|&place| self.solved[place].text.as_str()).collect();
+        let Some(places) = self.places(doc)? else { return Ok(None) };
+        let shots = places.iter().map(|&place| self.reader.text(&self.pool[place])).collect::<Result<String, _>>()?;
         let (description, question) = example.prompt.split_at(example.question);
         let prompt = [description, &shots, question].concat();
-        Some(Example { prompt, question: example.question + shots.len(), ..example.clone() })
+        Ok(Some(Example { prompt, question: example.question + shots.len(), ..example }))
     }
 
-    /// Different places at random, by numbers of the example's own.
-    fn drawn(&self, index: usize, fits: impl Fn(&usize) -> bool) -> Vec<usize> {
-        let mut random = SplitMix64::new(self.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ index as u64);
-        let mut places = Vec::with_capacity(self.count);
-        let mut seen = HashSet::new();
-        // Most places fit, so that a few draws do.
-        for _ in 0..20 * self.count + 100 {
-            let place = random.below(self.solved.len() as u64) as usize;
-            if places.len() < self.count && place < self.solved.len() && seen.insert(place) && fits(&place) {
-                places.push(place);
+    /// Which rows of the pool are shown.
+    fn places(&self, doc: &Doc) -> Result<Option<Vec<usize>>, RowError> {
+        let all = 0..self.pool.len();
+        let other = |&place: &usize| !self.leave_out_question || self.pool[place].row.fields != doc.row.fields;
+        if self.group.is_some() {
+            let own = self.group_of(doc)?;
+            let mut others = Vec::with_capacity(self.pool.len());
+            for place in all.filter(other) {
+                if self.group_of(&self.pool[place])? != own {
+                    others.push(place);
+                }
             }
+            return Ok(match self.sampler {
+                Sampler::FirstN => (others.len() >= self.count).then(|| others[..self.count].to_vec()),
+                Sampler::Default => {
+                    let drawn = self.random.borrow_mut().sample(others.len(), self.count);
+                    drawn.map(|drawn| drawn.into_iter().map(|place| others[place]).collect())
+                }
+            });
         }
-        if places.len() < self.count {
-            let mut rest: Vec<usize> =
-                (0..self.solved.len()).filter(|place| !seen.contains(place)).filter(fits).collect();
-            random.shuffle(&mut rest);
-            places.extend(rest.into_iter().take(self.count - places.len()));
+        if self.sampler == Sampler::FirstN {
+            let first: Vec<usize> = all.filter(other).take(self.count).collect();
+            return Ok((first.len() == self.count).then_some(first));
         }
-        places
+        // One more is drawn where the question may be among them.
+        let wanted = self.count + usize::from(self.leave_out_question);
+        let drawn = self.random.borrow_mut().sample(self.pool.len(), wanted);
+        let Some(drawn) = drawn else { return Ok(None) };
+        let shown: Vec<usize> = drawn.into_iter().filter(other).take(self.count).collect();
+        if shown.len() == self.count {
+            return Ok(Some(shown));
+        }
+        let others: Vec<usize> = all.filter(other).collect();
+        let drawn = self.random.borrow_mut().sample(others.len(), self.count);
+        Ok(drawn.map(|drawn| drawn.into_iter().map(|place| others[place]).collect()))
+    }
+
+    fn group_of(&self, doc: &Doc) -> Result<String, RowError> {
+        match &self.group {
+            Some(Group::Of(pattern)) => pattern.text_of(&doc.row.fields),
+            Some(Group::Row) | None => Ok(format!("{} {}", doc.file, doc.group)),
+        }
     }
 }

@@ -28,12 +28,24 @@ enum Paths {
 /// The keys of a file over those of the files that it includes, the later of them over the earlier.
 /// A key that is null is none. A tag is an error.
 pub fn keys_of(source: &Source, read: ReadFile, check: CheckKey) -> Result<Mapping, TaskError> {
+    let keys = keys_and_tags(source, read, check)?;
+    without_tags(&keys, source)?;
+    Ok(keys)
+}
+
+/// The same, whatever tags the values have.
+pub fn keys_and_tags(source: &Source, read: ReadFile, check: CheckKey) -> Result<Mapping, TaskError> {
     let mut includes = 0;
     let mut keys = merged(source, Path::new(""), read, check, &mut includes)?;
     keys.retain(|_, value| !value.is_null());
-    match first_tag("", &keys) {
+    Ok(keys)
+}
+
+/// Refuses a value with a tag.
+pub fn without_tags(keys: &Mapping, source: &Source) -> Result<(), TaskError> {
+    match first_tag("", keys) {
         Some((key, tag)) => Err(problem(source, YamlError::Tag { key, tag })),
-        None => Ok(keys),
+        None => Ok(()),
     }
 }
 
@@ -83,7 +95,7 @@ fn merged(
 }
 
 /// What the YAML parser says of a file.
-fn wrong(source: &Source, error: &serde_yaml_ng::Error) -> TaskError {
+pub fn wrong(source: &Source, error: &serde_yaml_ng::Error) -> TaskError {
     let message = error.to_string();
     // The place stands before the message already.
     let what = match message.rsplit_once(" at line ") {

@@ -1,9 +1,10 @@
 //! What names a model, a task and a text.
 
 use crate::output::Usage;
-use clap::Args;
-use laser::{ModelSource, TaskSource, TextSource};
+use clap::{Args, ValueEnum};
+use laser::{ModelSource, OnLong, TaskSource, TextSource};
 use laser_model::DeviceKind;
+use laser_tasks::OnBadRow;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -41,6 +42,15 @@ pub struct TaskOptions {
     /// Use a random sample of at most N examples (groups of paraphrases stay whole)
     #[arg(long, allow_negative_numbers = true, value_name = "N", requires = "task", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
+    /// Use the first N examples of the task (of each task of a group), as lm-evaluation-harness does with its --limit
+    #[arg(long, allow_negative_numbers = true, value_name = "N", requires = "task", conflicts_with = "limit", value_parser = clap::value_parser!(u64).range(1..))]
+    pub first: Option<u64>,
+    /// What to do with a row that cannot be used [default: error for a file of your own, skip for a data set of the hub]
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub on_bad_row: Option<BadRowChoice>,
+    /// What to do with a prompt that is longer than the model's context: cut it at its beginning (as lm-evaluation-harness does), leave the example out, or stop. A masked model's prompts are not cut
+    #[arg(long, value_enum, default_value = "truncate", value_name = "WHAT")]
+    pub on_long: LongChoice,
     /// Seed of the sample, the split and the bootstrap
     #[arg(long, default_value_t = 0, value_name = "S")]
     pub seed: u64,
@@ -58,10 +68,45 @@ impl TaskOptions {
         let spec = self.task.clone().ok_or(Usage("no task was given: add --task TASK".into()))?;
         Ok(TaskSource {
             limit: self.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)),
+            first: self.first.map(|first| usize::try_from(first).unwrap_or(usize::MAX)),
+            on_bad_row: self.on_bad_row.map(BadRowChoice::meaning),
+            on_long: self.on_long.meaning(),
             seed: self.seed,
             split_first: self.split_first,
             ..self.data.source(spec)
         })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BadRowChoice {
+    Error,
+    Skip,
+}
+
+impl BadRowChoice {
+    fn meaning(self) -> OnBadRow {
+        match self {
+            Self::Error => OnBadRow::Error,
+            Self::Skip => OnBadRow::Skip,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LongChoice {
+    Truncate,
+    Skip,
+    Error,
+}
+
+impl LongChoice {
+    fn meaning(self) -> OnLong {
+        match self {
+            Self::Truncate => OnLong::Truncate,
+            Self::Skip => OnLong::Skip,
+            Self::Error => OnLong::Error,
+        }
     }
 }
 

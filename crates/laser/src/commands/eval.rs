@@ -87,6 +87,21 @@ impl Evaluated {
             if let Some(majority) = &task.majority {
                 let _ = writeln!(text, "always {:?}: {:.1} %", majority.answer, 100.0 * majority.accuracy);
             }
+            for part in &task.subtasks {
+                let (name, score) = (&part.task, part.score);
+                let _ = writeln!(
+                    text,
+                    "  {name}: accuracy {:.1} %, log-loss {:.4}, {} examples",
+                    100.0 * score.accuracy,
+                    score.log_loss,
+                    score.n
+                );
+            }
+            for group in &task.groups {
+                let metrics = group.metrics.iter().map(|(name, value)| format!("{name} {value:.4}"));
+                let metrics = metrics.collect::<Vec<_>>().join(", ");
+                let _ = writeln!(text, "{}: {metrics} over {} examples", group.group, group.n);
+            }
             text.push_str(&task.metrics.as_ref().map(metrics_text).unwrap_or_default());
         }
         if let Some(perplexity) = self.text {

@@ -50,6 +50,8 @@ fn show(name: &str, data: &DataOptions, global: &Global) -> anyhow::Result<()> {
         return output::print_json(&value);
     }
     let mut lines: Vec<(&str, String)> = vec![("task", card.task)];
+    lines.extend((!card.subtasks.is_empty()).then(|| ("tasks", card.subtasks.join(", "))));
+    lines.extend(card.aggregate.into_iter().map(|metric| ("metric", metric)));
     lines.extend(card.about.map(|about| ("about", about)));
     lines.extend(card.prompt.map(|prompt| ("prompt", prompt)));
     lines.extend(card.answer.map(|answer| ("answer", answer)));
@@ -86,9 +88,11 @@ fn check(paths: &[PathBuf], global: &Global) -> anyhow::Result<()> {
             false => files.push(path.clone()),
         }
     }
-    let checked: Vec<Checked> = files
+    let names: Vec<_> = files.iter().map(|file| file.to_string_lossy()).collect();
+    let checked: Vec<Checked> = Task::cards(&names)
         .into_iter()
-        .map(|file| match Task::card(&file.to_string_lossy()) {
+        .zip(files.clone())
+        .map(|(card, file)| match card {
             Ok(card) => Checked { file, task: Some(card.task), problem: None },
             Err(error) => Checked { file, task: None, problem: Some(error.to_string()) },
         })

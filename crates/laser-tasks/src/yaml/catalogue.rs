@@ -1,0 +1,106 @@
+//! Task and group files by the names that they give themselves.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use serde_yaml_ng::Value;
+
+use super::keys::keys_and_tags;
+use crate::source::Source;
+
+/// Folders within folders are looked into so deep, and no deeper, which also ends circles of links.
+const DEEPEST: usize = 8;
+
+/// So many YAML files are looked at, and no more.
+const MOST_FILES: usize = 50_000;
+
+/// A folder above a group's file of this name is searched, too.
+const ROOT: &str = "tasks";
+
+/// What a name stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    Task(PathBuf),
+    Group(PathBuf),
+    /// The names of the tasks that have this tag, sorted.
+    Tag(Vec<String>),
+}
+
+/// The names of one folder's files and of those below.
+type Names = HashMap<String, Named>;
+
+/// The names of folders that have been searched.
+#[derive(Default)]
+pub struct Catalogue {
+    folders: RefCell<HashMap<PathBuf, Rc<Names>>>,
+}
+
+impl Catalogue {
+    /// What `name` stands for in a group's file in `folder`: in that folder and those below, else in the nearest
+    /// folder above that is called `tasks`.
+    pub fn find(&self, name: &str, folder: &Path) -> Option<Named> {
+        let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        let root = whole.ancestors().find(|above| above.file_name().is_some_and(|name| name == ROOT));
+        [Some(whole.as_path()), root].into_iter().flatten().find_map(|folder| self.names(folder).get(name).cloned())
+    }
+
+    fn names(&self, folder: &Path) -> Rc<Names> {
+        if let Some(names) = self.folders.borrow().get(folder) {
+            return names.clone();
+        }
+        let mut files = Vec::new();
+        yaml_files(folder, 0, &mut files);
+        let names = Rc::new(names_of(&files));
+        self.folders.borrow_mut().insert(folder.to_owned(), names.clone());
+        names
+    }
+}
+
+/// The YAML files in a folder and those below, by name.
+fn yaml_files(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    for path in paths {
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(['.', '_']));
+        let yaml = path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
+        if yaml && files.len() < MOST_FILES {
+            files.push(path);
+        } else if !yaml && !hidden && depth < DEEPEST && path.is_dir() {
+            yaml_files(&path, depth + 1, files);
+        }
+    }
+}
+
+/// The names in some files; of two files of one name, the first. Files that cannot be read have none.
+fn names_of(files: &[PathBuf]) -> Names {
+    let mut names = Names::new();
+    let mut tags: HashMap<String, Vec<String>> = HashMap::new();
+    for path in files {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let read = |file: &Path| Source::read(&folder.join(file));
+        let keys = Source::read(path).and_then(|source| keys_and_tags(&source, &read, &|_| Ok(())));
+        let Ok(keys) = keys else { continue };
+        let text = |key: &str| keys.get(key).and_then(Value::as_str).map(str::to_owned);
+        if let Some(name) = text("group") {
+            names.entry(name).or_insert_with(|| Named::Group(path.clone()));
+        } else if let Some(name) = text("task") {
+            let tagged = match keys.get("tag") {
+                Some(Value::String(tag)) => vec![tag.clone()],
+                Some(Value::Sequence(items)) => items.iter().filter_map(|tag| tag.as_str().map(str::to_owned)).collect(),
+                _ => Vec::new(),
+            };
+            if !names.contains_key(&name) {
+                tagged.into_iter().for_each(|tag| tags.entry(tag).or_default().push(name.clone()));
+                names.insert(name, Named::Task(path.clone()));
+            }
+        }
+    }
+    for (tag, mut tasks) in tags {
+        tasks.sort();
+        names.entry(tag).or_insert(Named::Tag(tasks));
+    }
+    names
+}

@@ -1,0 +1,286 @@
+//! Group files: many tasks as one (`group`, `task: [...]`, `aggregate_metric_list`).
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_yaml_ng::{Mapping, Value};
+
+use super::catalogue::{Catalogue, Named};
+use super::keys::{keys_and_tags, without_tags, wrong};
+use crate::source::Source;
+use crate::subtask::{AggregateMetric, TaskGroup};
+use crate::{TaskError, YamlError};
+
+/// Groups hold groups so deep, and no deeper, which also ends circles.
+const DEEPEST: usize = 16;
+
+/// A group has so many tasks at most.
+const MOST_TASKS: usize = 10_000;
+
+/// The keys of a group itself; any other is one of its tasks'.
+const OWN: [&str; 6] = ["group", "group_alias", "task", "aggregate_metric_list", "metadata", "tag"];
+
+/// A task of a group: its keys with what the group says over them.
+pub struct Member {
+    pub name: String,
+    pub keys: Mapping,
+    /// The file that the keys are from.
+    pub source: Source,
+    /// The file's folder.
+    pub folder: PathBuf,
+}
+
+/// A group file with all that it names.
+pub struct Group {
+    pub name: String,
+    /// All tasks, those of inner groups among them, each once.
+    pub members: Vec<Member>,
+    /// This group, then the inner ones.
+    pub groups: Vec<TaskGroup>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Aggregate {
+    metric: String,
+    filter_list: Option<OneOrMany<String>>,
+    aggregation: Option<String>,
+    weight_by_size: Option<bool>,
+}
+
+#[derive(Deserialize, Clone)]
+#[serde(untagged)]
+enum OneOrMany<T> {
+    Many(Vec<T>),
+    One(T),
+}
+
+impl<T> OneOrMany<T> {
+    fn into_list(self) -> Vec<T> {
+        match self {
+            Self::One(item) => vec![item],
+            Self::Many(items) => items,
+        }
+    }
+}
+
+/// Whether these are the keys of a group.
+pub fn is_group(keys: &Mapping) -> bool {
+    keys.contains_key("group") && !keys.contains_key("class")
+}
+
+impl Group {
+    /// The group of `keys`, which stand in `source` in `folder`.
+    pub fn new(keys: &Mapping, source: &Source, folder: &Path, catalogue: &Catalogue) -> Result<Self, TaskError> {
+        let mut group = Self { name: String::new(), members: Vec::new(), groups: Vec::new() };
+        let place = Place { source, folder, catalogue };
+        let name = text(keys, "group").ok_or_else(|| place.wrong("group", "...", "write its name"))?;
+        group.add(&name, keys, &Mapping::new(), &place, 0)?;
+        if group.members.is_empty() {
+            return Err(place.wrong("task", "[]", "name the group's tasks"));
+        }
+        group.name = name;
+        Ok(group)
+    }
+
+    /// Adds a group with what it names, and gives the names of its tasks.
+    fn add(
+        &mut self,
+        name: &str,
+        keys: &Mapping,
+        overrides: &Mapping,
+        place: &Place,
+        depth: usize,
+    ) -> Result<Vec<String>, TaskError> {
+        if depth > DEEPEST {
+            return Err(place.wrong("group", name, "groups are in one another too deep; take one out"));
+        }
+        let aggregated: Mapping = keys.iter().filter(|(key, _)| is_own(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
+        without_tags(&aggregated, place.source)?;
+        let own: Mapping = keys.iter().filter(|(key, _)| !is_own(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
+        let overrides = over(&own, overrides);
+        let number = self.groups.len();
+        let aggregate = aggregates(keys, place.source)?;
+        self.groups.push(TaskGroup { name: name.to_owned(), subtasks: Vec::new(), aggregate });
+        let mut tasks = Vec::new();
+        let items = match keys.get("task") {
+            Some(Value::Sequence(items)) => items.clone(),
+            Some(one) => vec![one.clone()],
+            None => Vec::new(),
+        };
+        for item in &items {
+            for task in self.item(name, item, &overrides, place, depth)? {
+                if !tasks.contains(&task) {
+                    tasks.push(task);
+                }
+            }
+        }
+        self.groups[number].subtasks.clone_from(&tasks);
+        Ok(tasks)
+    }
+
+    /// Adds one item of `task: [...]`.
+    fn item(
+        &mut self,
+        group: &str,
+        item: &Value,
+        overrides: &Mapping,
+        place: &Place,
+        depth: usize,
+    ) -> Result<Vec<String>, TaskError> {
+        let (name, overrides) = match item {
+            Value::String(name) => (name.clone(), overrides.clone()),
+            Value::Mapping(keys) => {
+                if let Some(inner) = text(keys, "group") {
+                    let others: Mapping =
+                        keys.iter().filter(|(key, _)| *key != "group").map(|(k, v)| (k.clone(), v.clone())).collect();
+                    return match place.find(&inner) {
+                        Some(named) => self.named(&inner, named, &over(overrides, &others), place, depth),
+                        None => self.add(&format!("{group}::{inner}"), keys, overrides, place, depth + 1),
+                    };
+                }
+                let Some(name) = text(keys, "task") else {
+                    return Err(place.wrong("task", "{...}", "give each item a `task` or a `group`"));
+                };
+                (name, over(overrides, keys))
+            }
+            _ => return Err(place.wrong("task", "[...]", "write names of tasks, paths, or keys with values")),
+        };
+        if let Some(named) = place.find(&name) {
+            return self.named(&name, named, &overrides, place, depth);
+        }
+        // A task that stands in the group's file, keys and all.
+        if overrides.contains_key("doc_to_text") || overrides.contains_key("doc_to_target") {
+            let mut keys = overrides;
+            let name = format!("{group}::{name}");
+            keys.insert("task".into(), name.clone().into());
+            return self.member(name, keys, place.source, place.folder, place);
+        }
+        let help = "no YAML file in the group's folder or below says so, nor in a folder `tasks` above; give a path";
+        Err(place.wrong("task", &name, help))
+    }
+
+    /// Adds what a name stands for.
+    fn named(
+        &mut self,
+        name: &str,
+        named: Named,
+        overrides: &Mapping,
+        place: &Place,
+        depth: usize,
+    ) -> Result<Vec<String>, TaskError> {
+        match named {
+            Named::Tag(names) => {
+                let mut tasks = Vec::new();
+                for name in names {
+                    if let Some(named @ Named::Task(_)) = place.find(&name) {
+                        let mut overrides = overrides.clone();
+                        overrides.remove("task");
+                        tasks.extend(self.named(&name, named, &overrides, place, depth + 1)?);
+                    }
+                }
+                Ok(tasks)
+            }
+            Named::Group(path) | Named::Task(path) => {
+                let source = Source::read(&path)?;
+                let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+                let read = |file: &Path| Source::read(&folder.join(file));
+                let keys = keys_and_tags(&source, &read, &|_| Ok(()))?;
+                if is_group(&keys) {
+                    let inner = Place { source: &source, folder: &folder, catalogue: place.catalogue };
+                    let name = text(&keys, "group").unwrap_or_else(|| name.to_owned());
+                    return self.add(&name, &keys, overrides, &inner, depth + 1);
+                }
+                let own = text(&keys, "task").unwrap_or_else(|| name.to_owned());
+                let mut keys = over(&keys, overrides);
+                keys.insert("task".into(), own.clone().into());
+                self.member(own, keys, &source, &folder, place)
+            }
+        }
+    }
+
+    fn member(
+        &mut self,
+        name: String,
+        mut keys: Mapping,
+        source: &Source,
+        folder: &Path,
+        place: &Place,
+    ) -> Result<Vec<String>, TaskError> {
+        keys.remove("tag");
+        keys.remove("group");
+        keys.remove("include");
+        keys.retain(|_, value| !value.is_null());
+        without_tags(&keys, source)?;
+        if self.members.len() >= MOST_TASKS {
+            return Err(place.wrong("task", &name, "the group has too many tasks; split it"));
+        }
+        if !self.members.iter().any(|member| member.name == name) {
+            let source = Source { name: source.name.clone(), bytes: Vec::new() };
+            self.members.push(Member { name: name.clone(), keys, source, folder: folder.to_owned() });
+        }
+        Ok(vec![name])
+    }
+}
+
+/// Where a group stands.
+struct Place<'a> {
+    source: &'a Source,
+    folder: &'a Path,
+    catalogue: &'a Catalogue,
+}
+
+impl Place<'_> {
+    /// What a name, or a path relative to the file, stands for.
+    fn find(&self, name: &str) -> Option<Named> {
+        let path = self.folder.join(name);
+        let yaml = path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
+        match yaml && path.is_file() {
+            true => Some(Named::Task(path)),
+            false => self.catalogue.find(name, self.folder),
+        }
+    }
+
+    fn wrong(&self, key: &str, value: &str, help: &str) -> TaskError {
+        let problem = YamlError::Unsupported { key: key.to_owned(), value: value.to_owned(), help: help.to_owned() };
+        TaskError::Yaml { file: self.source.name.clone(), line: None, problem }
+    }
+}
+
+/// `first` with the keys of `second` over it.
+fn over(first: &Mapping, second: &Mapping) -> Mapping {
+    let mut all = first.clone();
+    all.extend(second.iter().map(|(key, value)| (key.clone(), value.clone())));
+    all
+}
+
+fn is_own(key: &Value) -> bool {
+    key.as_str().is_some_and(|key| OWN.contains(&key))
+}
+
+fn text(keys: &Mapping, key: &str) -> Option<String> {
+    keys.get(key).and_then(Value::as_str).map(str::to_owned)
+}
+
+/// What `aggregate_metric_list` says.
+fn aggregates(keys: &Mapping, source: &Source) -> Result<Vec<AggregateMetric>, TaskError> {
+    let Some(value) = keys.get("aggregate_metric_list").filter(|value| !value.is_null()) else { return Ok(Vec::new()) };
+    let items: OneOrMany<Value> = serde_yaml_ng::from_value(value.clone()).map_err(|error| wrong(source, &error))?;
+    let item = |value: Value| {
+        let item: Aggregate = serde_yaml_ng::from_value(value).map_err(|error| wrong(source, &error))?;
+        match item.aggregation.as_deref() {
+            None | Some("mean") => {}
+            Some(other) => {
+                let (key, help) = ("aggregate_metric_list.aggregation".to_owned(), "write `mean`".to_owned());
+                let problem = YamlError::Unsupported { key, value: other.to_owned(), help };
+                return Err(TaskError::Yaml { file: source.name.clone(), line: None, problem });
+            }
+        }
+        Ok(AggregateMetric {
+            metric: item.metric,
+            filters: item.filter_list.map(OneOrMany::into_list),
+            weight_by_size: item.weight_by_size.unwrap_or(true),
+        })
+    };
+    items.into_list().into_iter().map(item).collect()
+}

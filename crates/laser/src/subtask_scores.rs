@@ -1,0 +1,117 @@
+//! What the tasks of a group have, each by itself, and what the group has as a whole.
+
+use crate::evaluated_example::EvaluatedExample;
+use laser_example::{Example, Outcome, Score};
+use laser_run::{Metrics, Record};
+use laser_tasks::{Subtask, Task, TaskGroup};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A model's score on the examples of one task of a group.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SubtaskScore {
+    /// The task's name.
+    pub task: String,
+    /// Accuracy and log-loss.
+    #[serde(flatten)]
+    pub score: Score,
+    /// The metrics that groups aggregate, by name.
+    pub metrics: BTreeMap<String, f64>,
+}
+
+/// A metric of a group, as its file says.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GroupScore {
+    /// The group's name.
+    pub group: String,
+    /// How many examples its tasks have.
+    pub n: usize,
+    /// The means over its tasks, by the metric's name.
+    pub metrics: BTreeMap<String, f64>,
+}
+
+/// The scores of the tasks of a group, of the examples with `numbers`; none of a plain task.
+pub fn subtask_scores(task: &Task, numbers: &[usize], evaluated: &[EvaluatedExample]) -> Vec<SubtaskScore> {
+    if task.groups.is_empty() {
+        return Vec::new();
+    }
+    let score = |part: &Subtask| {
+        let own: Vec<&EvaluatedExample> = numbers
+            .iter()
+            .zip(evaluated)
+            .filter(|(number, _)| part.examples.contains(number))
+            .map(|(_, example)| example)
+            .collect();
+        let outcomes: Vec<Outcome> = own.iter().map(|it| it.outcome).collect();
+        let examples: Vec<&Example> = own.iter().map(|it| &it.example).collect();
+        let records: Vec<Record> = own.iter().map(|it| it.record.clone()).collect();
+        let score = Score::of(&outcomes);
+        let metrics = named(&score, Metrics::of(&examples, &records).as_ref());
+        (score.n > 0).then(|| SubtaskScore { task: part.name.clone(), score, metrics })
+    };
+    task.subtasks.iter().filter_map(score).collect()
+}
+
+/// What groups aggregate of their tasks' scores. A metric that no task has is left out.
+pub fn group_scores(groups: &[TaskGroup], tasks: &[SubtaskScore]) -> Vec<GroupScore> {
+    let score = |group: &TaskGroup| {
+        let own: Vec<&SubtaskScore> = tasks.iter().filter(|task| group.subtasks.contains(&task.task)).collect();
+        let mut metrics = BTreeMap::new();
+        for wanted in &group.aggregate {
+            let (mut sum, mut weights) = (0.0, 0.0);
+            for task in &own {
+                if let Some(value) = task.metrics.get(&wanted.metric) {
+                    let weight = if wanted.weight_by_size { task.score.n as f64 } else { 1.0 };
+                    sum += weight * value;
+                    weights += weight;
+                }
+            }
+            if weights > 0.0 {
+                metrics.insert(wanted.metric.clone(), sum / weights);
+            }
+        }
+        GroupScore { group: group.name.clone(), n: own.iter().map(|task| task.score.n).sum(), metrics }
+    };
+    groups.iter().map(score).filter(|score| score.n > 0).collect()
+}
+
+/// The metrics by the names that task files use.
+fn named(score: &Score, metrics: Option<&Metrics>) -> BTreeMap<String, f64> {
+    let mut named = BTreeMap::from([("accuracy".to_owned(), score.accuracy), ("log_loss".to_owned(), score.log_loss)]);
+    if let Some(metrics) = metrics {
+        if let Some(choice) = metrics.choice {
+            named.extend([("acc".to_owned(), choice.acc), ("acc_norm".to_owned(), choice.acc_norm)]);
+        } else {
+            named.extend([("acc".to_owned(), score.accuracy), ("exact_match".to_owned(), score.accuracy)]);
+        }
+    }
+    named
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use laser_tasks::AggregateMetric;
+
+    #[test]
+    fn tasks_count_by_their_size_or_alike() {
+        let task = |name: &str, n, acc| SubtaskScore {
+            task: name.to_owned(),
+            score: Score { n, accuracy: acc, log_loss: 1.0 },
+            metrics: BTreeMap::from([("acc".to_owned(), acc)]),
+        };
+        let tasks = [task("a", 30, 0.5), task("b", 10, 0.9), task("c", 5, 0.0)];
+        let group = |name: &str, subtasks: &[&str], weight_by_size| TaskGroup {
+            name: name.to_owned(),
+            subtasks: subtasks.iter().map(|&name| name.to_owned()).collect(),
+            aggregate: ["acc", "f1"]
+                .map(|metric| AggregateMetric { metric: metric.to_owned(), filters: None, weight_by_size })
+                .to_vec(),
+        };
+        let groups = [group("all", &["a", "b"], true), group("alike", &["a", "b"], false), group("none", &["d"], true)];
+        let found = group_scores(&groups, &tasks);
+        assert_eq!(found.len(), 2);
+        assert_eq!((found[0].n, found[0].metrics["acc"]), (40, 0.6));
+        assert_eq!(found[1].metrics, BTreeMap::from([("acc".to_owned(), 0.7)]));
+    }
+}

@@ -1,0 +1,251 @@
+#!/usr/bin/env python3
+"""The same task files, rows and models for lm-evaluation-harness and for `laser`: equal or not?
+
+    interop/.venv/bin/python interop/lm_eval_equal.py [--laser target/release/laser]
+        [--models llama,gpt2,smollm2] [--tasks arc_easy,piqa] [--shots 0,2] [--rows 6]
+
+Needs lm_eval 0.4.13 (interop/requirements.txt says how) and a built `laser`; models/ with
+SmolLM2-135M-Instruct (scripts/smollm2.sh), or the rows of that model are left out with a line that
+says so. Each task is a task file that the harness ships; only where its data comes from is
+rewritten, to rows that interop/rows.py makes up by the fields of its templates, and generations are
+made short. Compared are prompts (to the byte), log-probabilities (1e-3 relative), generated texts
+and metrics. Prints a table, and exits 1 if anything differs.
+"""
+
+import argparse
+import contextlib
+import importlib.metadata
+import importlib.util
+import io
+import json
+import logging
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+import warnings
+
+VERSION = "0.4.13"
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+NEW_TOKENS = 8
+TOLERANCE = 1e-3
+# Keys that say where rows come from, or that mean nothing here.
+REPLACED = ("dataset_path", "dataset_name", "dataset_kwargs", "tag", "task_alias", "metadata", "group")
+SPLITS = ("training_split", "validation_split", "test_split", "fewshot_split")
+
+
+def parsed():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--laser", default=str(ROOT / "target/release/laser"), help="the program")
+    arguments.add_argument("--models", default="llama,gpt2,smollm2", help="which of llama, gpt2, smollm2")
+    arguments.add_argument("--tasks", default="", help="some of the tasks [all]")
+    arguments.add_argument("--shots", default="0,2", help="numbers of solved examples [0,2]")
+    arguments.add_argument("--rows", type=int, default=6, help="rows of each split [6]")
+    arguments.add_argument("--verbose", action="store_true", help="print every difference, not the first of each")
+    return arguments.parse_args()
+
+
+def task_file(name, shots, folder, count):
+    """A copy of the harness's task `name` on made-up rows, and its path."""
+    import yaml
+    from lm_eval.tasks import TaskManager
+    from lm_eval.tasks._yaml_loader import load_yaml
+
+    import rows
+
+    if not hasattr(task_file, "index"):
+        task_file.index = TaskManager().task_index
+    keys = load_yaml(task_file.index[name].yaml_path if hasattr(task_file.index[name], "yaml_path") else task_file.index[name]["yaml_path"])
+    keys = {key: value for key, value in keys.items() if key not in REPLACED}
+    splits = {keys[split] for split in SPLITS if keys.get(split)}
+    if keys.get("fewshot_config", {}).get("split"):
+        splits.add(keys["fewshot_config"]["split"])
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {}
+    for split in sorted(splits):
+        text = rows.Words(f"{name} {split}")
+        files[split] = folder / f"{split}.jsonl"
+        made = [rows.TASKS[name](text) for _ in range(count)]
+        files[split].write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in made), encoding="utf-8")
+    keys["task"] = f"equal_{re.sub('[^a-z0-9]', '_', name.lower())}_{shots}"
+    keys["dataset_path"] = "json"
+    keys["dataset_kwargs"] = {"data_files": {split: str(path) for split, path in files.items()}}
+    keys["num_fewshot"] = shots
+    if keys.get("output_type", "generate_until") == "generate_until":
+        keys.setdefault("generation_kwargs", {"until": [keys.get("fewshot_delimiter", "\n\n")]})["max_gen_toks"] = NEW_TOKENS
+    path = folder / f"{keys['task']}.yaml"
+    path.write_text(yaml.safe_dump(keys, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    return keys, path
+
+
+def by_harness(model, keys):
+    """What the harness gives: its samples in order, and its metrics."""
+    from lm_eval.evaluator import simple_evaluate
+
+    # The keys are changed on the way.
+    with contextlib.redirect_stderr(io.StringIO()):
+        found = simple_evaluate(
+            model=model,
+            tasks=[json.loads(json.dumps(keys))],
+            log_samples=True,
+            bootstrap_iters=0,
+            batch_size=1,
+        )
+    (name,) = found["samples"]
+    samples = {}
+    for sample in found["samples"][name]:
+        samples.setdefault(sample["doc_id"], sample)
+    metrics = {key: value for key, value in found["results"][name].items() if "," in key and "_stderr" not in key}
+    return [samples[number] for number in sorted(samples)], metrics
+
+
+def by_laser(laser, model, path, folder):
+    """What `laser` gives: a line for each example, and its metrics."""
+    examples = folder / "examples.jsonl"
+    command = [laser, "eval", str(model), "--task", str(path), "--split", "all", "--json", "--quiet", "--threads", "1"]
+    done = subprocess.run([*command, "--examples", str(examples), "--force"], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise ValueError(done.stderr.strip())
+    lines = examples.read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines], json.loads(done.stdout)
+
+
+def near(left, right):
+    return abs(left - right) <= TOLERANCE * max(abs(left), abs(right), 1e-6)
+
+
+def prompts(sample):
+    """The contexts of a sample's requests, in order."""
+    arguments = sample["arguments"]
+    if isinstance(arguments, dict):
+        arguments = [tuple(request.values()) for request in arguments.values()]
+    return [(request[0], request[1] if len(request) > 1 else None) for request in arguments]
+
+
+def differences(keys, samples, metrics, examples, evaluation):
+    """Every difference, in words, and how many numbers were compared."""
+    found, compared = [], 0
+    kind = keys.get("output_type", "generate_until")
+    if len(samples) != len(examples):
+        return [f"{len(samples)} rows there, {len(examples)} here"], 0
+    for number, (sample, example) in enumerate(zip(samples, examples)):
+        requests = prompts(sample)
+        responses = [response[0] for response in sample["resps"]]
+        if kind == "multiple_choice":
+            logprobs = example["choice_logprobs"]
+            # acc_mutual_info asks for each choice alone, too.
+            requests, responses = requests[: len(logprobs)], responses[: len(logprobs)]
+            contexts = {context for context, _ in requests}
+            several = len(contexts) > 1
+            for i, (context, _) in enumerate(requests):
+                own = example["prompt"] + (example["choices"][i] if several else "")
+                if context != own:
+                    found.append(f"row {number}: prompt {context[-60:]!r} there, {own[-60:]!r} here")
+            for i, (there, here) in enumerate(zip(responses, logprobs)):
+                compared += 1
+                if not near(float(there[0]), here):
+                    found.append(f"row {number}: choice {i}: {float(there[0]):.5f} there, {here:.5f} here")
+        elif kind == "loglikelihood_rolling":
+            there, here = float(responses[0]), example["answer_logprob"]
+            compared += 1
+            if not near(there, here):
+                found.append(f"row {number}: text: {there:.4f} there, {here:.4f} here")
+        else:
+            if requests[0][0] != example["prompt"]:
+                found.append(f"row {number}: prompt {requests[0][0][-60:]!r} there, {example['prompt'][-60:]!r} here")
+            compared += 1
+            if kind == "loglikelihood":
+                there, here = float(responses[0][0]), example["answer_logprob"]
+                if not near(there, here):
+                    found.append(f"row {number}: answer: {there:.5f} there, {here:.5f} here")
+            else:
+                here = example["generation"]
+                for stop in keys["generation_kwargs"].get("until") or []:
+                    here = here.split(stop)[0]
+                if responses[0] != here:
+                    found.append(f"row {number}: generation {responses[0]!r} there, {here!r} here")
+    ours = evaluation.get("metrics", {})
+    for name, there in metrics.items():
+        here = ours.get(name)
+        compared += 1
+        if here is None or not near(float(there), here):
+            found.append(f"metric {name}: {there} there, {here} here")
+    return found, compared
+
+
+def smollm2(scratch):
+    """SmolLM2 as a Hugging Face folder of float32 weights, or why there is none."""
+    source = ROOT / "models/SmolLM2-135M-Instruct.Q4_1.gguf"
+    if not source.exists():
+        return None, "models/ has no SmolLM2: run scripts/smollm2.sh"
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = scratch / "smollm2"
+    try:
+        model = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=torch.float32)
+        model.save_pretrained(folder)
+        AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name).save_pretrained(folder)
+    except Exception as error:
+        return None, f"transformers cannot read the GGUF file: {str(error).splitlines()[0]}"
+    return folder, None
+
+
+def main():
+    asked = parsed()
+    found = importlib.util.find_spec("lm_eval")
+    if found is None or importlib.metadata.version("lm_eval") != VERSION:
+        sys.exit(f"lm_eval {VERSION} is needed: pip install -r interop/requirements.txt")
+    os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    # Small models run fastest on one thread.
+    os.environ |= {"LMEVAL_LOG_LEVEL": "ERROR", "OMP_NUM_THREADS": "1"}
+    warnings.simplefilter("ignore")
+    logging.disable(logging.WARNING)
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+    with tempfile.TemporaryDirectory() as scratch:
+        scratch = pathlib.Path(scratch)
+        os.environ["HF_DATASETS_CACHE"] = str(scratch / "cache")
+        sys.exit(compare(asked, scratch))
+
+
+def compare(asked, scratch):
+    import datasets
+    import torch
+    from lm_eval.models.huggingface import HFLM
+
+    import rows
+
+    datasets.disable_progress_bars()
+    torch.set_num_threads(1)
+    names = asked.tasks.split(",") if asked.tasks else list(rows.TASKS)
+    different, numbers, runs = 0, 0, 0
+    print(f"{'model':<9} {'task':<38} shots  compared  result")
+    for model in asked.models.split(","):
+        folder, why = (ROOT / "tests/fixtures" / model, None) if model != "smollm2" else smollm2(scratch)
+        if folder is None:
+            print(f"{model:<9} left out: {why}")
+            continue
+        loaded = HFLM(pretrained=str(folder), dtype="float32", device="cpu", batch_size=1)
+        for name in names:
+            for shots in map(int, asked.shots.split(",")):
+                keys, path = task_file(name, shots, scratch / f"{name}_{shots}", asked.rows)
+                compared = 0
+                try:
+                    samples, metrics = by_harness(loaded, keys)
+                    examples, evaluation = by_laser(asked.laser, folder, path, path.parent)
+                    problems, compared = differences(keys, samples, metrics, examples, evaluation)
+                except Exception as error:
+                    problems = [f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"]
+                runs, numbers, different = runs + 1, numbers + compared, different + bool(problems)
+                result = "equal" if not problems else f"{len(problems)} differ: {problems[0]}"
+                print(f"{model:<9} {name:<38} {shots:>5} {compared:>9}  {result}", flush=True)
+                for problem in problems[1:] if asked.verbose else []:
+                    print(f"{'':<65}{problem}")
+    print(f"{runs} runs, {numbers} numbers compared, {different} runs differ")
+    return 1 if different else 0
+
+
+if __name__ == "__main__":
+    main()
