@@ -1,0 +1,79 @@
+//! Tasks as wholes: groups of tasks, the first rows, bad rows and long prompts.
+
+mod support;
+
+use serde_json::{Value, json};
+use support::{Session, fixture};
+
+fn evaluated(session: &Session, task: &str, arguments: &str) -> Value {
+    let model = fixture("llama");
+    let command = format!("eval {} --task {task} --threads 1 --json {arguments}", model.display());
+    serde_json::from_str(&session.prints(&command)).unwrap()
+}
+
+/// A session with the tasks `a` of six rows and `b` of three, and the group of both.
+fn group() -> Session {
+    let session = Session::new();
+    for (name, rows) in [("a", 6), ("b", 3)] {
+        let row = |i| format!("{{\"q\": \"The lamp {i} of {name} is\", \"l\": {}}}\n", i % 2);
+        session.write(&format!("{name}.jsonl"), (0..rows).map(row).collect::<String>());
+        let text = format!(
+            "task: {name}\ndataset_kwargs: {{data_files: {name}.jsonl}}\noutput_type: multiple_choice\ndoc_to_text: q\ndoc_to_choice: [red, blue]\ndoc_to_target: l\n"
+        );
+        session.write(&format!("{name}.yaml"), text);
+    }
+    let text = "group: both\ntask: [a, b]\naggregate_metric_list: [{metric: acc, weight_by_size: false}]\n";
+    session.write("both.yaml", text);
+    session
+}
+
+#[test]
+fn a_group_is_scored_as_its_tasks_are() {
+    let session = group();
+    let both = evaluated(&session, "both.yaml", "--split all --examples both.jsonl");
+    let (a, b) = (evaluated(&session, "a.yaml", "--split all"), evaluated(&session, "b.yaml", "--split all"));
+    assert_eq!((&both["n"], &both["subtasks"][0]["n"], &both["subtasks"][1]["n"]), (&json!(9), &json!(6), &json!(3)));
+    for (number, alone) in [&a, &b].into_iter().enumerate() {
+        let part = &both["subtasks"][number];
+        assert_eq!((&part["accuracy"], &part["log_loss"]), (&alone["accuracy"], &alone["log_loss"]));
+    }
+    let mean = (a["accuracy"].as_f64().unwrap() + b["accuracy"].as_f64().unwrap()) / 2.0;
+    let (name, acc) = (&both["groups"][0]["group"], both["groups"][0]["metrics"]["acc"].as_f64().unwrap());
+    assert_eq!(name, "both");
+    assert!((acc - mean).abs() < 1e-12, "{acc} {mean}");
+    assert!(session.read("both.jsonl").starts_with("{\"id\":\"a/0\""), "{}", session.read("both.jsonl"));
+    let first = evaluated(&session, "both.yaml", "--split all --first 2");
+    assert_eq!((&first["n"], &first["subtasks"][1]["n"]), (&json!(4), &json!(2)));
+    let (_, line) = session.fails(&format!("eval {} --task both.yaml --data a.jsonl", fixture("llama").display()));
+    assert!(line.contains("a group has the data of each of its tasks"), "{line}");
+}
+
+#[test]
+fn long_prompts_are_cut_left_out_or_refused() {
+    let session = Session::new();
+    let long = "The small red river runs. ".repeat(30);
+    session.write(
+        "rows.jsonl",
+        format!(
+            "{{\"prompt\": \"The sky is\", \"answer\": \"blue\"}}\n{{\"prompt\": \"{long}It is\", \"answer\": \"red\"}}\n"
+        ),
+    );
+    let counts = |found: &Value| (found["n"].clone(), found["cut_prompts"].clone(), found["skipped_rows"].clone());
+    let cut = evaluated(&session, "rows.jsonl", "--split all");
+    assert_eq!(counts(&cut), (json!(2), json!(1), json!(0)));
+    let skipped = evaluated(&session, "rows.jsonl", "--split all --on-long skip");
+    assert_eq!(counts(&skipped), (json!(1), json!(0), json!(1)));
+    let (_, line) =
+        session.fails(&format!("eval {} --task rows.jsonl --on-long error --quiet", fixture("llama").display()));
+    assert!(line.contains("example 1: ") && line.contains("longer than the model's context of 128"), "{line}");
+}
+
+#[test]
+fn bad_rows_are_left_out_if_asked() {
+    let session = Session::new();
+    session.write("rows.jsonl", "{\"prompt\": \"The sky is\", \"answer\": \"blue\"}\n{\"prompt\": \"The\"}\n");
+    let found = evaluated(&session, "rows.jsonl", "--split all --on-bad-row skip");
+    assert_eq!((&found["n"], &found["skipped_rows"]), (&json!(1), &json!(1)));
+    let (_, line) = session.fails(&format!("eval {} --task rows.jsonl", fixture("llama").display()));
+    assert!(line.contains("rows.jsonl:2: no `answer`"), "{line}");
+}
