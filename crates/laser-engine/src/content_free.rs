@@ -33,7 +33,8 @@ impl ContentFreePrompts {
             if index == next {
                 let empty = Example::new(format!("content-free-{index}"), None, prompt, example.target.clone());
                 let empty = empty.map_err(|problem| Error::ContentFree { id: example.id.clone(), problem })?;
-                all.examples.push(Example { delimiter: example.delimiter.clone(), ..empty });
+                let (delimiter, description) = (example.delimiter.clone(), example.description);
+                all.examples.push(Example { delimiter, description, ..empty });
             }
             all.of.push(Some(index));
         }

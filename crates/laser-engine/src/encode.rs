@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use laser_checkpoint::Config;
 use laser_example::{Choice, Example, Target};
-use laser_tokenizer::{Pairs, Tokenizer};
+use laser_tokenizer::{Pairs, Prompt, Tokenizer};
 use std::ops::Range;
 
 /// The token ids of one example.
@@ -121,13 +121,18 @@ pub fn tokens_cut(tokenizer: &Tokenizer, example: &Example, config: &Config) -> 
     }
 }
 
+/// An example's prompt, the description apart.
+pub fn said(example: &Example) -> Prompt<'_> {
+    Prompt::new(&example.prompt, example.description)
+}
+
 /// A prompt that is gone on from as it stands, and the answer after it.
 fn generated(tokenizer: &Tokenizer, example: &Example) -> Result<Encoded> {
-    let mut prompt = tokenizer.encode_prompt(&example.prompt)?;
+    let mut prompt = tokenizer.encode_prompt(said(example))?;
     if prompt.is_empty() {
         prompt.push(tokenizer.prefix_token()?);
     }
-    let answer = tokenizer.encode_continuation(&example.prompt, &example.continuation(example.answer()))?;
+    let answer = tokenizer.encode_continuation(said(example), &example.continuation(example.answer()))?;
     Ok(Encoded { prompt, continuations: vec![answer], answer: 0..1, ..Encoded::default() })
 }
 
@@ -142,7 +147,8 @@ fn joined(tokenizer: &Tokenizer, example: &Example) -> Result<Encoded> {
         Target::Choose(Choice { choices, correct, ending: Some(ending), .. }) => {
             let mut encoded = Encoded { answer: *correct..*correct + 1, ..Encoded::default() };
             for choice in choices {
-                let pairs = tokenizer.encode_pairs(&format!("{}{choice}", example.prompt), &[after(ending)])?;
+                let whole = format!("{}{choice}", example.prompt);
+                let pairs = tokenizer.encode_pairs(Prompt::new(&whole, example.description), &[after(ending)])?;
                 encoded.contexts.push(pairs.context);
                 encoded.continuations.extend(pairs.continuations);
             }
@@ -152,7 +158,7 @@ fn joined(tokenizer: &Tokenizer, example: &Example) -> Result<Encoded> {
         Target::Choose(choice) => (choice.choices.iter().map(|text| after(text)).collect(), choice.correct),
         _ => (vec![after(example.answer())], 0),
     };
-    let pairs = tokenizer.encode_pairs(&example.prompt, &texts)?;
+    let pairs = tokenizer.encode_pairs(said(example), &texts)?;
     let Pairs { context: prompt, continuations } = pairs;
     Ok(Encoded { prompt, continuations, answer: correct..correct + 1, ..Encoded::default() })
 }
@@ -160,13 +166,13 @@ fn joined(tokenizer: &Tokenizer, example: &Example) -> Result<Encoded> {
 /// The inputs of a masked model.
 fn masked(tokenizer: &Tokenizer, example: &Example) -> Result<Encoded> {
     let token = tokenizer.mask_token().ok_or(Error::NoMaskToken)?;
-    let (prompt, after) = tokenizer.encode_masked(&example.prompt)?;
+    let (prompt, after) = tokenizer.encode_masked(said(example))?;
     let (texts, correct) = match &example.target {
         Target::Choose(Choice { ending: Some(_), .. }) => return Err(Error::NotMasked { id: example.id.clone() }),
         Target::Choose(choice) => (choice.choices.iter().map(String::as_str).collect(), choice.correct),
         _ => (vec![example.answer()], 0),
     };
-    let ids = |text: &str| tokenizer.encode_continuation(&example.prompt, &example.continuation(text));
+    let ids = |text: &str| tokenizer.encode_continuation(said(example), &example.continuation(text));
     let continuations = texts.into_iter().map(ids).collect::<laser_tokenizer::Result<_>>()?;
     let masks = Some(Masks { token, after, generated: example.new_tokens() });
     Ok(Encoded { prompt, continuations, answer: correct..correct + 1, masks, ..Encoded::default() })

@@ -17,10 +17,17 @@ pub struct Example {
     pub prompt: String,
     /// Where the question begins in `prompt`, in bytes.
     pub question: usize,
+    /// Where the description ends in `prompt`, in bytes; in a chat it is what the system says.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub description: usize,
     /// What stands between the prompt and an answer: one space, unless a task says otherwise.
     pub delimiter: String,
     /// What should follow.
     pub target: Target,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// What should follow a prompt, which decides how the example is scored.
@@ -103,7 +110,7 @@ impl Example {
         not_empty("id", &id)?;
         let group = group.unwrap_or_else(|| id.clone());
         not_empty("group", &group)?;
-        Ok(Self { id, group, prompt, question: 0, delimiter: " ".to_owned(), target })
+        Ok(Self { id, group, prompt, question: 0, description: 0, delimiter: " ".to_owned(), target })
     }
 
     /// Whether an example that was read back is one that [`Self::new`] and [`Target`] could have made.
@@ -113,7 +120,7 @@ impl Example {
             Target::Choose(choice) => choice.right().all(|index| index < choice.choices.len()),
             Target::LogLikelihood { answer: text } | Target::Rolling { text } => !text.is_empty(),
         };
-        target && self.prompt.is_char_boundary(self.question)
+        target && self.prompt.is_char_boundary(self.question) && self.prompt.is_char_boundary(self.description)
     }
 
     /// The text that log-loss is measured on: the first answer, the right choice, or the text itself.

@@ -6,8 +6,8 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::data::{self, Row, RowLocation};
 use crate::bad_rows::BadRows;
+use crate::data::{self, Row, RowLocation};
 use crate::source::Source;
 use crate::{DEFAULT_NEW_TOKENS, RowError, TaskError};
 use laser_example::{Example, ExampleError, Target};

@@ -24,7 +24,11 @@ pub enum TaskError {
         file: String,
     },
     /// `--data` with a group of tasks.
-    #[error("{}: a group has the data of each of its tasks: leave out --data {}, or give one of the tasks", plain(file), plain(data))]
+    #[error(
+        "{}: a group has the data of each of its tasks: leave out --data {}, or give one of the tasks",
+        plain(file),
+        plain(data)
+    )]
     DataOfGroup {
         /// The group's file.
         file: String,

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use crate::card::Card;
-use crate::yaml::Catalogue;
 use crate::bad_rows::BadRows;
+use crate::card::Card;
 use crate::source::Source;
+use crate::yaml::Catalogue;
 use crate::{OnBadRow, OpenOptions, Task, TaskError, bare, builtin, data, yaml};
 
 impl Task {

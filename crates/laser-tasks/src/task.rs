@@ -219,7 +219,16 @@ impl Task {
 
     fn of_checked(name: &str, examples: Vec<Example>, subtasks: Vec<Subtask>, groups: Vec<TaskGroup>) -> Self {
         let digest = digest(&examples, &subtasks);
-        Self { name: name.to_owned(), digest, examples, left_out: 0, notes: Vec::new(), skipped: None, subtasks, groups }
+        Self {
+            name: name.to_owned(),
+            digest,
+            examples,
+            left_out: 0,
+            notes: Vec::new(),
+            skipped: None,
+            subtasks,
+            groups,
+        }
     }
 }
 

@@ -114,7 +114,10 @@ fn what_a_group_cannot_be_is_said() {
             "tasks/own/g.yaml: `task: none` is not supported: no YAML file in the group's folder or below says so, nor in a folder `tasks` above; give a path",
         ),
         ("group: g\ntask: []", "tasks/own/g.yaml: `task: []` is not supported: name the group's tasks"),
-        ("group: g\ntask: [g]", "tasks/own/g.yaml: `group: g` is not supported: groups are in one another too deep; take one out"),
+        (
+            "group: g\ntask: [g]",
+            "tasks/own/g.yaml: `group: g` is not supported: groups are in one another too deep; take one out",
+        ),
         (
             "group: g\ntask: [one]\naggregate_metric_list: {metric: acc, aggregation: sum}",
             "tasks/own/g.yaml: `aggregate_metric_list.aggregation: sum` is not supported: write `mean`",

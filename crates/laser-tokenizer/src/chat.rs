@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     error::{Result, TokenizerError},
+    prompt::Prompt,
     tokenizer_source::TokenizerSettings,
 };
 
@@ -39,8 +40,9 @@ impl ChatTemplate {
         settings.chat_template.clone().or_else(in_config).map(|source| Self { source, tokens })
     }
 
-    /// The text in which a user has said `message` and the model is about to answer.
-    pub fn render(&self, message: &str) -> Result<String> {
+    /// The text in which the system, perhaps, and a user have said something and the model is about
+    /// to answer.
+    pub fn render(&self, prompt: Prompt) -> Result<String> {
         let mut environment = Environment::new();
         // As transformers sets it up.
         environment.set_trim_blocks(true);
@@ -51,7 +53,12 @@ impl ChatTemplate {
         });
         environment.add_function("strftime_now", |format: String| on_the_day(&format));
         environment.add_filter("tojson", to_json);
-        let mut context = json!({"messages": [{"role": "user", "content": message}], "add_generation_prompt": true});
+        let mut messages = Vec::new();
+        if !prompt.system.is_empty() {
+            messages.push(json!({"role": "system", "content": prompt.system}));
+        }
+        messages.push(json!({"role": "user", "content": prompt.user}));
+        let mut context = json!({"messages": messages, "add_generation_prompt": true});
         for (name, token) in &self.tokens {
             context[name] = json!(token);
         }
@@ -144,7 +151,7 @@ mod tests {
     use super::*;
 
     fn render(source: &str) -> Result<String> {
-        ChatTemplate::new(source.into(), vec![("bos_token".into(), "<s>".into())]).render("Hi <you> & 'me'")
+        ChatTemplate::new(source.into(), vec![("bos_token".into(), "<s>".into())]).render("Hi <you> & 'me'".into())
     }
 
     #[test]
@@ -182,5 +189,18 @@ mod tests {
         both.chat_template = Some("d".into());
         assert_eq!(source(&both).as_deref(), Some("d"));
         assert_eq!(source(&settings(json!({"chat_template": 7}))), None);
+    }
+
+    #[test]
+    fn the_system_speaks_first_if_it_says_something() {
+        let template = ChatTemplate::new(
+            "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>".into(),
+            Vec::new(),
+        );
+        let text = "Be brief.\n\nHi";
+        let prompt = Prompt::new(text, "Be brief.\n\n".len());
+        assert_eq!(template.render(prompt).unwrap(), "<system>Be brief.\n\n<user>Hi<assistant>");
+        assert_eq!(template.render(text.into()).unwrap(), "<user>Be brief.\n\nHi<assistant>");
+        assert_eq!(Prompt::new("é", 1), Prompt::from("é"));
     }
 }

@@ -3,6 +3,7 @@
 use crate::{
     Tokenizer,
     error::{Result, TokenizerError},
+    prompt::Prompt,
 };
 
 /// The ids of a context and of each text that may follow it.
@@ -22,7 +23,7 @@ impl Tokenizer {
     /// # Errors
     /// A text cannot be encoded, the chat template cannot be rendered, or the context is empty and
     /// there is no prefix token.
-    pub fn encode_pairs(&self, context: &str, texts: &[String]) -> Result<Pairs> {
+    pub fn encode_pairs<'p>(&self, context: impl Into<Prompt<'p>>, texts: &[String]) -> Result<Pairs> {
         let rendered = self.rendered(context)?;
         if rendered.is_empty() {
             let prefix = self.prefix_token()?;

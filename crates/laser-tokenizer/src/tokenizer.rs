@@ -12,6 +12,7 @@ use crate::{
     error::{Result, TokenizerError, malformed},
     gguf_definition,
     gguf_vocabulary::GgufVocabulary,
+    prompt::Prompt,
     sentence_piece,
     settings::{Class, Settings},
     small_files::read,
@@ -123,7 +124,7 @@ impl Tokenizer {
     ///
     /// # Errors
     /// The text cannot be encoded, or in chat the template cannot be rendered.
-    pub fn encode_prompt(&self, text: &str) -> Result<Vec<u32>> {
+    pub fn encode_prompt<'p>(&self, text: impl Into<Prompt<'p>>) -> Result<Vec<u32>> {
         self.encode(&self.rendered(text)?, !self.in_chat)
     }
 
@@ -146,7 +147,7 @@ impl Tokenizer {
     ///
     /// # Errors
     /// As [`encode_prompt`](Self::encode_prompt).
-    pub fn encode_continuation(&self, prompt: &str, text: &str) -> Result<Vec<u32>> {
+    pub fn encode_continuation<'p>(&self, prompt: impl Into<Prompt<'p>>, text: &str) -> Result<Vec<u32>> {
         let prompt = self.rendered(prompt)?;
         let text = if self.in_chat && self.is_closed(&prompt) { text.trim_start() } else { text };
         let (before, whole) = (self.encode(&prompt, false)?, self.encode(&format!("{prompt}{text}"), false)?);
@@ -161,7 +162,7 @@ impl Tokenizer {
     ///
     /// # Errors
     /// As [`encode_prompt`](Self::encode_prompt).
-    pub fn encode_masked(&self, prompt: &str) -> Result<(Vec<u32>, Vec<u32>)> {
+    pub fn encode_masked<'p>(&self, prompt: impl Into<Prompt<'p>>) -> Result<(Vec<u32>, Vec<u32>)> {
         let mut before = self.encode_prompt(prompt)?;
         let trailing = if self.in_chat { 0 } else { self.trailing };
         let after = before.split_off(before.len().saturating_sub(trailing));
@@ -191,13 +192,18 @@ impl Tokenizer {
         self.inner.decode(ids, true).map_err(|error| malformed(error.to_string()))
     }
 
-    /// The chat template for one message of a user, up to where the model answers. Dates in it are
-    /// 26 July 2024.
+    /// The chat template for one message of a user, behind one of the system if that says
+    /// something, up to where the model answers. A template that knows no system is rendered without
+    /// its message. Dates are 26 July 2024.
     ///
     /// # Errors
     /// There is no template, or it cannot be rendered.
-    pub fn chat(&self, user: &str) -> Result<String> {
-        self.template.as_ref().ok_or_else(chat::missing)?.render(user)
+    pub fn chat<'p>(&self, prompt: impl Into<Prompt<'p>>) -> Result<String> {
+        let (template, prompt) = (self.template.as_ref().ok_or_else(chat::missing)?, prompt.into());
+        match template.render(prompt) {
+            Err(_) if !prompt.system.is_empty() => template.render(Prompt { system: "", ..prompt }),
+            rendered => rendered,
+        }
     }
 
     /// The same tokenizer for a chat: each prompt is then what a user says, rendered by the chat
@@ -225,8 +231,13 @@ impl Tokenizer {
     ///
     /// # Errors
     /// As [`chat`](Self::chat).
-    pub fn rendered<'a>(&self, prompt: &'a str) -> Result<Cow<'a, str>> {
-        Ok(if self.in_chat { Cow::Owned(self.chat(prompt)?) } else { Cow::Borrowed(prompt) })
+    pub fn rendered<'a>(&self, prompt: impl Into<Prompt<'a>>) -> Result<Cow<'a, str>> {
+        let prompt = prompt.into();
+        Ok(match (self.in_chat, prompt.system) {
+            (true, _) => Cow::Owned(self.chat(prompt)?),
+            (false, "") => Cow::Borrowed(prompt.user),
+            (false, system) => Cow::Owned([system, prompt.user].concat()),
+        })
     }
 
     fn is_closed(&self, rendered: &str) -> bool {

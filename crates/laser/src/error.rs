@@ -40,7 +40,9 @@ pub enum Error {
         context_length: usize,
     },
     /// No example is short enough.
-    #[error("{task}: no example is left: all are longer than the model's context of {context_length} tokens: cut them with --on-long truncate")]
+    #[error(
+        "{task}: no example is left: all are longer than the model's context of {context_length} tokens: cut them with --on-long truncate"
+    )]
     AllTooLong {
         /// The task.
         task: String,

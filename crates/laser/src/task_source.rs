@@ -107,7 +107,7 @@ impl TaskSource {
         let tokens = |example: &Example| {
             let text = example.continuation(example.answer());
             // A text that cannot be encoded is refused when it is scored.
-            tokenizer.encode_continuation(&example.prompt, &text).map_or(0, |ids| ids.len())
+            tokenizer.encode_continuation(laser_engine::said(example), &text).map_or(0, |ids| ids.len())
         };
         let task = task.for_tokenizer(tokenizer.is_sentencepiece(), tokens)?;
         let over = |example: &Example| laser_engine::tokens_cut(tokenizer, example, config);
@@ -127,7 +127,8 @@ impl TaskSource {
                     return Err(Error::AllTooLong { task: task.name.clone(), context_length: config.context_length });
                 }
                 if long > 0 {
-                    progress.note(&format!("{}: {long} examples are too long for the model and are left out", task.name));
+                    progress
+                        .note(&format!("{}: {long} examples are too long for the model and are left out", task.name));
                     skipped_rows += long;
                 }
                 task.only(&kept)?

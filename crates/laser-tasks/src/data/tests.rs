@@ -101,7 +101,11 @@ fn a_csv_value_is_text_or_a_list() {
 #[test]
 fn a_row_knows_its_place() {
     let places = |name: &str, bytes: &[u8]| -> Vec<(RowLocation, String)> {
-        rows(&source(name, bytes), &BadRows::new(OnBadRow::Error)).unwrap().iter().map(|row| (row.place, row.default_id())).collect()
+        rows(&source(name, bytes), &BadRows::new(OnBadRow::Error))
+            .unwrap()
+            .iter()
+            .map(|row| (row.place, row.default_id()))
+            .collect()
     };
     let line = |line, id: &str| (RowLocation::Line(line), id.to_owned());
     let record = |record, id: &str| (RowLocation::Record(record), id.to_owned());

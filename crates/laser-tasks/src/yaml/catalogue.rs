@@ -89,7 +89,9 @@ fn names_of(files: &[PathBuf]) -> Names {
         } else if let Some(name) = text("task") {
             let tagged = match keys.get("tag") {
                 Some(Value::String(tag)) => vec![tag.clone()],
-                Some(Value::Sequence(items)) => items.iter().filter_map(|tag| tag.as_str().map(str::to_owned)).collect(),
+                Some(Value::Sequence(items)) => {
+                    items.iter().filter_map(|tag| tag.as_str().map(str::to_owned)).collect()
+                }
                 _ => Vec::new(),
             };
             if !names.contains_key(&name) {

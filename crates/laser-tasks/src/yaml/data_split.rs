@@ -6,8 +6,8 @@ use serde_json::{Map, Value as Json};
 
 use super::docs::Doc;
 use super::task_config::{Config, DataFiles, unsupported};
-use crate::data::{self, Row, RowLocation};
 use crate::bad_rows::BadRows;
+use crate::data::{self, Row, RowLocation};
 use crate::source::Source;
 use crate::{HubSplit, OpenOptions, TaskError, YamlError};
 

@@ -95,7 +95,8 @@ impl Group {
         if depth > DEEPEST {
             return Err(place.wrong("group", name, "groups are in one another too deep; take one out"));
         }
-        let aggregated: Mapping = keys.iter().filter(|(key, _)| is_own(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
+        let aggregated: Mapping =
+            keys.iter().filter(|(key, _)| is_own(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
         without_tags(&aggregated, place.source)?;
         let own: Mapping = keys.iter().filter(|(key, _)| !is_own(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
         let overrides = over(&own, overrides);

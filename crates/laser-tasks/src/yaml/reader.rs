@@ -99,7 +99,7 @@ impl<'a> Reader<'a> {
             Target::LogLikelihood { .. } => String::new(),
             _ => self.delimiter().to_owned(),
         };
-        Ok(Example { question: start, delimiter, ..whole(prompt, target)? })
+        Ok(Example { question: start, description: start, delimiter, ..whole(prompt, target)? })
     }
 
     fn delimiter(&self) -> &str {
