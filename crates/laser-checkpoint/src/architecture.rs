@@ -46,15 +46,19 @@ pub struct Architecture {
     /// The tensor of a GGUF file that says what rotary frequencies are divided by (Llama 3's
     /// scaling).
     pub(crate) gguf_rope_factors: Option<String>,
-    /// A first part of Hugging Face's tensor names that some files leave out.
-    #[serde(default)]
-    pub(crate) optional_prefix: String,
+    /// The first part of Hugging Face's tensor names, which files of the base model leave out; if
+    /// it is not that of the embedding's name.
+    pub(crate) optional_prefix: Option<String>,
     /// Ends of Hugging Face's tensor names, and what some files have instead.
     #[serde(default)]
     pub(crate) synonyms: BTreeMap<String, String>,
     /// What would be computed wrongly, and is refused.
     #[serde(default)]
     pub(crate) require: BTreeMap<String, Requirement>,
+    /// Keys of config.json that transformers 5 does not read, and what it reads: another value than
+    /// these is noted.
+    #[serde(default)]
+    pub(crate) ignored: BTreeMap<String, Requirement>,
     /// Tensors that a GGUF file must not have, and why.
     #[serde(default)]
     pub(crate) refused_tensors: BTreeMap<String, String>,
@@ -98,14 +102,18 @@ impl Architecture {
         TABLES.iter().map(|(name, text)| Self::from_toml(name, text)).collect()
     }
 
-    /// The family of this `model_type`, which the config.json at `path` with the content `config`
-    /// names. Of several, the first whose values of `when` are there; a table without any comes
-    /// last.
+    /// The one of `families` with this `model_type`, which the config.json at `path` with the content
+    /// `config` names. Of several, the first whose values of `when` are there; a table without any
+    /// comes last.
     ///
     /// # Errors
     /// No table has this `model_type`.
-    pub fn of_model_type(model_type: &str, config: &Value, path: &Path) -> Result<Self> {
-        let mut families = Self::embedded()?;
+    pub(crate) fn of_model_type(
+        mut families: Vec<Self>,
+        model_type: &str,
+        config: &Value,
+        path: &Path,
+    ) -> Result<Self> {
         families.sort_by_key(|family| std::cmp::Reverse(family.when.len()));
         let holds = |family: &Self| family.when.iter().all(|(key, value)| config.get(key) == Some(value));
         match families.iter().position(|family| family.model_type == model_type && holds(family)) {
@@ -133,6 +141,13 @@ impl Architecture {
                 Err(unknown("general.architecture", architecture, path, &families, |family| &family.gguf_architectures))
             }
         }
+    }
+
+    /// The first part of Hugging Face's tensor names, which files of the base model leave out.
+    pub(crate) fn base_prefix(&self) -> &str {
+        let embedding = || self.entry(ParamKind::Embedding).and_then(|entry| entry.hf.as_deref()).unwrap_or_default();
+        let first = || embedding().find('.').map_or("", |dot| &embedding()[..=dot]);
+        self.optional_prefix.as_deref().unwrap_or_else(first)
     }
 
     fn is_mixture(&self) -> bool {

@@ -101,6 +101,9 @@ pub(crate) struct Keys {
     /// In every layer whose number, counted from 1, is a multiple of this one they do not.
     #[serde(default)]
     pub unrotated_pattern: Key,
+    /// A list of each layer's attention, which goes before the keys above.
+    #[serde(default)]
+    pub layer_types: Key,
     /// Queries are divided by the square root of this.
     #[serde(default)]
     pub attention_scalar: Key,

@@ -1,7 +1,6 @@
 //! A model's weights on disk, checked as a whole when opened and then read one tensor at a time.
 
 use std::{
-    collections::HashSet,
     ops::Range,
     path::{Path, PathBuf},
 };
@@ -22,11 +21,16 @@ use crate::{
     param_id::ParamId,
     param_kind::ParamKind,
     precision::Precision,
+    refused_weights,
+    settled_config::{self, SettledConfig},
     sharded_weights::ShardedWeights,
     storage_layout::StorageLayout,
+    tensor_check,
+    tensor_finder::TensorFinder,
+    text_model, tied_head,
     weight_file::{StoredTensor, WeightFile},
 };
-use laser_edit::{MatrixId, MatrixKind};
+use laser_edit::MatrixId;
 
 /// An open checkpoint: a Hugging Face folder or a GGUF file. Opening it checks that every tensor is
 /// there, in the right shape and in a type that can be read; the values are read, and checked to be
@@ -38,6 +42,9 @@ pub struct Checkpoint {
     config: Config,
     convention: Convention,
     weights: Box<dyn WeightFile>,
+    /// config.json without its contradictions, if it has any.
+    settled: Option<Value>,
+    notes: Vec<String>,
 }
 
 impl Checkpoint {
@@ -61,38 +68,92 @@ impl Checkpoint {
             path: path.to_owned(),
             cause,
         })?;
-        let checkpoint = if metadata.is_dir() {
+        let mut checkpoint = if metadata.is_dir() {
             Self::open_folder(path, architecture)?
         } else {
             Self::open_gguf(path, architecture)?
         };
-        checkpoint.check_tensors()?;
+        let unread = tensor_check::check(checkpoint.tensors())?;
+        checkpoint.notes.extend(unread);
         Ok(checkpoint)
     }
 
     fn open_folder(path: &Path, architecture: Option<Architecture>) -> Result<Self> {
         let config_path = path.join("config.json");
         if !config_path.is_file() {
+            refused_weights::check_adapter(path)?;
             let why = "it has no config.json: give a folder in Hugging Face layout or a .gguf file".to_owned();
             return Err(CheckpointError::NotACheckpoint { path: path.to_owned(), why });
         }
-        let json = read_json(&config_path)?;
-        let architecture = match architecture {
-            Some(own) => own,
+        let whole = read_json(&config_path)?;
+        let (architecture, json) = match architecture {
+            Some(own) => (own, whole.clone()),
             None => {
+                let families = Architecture::embedded()?;
+                let is_known = |name: &str| families.iter().any(|family| family.model_type == name);
+                let json = text_model::text_config(&whole, is_known).unwrap_or_else(|| whole.clone());
                 let missing = || CheckpointError::Config {
                     path: config_path.clone(),
                     key: "model_type".to_owned(),
                     why: "it is missing".to_owned(),
                 };
                 let model_type = json.get("model_type").and_then(Value::as_str).ok_or_else(missing)?;
-                Architecture::of_model_type(model_type, &json, &config_path)?
+                (Architecture::of_model_type(families, model_type, &json, &config_path)?, json)
             }
         };
+        refused_weights::check_quantisation(&json, &config_path)?;
         let generation = read_json_if_there(&path.join("generation_config.json"))?;
-        let config = config_reader::read_json(&architecture, &json, generation.as_ref(), &config_path)?;
-        let weights = Box::new(ShardedWeights::open(path)?);
-        Ok(Self { path: path.to_owned(), architecture, config, convention: Convention::HuggingFace, weights })
+        let SettledConfig { json: settled, notes } = settled_config::settle(&architecture, &json, &config_path)?;
+        let config = config_reader::read_json(&architecture, &settled, generation.as_ref(), &config_path)?;
+        let weights = ShardedWeights::open(path).map_err(|error| match error {
+            CheckpointError::NotACheckpoint { .. } => refused_weights::check_adapter(path).err().unwrap_or(error),
+            error => error,
+        })?;
+        let mut opened = Self {
+            path: path.to_owned(),
+            architecture,
+            config,
+            convention: Convention::HuggingFace,
+            weights: Box::new(weights),
+            settled: None,
+            notes,
+        };
+        let mut settled = settled;
+        if opened.has_own_head()? {
+            settled["tie_word_embeddings"] = false.into();
+        }
+        if !opened.notes.is_empty() {
+            settled_config::say_twice(&opened.architecture, &mut settled);
+            opened.settled = Some(text_model::put_back(&whole, settled));
+        }
+        opened.note_wrapper()?;
+        Ok(opened)
+    }
+
+    /// Whether the head is another than the embedding, though config.json ties them.
+    fn has_own_head(&mut self) -> Result<bool> {
+        if !self.config.tied_head || !tied_head::differs(self.tensors())? {
+            return Ok(false);
+        }
+        self.config.tied_head = false;
+        self.notes.push(format!(
+            "{}: tie_word_embeddings is true, but the weights have a head of their own that differs from the \
+             embedding: it is used, as in transformers 5",
+            self.path.join("config.json").display()
+        ));
+        Ok(true)
+    }
+
+    fn note_wrapper(&mut self) -> Result<()> {
+        let embedding = self.layout(ParamId::of(ParamKind::Embedding))?.tensor;
+        if let (_, Some(wrapper)) = Convention::without_wrapper(&embedding) {
+            self.notes.push(format!(
+                "{}: names of tensors start with {wrapper:?}, which transformers does not read: `laser apply` \
+                 leaves it out",
+                self.weights.listing().display()
+            ));
+        }
+        Ok(())
     }
 
     fn open_gguf(path: &Path, architecture: Option<Architecture>) -> Result<Self> {
@@ -112,57 +173,32 @@ impl Checkpoint {
             })?,
         };
         let config = config_reader::read_gguf(&architecture, &gguf, arch)?;
-        Ok(Self { path: path.to_owned(), architecture, config, convention: Convention::Gguf, weights: Box::new(gguf) })
-    }
-
-    fn check_tensors(&self) -> Result<()> {
-        let mut known = HashSet::new();
-        for param in ParamId::all(&self.architecture, &self.config) {
-            let layout = self.layout(param)?;
-            let stored = self.stored(&layout.tensor)?;
-            if stored.shape() != layout.shape {
-                return Err(CheckpointError::WrongShape {
-                    tensor: layout.tensor,
-                    path: stored.path().to_owned(),
-                    expected: layout.shape,
-                    found: stored.shape().to_vec(),
-                });
-            }
-            stored.precision()?;
-            known.insert(layout.tensor);
-        }
-        self.check_unknown(&known)
-    }
-
-    /// Refuses a tensor in a layer that the family does not have: what it does would be left out.
-    fn check_unknown(&self, known: &HashSet<String>) -> Result<()> {
-        /// Tables and masks that older files keep beside the weights.
-        const BUFFERS: [&str; 5] = ["inv_freq", "attn.bias", "attention.bias", "masked_bias", "position_ids"];
-        let query = ParamKind::Matrix(MatrixKind::QProj);
-        let first = self.layout(ParamId::in_layer(query, 0))?.tensor;
-        let Some(start) = first.find(".0.").map(|dot| &first[..=dot]) else { return Ok(()) };
-        for name in self.weights.names() {
-            let rest = name.strip_prefix(start).and_then(|rest| rest.split_once('.'));
-            let in_layer =
-                rest.and_then(|(layer, _)| layer.parse().ok()).is_some_and(|layer: usize| layer < self.config.layers);
-            if in_layer && !known.contains(name) && !BUFFERS.iter().any(|end| name.ends_with(end)) {
-                return Err(CheckpointError::Unsupported {
-                    path: self.weights.listing().to_owned(),
-                    key: format!("tensor {name:?}"),
-                    found: "there".to_owned(),
-                    why: format!(
-                        "the family {} has no such tensor, and it would be left out",
-                        self.architecture.family
-                    ),
-                });
-            }
-        }
-        Ok(())
+        Ok(Self {
+            path: path.to_owned(),
+            architecture,
+            config,
+            convention: Convention::Gguf,
+            weights: Box::new(gguf),
+            settled: None,
+            notes: Vec::new(),
+        })
     }
 
     /// What was opened.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What a user should know of how the checkpoint was read: a line for each contradiction that
+    /// was settled, and one for tensors that are left out.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// The config.json that gives every reader the model that was opened, if the source's own one
+    /// contradicts itself.
+    pub(crate) fn settled_config(&self) -> Option<&Value> {
+        self.settled.as_ref()
     }
 
     /// The hyper-parameters.
@@ -305,16 +341,16 @@ impl Checkpoint {
 
     /// Where a tensor lies in this checkpoint's own format.
     pub(crate) fn layout(&self, param: ParamId) -> Result<StorageLayout> {
-        let layout = StorageLayout::of(&self.architecture, &self.config, param, self.convention);
-        let mut layout = layout.ok_or_else(|| CheckpointError::MissingTensor {
-            tensor: format!("for {}", param.kind),
-            path: self.path.clone(),
-        })?;
-        let names = self.convention.synonyms(&self.architecture, &layout.tensor);
-        if let Some(found) = names.into_iter().find(|name| self.weights.tensor(name).is_some()) {
-            layout.tensor = found;
+        self.tensors().layout(param)
+    }
+
+    fn tensors(&self) -> TensorFinder<'_> {
+        TensorFinder {
+            architecture: &self.architecture,
+            config: &self.config,
+            convention: self.convention,
+            weights: &*self.weights,
         }
-        Ok(layout)
     }
 
     fn stored(&self, name: &str) -> Result<StoredTensor<'_>> {

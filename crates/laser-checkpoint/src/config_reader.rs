@@ -281,10 +281,13 @@ impl Reader<'_> {
         let used = self.flag(&keys.sliding_window_used)?.unwrap_or(true);
         let window = self.window(architecture)?.filter(|_| used);
         let first = self.optional_size(&keys.first_sliding_layer, &[])?.unwrap_or(0);
-        let pattern = self.optional_size(&keys.sliding_pattern, &[])?;
-        let slides = |layer: usize| layer >= first && pattern.is_none_or(|n| !(layer + 1).is_multiple_of(n.max(1)));
         // Checked against its largest value only later.
         let layers = layers.min(LARGEST_LAYERS);
+        if let Some(list) = self.sliding_list(&keys.sliding_pattern, layers)? {
+            return Ok(list.into_iter().map(|slides| window.filter(|_| slides)).collect());
+        }
+        let pattern = self.optional_size(&keys.sliding_pattern, &[])?;
+        let slides = |layer: usize| layer >= first && pattern.is_none_or(|n| !(layer + 1).is_multiple_of(n.max(1)));
         Ok((0..layers).map(|layer| window.filter(|_| slides(layer))).collect())
     }
 
@@ -309,6 +312,24 @@ impl Reader<'_> {
         Ok(windows.iter().map(|window| window.is_some() || !windowed).collect())
     }
 
+    /// GGUF files may list for each layer whether it has a window; one value stands for all layers.
+    fn sliding_list(&self, key: &Key, layers: usize) -> Result<Option<Vec<bool>>> {
+        match self.value(key, &[]) {
+            Some(Value::Bool(all)) => Ok(Some(vec![all; layers])),
+            Some(Value::Array(list)) => {
+                let slides: Option<Vec<bool>> = list.iter().map(Value::as_bool).collect();
+                let slides = slides.filter(|slides| slides.len() == layers);
+                slides.map(Some).ok_or_else(|| {
+                    self.wrong(
+                        key,
+                        &format!("expected true or false for each of {layers} layers, found {} values", list.len()),
+                    )
+                })
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// The size of a window. In GGUF files 0 stands for none.
     fn window(&self, architecture: &Architecture) -> Result<Option<usize>> {
         let window = self.optional_size(&architecture.config.sliding_window, &[])?;
@@ -318,7 +339,8 @@ impl Reader<'_> {
     /// Some configurations list each layer's attention, which then decides.
     fn take_layer_types(&self, architecture: &Architecture, json: &Value, config: &mut Config) -> Result<()> {
         let list = |name: &'static str| Some((name, json.get(name)?.as_array()?.clone()));
-        let listed = list("layer_types").or_else(|| list("attention_layers"));
+        let read = architecture.config.layer_types != Key::default();
+        let listed = list("layer_types").filter(|_| read).or_else(|| list("attention_layers"));
         let Some((name, types)) = listed.or_else(|| Some(("attention_types", repeated_types(json)?))) else {
             return Ok(());
         };
@@ -327,7 +349,8 @@ impl Reader<'_> {
             let why = format!("it has {} entries for {} layers", types.len(), config.layers);
             return Err(self.wrong(&Key { json: vec![name.to_owned()], ..Key::default() }, &why));
         }
-        let window = self.window(architecture)?;
+        let used = self.flag(&architecture.config.sliding_window_used)?.unwrap_or(true);
+        let window = self.window(architecture)?.filter(|_| used);
         for (layer, found) in types.iter().enumerate() {
             let window_of_layer = match found.as_str() {
                 Some("full_attention" | "global") => None,
@@ -348,14 +371,6 @@ impl Reader<'_> {
     }
 
     fn check_requirements(&self, architecture: &Architecture) -> Result<()> {
-        if let Source::Json(json) = &self.source {
-            let classes = json.get("architectures").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-            let is_known = |class: &Value| architecture.classes.iter().any(|known| class == known.as_str());
-            if !classes.is_empty() && !classes.iter().any(is_known) {
-                let why = format!("what is computed is {}", architecture.classes.join(" or "));
-                return Err(self.unsupported("architectures", &classes[0].to_string(), &why));
-            }
-        }
         for requirement in architecture.require.values() {
             let key = Key {
                 json: requirement.json.clone().into_iter().collect(),

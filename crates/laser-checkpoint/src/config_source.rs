@@ -33,7 +33,7 @@ impl Reader<'_> {
             }
             Source::Gguf(gguf, arch) => {
                 let names = key.gguf.iter().map(|name| name.replace("{arch}", arch));
-                names.filter_map(|name| gguf.entry(&name).map(|value| (name, value.to_json()))).collect()
+                names.filter_map(|name| Some((name.clone(), gguf.number_or_list(&name)?))).collect()
             }
         };
         found.iter().find(|(_, value)| !value.is_null()).or(found.first()).cloned()
@@ -58,6 +58,9 @@ impl Reader<'_> {
     /// `known` are the values that the table's default may name.
     pub(crate) fn optional_size(&self, key: &Key, known: &[(Derived, usize)]) -> Result<Option<usize>> {
         let Some(value) = self.value(key, known) else { return Ok(None) };
+        if value.is_array() {
+            return Err(self.wrong(key, &format!("it differs by layer, {}, which is not computed", shortened(&value))));
+        }
         let size = value.as_u64().and_then(|size| usize::try_from(size).ok());
         size.map(Some).ok_or_else(|| self.wrong(key, &format!("expected a whole number, found {}", shortened(&value))))
     }

@@ -30,6 +30,19 @@ const COMPANIONS: [&str; 11] = [
     "chat_template.jinja",
 ];
 
+/// Parts of names between the base model's prefix and the text model's own names, in multimodal
+/// checkpoints of transformers.
+const TEXT_MODELS: [&str; 2] = ["language_model.", "text_model."];
+
+/// What some files have before every name of a text model: transformers' older multimodal classes,
+/// then [`FOREIGN_WRAPPERS`].
+const WRAPPERS: [&str; 6] =
+    ["language_model.", "model.language_model.", "thinker.", "base_model.model.", "module.", "_orig_mod."];
+
+/// What peft, distributed data parallelism and torch.compile put before every name, which
+/// transformers does not read.
+const FOREIGN_WRAPPERS: [&str; 3] = ["base_model.model.", "module.", "_orig_mod."];
+
 impl Convention {
     /// The name of a weight or its bias; `None` if there is none in this convention.
     pub(crate) fn name(self, entry: &Entry, is_bias: bool) -> Option<String> {
@@ -76,14 +89,23 @@ impl Convention {
         if self == Self::Gguf {
             return names;
         }
-        let Architecture { synonyms, optional_prefix: prefix, .. } = architecture;
-        names.extend(synonyms.iter().find_map(|(end, other)| Some(format!("{}{other}", name.strip_suffix(end)?))));
-        if !prefix.is_empty() {
-            let short: Vec<String> =
-                names.iter().filter_map(|name| name.strip_prefix(prefix)).map(str::to_owned).collect();
-            names.extend(short);
-        }
+        let prefix = architecture.base_prefix();
+        let ends = architecture.synonyms.iter();
+        names.extend(ends.filter_map(|(end, other)| Some(format!("{}{other}", name.strip_suffix(end.as_str())?))));
+        let short: Vec<String> = names.iter().filter_map(|name| name.strip_prefix(prefix)).map(str::to_owned).collect();
+        let inner = short.iter().flat_map(|name| TEXT_MODELS.map(|text| format!("{prefix}{text}{name}")));
+        let inner: Vec<String> = inner.collect();
+        names.extend(short);
+        let wrapped = WRAPPERS.iter().flat_map(|wrapper| names.iter().map(move |name| format!("{wrapper}{name}")));
+        let wrapped: Vec<String> = wrapped.collect();
+        names.extend(inner.into_iter().chain(wrapped));
         names
+    }
+
+    /// `name` without what a program put before it that only it reads, and what that is.
+    pub(crate) fn without_wrapper(name: &str) -> (&str, Option<&'static str>) {
+        let found = FOREIGN_WRAPPERS.iter().find_map(|wrapper| Some((name.strip_prefix(wrapper)?, *wrapper)));
+        found.map_or((name, None), |(rest, wrapper)| (rest, Some(wrapper)))
     }
 
     /// The files that make the model beside its weights, in the same folder.

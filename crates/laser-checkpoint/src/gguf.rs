@@ -11,6 +11,7 @@ use crate::{
     error::{CheckpointError, Result},
     gguf_header::{Cursor, MetadataValue, TensorInfo},
     mapped,
+    model_config::LARGEST_LAYERS,
     tensor_bytes::TensorBytes,
     weight_file::{ElementType, MappedTensors, StoredTensor, TensorEntry, WeightFile},
 };
@@ -104,6 +105,19 @@ impl Gguf {
     /// A metadata entry.
     pub(crate) fn entry(&self, key: &str) -> Option<&MetadataValue> {
         self.metadata.get(key)
+    }
+
+    /// A metadata entry as JSON. A list by layer whose values are all equal is that value: llama.cpp
+    /// reads both. A list that is too long to be one by layer stays undecoded.
+    pub(crate) fn number_or_list(&self, key: &str) -> Option<Json> {
+        let value = self.metadata.get(key)?;
+        let MetadataValue::Array { count, .. } = value else { return Some(value.to_json()) };
+        let decoded = if *count <= LARGEST_LAYERS { self.decoded(key, value).ok()? } else { value.to_json() };
+        let equal = |list: &&Vec<Json>| !list.is_empty() && list.iter().all(|one| *one == list[0]);
+        Some(match decoded.as_array().filter(equal) {
+            Some(list) => list[0].clone(),
+            None => decoded,
+        })
     }
 
     pub(crate) fn text(&self, key: &str) -> Option<&str> {

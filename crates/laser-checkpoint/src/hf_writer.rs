@@ -59,7 +59,12 @@ impl ModelWriter for HuggingFaceWriter {
         let planned = plan(model)?;
         let checkpoint = model.checkpoint();
         match checkpoint.convention() {
-            Convention::HuggingFace => copy_small_files(checkpoint.path(), folder)?,
+            Convention::HuggingFace => {
+                if let Some(config) = checkpoint.settled_config() {
+                    folder.write_json("config.json", config)?;
+                }
+                copy_small_files(checkpoint.path(), folder)?;
+            }
             Convention::Gguf if folder.has("config.json") => {}
             Convention::Gguf => {
                 let dtype = planned.first().map_or(Dtype::F16, |tensor| tensor.dtype);
@@ -79,9 +84,9 @@ struct PlannedTensor {
 }
 
 enum Content {
-    /// As it is in the source's own file; what the model reads of it is checked to be readable
-    /// first.
-    Copy(Vec<ParamId>),
+    /// As it is in the source's own file, by its name there; what the model reads of it is checked
+    /// to be readable first.
+    Copy(String, Vec<ParamId>),
     /// Put together from tensors of the model, and rounded to this type.
     Assembled(Vec<PlacedParam>, Precision),
 }
@@ -129,14 +134,16 @@ fn plan(model: &EditedCheckpoint<'_>) -> Result<Vec<PlannedTensor>> {
         let mut by_name: HashMap<String, Vec<PlacedParam>> = tensors.into_iter().collect();
         let plan_one = |name: &str| {
             let params = by_name.remove(name).unwrap_or_default();
+            // A name that transformers finds.
+            let written = Convention::without_wrapper(name).0.to_owned();
             if params.iter().any(|placed| model.edit_of(placed.param).is_some()) {
                 let precision = stored(&params)?;
-                return Ok(PlannedTensor::assembled(name.to_owned(), params, precision));
+                return Ok(PlannedTensor::assembled(written, params, precision));
             }
             let tensor = checkpoint.weights().tensor(name).ok_or_else(|| missing(checkpoint, name))?;
             let (dtype, shape) = (tensor.element().dtype(), tensor.shape().to_vec());
-            let content = Content::Copy(params.iter().map(|placed| placed.param).collect());
-            Ok(PlannedTensor { name: name.to_owned(), dtype, shape, content })
+            let content = Content::Copy(name.to_owned(), params.iter().map(|placed| placed.param).collect());
+            Ok(PlannedTensor { name: written, dtype, shape, content })
         };
         return checkpoint.weights().names().into_iter().map(plan_one).collect();
     }
@@ -175,12 +182,12 @@ fn content<'a>(model: &EditedCheckpoint<'a>, tensor: &PlannedTensor) -> Result<C
     let checkpoint = model.checkpoint();
     let (params, precision) = match &tensor.content {
         Content::Assembled(params, precision) => (params, *precision),
-        Content::Copy(params) => {
+        Content::Copy(source, params) => {
             for param in params {
                 checkpoint.read(*param)?;
             }
-            let found = checkpoint.weights().tensor(&tensor.name).map(|found| found.bytes());
-            return found.ok_or_else(|| missing(checkpoint, &tensor.name));
+            let found = checkpoint.weights().tensor(source).map(|found| found.bytes());
+            return found.ok_or_else(|| missing(checkpoint, source));
         }
     };
     let mut whole = vec![0.0; tensor.shape.iter().product()];

@@ -11,6 +11,7 @@ use safetensors::Dtype;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum Precision {
+    F64,
     F32,
     F16,
     BF16,
@@ -27,15 +28,16 @@ pub enum Precision {
     Q8K,
 }
 
-use Precision::{BF16, F16, F32, Q2K, Q3K, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0, Q8K};
+use Precision::{BF16, F16, F32, F64, Q2K, Q3K, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0, Q8K};
 
 impl Precision {
     /// Every type, in the order of ggml's numbers.
-    pub const ALL: [Self; 14] = [F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2K, Q3K, Q4K, Q5K, Q6K, Q8K, BF16];
+    pub const ALL: [Self; 15] = [F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2K, Q3K, Q4K, Q5K, Q6K, Q8K, F64, BF16];
 
     /// The name: `f32`, `bf16`, `q4_1`, `q6_k` ...
     pub const fn name(self) -> &'static str {
         match self {
+            F64 => "f64",
             F32 => "f32",
             F16 => "f16",
             BF16 => "bf16",
@@ -60,7 +62,7 @@ impl Precision {
 
     /// Whether values are stored in quantised blocks.
     pub const fn is_quantised(self) -> bool {
-        !matches!(self, F32 | F16 | BF16)
+        !matches!(self, F64 | F32 | F16 | BF16)
     }
 
     /// ggml's number of this type, as in a GGUF tensor info.
@@ -79,6 +81,7 @@ impl Precision {
             Q5K => 13,
             Q6K => 14,
             Q8K => 15,
+            F64 => 28,
             BF16 => 30,
         }
     }
@@ -90,16 +93,18 @@ impl Precision {
 
     /// Values in a block; 1 for the floats.
     pub fn block_values(self) -> usize {
-        self.ggml().block_size()
+        self.ggml().map_or(1, |ggml| ggml.block_size())
     }
 
     /// Bytes of a block.
     pub fn block_bytes(self) -> usize {
-        self.ggml().type_size()
+        self.ggml().map_or(size_of::<f64>(), |ggml| ggml.type_size())
     }
 
-    fn ggml(self) -> GgmlDType {
-        match self {
+    /// candle's name; it has none for float64.
+    fn ggml(self) -> Option<GgmlDType> {
+        Some(match self {
+            F64 => return None,
             F32 => GgmlDType::F32,
             F16 => GgmlDType::F16,
             BF16 => GgmlDType::BF16,
@@ -114,12 +119,13 @@ impl Precision {
             Q5K => GgmlDType::Q5K,
             Q6K => GgmlDType::Q6K,
             Q8K => GgmlDType::Q8K,
-        }
+        })
     }
 
     /// The float types of a safetensors file; others are not read.
     pub(crate) fn from_safetensors(dtype: Dtype) -> Option<Self> {
         match dtype {
+            Dtype::F64 => Some(F64),
             Dtype::F32 => Some(F32),
             Dtype::F16 => Some(F16),
             Dtype::BF16 => Some(BF16),
@@ -130,6 +136,7 @@ impl Precision {
     /// The safetensors type that keeps these values: quantised ones become f16.
     pub(crate) fn to_safetensors(self) -> Dtype {
         match self {
+            F64 => Dtype::F64,
             F32 => Dtype::F32,
             BF16 => Dtype::BF16,
             _ => Dtype::F16,
@@ -139,37 +146,18 @@ impl Precision {
     /// Values from `bytes`, little-endian. A partial block at the end is left out.
     pub(crate) fn decode(self, bytes: &[u8]) -> Vec<f32> {
         match self {
+            F64 => {
+                let (values, _) = bytes.as_chunks::<8>();
+                values.iter().map(|&value| f64::from_le_bytes(value) as f32).collect()
+            }
             F32 => {
                 let (values, _) = bytes.as_chunks::<4>();
                 values.iter().map(|&value| f32::from_le_bytes(value)).collect()
             }
             F16 => widen(bytes, f16::from_bits, |from, to| from.convert_to_f32_slice(to)),
             BF16 => widen(bytes, bf16::from_bits, |from, to| from.convert_to_f32_slice(to)),
-            _ => self.dequantise(bytes),
+            _ => self.ggml().map(|ggml| dequantised(ggml, bytes)).unwrap_or_default(),
         }
-    }
-
-    fn dequantise(self, bytes: &[u8]) -> Vec<f32> {
-        const PIECE: usize = 4096;
-        let ggml = self.ggml();
-        let (block_bytes, block_values) = (ggml.type_size(), ggml.block_size());
-        let blocks = bytes.len() / block_bytes;
-        let mut values = Vec::with_capacity(blocks * block_values);
-        // candle asserts that blocks are aligned, which those of a file need not be: hence the
-        // copy, piece by piece.
-        let mut buffer = vec![0_u8; PIECE * block_bytes + 8];
-        let start = buffer.as_ptr().addr().wrapping_neg() % 8;
-        for piece in bytes[..blocks * block_bytes].chunks(PIECE * block_bytes) {
-            let aligned = &mut buffer[start..start + piece.len()];
-            aligned.copy_from_slice(piece);
-            let quantised = ggml.from_data(Cow::Borrowed(aligned));
-            match quantised.dequantize(piece.len() / block_bytes * block_values) {
-                Ok(CpuStorage::F32(piece)) => values.extend(piece),
-                // Never happens on the CPU; a NaN is then reported by whoever reads the tensor.
-                _ => values.resize(values.len() + piece.len() / block_bytes * block_values, f32::NAN),
-            }
-        }
-        values
     }
 
     /// `values` as little-endian bytes of a float type, rounded to nearest even; quantised types
@@ -179,6 +167,7 @@ impl Precision {
     /// The position and value of the first one that the type cannot hold.
     pub(crate) fn encode(self, values: &[f32]) -> Result<Vec<u8>, (usize, f32)> {
         let bytes: Vec<u8> = match self {
+            F64 => values.iter().flat_map(|&value| f64::from(value).to_le_bytes()).collect(),
             F32 => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
             BF16 => {
                 narrow(values, |value| (bf16::from_f32(value).is_finite()).then(|| bf16::from_f32(value).to_bits()))?
@@ -187,6 +176,29 @@ impl Precision {
         };
         Ok(bytes)
     }
+}
+
+/// The values of whole blocks.
+fn dequantised(ggml: GgmlDType, bytes: &[u8]) -> Vec<f32> {
+    const PIECE: usize = 4096;
+    let (block_bytes, block_values) = (ggml.type_size(), ggml.block_size());
+    let blocks = bytes.len() / block_bytes;
+    let mut values = Vec::with_capacity(blocks * block_values);
+    // candle asserts that blocks are aligned, which those of a file need not be: hence the
+    // copy, piece by piece.
+    let mut buffer = vec![0_u8; PIECE * block_bytes + 8];
+    let start = buffer.as_ptr().addr().wrapping_neg() % 8;
+    for piece in bytes[..blocks * block_bytes].chunks(PIECE * block_bytes) {
+        let aligned = &mut buffer[start..start + piece.len()];
+        aligned.copy_from_slice(piece);
+        let quantised = ggml.from_data(Cow::Borrowed(aligned));
+        match quantised.dequantize(piece.len() / block_bytes * block_values) {
+            Ok(CpuStorage::F32(piece)) => values.extend(piece),
+            // Never happens on the CPU; a NaN is then reported by whoever reads the tensor.
+            _ => values.resize(values.len() + piece.len() / block_bytes * block_values, f32::NAN),
+        }
+    }
+    values
 }
 
 /// 16-bit floats to float32, a slice at a time so that the processor's own conversion is used.

@@ -61,7 +61,7 @@ pub(crate) const TABLES: &[(&str, &str)] = &tables![
 ];
 
 /// Sections in which `false` takes out what the other table has; `block` has flags of its own.
-const TAKEN_OUT: [&str; 6] = ["config", "tensors", "matrices", "require", "synonyms", "refused_tensors"];
+const TAKEN_OUT: [&str; 7] = ["config", "tensors", "matrices", "require", "ignored", "synonyms", "refused_tensors"];
 
 /// A chain of `like` that is longer goes round in a circle.
 const LONGEST_CHAIN: usize = 8;

@@ -175,7 +175,6 @@ fn an_index_must_be_true() {
         ("{", "no JSON"),
         ("{}", "weight_map"),
         (r#"{"weight_map": {"model.norm.weight": "b.safetensors"}}"#, "shard \"b.safetensors\" is missing"),
-        (r#"{"weight_map": {"nothing": "a.safetensors"}}"#, "does not have it"),
         (r#"{"weight_map": {"model.norm.weight": "../a.safetensors"}}"#, "no plain file name"),
         (r#"{"weight_map": {"model.norm.weight": ".."}}"#, "no plain file name"),
     ] {
@@ -183,9 +182,17 @@ fn an_index_must_be_true() {
         let error = error_of(folder.path());
         assert!(error.contains(expected), "{entries}: {error}");
     }
-    index(r#"{"weight_map": {"model.norm.weight": "a.safetensors"}}"#);
-    open_and_read(folder.path()).unwrap();
+    // As in transformers, the shards say what they have.
+    for entries in
+        [r#"{"weight_map": {"model.norm.weight": "a.safetensors"}}"#, r#"{"weight_map": {"nothing": "a.safetensors"}}"#]
+    {
+        index(entries);
+        open_and_read(folder.path()).unwrap();
+    }
     fs::copy(path("a.safetensors"), path("b.safetensors")).unwrap();
-    index(r#"{"weight_map": {"model.norm.weight": "a.safetensors", "lm_head.weight": "b.safetensors"}}"#);
-    assert!(error_of(folder.path()).contains("another shard"));
+    index(r#"{"weight_map": {"model.norm.weight": "b.safetensors", "lm_head.weight": "a.safetensors"}}"#);
+    open_and_read(folder.path()).unwrap();
+    let length = fs::metadata(path("b.safetensors")).unwrap().len() as usize;
+    overwrite(&path("b.safetensors"), length - 12, &1_f32.to_le_bytes());
+    assert!(error_of(folder.path()).contains("another shard, too, with other values"));
 }

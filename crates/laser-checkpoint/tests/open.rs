@@ -132,7 +132,7 @@ fn what_would_be_computed_wrongly_is_refused() {
         ("phi3", "rope_scaling", json!({"type": "longrope"}), "known are default, linear, dynamic, llama3 and yarn"),
         ("llama", "rope_parameters", json!({"rope_type": "yarn", "rope_theta": 1e4}), "factor is missing"),
         ("llama", "hidden_act", json!("mish"), "hidden_act is \"mish\""),
-        ("llama", "partial_rotary_factor", json!(0.25), "rotary dimensions: it is 3, but must be even"),
+        ("phi3", "partial_rotary_factor", json!(0.25), "rotary dimensions: it is 3, but must be even"),
         ("gptj", "rotary_dim", json!(14), "to the head width, 12"),
         ("gpt2", "scale_attn_by_inverse_layer_idx", json!(true), "scaled by the layer"),
         ("mixtral", "num_experts_per_tok", json!(5), "experts per token: it is 5"),
@@ -140,8 +140,12 @@ fn what_would_be_computed_wrongly_is_refused() {
         ("opt", "do_layer_norm_before", json!(false), "350M"),
         ("bert", "position_embedding_type", json!("relative_key"), "relative positions"),
         ("roberta", "max_position_embeddings", json!(1), "must be from 1"),
-        ("llama", "quantization_config", json!({"bits": 4}), "quantization_config"),
-        ("llama", "architectures", json!(["LlamaForSequenceClassification"]), "LlamaForSequenceClassification"),
+        (
+            "llama",
+            "quantization_config",
+            json!({"bits": 4}),
+            "quantization_config says that the weights are quantised in 4",
+        ),
         ("llama", "hidden_size", json!(0), "must be from 1"),
         ("llama", "hidden_size", json!(-48), "expected a whole number"),
         ("llama", "hidden_size", json!("48"), "expected a whole number"),
@@ -189,7 +193,6 @@ fn defaults_and_windows_are_those_of_transformers() {
     assert!(error_of(folder.path()).contains("k_proj"));
     set_config(folder.path(), "num_key_value_heads", json!(2));
     set_config(folder.path(), "rope_parameters", json!({"rope_type": "default", "rope_theta": 5e5}));
-    set_config(folder.path(), "rope_scaling", json!({"type": "default"}));
     fs::write(folder.path().join("generation_config.json"), r#"{"eos_token_id": [5, 7]}"#).unwrap();
     let checkpoint = Checkpoint::open(folder.path()).unwrap();
     assert_eq!((checkpoint.config().rotary.as_ref().unwrap().theta, checkpoint.config().head_dim), (5e5, 12));

@@ -29,7 +29,9 @@ impl ModelSource {
     pub fn open(&self, progress: &dyn Progress) -> Result<Checkpoint> {
         let architecture = self.architecture.as_deref().map(Architecture::open).transpose()?;
         let folder = self.hub_id().map(|id| fetch(id, progress)).transpose()?;
-        Ok(Checkpoint::open_as(folder.as_deref().unwrap_or(&self.location), architecture)?)
+        let checkpoint = Checkpoint::open_as(folder.as_deref().unwrap_or(&self.location), architecture)?;
+        checkpoint.notes().iter().for_each(|note| progress.note(note));
+        Ok(checkpoint)
     }
 
     fn hub_id(&self) -> Option<&str> {

@@ -82,7 +82,9 @@ fn check_tensors(files: &ShardedWeights) {
     assert_eq!(values(files, "parameter"), [1.0, 2.0]);
     assert_eq!((shape("scalar"), values(files, "scalar")), (&[][..], vec![2.5]));
     assert_eq!((shape("empty"), values(files, "empty")), (&[0, 3][..], vec![]));
-    for (name, found, shape) in [("i64", "I64", &[1, 3][..]), ("mask", "BOOL", &[1, 2]), ("f64", "F64", &[1])] {
+    assert_eq!(shape("f64"), [1]);
+    assert!(files.tensor("f64").unwrap().precision().is_ok());
+    for (name, found, shape) in [("i64", "I64", &[1, 3][..]), ("mask", "BOOL", &[1, 2])] {
         let tensor = files.tensor(name).unwrap();
         assert!(tensor.precision().unwrap_err().to_string().contains(&format!("has type {found}")), "{found}");
         assert_eq!(tensor.shape(), shape);
@@ -156,14 +158,13 @@ fn shards_are_read_under_their_index() {
         ("{", "no JSON"),
         (r#"{"weight_map": {"f32": "c.bin"}}"#, "shard \"c.bin\" is missing"),
         (r#"{"weight_map": {"f32": "../a.bin"}}"#, "no plain file name"),
-        (r#"{"weight_map": {"f32": "b.bin"}}"#, "places tensor \"f32\" in \"b.bin\", which does not have it"),
     ] {
         let error = ShardedWeights::open(index(text).path()).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
     let (one, index) = (fixture("tensors-zip.bin"), r#"{"weight_map": {"f32": "a.bin", "f16": "b.bin"}}"#);
     let twice = folder_of(&[("a.bin", &one), ("b.bin", &one), (INDEX, index.as_bytes())]);
-    assert!(ShardedWeights::open(twice.path()).unwrap_err().to_string().contains("in another shard, too"));
+    assert_eq!(ShardedWeights::open(twice.path()).unwrap().names().len(), 16);
 }
 
 /// A legacy file's beginning: magic number, version, machine.

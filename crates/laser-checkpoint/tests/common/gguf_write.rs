@@ -23,6 +23,7 @@ pub enum GgufValue {
     Bool(bool),
     Text(String),
     I32s(Vec<i32>),
+    Bools(Vec<bool>),
     Texts(Vec<String>),
 }
 
@@ -36,6 +37,12 @@ impl GgufWriter {
     pub fn metadata(&mut self, key: &str, value: GgufValue) -> &mut Self {
         self.metadata.push((key.to_owned(), value));
         self
+    }
+
+    /// Another value for a metadata entry that is there.
+    pub fn replace(&mut self, key: &str, value: GgufValue) -> &mut Self {
+        self.metadata.retain(|(other, _)| other != key);
+        self.metadata(key, value)
     }
 
     /// Adds a tensor: `shape` row-major, outermost first; `data` its values or blocks as they lie in the file.
@@ -110,6 +117,10 @@ impl GgufValue {
                 for value in values {
                     to.extend(value.to_le_bytes());
                 }
+            }
+            Self::Bools(values) => {
+                put_array(to, 7, values.len());
+                to.extend(values.iter().map(|&value| u8::from(value)));
             }
             Self::Texts(values) => {
                 put_array(to, 8, values.len());
