@@ -123,6 +123,9 @@ def variants():
     add("gemma_two_acts", "gemma", {"hidden_act": "gelu_pytorch_tanh", "hidden_activation": "gelu"})
     add("gemma2_two_acts", "gemma2", {"hidden_act": "silu", "hidden_activation": "gelu_pytorch_tanh"})
     add("gemma2_gelu", "gemma2", {"hidden_act": "gelu_pytorch_tanh", "hidden_activation": "gelu"})
+    add("mapped_names_gpt2", "gpt2", {
+        "n_embd": None, "hidden_size": 48, "n_layer": None, "num_hidden_layers": 3, "n_head": None,
+        "num_attention_heads": 4, "n_positions": None, "max_position_embeddings": 128})
     add("larger_vocabulary", "llama", {"vocab_size": 408})
     add("smaller_vocabulary", "llama", {"vocab_size": 392})
     add("null_kv_heads", "gpt_neox", {"num_key_value_heads": "null"})

@@ -1,6 +1,6 @@
 //! What tells one model family from another, as data: one table of `architectures/*.toml` a family.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, sync::OnceLock};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -99,7 +99,12 @@ impl Architecture {
     /// # Errors
     /// The table is wrong, and how.
     pub fn embedded() -> Result<Vec<Self>> {
-        TABLES.iter().map(|(name, text)| Self::from_toml(name, text)).collect()
+        static PARSED: OnceLock<Vec<Architecture>> = OnceLock::new();
+        if let Some(parsed) = PARSED.get() {
+            return Ok(parsed.clone());
+        }
+        let parsed = TABLES.iter().map(|(name, text)| Self::from_toml(name, text)).collect::<Result<_>>()?;
+        Ok(PARSED.get_or_init(|| parsed).clone())
     }
 
     /// The one of `families` with this `model_type`, which the config.json at `path` with the content

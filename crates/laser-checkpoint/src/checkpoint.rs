@@ -172,6 +172,10 @@ impl Checkpoint {
                 gguf.entry(key).and_then(|value| value.to_json().as_u64()).is_some_and(|count| count > 0)
             })?,
         };
+        if gguf.names().is_empty() {
+            let why = "it holds a vocabulary and no tensors: give the file that has the model's weights".to_owned();
+            return Err(CheckpointError::NotACheckpoint { path: path.to_owned(), why });
+        }
         let config = config_reader::read_gguf(&architecture, &gguf, arch)?;
         Ok(Self {
             path: path.to_owned(),

@@ -58,15 +58,18 @@ pub(crate) fn check_adapter(folder: &Path) -> Result<()> {
 /// # Errors
 /// They are, and how.
 pub(crate) fn check_quantisation(json: &Value, path: &Path) -> Result<()> {
-    let settings = ["quantization_config", "compression_config"].iter().find_map(|key| json.get(key));
-    let Some(settings) = settings.filter(|settings| !settings.is_null()) else { return Ok(()) };
+    // MLX has a key of its own.
+    let keys = ["quantization_config", "compression_config", "quantization"];
+    let found = keys.iter().find_map(|key| Some((*key, json.get(key).filter(|settings| !settings.is_null())?)));
+    let Some((key, settings)) = found else { return Ok(()) };
     let method = settings.get("quant_method").and_then(Value::as_str);
+    let method = method.or((key == "quantization").then_some("MLX"));
     let known = METHODS.iter().find(|(name, _)| Some(*name) == method).map(|(_, method)| *method);
     let by = known.or(method).map(|method| format!(" by {method}")).unwrap_or_default();
     let bits = settings.get("bits").and_then(Value::as_u64).map(|bits| format!(" in {bits} bits")).unwrap_or_default();
     Err(CheckpointError::NotRead {
         path: path.to_owned(),
-        why: format!("quantization_config says that the weights are quantised{by}{bits}: {BRING}"),
+        why: format!("{key} says that the weights are quantised{by}{bits}: {BRING}"),
     })
 }
 

@@ -138,11 +138,11 @@ impl Settling<'_> {
             let why = format!("{} has the same rotary positions in all layers", self.architecture.family);
             return Err(self.refused(&format!("rope_parameters.{kind}"), found, &why));
         }
-        self.from_the_top(&mut rope, "rope_theta", &keys.rope_theta);
+        self.take_the_top(&mut rope, "rope_theta", &keys.rope_theta);
         if keys.rotary_fraction == Key::default() {
             self.unread_fraction(&mut rope)?;
         } else {
-            self.from_the_top(&mut rope, "partial_rotary_factor", &keys.rotary_fraction);
+            self.take_the_top(&mut rope, "partial_rotary_factor", &keys.rotary_fraction);
         }
         self.original_context(&mut rope, true);
         text_only(&mut rope);
@@ -172,8 +172,8 @@ impl Settling<'_> {
             self.note(&format!("rope_parameters.{key} is not read: this family has them by layer type"));
         }
         let keys = &self.architecture.config;
-        self.from_the_top(&mut full, "rope_theta", &keys.rope_theta);
-        self.from_the_top(&mut local, "rope_theta", &keys.local_rope_theta);
+        self.take_the_top(&mut full, "rope_theta", &keys.rope_theta);
+        self.take_the_top(&mut local, "rope_theta", &keys.local_rope_theta);
         self.original_context(&mut full, false);
         let mut rope = Map::new();
         for (kind, found) in [("full_attention", full), ("sliding_attention", local)] {
@@ -207,7 +207,7 @@ impl Settling<'_> {
     }
 
     /// What `rope` says goes before the keys at the top, which are taken out then.
-    fn from_the_top(&mut self, rope: &mut Map<String, Value>, name: &str, key: &Key) {
+    fn take_the_top(&mut self, rope: &mut Map<String, Value>, name: &str, key: &Key) {
         let Some(inner) = rope.get(name).filter(|inner| !inner.is_null()).cloned() else { return };
         for top in key.json.iter().filter(|top| !top.contains('.')) {
             let Some(outer) = self.object.remove(top).filter(|outer| !outer.is_null()) else { continue };

@@ -5,7 +5,7 @@ mod common;
 
 use std::{fs, path::Path};
 
-use common::gguf::gguf_of;
+use common::gguf::{gguf_metadata, gguf_of};
 use common::gguf_write::GgufValue;
 use common::{copy_of, error_of, fixture, for_gguf, save, set_config};
 use laser_checkpoint::Checkpoint;
@@ -78,6 +78,9 @@ fn what_quantises_weights_is_named() {
         let error = error_of(folder.path());
         assert!(error.contains(expected), "{error}");
     }
+    let folder = copy_of("llama");
+    set_config(folder.path(), "quantization", json!({"group_size": 64, "bits": 4}));
+    assert!(error_of(folder.path()).contains("quantization says that the weights are quantised by MLX in 4 bits"));
 }
 
 /// A folder whose weights have `name` in place of a weight of the first layer.
@@ -160,4 +163,11 @@ fn a_gguf_may_list_a_value_for_each_layer() {
     assert_eq!(windows(GgufValue::Bools(vec![true, false, true])).unwrap(), [width, None, width]);
     assert_eq!(windows(GgufValue::U32(2)).unwrap(), [width, None, width]);
     assert!(windows(GgufValue::Bools(vec![true, false])).unwrap_err().to_string().contains("each of 3 layers"));
+}
+
+#[test]
+fn a_gguf_with_a_vocabulary_alone_is_told_from_a_damaged_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let gguf = gguf_metadata(&Checkpoint::open(&fixture("llama")).unwrap());
+    assert!(error_of(&save(&gguf, folder.path())).contains("it holds a vocabulary and no tensors"));
 }

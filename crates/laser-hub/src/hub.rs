@@ -29,8 +29,8 @@ pub struct Download<'a> {
 }
 
 impl Hub {
-    /// As Hugging Face's own library: `HF_HUB_CACHE` or `HF_HOME`, `HF_ENDPOINT`, `HF_TOKEN` or the
-    /// token file, `HF_HUB_OFFLINE`.
+    /// As Hugging Face's own library: `HF_HUB_CACHE` (or the older `HUGGINGFACE_HUB_CACHE`) or
+    /// `HF_HOME`, `HF_ENDPOINT`, `HF_TOKEN` or the token file, `HF_HUB_OFFLINE`.
     pub fn from_env() -> Self {
         Self::from_variables(|name| env::var_os(name).filter(|value| !value.is_empty()))
     }
@@ -51,7 +51,7 @@ impl Hub {
         let offline =
             text("HF_HUB_OFFLINE").is_some_and(|on| ["1", "on", "yes", "true"].contains(&on.to_lowercase().as_str()));
         Self {
-            cache: path("HF_HUB_CACHE").unwrap_or_else(|| home.join("hub")),
+            cache: path("HF_HUB_CACHE").or_else(|| path("HUGGINGFACE_HUB_CACHE")).unwrap_or_else(|| home.join("hub")),
             endpoint: endpoint.trim_end_matches('/').to_owned(),
             token,
             offline,

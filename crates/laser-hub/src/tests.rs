@@ -73,6 +73,9 @@ fn the_environment_is_read_as_hugging_face_reads_it() {
     let other = folder.path().join("other");
     let found = hub(&[("HF_HOME", home), ("HF_TOKEN_PATH", other.to_str().unwrap()), ("HF_HUB_CACHE", "/c")]);
     assert_eq!((found.cache, found.token.as_deref()), (PathBuf::from("/c"), Some("hf_other")));
+    let older = ("HUGGINGFACE_HUB_CACHE", "/d");
+    assert_eq!(hub(&[("HF_HOME", home), older]).cache, PathBuf::from("/d"));
+    assert_eq!(hub(&[older, ("HF_HUB_CACHE", "/c")]).cache, PathBuf::from("/c"));
     let found = hub(&[
         ("XDG_CACHE_HOME", home),
         ("HF_TOKEN", " hf_variable "),

@@ -47,7 +47,7 @@ fn example(row: Row) -> Result<Example, RowError> {
         return Err(RowError::UnknownKey { key: key.clone() });
     }
     let target = match (answer, answers, choices) {
-        (Some(answer), None, None) => Target::generate(vec![text("answer", answer)?], DEFAULT_NEW_TOKENS)?,
+        (Some(answer), None, None) => Target::generate(vec![answer_text("answer", answer)?], DEFAULT_NEW_TOKENS)?,
         (None, Some(answers), None) => Target::generate(texts("answers", answers)?, DEFAULT_NEW_TOKENS)?,
         (Some(answer), None, Some(choices)) => choose(texts("choices", choices)?, answer)?,
         (_, None, _) => return Err(missing("answer")),
@@ -81,16 +81,18 @@ fn text(key: &str, value: Value) -> Result<String, RowError> {
     }
 }
 
+/// An answer or a choice: text, or a number as it is written.
+fn answer_text(key: &str, value: Value) -> Result<String, RowError> {
+    match value {
+        Value::Number(number) => Ok(number.to_string()),
+        other => text(key, other),
+    }
+}
+
 fn texts(key: &str, value: Value) -> Result<Vec<String>, RowError> {
     const LIST: &str = "a list of texts";
     match value {
-        Value::Array(items) => items
-            .into_iter()
-            .map(|item| match item {
-                Value::String(text) => Ok(text),
-                other => Err(wrong(&format!("an item of {key}"), "text", &other)),
-            })
-            .collect(),
+        Value::Array(items) => items.into_iter().map(|item| answer_text(&format!("an item of {key}"), item)).collect(),
         other => Err(wrong(key, LIST, &other)),
     }
 }

@@ -101,7 +101,7 @@ fn a_wrong_jsonl_file_is_refused_in_one_line() {
         (br#"{"prompt": 1, "answer": "b"}"#, "t.jsonl:1: `prompt` is a number: write text"),
         (br#"{"prompt": "a", "answer": null}"#, "t.jsonl:1: `answer` is null: write text"),
         (br#"{"prompt": "a", "answers": "b"}"#, "t.jsonl:1: `answers` is text: write a list of texts"),
-        (br#"{"prompt": "a", "answers": ["b", 1]}"#, "t.jsonl:1: `an item of answers` is a number: write text"),
+        (br#"{"prompt": "a", "answers": ["b", true]}"#, "t.jsonl:1: `an item of answers` is true or false: write text"),
         (
             br#"{"prompt": "a", "answers": []}"#,
             "t.jsonl:1: the list of answers is empty: write at least one answer or leave the row out",
@@ -207,7 +207,7 @@ fn empty_prompts_equal_choices_and_single_ones_are_scored() {
 #[test]
 fn a_wrong_row_is_found_in_every_format() {
     for (name, bytes, expected) in [
-        ("t.json", &b"[{\"prompt\": \"a\", \"answer\": 1}]"[..], "t.json: record 1: `answer` is a number: write text"),
+        ("t.json", &b"[{\"prompt\": \"a\", \"answer\": null}]"[..], "t.json: record 1: `answer` is null: write text"),
         (
             "t.json",
             b"[{\"prompt\": \"a\", \"answer\": \"b\", \"id\": 1}, {\"prompt\": \"a\", \"answer\": \"b\"}]",

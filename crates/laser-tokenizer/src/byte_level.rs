@@ -9,8 +9,9 @@ use crate::{
     definition::{AddedToken, Definition},
     error::{Result, malformed},
     pre_tokenizer::{self, PreTokenizer},
-    settings::{Class, Settings},
+    settings::Settings,
     small_files::read,
+    tokenizer_class::Class,
 };
 
 /// The BPE model over bytes.

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::error::{Result, malformed};
+
 /// What a tokenizer.json is made of; `Null` where a part is not needed.
 #[derive(Debug, Default)]
 pub(crate) struct Definition {
@@ -83,4 +85,15 @@ pub(crate) fn replace(pattern: &str, content: &str) -> Value {
 
 pub(crate) fn replace_regex(pattern: &str, content: &str) -> Value {
     json!({"type": "Replace", "pattern": {"Regex": pattern}, "content": content})
+}
+
+/// The tokenizer of a tokenizer.json.
+pub(crate) fn parse(json: &[u8]) -> Result<tokenizers::Tokenizer> {
+    let mut inner =
+        tokenizers::Tokenizer::from_bytes(json).map_err(|error| malformed(format!("tokenizer.json: {error}")))?;
+    // A file may carry the padding and truncation that its model was trained with; a text is
+    // encoded whole here.
+    inner.with_padding(None);
+    inner.with_truncation(None).map_err(|error| malformed(error.to_string()))?;
+    Ok(inner)
 }

@@ -3,6 +3,7 @@
 //! Every kind of vocabulary becomes one form, that of tokenizer.json, as transformers converts it.
 //! The tokenizers crate runs it. There are no weights and no tensors here.
 
+mod beside_json;
 mod byte_level;
 mod charsmap;
 mod chat;
@@ -20,6 +21,7 @@ mod small_files;
 #[cfg(test)]
 mod tests;
 mod tokenizer;
+mod tokenizer_class;
 mod tokenizer_source;
 mod word_piece;
 

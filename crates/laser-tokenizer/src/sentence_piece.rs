@@ -13,8 +13,9 @@ use crate::{
     definition::{AddedToken, Definition, replace, replace_regex, sequence},
     error::{Result, TokenizerError, malformed},
     sentence_piece_model::{Piece, PieceKind, SentencePieceModel},
-    settings::{Class, Settings},
+    settings::Settings,
     small_files::read,
+    tokenizer_class::Class,
 };
 
 /// What stands for a space in sentencepiece's pieces.
@@ -71,7 +72,7 @@ pub(crate) fn open(path: &Path, settings: &Settings<'_>) -> Result<Definition> {
 
 /// What is around the model of transformers' Llama class: one space before a text that has none. If
 /// `legacy`, one is also put after special tokens within the text.
-fn llama_class(prefix: bool, legacy: bool) -> Definition {
+pub(crate) fn llama_class(prefix: bool, legacy: bool) -> Definition {
     let scheme = match (prefix, legacy) {
         (false, _) => "never",
         (true, true) => "always",
@@ -82,6 +83,13 @@ fn llama_class(prefix: bool, legacy: bool) -> Definition {
         decoder: decoder(prefix),
         ..Definition::default()
     }
+}
+
+/// What is around the model of transformers' Gemma class.
+pub(crate) fn gemma_class() -> Definition {
+    let pre_tokenizer =
+        json!({"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": false});
+    Definition { pre_tokenizer, ..unspaced() }
 }
 
 /// Gemma's: spaces are pieces, none is added.

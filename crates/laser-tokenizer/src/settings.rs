@@ -4,100 +4,19 @@ use serde_json::Value;
 
 use crate::{
     definition::{AddedToken, template},
+    tokenizer_class::Class,
     tokenizer_source::{TokenizerSettings, VocabularyFile},
 };
 
 /// What the files say, each question answered as transformers answers it.
 pub(crate) struct Settings<'a> {
-    files: &'a TokenizerSettings,
+    pub files: &'a TokenizerSettings,
     pub class: Class,
 }
 
-/// The classes of transformers that differ in what they do with a vocabulary, each with its kin.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Class {
-    Bert,
-    Gemma,
-    Gpt2,
-    Llama,
-    Qwen2,
-    /// Byte-level like GPT-2's, but masked models, which read `<s> text </s>`.
-    Roberta,
-    Other,
-}
-
 /// The names that the settings give special tokens.
-const NAMES: [&str; 7] = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
-
-const END: &str = "<|endoftext|>";
-
-impl Class {
-    /// By `tokenizer_class`, else by the `model_type` of config.json, else by the kind of
-    /// vocabulary.
-    fn of(files: &TokenizerSettings, vocabulary: &VocabularyFile) -> Self {
-        let name = files.config.as_ref().and_then(|config| config.get("tokenizer_class")?.as_str());
-        let by_name = match name.unwrap_or("") {
-            name if starts(name, &["Bert", "DistilBert", "Electra", "MobileBert"]) => Self::Bert,
-            name if starts(name, &["Gemma"]) => Self::Gemma,
-            name if starts(name, &["GPT2", "CodeGen"]) => Self::Gpt2,
-            name if starts(name, &["Llama", "CodeLlama"]) => Self::Llama,
-            name if starts(name, &["Qwen2"]) => Self::Qwen2,
-            name if starts(name, &["Roberta", "Bart", "Longformer", "LED"]) => Self::Roberta,
-            // The class that any tokenizer.json is given says nothing.
-            "" | "PreTrainedTokenizerFast" | "TokenizersBackend" => match files.model_type.as_deref().unwrap_or("") {
-                "bert" | "distilbert" | "electra" | "mobilebert" => Self::Bert,
-                model if starts(model, &["gemma"]) => Self::Gemma,
-                "gpt2" | "gptj" | "gpt_neo" | "codegen" | "phi" | "opt" => Self::Gpt2,
-                "llama" | "mistral" | "mixtral" | "phi3" => Self::Llama,
-                model if starts(model, &["qwen2", "qwen3"]) => Self::Qwen2,
-                "roberta" | "roberta-prelayernorm" | "bart" | "longformer" | "led" => Self::Roberta,
-                _ => Self::Other,
-            },
-            _ => Self::Other,
-        };
-        match (by_name, vocabulary) {
-            (Self::Other, VocabularyFile::ByteLevel { .. }) => Self::Gpt2,
-            (Self::Other, VocabularyFile::WordPiece(_)) => Self::Bert,
-            _ => by_name,
-        }
-    }
-
-    /// The special tokens that it has where no file names them.
-    fn tokens(self) -> &'static [(&'static str, &'static str)] {
-        match self {
-            Self::Bert => &[
-                ("unk_token", "[UNK]"),
-                ("sep_token", "[SEP]"),
-                ("pad_token", "[PAD]"),
-                ("cls_token", "[CLS]"),
-                ("mask_token", "[MASK]"),
-            ],
-            Self::Gemma => &[
-                ("bos_token", "<bos>"),
-                ("eos_token", "<eos>"),
-                ("unk_token", "<unk>"),
-                ("pad_token", "<pad>"),
-                ("mask_token", "<mask>"),
-            ],
-            Self::Gpt2 => &[("bos_token", END), ("eos_token", END), ("unk_token", END)],
-            Self::Qwen2 => &[("eos_token", END), ("unk_token", END), ("pad_token", END)],
-            Self::Roberta => &[
-                ("bos_token", "<s>"),
-                ("eos_token", "</s>"),
-                ("sep_token", "</s>"),
-                ("cls_token", "<s>"),
-                ("unk_token", "<unk>"),
-                ("pad_token", "<pad>"),
-                ("mask_token", "<mask>"),
-            ],
-            Self::Llama | Self::Other => &[("bos_token", "<s>"), ("eos_token", "</s>"), ("unk_token", "<unk>")],
-        }
-    }
-}
-
-fn starts(name: &str, beginnings: &[&str]) -> bool {
-    beginnings.iter().any(|beginning| name.starts_with(beginning))
-}
+pub(crate) const NAMES: [&str; 7] =
+    ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
 impl<'a> Settings<'a> {
     pub fn new(files: &'a TokenizerSettings, vocabulary: &VocabularyFile) -> Self {

@@ -5,13 +5,8 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::{
-    Tokenizer,
-    gguf_vocabulary::GgufVocabulary,
-    pre_tokenizer,
-    sentence_piece_model::SentencePieceModel,
-    small_files::read,
-    tokenizer::parse,
-    tokenizer_source::{TokenizerSettings, TokenizerSource, VocabularyFile},
+    Tokenizer, definition::parse, gguf_vocabulary::GgufVocabulary, pre_tokenizer,
+    sentence_piece_model::SentencePieceModel, small_files::read, tokenizer_source::TokenizerSource,
 };
 
 fn of_gguf(vocabulary: GgufVocabulary) -> crate::Result<Tokenizer> {
@@ -79,6 +74,12 @@ fn what_is_not_read_is_named() {
     let mut torn = vocabulary("gpt-2");
     torn.merges = vec!["ab".into()];
     assert!(of_gguf(torn).is_err());
+}
+
+#[test]
+fn a_gguf_without_a_vocabulary_is_not_asked_for_a_folders_files() {
+    let error = Tokenizer::open(Path::new("a.gguf"), Some(&serde_json::Map::new())).unwrap_err().to_string();
+    assert!(error.contains("the GGUF file has no vocabulary") && !error.contains("config.json"), "{error}");
 }
 
 fn fixture(path: &str) -> std::path::PathBuf {
@@ -208,23 +209,4 @@ fn words_are_split_as_each_family_does() {
     for (pre, expected) in cases {
         assert_eq!(words(pre, text), expected, "{pre}");
     }
-}
-
-#[test]
-fn llama_settings_go_before_the_post_processor_of_tokenizer_json() {
-    let gguf = of_gguf(gguf_of_sentencepiece("llama")).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("tokenizer.json");
-    std::fs::write(&path, &gguf.huggingface_files()[0].1).unwrap();
-    let open = |config: serde_json::Value| {
-        let settings = TokenizerSettings { config: Some(config), ..TokenizerSettings::default() };
-        let source = TokenizerSource::Folder { vocabulary: VocabularyFile::Json(path.clone()), settings };
-        Tokenizer::from_source(&source).unwrap().encode_prompt("a").unwrap()
-    };
-    let plain = gguf.encode("a", false).unwrap();
-    let with = |before: &[u32], after: &[u32]| [before, &plain, after].concat();
-    assert_eq!(open(json!({"tokenizer_class": "LlamaTokenizer"})), with(&[1], &[]));
-    assert_eq!(open(json!({"tokenizer_class": "LlamaTokenizer", "add_bos_token": false})), with(&[], &[]));
-    assert_eq!(open(json!({"tokenizer_class": "LlamaTokenizerFast", "add_eos_token": true})), with(&[1], &[2]));
-    assert_eq!(open(json!({"tokenizer_class": "GPT2Tokenizer", "add_bos_token": false})), with(&[1], &[]));
 }

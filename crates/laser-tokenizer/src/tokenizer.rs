@@ -3,18 +3,17 @@
 use std::{borrow::Cow, path::Path};
 
 use serde_json::{Map, Value};
-use tokenizers::PostProcessorWrapper;
 
 use crate::{
-    byte_level,
+    beside_json, byte_level,
     chat::{self, ChatTemplate},
-    definition::Definition,
+    definition::{Definition, parse},
     error::{Result, TokenizerError, malformed},
     gguf_definition,
     gguf_vocabulary::GgufVocabulary,
     prompt::Prompt,
     sentence_piece,
-    settings::{Class, Settings},
+    settings::Settings,
     small_files::read,
     tokenizer_source::{TokenizerSettings, TokenizerSource, VocabularyFile},
     word_piece,
@@ -35,6 +34,7 @@ pub struct Tokenizer {
     template: Option<ChatTemplate>,
     /// Whether a prompt is what a user says, rendered by the template.
     pub(crate) in_chat: bool,
+    notes: Vec<String>,
 }
 
 impl Tokenizer {
@@ -52,6 +52,10 @@ impl Tokenizer {
         match source {
             TokenizerSource::Folder { vocabulary, settings } => Self::open_folder(vocabulary, settings),
             TokenizerSource::Gguf(vocabulary) => Self::open_gguf(vocabulary),
+            TokenizerSource::MissingInGguf => Err(TokenizerError::Tokenizer {
+                why: "the GGUF file has no vocabulary (tokenizer.ggml.model)".into(),
+                advice: "convert the model again together with its tokenizer, or give its Hugging Face folder",
+            }),
             TokenizerSource::Missing => Err(TokenizerError::Tokenizer {
                 why: "the checkpoint has no tokenizer.json, tokenizer.model, vocab.json with merges.txt, or vocab.txt"
                     .into(),
@@ -62,11 +66,12 @@ impl Tokenizer {
 
     fn open_folder(vocabulary: &VocabularyFile, files: &TokenizerSettings) -> Result<Self> {
         let settings = Settings::new(files, vocabulary);
+        let mut notes = Vec::new();
         let inner = match vocabulary {
             VocabularyFile::Json(path) => {
-                let mut inner = parse(&read(path)?)?;
-                set_bos_and_eos(&mut inner, &settings)?;
-                inner
+                let opened = beside_json::open(&read(path)?, files)?;
+                notes = opened.notes;
+                opened.tokenizer
             }
             VocabularyFile::SentencePiece(path) => build(sentence_piece::open(path, &settings)?)?,
             VocabularyFile::ByteLevel { vocab, merges } => build(byte_level::open(vocab, merges, &settings)?)?,
@@ -76,7 +81,7 @@ impl Tokenizer {
         let template = ChatTemplate::of_settings(files, settings.named_tokens(|token| inner.token_to_id(token)));
         let id = |name| settings.token(name).and_then(|token| inner.token_to_id(token));
         let prefix = id("bos_token").or_else(|| id("eos_token"));
-        Ok(Self { prefix, ..Self::new(inner, Vec::new(), mask, template)? })
+        Ok(Self { notes, prefix, ..Self::new(inner, Vec::new(), mask, template)? })
     }
 
     fn open_gguf(vocabulary: &GgufVocabulary) -> Result<Self> {
@@ -101,7 +106,8 @@ impl Tokenizer {
         let added = inner.get_added_tokens_decoder();
         let by_name = || added.iter().filter(|(_, token)| is_mask(&token.content)).map(|(&id, _)| id).min();
         let mask = mask.or_else(by_name);
-        let mut tokenizer = Self { inner, files, mask, prefix: None, trailing: 0, template, in_chat: false };
+        let notes = Vec::new();
+        let mut tokenizer = Self { inner, files, mask, prefix: None, trailing: 0, template, in_chat: false, notes };
         tokenizer.trailing = tokenizer.count_trailing()?;
         Ok(tokenizer)
     }
@@ -172,6 +178,11 @@ impl Tokenizer {
     /// Whether this is a sentencepiece vocabulary (Llama 2, Gemma), in which a space is a letter.
     pub fn is_sentencepiece(&self) -> bool {
         self.inner.token_to_id("\u{2581}the").is_some()
+    }
+
+    /// A line for each contradiction between the tokenizer's files, and how it was decided.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// The id of the token that stands for one that a masked model is to predict.
@@ -256,16 +267,6 @@ impl Tokenizer {
     }
 }
 
-pub(crate) fn parse(json: &[u8]) -> Result<tokenizers::Tokenizer> {
-    let mut inner =
-        tokenizers::Tokenizer::from_bytes(json).map_err(|error| malformed(format!("tokenizer.json: {error}")))?;
-    // A file may carry the padding and truncation that its model was trained with; a text is
-    // encoded whole here.
-    inner.with_padding(None);
-    inner.with_truncation(None).map_err(|error| malformed(error.to_string()))?;
-    Ok(inner)
-}
-
 fn build(definition: Definition) -> Result<tokenizers::Tokenizer> {
     let added = definition.added.clone();
     let inner = parse(&definition.into_json())?;
@@ -273,18 +274,4 @@ fn build(definition: Definition) -> Result<tokenizers::Tokenizer> {
         Some(token) => Err(malformed(format!("the added token {:?} cannot have the id {}", token.content, token.id))),
         None => Ok(inner),
     }
-}
-
-/// A tokenizer.json's post-processor says what goes around a text. As in transformers,
-/// `add_bos_token` and `add_eos_token` of tokenizer_config.json go before it in the Llama and Gemma
-/// classes only.
-fn set_bos_and_eos(inner: &mut tokenizers::Tokenizer, settings: &Settings<'_>) -> Result<()> {
-    let asked = ["add_bos_token", "add_eos_token"].iter().any(|key| settings.flag(key).is_some());
-    if asked && matches!(settings.class, Class::Gemma | Class::Llama) {
-        let around = settings.post_processor(|token| inner.token_to_id(token));
-        let processor: Option<PostProcessorWrapper> =
-            serde_json::from_value(around).map_err(|error| malformed(error.to_string()))?;
-        inner.with_post_processor(processor);
-    }
-    Ok(())
 }

@@ -18,12 +18,14 @@ pub(crate) enum TokenizerSource {
         /// The vocabulary.
         vocabulary: VocabularyFile,
         /// What is beside it.
-        settings: TokenizerSettings,
+        settings: Box<TokenizerSettings>,
     },
     /// A GGUF file's own vocabulary.
     Gguf(Box<GgufVocabulary>),
-    /// There is none.
+    /// There is none in a folder.
     Missing,
+    /// A GGUF file has none.
+    MissingInGguf,
 }
 
 /// The file, or files, that hold a vocabulary.
@@ -57,6 +59,8 @@ pub(crate) struct TokenizerSettings {
     pub chat_template: Option<String>,
     /// `model_type` of config.json.
     pub model_type: Option<String>,
+    /// `tokenizer_class` of config.json, which counts where tokenizer_config.json has none.
+    pub model_class: Option<String>,
 }
 
 impl TokenizerSource {
@@ -64,7 +68,7 @@ impl TokenizerSource {
     pub(crate) fn find(path: &Path, metadata: Option<&Map<String, Value>>) -> Result<Self> {
         let Some(metadata) = metadata else { return Self::in_folder(path) };
         let vocabulary = GgufVocabulary::read(path, metadata)?;
-        Ok(vocabulary.map_or(Self::Missing, |vocabulary| Self::Gguf(Box::new(vocabulary))))
+        Ok(vocabulary.map_or(Self::MissingInGguf, |vocabulary| Self::Gguf(Box::new(vocabulary))))
     }
 
     /// A tokenizer.json goes before the older kinds of file.
@@ -83,13 +87,14 @@ impl TokenizerSource {
         };
         let json = |name: &str| read_json_if_there(&folder.join(name));
         let config = read_json(&folder.join("config.json"))?;
-        let settings = TokenizerSettings {
+        let settings = Box::new(TokenizerSettings {
             config: json("tokenizer_config.json")?,
             special_tokens: json("special_tokens_map.json")?,
             added_tokens: json("added_tokens.json")?,
             chat_template: file("chat_template.jinja").map(|path| read_template(&path)).transpose()?,
             model_type: config.get("model_type").and_then(Value::as_str).map(str::to_owned),
-        };
+            model_class: config.get("tokenizer_class").and_then(Value::as_str).map(str::to_owned),
+        });
         Ok(Self::Folder { vocabulary, settings })
     }
 }

@@ -61,6 +61,7 @@ impl Session {
         let progress = &*options.progress;
         let checkpoint = Arc::new(source.open(progress)?);
         let tokenizer = tokenizer_of(&checkpoint)?;
+        tokenizer.notes().iter().for_each(|note| progress.note(note));
         let tokenizer = if options.chat { tokenizer.in_chat()? } else { tokenizer };
         let model = load(&checkpoint, device, progress)?;
         Ok(Self { source, checkpoint, model, tokenizer, options })

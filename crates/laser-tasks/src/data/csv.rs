@@ -1,6 +1,8 @@
 //! CSV with a header, separated by commas or tabs. A byte-order mark, CRLF and blank lines are let pass; a value may stand in quotes
 //! and then span lines.
 //!
+//! A first column without a name, as pandas writes for its index, is left out.
+//!
 //! Every value is text, but one that is a JSON list (`["yes", "no"]`) is that list, so that a row can have choices.
 
 use std::collections::HashSet;
@@ -43,7 +45,9 @@ pub(super) fn rows(source: &Source, separator: u8, bad: &BadRows) -> Result<Vec<
     let mut records = records.into_iter();
     let Some((place, header)) = records.next() else { return Ok(Vec::new()) };
     let mut names = HashSet::new();
-    for (i, name) in header.iter().enumerate() {
+    // pandas writes its index as a first column without a name.
+    let unnamed = usize::from(header.len() > 1 && header.get(0).is_some_and(|name| name.trim().is_empty()));
+    for (i, name) in header.iter().enumerate().skip(unnamed) {
         let problem = match name.trim().is_empty() {
             true => DataError::NoName { column: i + 1 },
             false if names.insert(name) => continue,
@@ -56,7 +60,8 @@ pub(super) fn rows(source: &Source, separator: u8, bad: &BadRows) -> Result<Vec<
             let problem = DataError::Length { found: record.len(), expected: header.len() };
             return bad.met(Err(inside(source, place, problem)));
         }
-        let fields = header.iter().zip(&record).map(|(name, text)| (name.to_owned(), value(text))).collect();
+        let fields = header.iter().zip(&record).skip(unnamed);
+        let fields = fields.map(|(name, text)| (name.to_owned(), value(text))).collect();
         Ok(Some(Row { place, index, fields }))
     });
     bad.left(rows.collect::<Result<_, _>>()?)

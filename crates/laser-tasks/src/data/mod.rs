@@ -4,6 +4,7 @@ mod csv;
 mod json;
 mod jsonl;
 mod parquet;
+pub(crate) mod published;
 mod row_location;
 mod unique;
 

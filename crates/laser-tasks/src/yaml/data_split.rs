@@ -102,7 +102,7 @@ impl Splits<'_> {
     /// The rows of a split, such as `test`, `train[:100]` or `paper_dev+paper_test`.
     fn rows(&self, key: &'static str, split: &str) -> Result<Vec<Doc>, TaskError> {
         if let Some(path) = self.options.data {
-            return self.docs(&Source::read(path)?);
+            return self.own_docs(&Source::read(path)?);
         }
         let parts = parts(key, split).map_err(|problem| self.problem(problem))?;
         let mut files = Vec::new();
@@ -138,7 +138,7 @@ impl Splits<'_> {
     /// The rows where no split is named: of the only file there is, or of `test`.
     fn only_split(&self) -> Result<Vec<Doc>, TaskError> {
         if let Some(path) = self.options.data {
-            return self.docs(&Source::read(path)?);
+            return self.own_docs(&Source::read(path)?);
         }
         match self.files().map_err(|problem| self.problem(problem))? {
             Some(DataFiles::One(path)) => self.docs(&(self.read)(Path::new(path))?),
@@ -202,6 +202,14 @@ impl Splits<'_> {
     /// Whether every split is the same file, so that a question stands among the solved examples.
     pub fn are_one_file(&self) -> bool {
         self.options.data.is_some() || matches!(self.files(), Ok(Some(DataFiles::One(_))))
+    }
+
+    /// The rows of a file of the user's own, which may have the form in which a benchmark is
+    /// published.
+    fn own_docs(&self, source: &Source) -> Result<Vec<Doc>, TaskError> {
+        let mut docs = self.docs(source)?;
+        docs.iter_mut().for_each(|doc| data::published::complete(&mut doc.row.fields));
+        Ok(docs)
     }
 
     /// All rows of one file.
