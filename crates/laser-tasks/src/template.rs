@@ -2,22 +2,17 @@
 
 use std::collections::HashSet;
 
-use minijinja::value::ValueKind;
-use minijinja::{Environment, Error, ErrorKind, Expression, Template, UndefinedBehavior, Value};
+use laser_template::{Dialect, Environment, Error, ErrorKind, Expression, Template, Value};
 use serde_json::{Map, Value as Json};
 
 use crate::{RowError, YamlError};
 
 /// An engine that treats undefined names as errors and changes no whitespace. `paper_compat` is the variable of that name.
-pub(crate) fn engine(paper_compat: bool) -> Environment<'static> {
-    let mut engine = Environment::new();
-    engine.set_undefined_behavior(UndefinedBehavior::Strict);
-    engine.set_keep_trailing_newline(true);
-    engine.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-    engine.add_global("paper_compat", paper_compat);
-    engine.add_filter("full_stop", |text: &str| ended(text, '.'));
-    engine.add_filter("question_mark", |text: &str| ended(text, '?'));
-    engine
+pub(crate) fn engine(paper_compat: bool) -> Environment {
+    Environment::new(Dialect::Task)
+        .with_global("paper_compat", paper_compat.into())
+        .with_filter("full_stop", |text| ended(text, '.'))
+        .with_filter("question_mark", |text| ended(text, '?'))
 }
 
 /// The trimmed text with `sign` behind it, unless it ends in a full stop or a question mark.
@@ -37,22 +32,22 @@ pub(crate) struct Pattern<'a> {
 
 enum Form<'a> {
     Field(&'a str),
-    Template(Template<'a, 'a>),
+    Template(Template),
     /// A single `{{ }}`: its value is kept as it is, so that a list stays a list.
-    Expression(Expression<'a, 'a>),
+    Expression(Expression),
 }
 
 impl<'a> Pattern<'a> {
     /// A pattern that is a template even where it is plain words.
-    pub fn template(engine: &'a Environment<'static>, key: &'static str, text: &'a str) -> Result<Self, YamlError> {
-        let template = engine.template_from_str(text).map_err(|error| bad_template(key, &error))?;
+    pub fn template(engine: &Environment, key: &'static str, text: &'a str) -> Result<Self, YamlError> {
+        let template = engine.template(text).map_err(|error| bad_template(key, &error))?;
         let form = Form::Template(template);
         Ok(Self { key, form })
     }
 
     /// A pattern that gives text: whitespace around a `{{ }}` counts.
     pub fn text(
-        engine: &'a Environment<'static>,
+        engine: &Environment,
         fields: &HashSet<&str>,
         key: &'static str,
         text: &'a str,
@@ -66,14 +61,14 @@ impl<'a> Pattern<'a> {
 
     /// A pattern that gives a value: text, a number or a list.
     pub fn value(
-        engine: &'a Environment<'static>,
+        engine: &Environment,
         fields: &HashSet<&str>,
         key: &'static str,
         text: &'a str,
     ) -> Result<Self, YamlError> {
         match single_expression(text) {
             Some(expression) => {
-                let expression = engine.compile_expression(expression).map_err(|error| bad_template(key, &error))?;
+                let expression = engine.expression(expression).map_err(|error| bad_template(key, &error))?;
                 let form = Form::Expression(expression);
                 Ok(Self { key, form })
             }
@@ -82,9 +77,9 @@ impl<'a> Pattern<'a> {
     }
 
     /// A pattern that gives a value, its braces left out or not.
-    pub fn expression(engine: &'a Environment<'static>, key: &'static str, text: &'a str) -> Result<Self, YamlError> {
+    pub fn expression(engine: &Environment, key: &'static str, text: &'a str) -> Result<Self, YamlError> {
         let inner = single_expression(text).unwrap_or(text);
-        let expression = engine.compile_expression(inner).map_err(|error| bad_template(key, &error))?;
+        let expression = engine.expression(inner).map_err(|error| bad_template(key, &error))?;
         Ok(Self { key, form: Form::Expression(expression) })
     }
 
@@ -97,18 +92,11 @@ impl<'a> Pattern<'a> {
     pub fn of(&self, row: &Map<String, Json>) -> Result<Value, RowError> {
         match &self.form {
             Form::Field(name) => match row.get(*name) {
-                Some(value) => Ok(Value::from_serialize(value)),
+                Some(value) => Ok(Value::from(value)),
                 None => Err(RowError::MissingKey { key: (*name).to_owned(), has: keys(row) }),
             },
-            Form::Template(template) => template
-                .render(row)
-                .map(Value::from)
-                .map_err(|error| self.failed(&error, template.undeclared_variables(true), row)),
-            Form::Expression(expression) => match expression.eval(row) {
-                Ok(value) if !value.is_undefined() => Ok(value),
-                Ok(_) => Err(self.undefined(expression.undeclared_variables(true), row)),
-                Err(error) => Err(self.failed(&error, expression.undeclared_variables(true), row)),
-            },
+            Form::Template(template) => template.render(row).map(Value::from).map_err(|error| self.failed(&error, row)),
+            Form::Expression(expression) => expression.evaluate(row).map_err(|error| self.failed(&error, row)),
         }
     }
 
@@ -120,29 +108,24 @@ impl<'a> Pattern<'a> {
     /// The items of a list, as JSON, for one row.
     pub fn values_of(&self, row: &Map<String, Json>) -> Result<Vec<Json>, RowError> {
         let value = self.of(row)?;
-        match serde_json::to_value(&value) {
-            Ok(Json::Array(items)) => Ok(items),
-            _ => Err(self.wrong("a list, such as {{[a, b]}} or a field that is one", &value)),
+        match value.items() {
+            Some(items) => Ok(items.iter().map(Value::to_json).collect()),
+            None => Err(self.wrong("a list, such as {{[a, b]}} or a field that is one", &value)),
         }
     }
 
     /// The texts of a list, for one row.
     pub fn list_of(&self, row: &Map<String, Json>) -> Result<Vec<String>, RowError> {
         let value = self.of(row)?;
-        match value.kind() {
-            ValueKind::Seq | ValueKind::Iterable => self.items(&value),
-            _ => Err(self.wrong("a list of texts, such as {{[a, b]}} or a field that is one", &value)),
+        match value.items() {
+            Some(items) => items.iter().map(|item| self.as_text(item)).collect(),
+            None => Err(self.wrong("a list of texts, such as {{[a, b]}} or a field that is one", &value)),
         }
     }
 
-    fn items(&self, value: &Value) -> Result<Vec<String>, RowError> {
-        let items = value.try_iter().map_err(|error| RowError::Template { key: self.key, what: message(&error) })?;
-        items.map(|item| self.as_text(&item)).collect()
-    }
-
     fn as_text(&self, value: &Value) -> Result<String, RowError> {
-        match value.kind() {
-            ValueKind::String | ValueKind::Number => Ok(value.to_string()),
+        match value {
+            Value::Str(_) | Value::Markup(_) | Value::Int(_) | Value::Float(_) => Ok(value.to_string()),
             _ => Err(self.wrong("text or a number", value)),
         }
     }
@@ -152,37 +135,25 @@ impl<'a> Pattern<'a> {
         RowError::WrongType {
             key: self.key.to_owned(),
             expected,
-            found: match found.kind() {
-                ValueKind::Undefined => "undefined",
-                ValueKind::None => "null",
-                ValueKind::Bool => "true or false",
-                ValueKind::Number => "a number",
-                ValueKind::String => "text",
-                ValueKind::Seq | ValueKind::Iterable => "a list",
-                ValueKind::Map => "an object",
-                _ => "something else",
+            found: match found {
+                Value::Undefined(_) => "undefined",
+                Value::None => "null",
+                Value::Bool(_) => "true or false",
+                Value::Int(_) | Value::Float(_) => "a number",
+                Value::Str(_) | Value::Markup(_) => "text",
+                Value::List(_) | Value::Tuple(_) => "a list",
+                Value::Dict(_) => "an object",
+                Value::Object(_) => "something else",
             },
         }
     }
 
-    fn failed(&self, error: &Error, names: HashSet<String>, row: &Map<String, Json>) -> RowError {
-        match error.kind() {
-            ErrorKind::UndefinedError => self.undefined(names, row),
+    fn failed(&self, error: &Error, row: &Map<String, Json>) -> RowError {
+        match (error.kind(), error.undefined_name()) {
+            (ErrorKind::Undefined, Some(name)) => {
+                RowError::Undefined { key: self.key, names: laser_example::quoted(name), has: keys(row) }
+            }
             _ => RowError::Template { key: self.key, what: message(error) },
-        }
-    }
-
-    fn undefined(&self, names: HashSet<String>, row: &Map<String, Json>) -> RowError {
-        let mut names: Vec<String> =
-            names.into_iter().filter(|name| !has(row, name)).map(|name| laser_example::quoted(&name)).collect();
-        names.sort();
-        RowError::Undefined {
-            key: self.key,
-            names: match names.is_empty() {
-                true => "an undefined value".to_owned(),
-                false => names.join(", "),
-            },
-            has: keys(row),
         }
     }
 }
@@ -190,13 +161,6 @@ impl<'a> Pattern<'a> {
 /// The keys of a row, in words.
 fn keys(row: &Map<String, Json>) -> String {
     crate::error::listed(row.keys().map(String::as_str))
-}
-
-/// Whether `row` has the dotted `name`.
-fn has(row: &Map<String, Json>, name: &str) -> bool {
-    let mut parts = name.split('.');
-    let first = parts.next().and_then(|part| row.get(part));
-    parts.fold(first, |value, part| value.and_then(|value| value.get(part))).is_some()
 }
 
 /// What is between the braces, where `text` is one `{{ }}` and nothing else.
@@ -212,10 +176,6 @@ fn bad_template(key: &'static str, error: &Error) -> YamlError {
     YamlError::Template { key, what: message(error) }
 }
 
-/// What the engine says, without its own notion of a place.
 fn message(error: &Error) -> String {
-    match error.detail() {
-        Some(detail) => laser_example::plain(&format!("{}: {detail}", error.kind())),
-        None => error.kind().to_string(),
-    }
+    laser_example::plain(&error.to_string())
 }

@@ -5,7 +5,7 @@ mod support;
 use std::fs;
 
 use laser_example::{Choice, ExactMatch, Example, Generation, Matching, Target};
-use laser_tasks::{OpenOptions, Task};
+use laser_tasks::Task;
 use support::*;
 
 #[test]
@@ -56,9 +56,9 @@ metadata: {version: 1.0}
     );
 }
 
-/// The same with a question that begins at byte `question`.
+/// The same with a question behind a description of so many bytes.
 fn behind(question: usize, example: Example) -> Example {
-    Example { question, ..example }
+    Example { question, description: question, ..example }
 }
 
 /// Right where the generation is an answer.
@@ -209,11 +209,11 @@ fn a_wrong_yaml_file_is_refused_in_one_line() {
         (with_data("doc_to_text: q"), "t.yaml: no `doc_to_target`: write the answer's template or field"),
         (
             with_data("doc_to_text: \"{{q\"\ndoc_to_target: a"),
-            "t.yaml: `doc_to_text`: syntax error: unexpected end of input, expected end of variable block: correct the template",
+            "t.yaml: `doc_to_text`: unexpected end of template, expected 'end of print statement': correct the template",
         ),
         (
             with_data("doc_to_text: q\ndoc_to_target: \"{{ | }}\""),
-            "t.yaml: `doc_to_target`: syntax error: unexpected `|`: correct the template",
+            "t.yaml: `doc_to_target`: unexpected '|': correct the template",
         ),
         (
             with_data("doc_to_text: q\ndoc_to_target: a\noutput_type: multiple_choice"),
@@ -313,7 +313,7 @@ fn a_wrong_yaml_file_is_refused_in_one_line() {
         ),
         (
             with_data("doc_to_text: \"{{q}} {{n.m}}\"\ndoc_to_target: a"),
-            "d.jsonl:1: doc_to_text: the template uses `n.m`, and the row has `a`, `n`, `only_first`, `q`: add it or test it with `is defined`",
+            "d.jsonl:1: doc_to_text: 'dict object' has no attribute 'm': correct the template",
         ),
         (
             with_data("doc_to_text: q\ndoc_to_target: \"{{missing}}\""),
@@ -325,7 +325,7 @@ fn a_wrong_yaml_file_is_refused_in_one_line() {
         ),
         (
             with_data("doc_to_text: \"{{q.shout()}}\"\ndoc_to_target: a"),
-            "d.jsonl:1: doc_to_text: unknown method: string has no method named shout: correct the template",
+            "d.jsonl:1: doc_to_text: 'str object' has no attribute 'shout': correct the template",
         ),
         (
             with_data("doc_to_text: n\ndoc_to_target: a"),
@@ -465,7 +465,7 @@ doc_to_target: \"{{mc2_targets.labels[0] * 0 + 1}}\"
     );
     assert_eq!(
         of(NESTED).unwrap_err(),
-        "d.parquet: record 2: `doc_to_choice` is no list: `[\"a\", None, \"c\"]`: write one, such as {{[a, b]}}, or a field that is one"
+        "d.parquet: record 2: `doc_to_choice` is no list: `['a', None, 'c']`: write one, such as {{[a, b]}}, or a field that is one"
     );
 }
 

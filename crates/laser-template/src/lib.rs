@@ -37,6 +37,7 @@ mod machine;
 mod number_format;
 mod objects;
 mod operators;
+mod outside;
 mod parse_expression;
 mod parse_operand;
 mod parse_statement;

@@ -114,15 +114,21 @@ impl Reader<'_> {
         }
         if self.skip('{') {
             let dict = Dict::default();
+            // A set, whose order is chance in Python, is a list as it is written.
+            let mut set = Vec::new();
             while !self.skip('}') {
                 let key = self.value()?;
-                if !self.skip(':') {
-                    return Err(self.fail());
+                match self.skip(':') {
+                    true if set.is_empty() => dict.insert(key, self.value()?)?,
+                    false if dict.keys().is_empty() => set.push(key),
+                    _ => return Err(self.fail()),
                 }
-                dict.insert(key, self.value()?)?;
                 if !self.skip(',') && !self.rest.starts_with('}') {
                     return Err(self.fail());
                 }
+            }
+            if !set.is_empty() {
+                return Ok(Value::list(set));
             }
             return Ok(Value::Dict(std::rc::Rc::new(dict)));
         }

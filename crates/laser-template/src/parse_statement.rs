@@ -84,7 +84,7 @@ impl Reader<'_> {
                 None if ends.is_empty() => return Ok(nodes),
                 None => {
                     let wanted = ends.join("' or '");
-                    let message = format!("Unexpected end of template. Jinja was looking for: '{wanted}'.");
+                    let message = format!("unexpected end of template: Jinja was looking for '{wanted}'");
                     return Err(self.parser.fail(message));
                 }
                 Some(Token::Data(text)) => Statement::Data(text.as_str().into()),
@@ -211,7 +211,7 @@ impl Reader<'_> {
                     _ => "from ... import",
                 })
             }
-            _ => return Err(self.parser.fail(format!("Encountered unknown tag '{tag}'."))),
+            _ => return Err(self.parser.fail(format!("unknown tag '{tag}'"))),
         })
     }
 

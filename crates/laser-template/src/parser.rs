@@ -120,7 +120,7 @@ impl<'a> Parser<'a> {
     pub fn expected(&self, what: &str) -> Error {
         match self.peek() {
             Some(found) => self.fail(format!("expected token '{what}', got '{}'", found.described())),
-            None => self.fail(format!("unexpected end of template, expected '{what}'.")),
+            None => self.fail(format!("unexpected end of template, expected '{what}'")),
         }
     }
 

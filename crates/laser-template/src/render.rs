@@ -167,22 +167,4 @@ impl Value {
     pub fn to_str(&self) -> Result<String> {
         repr::text(self, &mut machine(Dialect::Task, Vec::new()))
     }
-
-    /// The items, of a list or of anything else that a loop can go through but texts and dictionaries.
-    pub fn items(&self) -> Option<Vec<Value>> {
-        match self {
-            Self::List(list) => Some(list.0.borrow().clone()),
-            Self::Tuple(tuple) => Some(tuple.items.clone()),
-            Self::Object(object) => object.iterate(),
-            _ => None,
-        }
-    }
-
-    /// The values of a dictionary, in its order.
-    pub fn dict_values(&self) -> Option<Vec<Value>> {
-        match self {
-            Self::Dict(dict) => Some(dict.values()),
-            _ => None,
-        }
-    }
 }

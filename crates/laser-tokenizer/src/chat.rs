@@ -1,10 +1,6 @@
 //! A checkpoint's chat template: the text that its model was trained to answer after.
 
-use minijinja::{
-    Environment, ErrorKind,
-    value::{Kwargs, Value as Jinja},
-};
-use serde::Serialize;
+use laser_template::{Dialect, Environment};
 use serde_json::{Value, json};
 
 use crate::{
@@ -43,29 +39,21 @@ impl ChatTemplate {
     /// The text in which the system, perhaps, and a user have said something and the model is about
     /// to answer.
     pub fn render(&self, prompt: Prompt) -> Result<String> {
-        let mut environment = Environment::new();
-        // As transformers sets it up.
-        environment.set_trim_blocks(true);
-        environment.set_lstrip_blocks(true);
-        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-        environment.add_function("raise_exception", |message: String| -> Result<Jinja, minijinja::Error> {
-            Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
-        });
-        environment.add_function("strftime_now", |format: String| on_the_day(&format));
-        environment.add_filter("tojson", to_json);
         let mut messages = Vec::new();
         if !prompt.system.is_empty() {
             messages.push(json!({"role": "system", "content": prompt.system}));
         }
         messages.push(json!({"role": "user", "content": prompt.user}));
-        let mut context = json!({"messages": messages, "add_generation_prompt": true});
+        // As transformers calls it, where there are neither tools nor documents.
+        let context = json!({"messages": messages, "tools": null, "documents": null, "add_generation_prompt": true});
+        let Value::Object(mut context) = context else { return Err(missing()) };
         for (name, token) in &self.tokens {
-            context[name] = json!(token);
+            context.insert(name.clone(), json!(token));
         }
-        let source = without_generation_tags(&self.source);
-        environment.template_from_str(&source).and_then(|template| template.render(context)).map_err(|error| {
+        let environment = Environment::new(Dialect::Chat);
+        environment.template(&self.source).and_then(|template| template.render(&context)).map_err(|error| {
             TokenizerError::Tokenizer {
-                why: format!("the chat template cannot be rendered: {}", error.to_string().replace('\n', " ")),
+                why: format!("the chat template cannot be rendered: {error}"),
                 advice: "score the model without --chat",
             }
         })
@@ -81,69 +69,6 @@ impl ChatTemplate {
 
 pub(crate) fn missing() -> TokenizerError {
     TokenizerError::Tokenizer { why: "the checkpoint has no chat template".into(), advice: "score it without --chat" }
-}
-
-/// Transformers' own `{% generation %}` block only marks a stretch of text.
-fn without_generation_tags(source: &str) -> String {
-    let mut text = source.to_owned();
-    for (tag, plain) in [("generation", "if true"), ("endgeneration", "endif")] {
-        for (open, close) in [("{%", "%}"), ("{%-", "%}"), ("{%", "-%}"), ("{%-", "-%}")] {
-            text = text.replace(&format!("{open} {tag} {close}"), &format!("{open} {plain} {close}"));
-        }
-    }
-    text
-}
-
-/// `strftime` on 26 July 2024, the day that Llama 3's templates take where there is no clock. A
-/// prompt must be the same tomorrow.
-fn on_the_day(format: &str) -> String {
-    let parts = [
-        ("%Y", "2024"),
-        ("%y", "24"),
-        ("%m", "07"),
-        ("%B", "July"),
-        ("%b", "Jul"),
-        ("%d", "26"),
-        ("%A", "Friday"),
-        ("%a", "Fri"),
-        ("%H", "12"),
-        ("%M", "00"),
-        ("%S", "00"),
-    ];
-    parts.iter().fold(format.to_owned(), |text, (code, value)| text.replace(code, value))
-}
-
-/// Python's `json.dumps(value, ensure_ascii=False)`, on one line or indented.
-fn to_json(value: Jinja, options: Kwargs) -> Result<Jinja, minijinja::Error> {
-    let wrong = |error: serde_json::Error| minijinja::Error::new(ErrorKind::BadSerialization, error.to_string());
-    let indent: Option<usize> = options.get("indent")?;
-    let mut bytes = Vec::new();
-    match indent {
-        Some(indent) => {
-            let spaces = vec![b' '; indent.min(80)];
-            let formatter = serde_json::ser::PrettyFormatter::with_indent(&spaces);
-            value.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, formatter)).map_err(wrong)?;
-        }
-        None => value.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, OneLine)).map_err(wrong)?,
-    }
-    Ok(Jinja::from_safe_string(String::from_utf8_lossy(&bytes).into_owned()))
-}
-
-/// A space after each comma and colon.
-struct OneLine;
-
-impl serde_json::ser::Formatter for OneLine {
-    fn begin_array_value<W: ?Sized + std::io::Write>(&mut self, to: &mut W, first: bool) -> std::io::Result<()> {
-        to.write_all(if first { b"" } else { b", " })
-    }
-
-    fn begin_object_key<W: ?Sized + std::io::Write>(&mut self, to: &mut W, first: bool) -> std::io::Result<()> {
-        to.write_all(if first { b"" } else { b", " })
-    }
-
-    fn begin_object_value<W: ?Sized + std::io::Write>(&mut self, to: &mut W) -> std::io::Result<()> {
-        to.write_all(b": ")
-    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use minijinja::Environment;
+use laser_template::Environment;
 use serde_json::Value as Json;
 
 use super::task_config::Config;
@@ -36,7 +36,7 @@ pub fn fields(docs: &[Doc]) -> HashSet<&str> {
 /// Keeps the rows of `where`, and takes each apart as `expand` says.
 pub fn prepare(
     config: &Config,
-    engine: &Environment<'static>,
+    engine: &Environment,
     docs: Vec<Doc>,
     bad: &BadRows,
     problem: impl Fn(YamlError) -> TaskError,

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashSet;
 
-use minijinja::Environment;
+use laser_template::Environment;
 
 use super::docs::Doc;
 use super::python_random::PythonRandom;
@@ -40,7 +40,7 @@ impl<'a> Shots<'a> {
     /// Solved examples of `pool`, rows that have `fields`.
     pub fn new(
         config: &'a Config,
-        engine: &'a Environment<'static>,
+        engine: &Environment,
         fields: &HashSet<&str>,
         pool: &'a [Doc],
     ) -> Result<Self, YamlError> {

@@ -13,7 +13,6 @@ mod generation;
 mod group;
 mod keys;
 mod metric_list;
-mod python_literal;
 mod python_random;
 mod reader;
 mod solved;

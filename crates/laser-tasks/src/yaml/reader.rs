@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use minijinja::Environment;
+use laser_template::Environment;
 
 use super::docs::Doc;
 use super::field_names::like_a_field;
@@ -26,11 +26,7 @@ pub struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// A reader of rows that have `fields`.
-    pub fn new(
-        config: &'a Config,
-        engine: &'a Environment<'static>,
-        fields: &HashSet<&str>,
-    ) -> Result<Self, YamlError> {
+    pub fn new(config: &'a Config, engine: &Environment, fields: &HashSet<&str>) -> Result<Self, YamlError> {
         let pattern = |key, text: &'a Option<String>| {
             text.as_deref().map(|text| Pattern::text(engine, fields, key, text)).transpose()
         };

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use minijinja::Environment;
+use laser_template::Environment;
 
 use super::docs::Doc;
 use super::reader::needs_delimiter;
@@ -22,11 +22,7 @@ pub struct SolvedReader<'a> {
 
 impl<'a> SolvedReader<'a> {
     /// A reader of solved rows; `fields` are those of the rows that are evaluated.
-    pub fn new(
-        config: &'a Config,
-        engine: &'a Environment<'static>,
-        fields: &HashSet<&str>,
-    ) -> Result<Self, YamlError> {
+    pub fn new(config: &'a Config, engine: &Environment, fields: &HashSet<&str>) -> Result<Self, YamlError> {
         let own: Option<&'a FewshotConfig> = config.fewshot_config.as_ref();
         let keys = config.keys()?;
         let keys = Keys {

@@ -3,11 +3,10 @@
 
 use std::collections::HashSet;
 
-use minijinja::{Environment, Value};
+use laser_template::{Environment, Value};
 use serde_json::Value as Json;
 
 use super::docs::Doc;
-use super::python_literal;
 use super::values::{IndexOrText, Keys, ListOrText};
 use crate::template::Pattern;
 use crate::{RowError, YamlError};
@@ -57,7 +56,7 @@ pub enum Answer {
 
 impl<'a> Texts<'a> {
     /// The texts of rows that have `fields`.
-    pub fn new(keys: Keys<'a>, engine: &'a Environment<'static>, fields: &HashSet<&str>) -> Result<Self, YamlError> {
+    pub fn new(keys: Keys<'a>, engine: &Environment, fields: &HashSet<&str>) -> Result<Self, YamlError> {
         let text = |key, text: &'a str| Pattern::text(engine, fields, key, text);
         let question = match keys.text {
             IndexOrText::Index(index) => QuestionText::Always(usize::try_from(*index).unwrap_or(usize::MAX)),
@@ -130,7 +129,7 @@ impl<'a> Texts<'a> {
             Some(ChoiceTexts::Together(list)) if list.is_field() => Some(list.list_of(fields)?),
             Some(ChoiceTexts::Together(list)) => {
                 let text = list.text_of(fields)?;
-                match python_literal::parse(&text) {
+                match literal(&text) {
                     Some(Json::Array(items)) if !items.contains(&Json::Null) => Some(items.iter().map(plain).collect()),
                     _ => return Err(RowError::NoList { key: "doc_to_choice", text }),
                 }
@@ -146,12 +145,10 @@ impl<'a> Texts<'a> {
         };
         if pattern.is_field() {
             let value = pattern.of(&doc.row.fields)?;
-            return match serde_json::to_value(&value) {
-                Ok(Json::Null) | Err(_) => {
-                    Err(pattern.wrong("a text, a number, true or false, or a list of them", &value))
-                }
-                Ok(Json::Array(items)) => Ok(Answer::Several(items.iter().map(answer).collect())),
-                Ok(other) => Ok(answer(&other)),
+            return match value.to_json() {
+                Json::Null => Err(pattern.wrong("a text, a number, true or false, or a list of them", &value)),
+                Json::Array(items) => Ok(Answer::Several(items.iter().map(answer).collect())),
+                other => Ok(answer(&other)),
             };
         }
         let text = pattern.text_of(&doc.row.fields)?;
@@ -161,7 +158,7 @@ impl<'a> Texts<'a> {
         if text.len() >= 2
             && text.starts_with('[')
             && text.ends_with(']')
-            && let Some(Json::Array(items)) = python_literal::parse(&text)
+            && let Some(Json::Array(items)) = literal(&text)
         {
             return Ok(Answer::Several(items.iter().map(answer).collect()));
         }
@@ -204,15 +201,14 @@ fn answer(value: &Json) -> Answer {
     }
 }
 
+/// The value of a Python literal.
+fn literal(text: &str) -> Option<Json> {
+    laser_template::literal(text).ok().map(|value| value.to_json())
+}
+
 /// A text as it is, anything else as Python prints it.
 fn plain(value: &Json) -> String {
-    match value {
-        Json::String(text) => text.clone(),
-        Json::Bool(true) => "True".to_owned(),
-        Json::Bool(false) => "False".to_owned(),
-        Json::Null => "None".to_owned(),
-        other => other.to_string(),
-    }
+    Value::from(value).to_string()
 }
 
 fn whole(number: f64) -> Option<i64> {
