@@ -35,6 +35,11 @@ def variants():
         "gemma3_text": "model.", "phi": "model.", "phi3": "model.", "olmo2": "model.", "starcoder2": "model.",
         "stablelm": "model.", "gpt2": "transformer.", "gptj": "transformer.", "gpt_neox": "gpt_neox.", "opt": "model.",
         "mixtral": "model.", "qwen3_moe": "model.", "bert": "bert.", "roberta": "roberta.",
+        "arcee": "model.", "bloom": "transformer.", "cohere": "model.", "cohere2": "model.", "ernie4_5": "model.",
+        "exaone4": "model.", "falcon": "transformer.", "glm": "model.", "glm4": "model.", "gpt_bigcode": "transformer.",
+        "gpt_neo": "transformer.", "granite": "model.", "granitemoe": "model.", "helium": "model.",
+        "hunyuan_v1_dense": "model.", "ministral": "model.", "ministral3": "model.", "mpt": "transformer.",
+        "nemotron": "model.", "olmo3": "model.", "olmoe": "model.", "seed_oss": "model.", "smollm3": "model.",
     }
     for base, prefix in prefixes.items():
         add(f"no_prefix_{base}", base, None, {"strip": prefix})

@@ -56,6 +56,10 @@ pub(crate) fn check(tensors: TensorFinder<'_>) -> Result<Option<String>> {
             });
         }
         stored.precision()?;
+        // A head's bias may be stored under two names.
+        if param.kind == ParamKind::Head && param.is_bias {
+            known.extend(tensors.convention.synonyms(tensors.architecture, &layout.tensor));
+        }
         known.insert(layout.tensor);
     }
     if tensors.config.tied_head {
