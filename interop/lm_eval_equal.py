@@ -14,6 +14,7 @@ and metrics. Prints a table, and exits 1 if anything differs.
 
 import argparse
 import contextlib
+import functools
 import importlib.metadata
 import importlib.util
 import io
@@ -47,17 +48,34 @@ def parsed():
     return arguments.parse_args()
 
 
+@functools.cache
+def shipped():
+    """The harness's task files by the names that they give themselves."""
+    folder = pathlib.Path(importlib.util.find_spec("lm_eval").origin).parent / "tasks"
+    files = {}
+    for path in sorted(folder.glob("**/*.yaml")):
+        named = re.search(r"^[\"']?task[\"']?: *[\"']?([^\s\"']+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        if named:
+            files.setdefault(named[1], path)
+    return files
+
+
+@functools.cache
+def manager():
+    """Of no tasks: looking through all that are shipped takes long, and is done once."""
+    from lm_eval.tasks import TaskManager
+
+    return TaskManager(include_defaults=False)
+
+
 def task_file(name, shots, folder, count):
     """A copy of the harness's task `name` on made-up rows, and its path."""
     import yaml
-    from lm_eval.tasks import TaskManager
     from lm_eval.tasks._yaml_loader import load_yaml
 
     import rows
 
-    if not hasattr(task_file, "index"):
-        task_file.index = TaskManager().task_index
-    keys = load_yaml(task_file.index[name].yaml_path if hasattr(task_file.index[name], "yaml_path") else task_file.index[name]["yaml_path"])
+    keys = load_yaml(shipped()[name])
     keys = {key: value for key, value in keys.items() if key not in REPLACED}
     splits = {keys[split] for split in SPLITS if keys.get(split)}
     if keys.get("fewshot_config", {}).get("split"):
@@ -94,6 +112,7 @@ def by_harness(model, keys):
             log_samples=True,
             bootstrap_iters=0,
             batch_size=1,
+            task_manager=manager(),
         )
     (name,) = found["samples"]
     samples = {}
