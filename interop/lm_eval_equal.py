@@ -196,22 +196,25 @@ def differences(keys, samples, metrics, examples, evaluation):
     return found, compared
 
 
-def smollm2(scratch):
-    """SmolLM2 as a Hugging Face folder of float32 weights, or why there is none."""
+def opened(name):
+    """A model for the harness and the path of the same model for `laser`, or why there is none."""
+    from lm_eval.models.huggingface import HFLM
+
+    if name != "smollm2":
+        folder = ROOT / "tests/fixtures" / name
+        return HFLM(pretrained=str(folder), dtype="float32", device="cpu", batch_size=1), folder, None
     source = ROOT / "models/SmolLM2-135M-Instruct.Q4_1.gguf"
     if not source.exists():
-        return None, "models/ has no SmolLM2: run scripts/smollm2.sh"
+        return None, source, "models/ has no SmolLM2: run scripts/smollm2.sh"
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    folder = scratch / "smollm2"
     try:
         model = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=torch.float32)
-        model.save_pretrained(folder)
-        AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name).save_pretrained(folder)
+        tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
     except Exception as error:
-        return None, f"transformers cannot read the GGUF file: {str(error).splitlines()[0]}"
-    return folder, None
+        return None, source, f"transformers cannot read the GGUF file: {str(error).splitlines()[0]}"
+    return HFLM(pretrained=model, tokenizer=tokenizer, device="cpu", batch_size=1), source, None
 
 
 def main():
@@ -234,8 +237,6 @@ def main():
 def compare(asked, scratch):
     import datasets
     import torch
-    from lm_eval.models.huggingface import HFLM
-
     import rows
 
     datasets.disable_progress_bars()
@@ -244,11 +245,11 @@ def compare(asked, scratch):
     different, numbers, runs = 0, 0, 0
     print(f"{'model':<9} {'task':<38} shots  compared  result")
     for model in asked.models.split(","):
-        folder, why = (ROOT / "tests/fixtures" / model, None) if model != "smollm2" else smollm2(scratch)
-        if folder is None:
+        with contextlib.redirect_stderr(io.StringIO()):
+            loaded, folder, why = opened(model)
+        if loaded is None:
             print(f"{model:<9} left out: {why}")
             continue
-        loaded = HFLM(pretrained=str(folder), dtype="float32", device="cpu", batch_size=1)
         for name in names:
             for shots in map(int, asked.shots.split(",")):
                 keys, path = task_file(name, shots, scratch / f"{name}_{shots}", asked.rows)

@@ -113,7 +113,11 @@ pub fn tokens_cut(tokenizer: &Tokenizer, example: &Example, config: &Config) -> 
     // A token has a byte at least; some are put around a text.
     const AROUND: usize = 16;
     let answers = example.choices().unwrap_or_default().iter().map(String::len).max().unwrap_or(0);
-    let rest = answers.max(example.answer().len()) + example.delimiter.len();
+    let ending = match &example.target {
+        Target::Choose(Choice { ending: Some(ending), .. }) => ending.len(),
+        _ => 0,
+    };
+    let rest = answers.max(example.answer().len()) + example.delimiter.len() + ending;
     let bytes = example.prompt.len() + rest.max(example.new_tokens()) + AROUND;
     match bytes < config.context_length && !tokenizer.is_in_chat() {
         true => Ok(0),

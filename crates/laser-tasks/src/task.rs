@@ -268,6 +268,10 @@ fn digest(examples: &[Example], subtasks: &[Subtask]) -> String {
         for text in texts {
             add(text);
         }
+        if example.description > 0 {
+            add("description");
+            add(&example.description.to_string());
+        }
         if example.delimiter != " " {
             add("delimiter");
             add(&example.delimiter);

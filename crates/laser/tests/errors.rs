@@ -170,7 +170,8 @@ fn tasks_that_cannot_be_used() {
         (long + &task(10), "context"),
     ] {
         session.write("task.jsonl", &content);
-        for command in ["eval --task task.jsonl", "search --out run --task task.jsonl"] {
+        for command in ["eval --on-long error --task task.jsonl", "search --on-long error --out run --task task.jsonl"]
+        {
             let (name, rest) = command.split_once(' ').unwrap();
             let (_, message) = session.fails(&format!("{name} {model} {rest} --quiet"));
             assert!(message.contains(expected), "{expected:?} is not in: {message}");

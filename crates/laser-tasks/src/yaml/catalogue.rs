@@ -41,6 +41,7 @@ impl Catalogue {
     /// What `name` stands for in a group's file in `folder`: in that folder and those below, else in the nearest
     /// folder above that is called `tasks`.
     pub fn find(&self, name: &str, folder: &Path) -> Option<Named> {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
         let root = whole.ancestors().find(|above| above.file_name().is_some_and(|name| name == ROOT));
         [Some(whole.as_path()), root].into_iter().flatten().find_map(|folder| self.names(folder).get(name).cloned())
