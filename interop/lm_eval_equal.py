@@ -252,7 +252,7 @@ def compare(asked, scratch):
             continue
         for name in names:
             for shots in map(int, asked.shots.split(",")):
-                keys, path = task_file(name, shots, scratch / f"{name}_{shots}", asked.rows)
+                keys, path = task_file(name, shots, scratch / f"{name}_{shots}", max(asked.rows, shots + 2))
                 compared = 0
                 try:
                     samples, metrics = by_harness(loaded, keys)
