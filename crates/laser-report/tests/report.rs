@@ -25,6 +25,8 @@ fn description(task: &str) -> RunDescription {
             digest: "11".repeat(32),
             examples: 60,
             results: ResultKind::Binary,
+            cut_prompts: 0,
+            skipped_rows: 0,
         },
         search: SearchDescription {
             strategy: "exhaustive".into(),
@@ -37,6 +39,7 @@ fn description(task: &str) -> RunDescription {
             blocks: vec![1],
             randomised: false,
             limit: None,
+            first: None,
             seed: 0,
             split_first: false,
             chat: false,
