@@ -3,7 +3,8 @@
 //! A case is a folder in `tests/fixtures/cases`: its files, and `expected.json`:
 //!
 //! - `source`: which program gave the numbers; `about`: what the case is, in a line.
-//! - `model`: a folder of `tests/fixtures`, or one of the case's own. `task`: a file of the case.
+//! - `model`: a folder of `tests/fixtures`, or one of the case's own; with `base` (a folder of
+//!   `tests/fixtures`) that one has what its own does not. `task`: a file of the case.
 //! - `arguments` (may be missing): further ones of `laser eval`.
 //! - `report`: what `--json` prints, by JSON pointer (`"/choice/acc": 0.5`).
 //! - `examples`: what `--examples` writes, a line each, the keys that are looked at.
@@ -16,7 +17,7 @@ mod support;
 
 use serde_json::Value;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use support::Session;
 
 #[test]
@@ -33,16 +34,33 @@ fn the_numbers_of_the_peers_on_their_own_files() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// A copy of the fixture `base` with the files of `own` over it; weights of its own hide the others.
+fn overlaid(session: &Session, base: &str, own: &Path) -> PathBuf {
+    let folder = session.copy_of(base, "overlaid");
+    let files = || fs::read_dir(own).unwrap().map(|entry| entry.unwrap().path());
+    if files().any(|file| file.extension().is_some_and(|it| it == "safetensors")) {
+        fs::remove_file(folder.join("model.safetensors")).unwrap();
+    }
+    for file in files() {
+        fs::copy(&file, folder.join(file.file_name().unwrap())).unwrap();
+    }
+    folder
+}
+
 /// What a case gives otherwise than it should.
 fn differences(case: &Path) -> Vec<String> {
     let text = fs::read_to_string(case.join("expected.json")).unwrap();
     let expected: Value = serde_json::from_str(&text).unwrap();
     let word = |key: &str| expected[key].as_str().unwrap_or_else(|| panic!("{}: no {key}", case.display()));
     assert!(!word("source").is_empty() && !word("about").is_empty());
-    let own = case.join(word("model"));
-    let model = if own.is_dir() { own } else { support::fixture(word("model")) };
-
     let session = Session::new();
+    let own = case.join(word("model"));
+    let model = match expected["base"].as_str() {
+        Some(base) => overlaid(&session, base, &own),
+        None if own.is_dir() => own,
+        None => support::fixture(word("model")),
+    };
+
     let mut command = session.laser("eval");
     command.arg(model).arg("--task").arg(case.join(word("task")));
     let arguments = expected["arguments"].as_array().cloned().unwrap_or_default();
