@@ -106,7 +106,7 @@ def exact_match(text, answers, switches):
             text = text.lower()
         removed = string.punctuation if "ignore_punctuation" in switches else ""
         removed += string.digits if "ignore_numbers" in switches else ""
-        return text.translate(str.maketrans("", "", removed)).strip()
+        return text.translate(str.maketrans("", "", removed))
 
     return any(compared(answer) == compared(text) for answer in answers)
 
@@ -144,6 +144,8 @@ def generation(n=40):
         "top": {str(k): np.mean(ranks <= k) for k in TOP},
         "overlap": {key: np.mean([e["overlap"][key] for e in examples]) for key in ("f1", "precision", "recall")},
         "exact_match": {name: np.mean([e["exact_match"][name] for e in examples]) for name in SWITCHES},
+        "trimmed_match": np.mean([
+            any(a.strip().lower() == e["text"].strip().lower() for a in e["answers"]) for e in examples]),
     }
 
 

@@ -40,6 +40,14 @@ pub enum Error {
         /// What to do.
         advice: &'static str,
     },
+    /// A generated text that cannot be scored.
+    #[error("example {id}: {problem}")]
+    Scoring {
+        /// The example.
+        id: String,
+        /// Why.
+        problem: laser_example::ExampleError,
+    },
     /// An example whose choices cannot follow an empty prompt.
     #[error("example {id}: {problem}")]
     ContentFree {

@@ -27,6 +27,8 @@ pub struct Response {
     pub generated: Option<Vec<u32>>,
     /// The log-probability of each choice, nats, where the example has choices.
     pub choice_logprobs: Option<Vec<f64>>,
+    /// Whether every token of a choice is the likeliest in its place.
+    pub choice_greedy: Option<Vec<bool>>,
     /// How many tokens are more likely, as the next one, than the answer's first token.
     pub answer_rank: usize,
 }
@@ -258,6 +260,7 @@ impl<'a, B: Backend> Evaluator<'a, B> {
             },
             generated: None,
             choice_logprobs: matches!(example.target, Target::Choose(_)).then_some(sums),
+            choice_greedy: matches!(example.target, Target::Choose(_)).then_some(greedy),
             answer_rank: tree.continuations[answer.start][0].rank(readings),
         })
     }
@@ -268,7 +271,8 @@ impl<'a, B: Backend> Evaluator<'a, B> {
         for (offset, (tree, response)) in chunk.trees.iter().zip(responses).enumerate() {
             let Target::Generate(generation) = &self.examples[first + offset].target else { continue };
             let filled: Vec<u32> = tree.filled.iter().map(|&row| readings[row].argmax).collect();
-            response.outcome.correct = generation.is_correct(&self.tokenizer.decode(&filled)?);
+            let example = self.examples[first + offset];
+            response.outcome.correct = right(example, generation, &self.tokenizer.decode(&filled)?)?;
             response.generated = Some(filled);
         }
         Ok(())
@@ -305,14 +309,17 @@ impl<'a, B: Backend> Evaluator<'a, B> {
                 while open && this.generated.len() < this.target.max_new_tokens {
                     let Some(token) = forward.argmax(this.at) else { break };
                     this.generated.push(token);
-                    let settled = *correct && this.target.is_final_once_correct();
-                    let mut ended = end_of_text.contains(&token);
-                    if !settled {
+                    let early = this.target.is_final_once_correct();
+                    let mut ended = end_of_text.contains(&token) || this.generated.len() == this.target.max_new_tokens;
+                    if !(*correct && early) {
                         let text = self.tokenizer.decode(&this.generated)?;
-                        *correct = this.target.is_correct(&text);
                         ended |= this.target.has_ended(&text);
+                        // What may still change is judged at the end.
+                        if early || ended {
+                            *correct = right(self.examples[first + this.offset], this.target, &text)?;
+                        }
                     }
-                    let decided = *correct && this.target.is_final_once_correct() && detail == Detail::Outcome;
+                    let decided = *correct && early && detail == Detail::Outcome;
                     open = !decided && !ended;
                     if open && this.generated.len() < this.target.max_new_tokens {
                         this.at.node = chunk.forest.extend(this.at.node, token);
@@ -333,6 +340,11 @@ impl<'a, B: Backend> Evaluator<'a, B> {
         }
         Ok(())
     }
+}
+
+/// Whether a generated text is right.
+fn right(example: &Example, generation: &Generation, text: &str) -> Result<bool> {
+    generation.is_correct(text).map_err(|problem| Error::Scoring { id: example.id.clone(), problem })
 }
 
 /// An example whose generation goes on.

@@ -118,13 +118,13 @@ fn plain_masked(model: &Model, tokenizer: &Tokenizer, example: &Example, encoded
             let ids: Vec<u32> = at_masks(target.max_new_tokens).iter().map(|row| argmax(row)).collect();
             let text = tokenizer.decode(&ids).unwrap();
             generated = Some(ids);
-            target.is_correct(&text)
+            target.is_correct(&text).unwrap()
         }
     };
     let (answer_logprob, answer_tokens) = (sums[encoded.answer.start], answer.len());
     let answer_rank = rank(&at_masks(answer.len())[0], answer[0]);
     let outcome = laser_example::Outcome { correct, answer_logprob, answer_tokens };
-    Response { outcome, generated, choice_logprobs, answer_rank }
+    Response { outcome, generated, choice_logprobs, choice_greedy: None, answer_rank }
 }
 
 /// The definition: every token of every sequence through every layer of the edited model, one sequence at a time.
@@ -169,11 +169,11 @@ fn plain(model: &Model, tokenizer: &Tokenizer, example: &Example) -> Response {
             }
             let text = tokenizer.decode(&ids).unwrap();
             generated = Some(ids);
-            target.is_correct(&text)
+            target.is_correct(&text).unwrap()
         }
     };
     let outcome = laser_example::Outcome { correct, answer_logprob, answer_tokens };
-    Response { outcome, generated, choice_logprobs, answer_rank }
+    Response { outcome, generated, choice_logprobs, choice_greedy: None, answer_rank }
 }
 
 #[test]

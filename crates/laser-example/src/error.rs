@@ -15,6 +15,20 @@ pub enum ExampleError {
     /// No choices in a list of choices.
     #[error("the list of choices is empty: write at least one choice or leave the row out")]
     NoChoices,
+    /// A pattern that is none, or that only Python can run.
+    #[error("the regular expression {} cannot be used: {why}: write it in another way", quoted(pattern))]
+    Regex {
+        /// The pattern.
+        pattern: String,
+        /// Why.
+        why: String,
+    },
+    /// A pattern that goes back and forth for too long.
+    #[error("the regular expression {} takes too many steps on a generated text: write a simpler one", quoted(pattern))]
+    SlowRegex {
+        /// The pattern.
+        pattern: String,
+    },
     /// An answer that is no choice.
     #[error("the answer {} is not among the {choices} choices: write one of them, or its index from 0", quoted(answer))]
     NotAChoice {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::ExampleError;
+use crate::filter::Pipeline;
 use crate::scoring::generation_is_correct;
 use crate::words::ExactMatch;
 
@@ -51,7 +52,7 @@ pub enum Target {
 }
 
 /// An answer that is generated.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Generation {
     /// Any of them is right. At least one.
     pub answers: Vec<String>,
@@ -60,13 +61,19 @@ pub struct Generation {
     /// The text ends before the first of these.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub until: Vec<String>,
+    /// What is made of a text before it is compared.
+    #[serde(default, skip_serializing_if = "Pipeline::is_empty")]
+    pub pipeline: Pipeline,
+    /// The choices that the row lists, where the pipeline looks at them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub row_choices: Vec<String>,
     /// When a text is right.
     #[serde(default, skip_serializing_if = "Matching::is_contains")]
     pub matching: Matching,
 }
 
 /// How a generated text is compared with an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Matching {
     /// The text holds an answer, as in the paper ([`generation_is_correct`]).
@@ -165,8 +172,7 @@ impl Target {
         }
         answers.iter().try_for_each(|answer| not_empty("answer", answer))?;
         let answers = trimmed(answers);
-        let (until, matching) = (Vec::new(), Matching::Contains);
-        Ok(Self::Generate(Generation { answers, max_new_tokens, until, matching }))
+        Ok(Self::Generate(Generation { answers, max_new_tokens, ..Generation::default() }))
     }
 
     /// A target scored by choice; `correct` is an index into `choices`.
@@ -206,11 +212,14 @@ impl Target {
 
 impl Generation {
     /// Whether a generated text is right.
-    pub fn is_correct(&self, text: &str) -> bool {
-        let text = self.ended(text);
-        match self.matching {
-            Matching::Contains => generation_is_correct(&self.answers, text),
-            Matching::Exact(rule) => rule.matches(text, &self.answers),
+    ///
+    /// # Errors
+    /// A regular expression takes too long.
+    pub fn is_correct(&self, text: &str) -> Result<bool, ExampleError> {
+        let response = self.pipeline.apply(self.ended(text), &self.row_choices)?;
+        match &self.matching {
+            Matching::Contains => Ok(response.is_some_text(|text| generation_is_correct(&self.answers, text))),
+            Matching::Exact(rule) => Ok(rule.score(&response, &self.answers)? == 1.0),
         }
     }
 
@@ -226,7 +235,7 @@ impl Generation {
 
     /// Whether a text that is right stays so, whatever is generated behind it.
     pub fn is_final_once_correct(&self) -> bool {
-        self.until.is_empty() && self.matching.is_contains()
+        self.until.is_empty() && self.pipeline.is_empty() && self.matching.is_contains()
     }
 }
 

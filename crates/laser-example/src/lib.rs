@@ -1,18 +1,29 @@
 //! Examples of a task, what is right, and scores. Nothing here reads a file or knows about tensors or tokens.
 
+mod choice_letters;
 mod error;
 mod example;
+mod extract;
+mod filter;
 mod metric;
 mod one_line;
+mod python_pattern;
 pub mod python_text;
 mod random;
 mod scoring;
+mod spans;
+mod task_metrics;
 mod words;
 
+pub use choice_letters::ChoiceLetters;
 pub use error::ExampleError;
 pub use example::{Choice, Example, Generation, Matching, Target};
+pub use extract::Extract;
+pub use filter::{Filter, Pipeline, Response};
 pub use metric::{Aggregation, Metric, MetricKind};
 pub use one_line::{plain, quoted};
+pub use python_pattern::PythonRegex;
 pub use random::SplitMix64;
 pub use scoring::{Outcome, Score, generation_is_correct};
+pub use task_metrics::{Given, TaskMetrics};
 pub use words::{ExactMatch, WordOverlap, word_overlap};

@@ -1,5 +1,8 @@
 //! Metrics of a generated text against reference answers.
 
+use crate::error::ExampleError;
+use crate::filter::Response;
+use crate::python_pattern::PythonRegex;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
@@ -61,9 +64,12 @@ fn run(text: &str) -> usize {
 }
 
 /// When a generated text is the answer: lm-evaluation-harness's `exact_match` with its switches.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ExactMatch {
+    /// What is removed from both before anything else.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub regexes_to_ignore: Vec<PythonRegex>,
     /// Both are lower-cased.
     pub ignore_case: bool,
     /// Python's `string.punctuation`, the ASCII punctuation, is removed from both.
@@ -74,19 +80,56 @@ pub struct ExactMatch {
 
 impl ExactMatch {
     /// Whether `generation` is one of `answers`, after what is ignored is gone.
-    pub fn matches(&self, generation: &str, answers: &[String]) -> bool {
-        let generation = self.plain(generation);
-        answers.iter().any(|answer| self.plain(answer) == generation)
+    ///
+    /// # Errors
+    /// A pattern takes too long.
+    pub fn matches(&self, generation: &str, answers: &[String]) -> Result<bool, ExampleError> {
+        let generation = self.plain(generation)?;
+        for answer in answers {
+            if self.plain(answer)? == generation {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The same of what a pipeline has made of a text, from 0 to 1: of a list, how much of it is the
+    /// answer that most of it is.
+    ///
+    /// # Errors
+    /// A pattern takes too long.
+    pub fn score(&self, response: &Response, answers: &[String]) -> Result<f64, ExampleError> {
+        match response {
+            Response::Text(text) => Ok(f64::from(self.matches(text, answers)?)),
+            Response::Nothing => Ok(0.0),
+            Response::List(items) => {
+                let mut best = 0.0f64;
+                for answer in answers {
+                    let same = items.iter().map(|item| self.matches(item, std::slice::from_ref(answer)));
+                    let same = same.collect::<Result<Vec<bool>, _>>()?;
+                    let equal = same.iter().filter(|same| **same).count();
+                    best = best.max(equal as f64 / same.len().max(1) as f64);
+                }
+                Ok(best)
+            }
+        }
     }
 
     /// What is compared of a text.
-    fn plain(&self, text: &str) -> String {
+    fn plain(&self, text: &str) -> Result<String, ExampleError> {
+        let mut text = text.to_owned();
+        for regex in &self.regexes_to_ignore {
+            text = regex.removed(&text)?;
+        }
+        if self.ignore_case {
+            text = text.to_lowercase();
+        }
         let ignored = |character: char| {
             (self.ignore_punctuation && character.is_ascii_punctuation())
                 || (self.ignore_numbers && character.is_ascii_digit())
         };
-        let kept: String = text.chars().filter(|&character| !ignored(character)).collect();
-        if self.ignore_case { kept.to_lowercase() } else { kept }
+        text.retain(|character| !ignored(character));
+        Ok(text)
     }
 }
 
@@ -145,20 +188,21 @@ mod tests {
     #[test]
     fn exact_match_ignores_what_it_is_told_to() {
         let strict = ExactMatch::default();
-        let case = ExactMatch { ignore_case: true, ..strict };
-        let punctuation = ExactMatch { ignore_punctuation: true, ..strict };
-        let numbers = ExactMatch { ignore_numbers: true, ..strict };
-        let all = ExactMatch { ignore_case: true, ignore_punctuation: true, ignore_numbers: true };
+        let case = ExactMatch { ignore_case: true, ..strict.clone() };
+        let punctuation = ExactMatch { ignore_punctuation: true, ..strict.clone() };
+        let numbers = ExactMatch { ignore_numbers: true, ..strict.clone() };
+        let all = ExactMatch { ignore_case: true, ignore_punctuation: true, ..numbers.clone() };
+        let is = |rule: &ExactMatch, text: &str, answers: &[String]| rule.matches(text, answers).unwrap();
         let paris = answers(&["Rome", "Paris"]);
-        assert!(strict.matches("Paris", &paris) && !strict.matches("paris", &paris));
-        assert!(!strict.matches(" Paris", &paris) && !strict.matches("Paris\n", &paris));
-        assert!(case.matches("PARIS", &paris) && !case.matches("PARIS.", &paris));
-        assert!(punctuation.matches("\"Paris!\"", &paris) && !punctuation.matches("Paris !", &paris));
-        assert!(numbers.matches("Paris2024", &paris) && !numbers.matches("Paris 2024", &paris));
-        assert!(all.matches("1.paris;", &paris) && !all.matches("par is", &paris));
-        assert!(!punctuation.matches("Paris…", &paris));
-        assert!(numbers.matches("17", &answers(&["42"])));
-        assert!(!strict.matches("", &[]));
+        assert!(is(&strict, "Paris", &paris) && !is(&strict, "paris", &paris));
+        assert!(!is(&strict, " Paris", &paris) && !is(&strict, "Paris\n", &paris));
+        assert!(is(&case, "PARIS", &paris) && !is(&case, "PARIS.", &paris));
+        assert!(is(&punctuation, "\"Paris!\"", &paris) && !is(&punctuation, "Paris !", &paris));
+        assert!(is(&numbers, "Paris2024", &paris) && !is(&numbers, "Paris 2024", &paris));
+        assert!(is(&all, "1.paris;", &paris) && !is(&all, "par is", &paris));
+        assert!(!is(&punctuation, "Paris…", &paris));
+        assert!(is(&numbers, "17", &answers(&["42"])));
+        assert!(!is(&strict, "", &[]));
         let read: ExactMatch = serde_json::from_str(r#"{"ignore_case": true}"#).unwrap();
         assert_eq!(read, case);
     }
@@ -176,7 +220,7 @@ mod tests {
             }
             let itself = word_overlap(&right, std::slice::from_ref(&right));
             prop_assert_eq!(itself.f1, if right.trim().is_empty() { 0.0 } else { 1.0 });
-            prop_assert!(ExactMatch::default().matches(&left, std::slice::from_ref(&left)));
+            prop_assert_eq!(ExactMatch::default().matches(&left, std::slice::from_ref(&left)), Ok(true));
         }
     }
 }

@@ -40,7 +40,8 @@ impl Constant {
     /// How often `answer` is right.
     pub fn of(answer: &str, examples: &[&Example]) -> Self {
         let right = |example: &&&Example| match &example.target {
-            Target::Generate(generation) => generation.is_correct(answer),
+            // A pattern that gives up on an answer does not find it.
+            Target::Generate(generation) => generation.is_correct(answer).unwrap_or(false),
             _ => answers(example).contains(&answer),
         };
         let accuracy = examples.iter().filter(right).count() as f64 / examples.len() as f64;
@@ -64,7 +65,7 @@ fn answers(example: &Example) -> Vec<&str> {
 /// What two answers share that the rule of their example takes for the same.
 fn key(example: &Example, answer: &str) -> String {
     match &example.target {
-        Target::Generate(generation) => match generation.matching {
+        Target::Generate(generation) => match &generation.matching {
             Matching::Exact(rule) if !rule.ignore_case => answer.to_owned(),
             _ => answer.to_lowercase(),
         },

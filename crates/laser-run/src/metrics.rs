@@ -91,7 +91,7 @@ impl GenerationMetrics {
         for (example, record) in examples.iter().zip(records) {
             if let (Target::Generate(target), Some(text)) = (&example.target, &record.generation) {
                 let answers: Vec<String> = target.answers.iter().map(|answer| answer.trim().to_owned()).collect();
-                exact.push(f64::from(rule.matches(text.trim(), &answers)));
+                exact.push(f64::from(rule.matches(text.trim(), &answers).unwrap_or(false)));
                 overlaps.push(word_overlap(text, &target.answers));
             }
         }

@@ -262,6 +262,9 @@ pub enum RowError {
         /// What it renders to.
         text: String,
     },
+    /// A row without the choices that `multi_choice_regex` looks for.
+    #[error("the filter multi_choice_regex looks for the row's `choices`: add a list of texts under that name")]
+    NoChoicesToFind,
     /// A prompt that is a number where there is nothing to choose, or with `gen_prefix`.
     #[error("`doc_to_text` is a number, which is a choice's index: that needs multiple_choice without `gen_prefix`")]
     ChoiceAsQuestion,

@@ -12,6 +12,8 @@ pub struct OpenOptions<'a> {
     pub paper_compat: bool,
     /// What becomes of rows that cannot be used; none: an error in a user's own file, left out in a data set of the hub.
     pub on_bad_row: Option<OnBadRow>,
+    /// Which of a YAML file's metrics says what is right, as `NAME` or `NAME,FILTER`; the first that can where it is not said.
+    pub metric: Option<&'a str>,
     /// Gives the files of a split of a data set of the Hugging Face hub, or says in one line why it cannot.
     pub fetch: &'a dyn Fn(&HubSplit) -> Result<Vec<PathBuf>, String>,
 }
@@ -31,6 +33,6 @@ impl Default for OpenOptions<'_> {
     fn default() -> Self {
         let fetch =
             &|_: &HubSplit| Err("data sets of the hub are not fetched here: give the data as a file".to_owned());
-        Self { data: None, paper_compat: false, on_bad_row: None, fetch }
+        Self { data: None, paper_compat: false, metric: None, on_bad_row: None, fetch }
     }
 }

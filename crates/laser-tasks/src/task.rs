@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::TaskError;
 use crate::bad_rows::SkippedRows;
 use crate::subtask::{ByTokenizer, Subtask, TaskGroup, shares};
-use laser_example::{Example, Matching, SplitMix64, Target};
+use laser_example::{Example, Matching, SplitMix64, Target, TaskMetrics};
 
 /// A named list of examples, at least one, all ids different.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Task {
     pub digest: String,
     /// How many rows of the data `where` left out.
     pub left_out: usize,
+    /// What its file asks to be measured; nothing where no file says.
+    pub metrics: TaskMetrics,
     /// What the reader of the task's file should know, a line each.
     pub notes: Vec<String>,
     /// The rows of the data that were left out because they cannot be used.
@@ -214,7 +216,11 @@ impl Task {
         }
         let examples = kept.iter().map(|&i| self.examples[i].clone()).collect();
         let skipped = self.skipped.clone();
-        Self { skipped, ..Self::of_checked(&self.name, examples, subtasks, self.groups.clone()) }
+        Self {
+            skipped,
+            metrics: self.metrics.clone(),
+            ..Self::of_checked(&self.name, examples, subtasks, self.groups.clone())
+        }
     }
 
     fn of_checked(name: &str, examples: Vec<Example>, subtasks: Vec<Subtask>, groups: Vec<TaskGroup>) -> Self {
@@ -224,6 +230,7 @@ impl Task {
             digest,
             examples,
             left_out: 0,
+            metrics: TaskMetrics::default(),
             notes: Vec::new(),
             skipped: None,
             subtasks,
@@ -242,6 +249,11 @@ pub(crate) fn take_whole(groups: &[Vec<usize>], n: usize) -> Vec<usize> {
     }
     taken.sort_unstable();
     taken
+}
+
+/// A value as a RUN folder keeps it.
+fn stored(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 /// SHA-256 over the texts of every example, each after its length in bytes, so that no two tasks run into one another. What
@@ -283,7 +295,11 @@ fn digest(examples: &[Example], subtasks: &[Subtask]) -> String {
                     add(stop);
                 }
                 if generation.matching != Matching::Contains {
-                    add(&format!("{:?}", generation.matching));
+                    add(&stored(&generation.matching));
+                }
+                if !generation.pipeline.is_empty() {
+                    add(&stored(&generation.pipeline));
+                    generation.row_choices.iter().for_each(|choice| add(choice));
                 }
             }
             Target::Choose(choice) => {

@@ -5,7 +5,7 @@ mod support;
 use std::fs;
 
 use laser_example::{Choice, ExactMatch, Example, Generation, Matching, Target};
-use laser_tasks::Task;
+use laser_tasks::{OpenOptions, Task};
 use support::*;
 
 #[test]
@@ -160,6 +160,58 @@ fn a_text_scored_by_itself_has_no_prompt() {
         task.examples,
         [Example { delimiter: " ".into(), ..example("0", "0", "", Target::Rolling { text: " a b".into() }) }]
     );
+}
+
+#[test]
+fn filters_stand_before_the_comparison_and_the_first_pipeline_decides() {
+    let keys = r#"
+doc_to_text: q
+doc_to_target: a
+filter_list:
+  - name: strict
+    filter: [{function: regex, regex_pattern: '#### (\d+)'}, {function: take_first}]
+  - name: flexible
+    filter: [{function: regex, regex_pattern: '\d+', group_select: -1}, {function: take_first}]
+metric_list: [{metric: exact_match, regexes_to_ignore: [","]}, {metric: contains}]
+"#;
+    let row = r#"{"q": "q", "a": "1,200"}"#;
+    let generation = |metric| {
+        let folder = folder(&[("t.yaml", with_data(keys).as_bytes()), ("d.jsonl", row.as_bytes())]);
+        let path = folder.path().join("t.yaml").display().to_string();
+        let task = Task::open_with(&path, &OpenOptions { metric, ..OpenOptions::default() });
+        task.map(|mut task| match task.examples.remove(0).target {
+            Target::Generate(generation) => (generation, task.metrics),
+            _ => panic!("no generation"),
+        })
+    };
+    let (strict, metrics) = generation(None).unwrap();
+    assert_eq!((metrics.metrics.len(), metrics.pipelines.len()), (2, 2));
+    assert!(strict.is_correct("#### 1200").unwrap() && !strict.is_correct("so 1200").unwrap());
+    let (flexible, _) = generation(Some("exact_match,flexible")).unwrap();
+    assert!(flexible.is_correct("5 and 1200.").unwrap() && !flexible.is_correct("1200 and 5").unwrap());
+    assert_eq!(generation(Some("contains")).unwrap().0.matching, Matching::Contains);
+    let error = generation(Some("exact_match,other")).unwrap_err().to_string();
+    assert!(error.ends_with("choose of exact_match, contains, and of the filters strict, flexible"), "{error}");
+}
+
+#[test]
+fn a_filter_that_cannot_be_applied_is_named() {
+    for (filter, expected) in [
+        ("{function: custom, filter_fn: x}", "it is code of Python, which is not run; take it out"),
+        ("{function: shuffle}", "the filters are regex, regex_pos"),
+        ("{function: lowercase, k: 2}", "it has no `k`; take that out"),
+        ("{function: take_first}, {function: lowercase}", "`take_first` goes behind it"),
+        ("{function: take_first_k, k: 2}", "there are not so many generations; raise `repeats`"),
+        ("{function: regex, regex_pattern: \"(\"}", "write it in another way"),
+        ("{function: regex, regex_pattern: \"\\\\N{DASH}\"}", "\\N is not supported here"),
+    ] {
+        let keys = format!("doc_to_text: q\ndoc_to_target: a\nfilter_list: [{{name: n, filter: [{filter}]}}]");
+        let error = yaml(&with_data(&keys), NUMBERS).unwrap_err();
+        assert!(error.contains(expected) && error.contains("filter_list") && !error.contains('\n'), "{error}");
+    }
+    let keys = "output_type: multiple_choice\ndoc_to_text: q\ndoc_to_target: 0\ndoc_to_choice: [A]\nfilter_list: [{name: n, filter: [{function: FILTER}]}]";
+    assert!(yaml(&with_data(&keys.replace("FILTER", "take_first")), NUMBERS).is_ok());
+    assert!(yaml(&with_data(&keys.replace("FILTER", "lowercase")), NUMBERS).unwrap_err().contains("generated texts"));
 }
 
 #[test]

@@ -49,6 +49,17 @@ pub enum Error {
         /// Tokens that the model can look at.
         context_length: usize,
     },
+    /// A search of a task in which nothing is right or wrong.
+    #[error(
+        "{task}: nothing is right or wrong in texts that are scored by themselves (loglikelihood_rolling): score them with `laser eval`, or search by a task with answers"
+    )]
+    NothingRight {
+        /// The task.
+        task: String,
+    },
+    /// A generated text could not be compared with the answers.
+    #[error(transparent)]
+    Scoring(#[from] laser_example::ExampleError),
     /// Examples or a text could not be scored.
     #[error(transparent)]
     Engine(Box<laser_engine::Error>),

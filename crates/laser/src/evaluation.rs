@@ -9,9 +9,10 @@ use crate::task_source::OpenTask;
 use crate::text_source::OpenText;
 use laser_edit::Candidate;
 use laser_engine::record;
-use laser_example::{Outcome, Score};
+use laser_example::{Example, Given, Outcome, Score};
 use laser_run::{Constant, Interval, Metrics, Perplexity, Record, statistics};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// A model's score on some examples of a task.
 #[derive(Debug, Clone, Serialize)]
@@ -38,6 +39,9 @@ pub struct Evaluation {
     /// Where the task is a group: what its file aggregates over them, and the groups in it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<GroupScore>,
+    /// What the task's file asks for, under the names of lm-evaluation-harness (`acc,none`).
+    #[serde(rename = "metrics", skip_serializing_if = "BTreeMap::is_empty")]
+    pub task_metrics: BTreeMap<String, f64>,
     /// What each example gave.
     #[serde(skip)]
     pub examples: Vec<EvaluatedExample>,
@@ -69,6 +73,17 @@ impl Session {
         let records = examples.iter().zip(&responses).map(|(example, it)| record(example, it, &self.tokenizer));
         let records = records.collect::<laser_engine::Result<Vec<Record>>>()?;
         let score = Score::of(&outcomes);
+        let alone = self.alone(edited, task, &examples)?;
+        let given = examples.iter().zip(&outcomes).zip(&records).zip(&responses).enumerate();
+        let given = given.map(|(number, (((example, outcome), record), response))| Given {
+            example,
+            outcome,
+            generation: record.generation.as_deref(),
+            choice_logprobs: record.choice_logprobs.as_deref(),
+            choice_greedy: response.choice_greedy.as_deref(),
+            alone_logprobs: alone.get(number).map(Vec::as_slice),
+        });
+        let task_metrics = task.task.metrics.of(&given.collect::<Vec<_>>())?.into_iter().collect();
         let right = outcomes.iter().filter(|outcome| outcome.correct).count();
         let (majority, metrics) = (Constant::most_frequent(&examples), Metrics::of(&examples, &records));
         let examples: Vec<EvaluatedExample> = examples
@@ -84,12 +99,24 @@ impl Session {
             accuracy_interval: statistics::wilson(right, score.n),
             majority,
             metrics,
+            task_metrics,
             cut_prompts: numbers.iter().filter(|number| task.cut.binary_search(number).is_ok()).count(),
             skipped_rows: task.skipped_rows,
             groups: group_scores(&task.task.groups, &subtasks),
             subtasks,
             examples,
         })
+    }
+
+    /// The log-probabilities of each example's choices after the empty prompt, where a metric asks for them.
+    fn alone(&self, edited: &Edited, task: &OpenTask, examples: &[&Example]) -> Result<Vec<Vec<f64>>> {
+        if !task.task.metrics.need_alone() {
+            return Ok(Vec::new());
+        }
+        let empty = |example: &&Example| Example { prompt: String::new(), question: 0, ..(*example).clone() };
+        let alone: Vec<Example> = examples.iter().map(empty).collect();
+        let responses = edited.model.evaluate(&self.tokenizer, alone.iter().collect(), &*self.options.progress)?;
+        Ok(responses.into_iter().map(|response| response.choice_logprobs.unwrap_or_default()).collect())
     }
 
     /// The perplexity of `text` for an edited model.

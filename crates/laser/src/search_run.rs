@@ -1,6 +1,6 @@
 //! A whole search: from a plan to a verdict.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::live_report::{LiveReport, write_report};
 use crate::loaded_model::ScoredExamples;
 use crate::search_plan::{PoolChoice, SearchPlan, SpaceChoice, StrategyChoice, layers_of, matrices_of};
@@ -9,7 +9,7 @@ use crate::spectra_cache::SpectraCache;
 use crate::task_source::OpenTask;
 use laser_edit::{Candidate, MatrixId};
 use laser_engine::{ContentFreePrompts, check};
-use laser_example::Score;
+use laser_example::{Score, Target};
 use laser_report::{Sweep, heat_text, search_text, verdict_file};
 use laser_run::{
     Bf16Check, Entries, ModelDescription, PredictedChange, ResultKind, RunDescription, RunFolder, RunWriter, Scorer,
@@ -59,6 +59,9 @@ impl Session {
     /// scored stays in the folder.
     pub fn search(&self, task: &OpenTask, plan: &SearchPlan, out: impl AsRef<Path>) -> Result<FoundEdits> {
         let (config, progress) = (self.config(), &*self.options.progress);
+        if task.task.examples.iter().any(|example| matches!(example.target, Target::Rolling { .. })) {
+            return Err(Error::NothingRight { task: task.task.name.clone() });
+        }
         let split = task.split()?;
         let text = plan.text.as_ref().map(|text| self.text(text)).transpose()?;
         let (layers, matrices) = (layers_of(&plan.layers, config.layers)?, matrices_of(&plan.matrices, config)?);

@@ -33,6 +33,8 @@ pub struct TaskSource {
     pub data: Option<PathBuf>,
     /// Prompts and split as in the paper's published code.
     pub paper_compat: bool,
+    /// Which of a YAML file's metrics says what is right: `NAME` or `NAME,FILTER`.
+    pub metric: Option<String>,
     /// At most so many examples, drawn by the seed. Groups stay whole.
     pub limit: Option<usize>,
     /// Only the first so many examples of each task, as lm-evaluation-harness takes them.
@@ -53,6 +55,7 @@ impl<S: Into<String>> From<S> for TaskSource {
             spec: spec.into(),
             data: None,
             paper_compat: false,
+            metric: None,
             limit: None,
             first: None,
             on_bad_row: None,
@@ -81,6 +84,7 @@ impl TaskSource {
             data: self.data.as_deref(),
             paper_compat: self.paper_compat,
             on_bad_row: self.on_bad_row,
+            metric: self.metric.as_deref(),
             fetch: &fetch,
         };
         let task = Task::open_with(&self.spec, &options)?;

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -95,9 +96,9 @@ fn names_of(files: &[PathBuf]) -> Names {
                 }
                 _ => Vec::new(),
             };
-            if !names.contains_key(&name) {
+            if let Entry::Vacant(place) = names.entry(name.clone()) {
                 tagged.into_iter().for_each(|tag| tags.entry(tag).or_default().push(name.clone()));
-                names.insert(name, Named::Task(path.clone()));
+                place.insert(Named::Task(path.clone()));
             }
         }
     }

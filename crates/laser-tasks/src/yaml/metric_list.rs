@@ -3,10 +3,11 @@
 use serde::Deserialize;
 use serde_yaml_ng::{Mapping, Value};
 
+use super::filter_list::patterns;
 use super::generation::truth;
 use super::values::{OutputType, unsupported};
 use crate::YamlError;
-use laser_example::{ExactMatch, Matching, Metric, MetricKind};
+use laser_example::{ExactMatch, Matching, Metric, MetricKind, Pipeline, TaskMetrics};
 
 /// One entry of `metric_list`, as it is written.
 #[derive(Deserialize)]
@@ -24,20 +25,29 @@ pub struct MetricKeys {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Metrics {
     /// In the order of the file.
-    pub all: Vec<Metric>,
+    all: Vec<Metric>,
     deciding: Option<Metric>,
+    /// What is made of generated texts before, at least one.
+    pipelines: Vec<Pipeline>,
+    /// Which of them decides.
+    first: usize,
 }
 
 impl Metrics {
     /// The metrics of a file, or those that lm-evaluation-harness measures where it names none; and
     /// notes on those that are not computed.
-    pub fn new(written: Option<&[MetricKeys]>, output_type: OutputType) -> Result<(Self, Vec<String>), YamlError> {
+    pub fn new(
+        written: Option<&[MetricKeys]>,
+        pipelines: Vec<Pipeline>,
+        output_type: OutputType,
+    ) -> Result<(Self, Vec<String>), YamlError> {
         let fitting = fitting(output_type);
         let Some(written) = written.filter(|written| !written.is_empty()) else {
             let plain =
                 |&kind: &MetricKind| Metric { kind, aggregation: kind.aggregations()[0], exact: ExactMatch::default() };
             let all: Vec<Metric> = default(output_type).iter().map(plain).collect();
-            return Ok((Self { deciding: all.first().cloned(), all }, Vec::new()));
+            let decides = |metric: &&Metric| deciding(output_type).contains(&metric.kind);
+            return Ok((Self { deciding: all.iter().find(decides).cloned(), all, pipelines, first: 0 }, Vec::new()));
         };
         let (mut all, mut notes, mut own) = (Vec::new(), Vec::new(), false);
         for keys in written {
@@ -56,14 +66,50 @@ impl Metrics {
             return Err(unsupported("metric_list.metric", &first.metric, &help));
         }
         let decides = |metric: &&Metric| deciding(output_type).contains(&metric.kind);
-        Ok((Self { deciding: all.iter().find(decides).cloned(), all }, notes))
+        Ok((Self { deciding: all.iter().find(decides).cloned(), all, pipelines, first: 0 }, notes))
+    }
+
+    /// Lets `NAME` or `NAME,PIPELINE` say what is right.
+    pub fn choose(&mut self, wanted: &str, output_type: OutputType) -> Result<(), YamlError> {
+        let (name, pipeline) = wanted.split_once(',').map_or((wanted, None), |(name, pipeline)| (name, Some(pipeline)));
+        let decides = |metric: &&Metric| deciding(output_type).contains(&metric.kind) && metric.kind.name() == name;
+        let found = self.all.iter().find(decides).cloned();
+        let first = pipeline.map_or(Some(0), |name| self.pipelines.iter().position(|known| &*known.name == name));
+        match (found, first) {
+            (Some(metric), Some(first)) => {
+                (self.deciding, self.first) = (Some(metric), first);
+                Ok(())
+            }
+            _ => {
+                let kinds = self.all.iter().filter(|metric| deciding(output_type).contains(&metric.kind));
+                let kinds: Vec<&str> = kinds.map(|metric| metric.kind.name()).collect();
+                let pipelines: Vec<&str> = self.pipelines.iter().map(|pipeline| &*pipeline.name).collect();
+                let help = format!("choose of {}, and of the filters {}", kinds.join(", "), pipelines.join(", "));
+                Err(unsupported("--metric", wanted, &help))
+            }
+        }
+    }
+
+    /// What is made of a text before it is compared.
+    pub fn pipeline(&self) -> Pipeline {
+        self.pipelines.get(self.first).cloned().unwrap_or_default()
+    }
+
+    /// Whether a row's own choices are looked at.
+    pub fn needs_choices(&self) -> bool {
+        self.pipelines.iter().any(Pipeline::needs_choices)
+    }
+
+    /// What is measured over all examples.
+    pub fn task(&self) -> TaskMetrics {
+        TaskMetrics { metrics: self.all.clone(), pipelines: self.pipelines.clone() }
     }
 
     /// When a generated text is right.
     pub fn matching(&self) -> Matching {
         match &self.deciding {
             Some(Metric { kind: MetricKind::Contains, .. }) => Matching::Contains,
-            Some(Metric { exact, .. }) => Matching::Exact(*exact),
+            Some(Metric { exact, .. }) => Matching::Exact(exact.clone()),
             None => Matching::Exact(ExactMatch::default()),
         }
     }
@@ -123,6 +169,9 @@ impl MetricKeys {
                 "ignore_case" => exact.ignore_case = switch()?,
                 "ignore_punctuation" => exact.ignore_punctuation = switch()?,
                 "ignore_numbers" => exact.ignore_numbers = switch()?,
+                "regexes_to_ignore" => {
+                    exact.regexes_to_ignore = patterns(Some(value), "metric_list.regexes_to_ignore")?;
+                }
                 _ => return Err(refused("`exact_match` has no such switch; take it out")),
             }
         }

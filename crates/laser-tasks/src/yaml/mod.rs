@@ -9,6 +9,7 @@ mod data_split;
 mod docs;
 mod fewshot;
 mod field_names;
+mod filter_list;
 mod generation;
 mod group;
 mod keys;
@@ -42,7 +43,7 @@ use task_config::unsupported;
 
 /// The task of a YAML file. `name` is used where the file gives none; `read` opens a file by its path in the YAML.
 pub(crate) fn task(source: &Source, name: &str, read: ReadFile, options: &OpenOptions) -> Result<Task, TaskError> {
-    task_of(&Config::read(source, read)?, source, name, read, options)
+    task_of(Config::read(source, read)?, source, name, read, options)
 }
 
 /// The task of a YAML file, or the many of a group file as one.
@@ -59,7 +60,7 @@ pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<Task, TaskError
     let member = |member: &Member| {
         let read = |path: &Path| Source::read(&member.folder.join(path));
         let config = Config::of(&member.keys, &member.source)?;
-        task_of(&config, &member.source, &member.name, &read, options)
+        task_of(config, &member.source, &member.name, &read, options)
     };
     let tasks = group.members.iter().map(member).collect::<Result<Vec<Task>, _>>()?;
     Task::of_many(&group.name, tasks, group.groups)
@@ -67,13 +68,15 @@ pub(crate) fn open(path: &Path, options: &OpenOptions) -> Result<Task, TaskError
 
 /// The task of the keys of `source`.
 fn task_of(
-    config: &Config,
+    mut config: Config,
     source: &Source,
     name: &str,
     read: ReadFile,
     options: &OpenOptions,
 ) -> Result<Task, TaskError> {
     let at = |problem| TaskError::Yaml { file: source.name.clone(), line: None, problem };
+    options.metric.map_or(Ok(()), |metric| config.choose(metric)).map_err(at)?;
+    let config = &config;
     let fetched = options.data.is_none() && data_split::is_on_hub(config);
     let bad = BadRows::new(options.on_bad_row.unwrap_or(if fetched { OnBadRow::Skip } else { OnBadRow::Error }));
     let splits = Splits { config, name: &source.name, read, options, bad: &bad };
@@ -111,6 +114,7 @@ fn task_of(
     };
     let examples = rows.iter().map(example).map(|example| bad.met(example)).collect::<Result<Vec<_>, _>>()?;
     let mut task = Task::new(config.task.as_deref().unwrap_or(name), bad.left(examples)?)?;
+    task.metrics = config.metrics.task();
     task.left_out = left_out;
     task.skipped = bad.skipped();
     task.notes = config.notes.iter().chain(&reader.notes).cloned().collect();

@@ -111,7 +111,7 @@ impl<'a> Reader<'a> {
         Ok(match self.config.output_type {
             OutputType::GenerateUntil => {
                 let answers = answer.each().iter().map(|answer| answer.text(choices.as_deref())).collect();
-                Target::Generate(self.generation(answers)?)
+                Target::Generate(self.generation(answers, doc)?)
             }
             OutputType::LogLikelihood => {
                 let answer = answer.text(choices.as_deref());
@@ -134,7 +134,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn generation(&self, answers: Vec<String>) -> Result<Generation, RowError> {
+    fn generation(&self, answers: Vec<String>, doc: &Doc) -> Result<Generation, RowError> {
         let matching = self.config.matching();
         if answers.is_empty() {
             return Err(ExampleError::NoAnswers.into());
@@ -143,7 +143,12 @@ impl<'a> Reader<'a> {
             return Err(ExampleError::Empty { what: "answer" }.into());
         }
         let max_new_tokens = self.config.generation().max_new_tokens();
-        Ok(Generation { answers, max_new_tokens, until: self.config.until(), matching })
+        let row_choices = match self.config.metrics.needs_choices() {
+            true => listed_choices(doc)?,
+            false => Vec::new(),
+        };
+        let (until, pipeline) = (self.config.until(), self.config.metrics.pipeline());
+        Ok(Generation { answers, max_new_tokens, until, pipeline, row_choices, matching })
     }
 
     /// The choices of a row. An index that is none of them, or a text, leaves no right one, as in
@@ -165,6 +170,13 @@ impl<'a> Reader<'a> {
         let (by_length, by_bytes) = self.config.normalised();
         Ok(Choice { ending, none_right, by_length, by_bytes, ..Choice::new(choices, &right)? })
     }
+}
+
+/// The choices that a row lists under that name, which a filter looks for.
+fn listed_choices(doc: &Doc) -> Result<Vec<String>, RowError> {
+    let listed = doc.row.fields.get("choices").and_then(|choices| choices.as_array());
+    let texts = listed.and_then(|items| items.iter().map(|item| item.as_str().map(str::to_owned)).collect());
+    texts.ok_or(RowError::NoChoicesToFind)
 }
 
 /// Whether neither of two texts that meet has whitespace there.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_yaml_ng::{Mapping, Value};
 
+use super::filter_list::pipelines;
 use super::generation::GenerationKwargs;
 use super::keys::{ReadFile, keys_of, wrong_keys};
 use super::metric_list::{MetricKeys, Metrics};
@@ -177,9 +178,6 @@ impl Config {
                 return Err(unsupported(key, "...", "models here read text alone; take it out"));
             }
         }
-        if self.filter_list.is_some() {
-            return Err(unsupported("filter_list", "...", "filters are not applied yet; take it out"));
-        }
         if self.doc_to_choice.is_none() && self.output_type == OutputType::MultipleChoice {
             return Err(YamlError::Missing { key: "doc_to_choice", help: "write the list of choices" });
         }
@@ -194,10 +192,16 @@ impl Config {
             self.notes
                 .push(format!("`repeats: {repeats}`: a greedy generation is the same each time, and is made once"));
         }
-        let (metrics, notes) = Metrics::new(self.metric_list.as_deref(), self.output_type)?;
+        let pipelines = pipelines(self.filter_list.as_ref(), self.output_type, self.repeats.unwrap_or(1))?;
+        let (metrics, notes) = Metrics::new(self.metric_list.as_deref(), pipelines, self.output_type)?;
         self.metrics = metrics;
         self.notes.extend(notes);
         Ok(())
+    }
+
+    /// Lets a metric, `NAME` or `NAME,PIPELINE`, say what is right.
+    pub fn choose(&mut self, metric: &str) -> Result<(), YamlError> {
+        self.metrics.choose(metric, self.output_type)
     }
 
     /// What makes a row's texts.

@@ -81,7 +81,7 @@ impl<'de> Deserialize<'de> for ListOrText {
 }
 
 /// A value that is no list and no mapping, as Python prints it.
-fn scalar(value: &Value) -> Option<String> {
+pub fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),

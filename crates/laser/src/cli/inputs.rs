@@ -57,6 +57,9 @@ pub struct TaskOptions {
     /// Take the first 20 % of the examples as the validation split, not a random 20 %; groups may be cut
     #[arg(long)]
     pub split_first: bool,
+    /// Let this metric of a YAML task say what is right (exact_match,flexible-extract); else the first that can
+    #[arg(long, value_name = "NAME[,FILTER]", requires = "task")]
+    pub metric: Option<String>,
     /// Put each prompt to the model as a user's message in its own chat template; the answer follows where the template has it begin
     #[arg(long)]
     pub chat: bool,
@@ -73,6 +76,7 @@ impl TaskOptions {
             on_long: self.on_long.meaning(),
             seed: self.seed,
             split_first: self.split_first,
+            metric: self.metric.clone(),
             ..self.data.source(spec)
         })
     }
