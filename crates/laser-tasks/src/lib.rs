@@ -30,5 +30,5 @@ pub use split::Split;
 pub use subtask::{AggregateMetric, Subtask, TaskGroup};
 pub use task::Task;
 
-/// How many tokens are generated for an example whose task does not say (lm-evaluation-harness would say 256).
+/// How many tokens are generated for a row of a bare file. A YAML file that does not say gets lm-evaluation-harness's 256.
 pub const DEFAULT_NEW_TOKENS: usize = 10;
