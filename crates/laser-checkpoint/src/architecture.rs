@@ -209,6 +209,17 @@ impl Architecture {
         let has = |kind| self.tensors.contains_key(&kind);
         let biased = |kind: &ParamKind| self.tensors.get(kind).is_some_and(|entry| entry.bias != Bias::Never);
         let biasless = [ParamKind::Embedding, ParamKind::Positions, ParamKind::TokenTypes, ParamKind::Router];
+        let shared = [ParamKind::SharedIn, ParamKind::SharedUp, ParamKind::SharedOut];
+        if let Some(kind) = shared.iter().chain([&ParamKind::SharedGate]).find(|kind| biased(kind)) {
+            return Err(format!("a bias of {kind} is not computed"));
+        }
+        let of_shared = shared.iter().filter(|kind| has(**kind)).count();
+        if ![0, 3].contains(&of_shared) || (of_shared == 0 && has(ParamKind::SharedGate)) {
+            return Err("a shared expert is shared_in, shared_up and shared_out, and maybe shared_gate".to_owned());
+        }
+        if of_shared > 0 && !self.is_mixture() {
+            return Err("a shared expert needs a router".to_owned());
+        }
         if let Some(kind) = biasless.iter().find(|kind| biased(kind)) {
             return Err(format!("a bias of {kind} is not computed"));
         }

@@ -144,6 +144,9 @@ pub(crate) struct Keys {
     pub experts: Key,
     #[serde(default)]
     pub experts_per_token: Key,
+    /// Width of the inner layer of the expert that every token goes through.
+    #[serde(default)]
+    pub shared_size: Key,
     /// Whether the chosen experts' weights are scaled to a sum of one.
     #[serde(default)]
     pub normalised_experts: Key,

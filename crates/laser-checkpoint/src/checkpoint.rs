@@ -254,6 +254,16 @@ impl Checkpoint {
         self.read_matrix(ParamId::in_layer(ParamKind::Router, layer))
     }
 
+    /// A matrix of the expert that every token goes through, or what weighs its output,
+    /// `[outputs, inputs]`; `None` if the model has none.
+    ///
+    /// # Errors
+    /// There is no such layer, the file contradicts itself, or a value is not finite.
+    pub fn shared_expert(&self, kind: ParamKind, layer: usize) -> Result<Option<Matrix>> {
+        let there = kind.is_shared_expert() && self.config.has(kind);
+        there.then(|| self.read_matrix(ParamId::in_layer(kind, layer))).transpose()
+    }
+
     /// A weight matrix, `[outputs, inputs]`, its rows in Hugging Face's order. In a mixture
     /// `matrix` names the expert.
     ///

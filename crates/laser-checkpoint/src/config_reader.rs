@@ -190,6 +190,7 @@ impl Reader<'_> {
             activation: self.activation(&keys.activation)?,
             residual,
             masked: block.masked,
+            shared_size: if params.contains(&ParamKind::SharedIn) { self.size(&keys.shared_size, &[])? } else { 0 },
             matrices: architecture.matrices.keys().copied().collect(),
             experts,
             rotary,

@@ -69,6 +69,7 @@ pub(crate) fn huggingface_config(
     set(&keys.parallel, (config.residual == Residual::Parallel).into());
     if let Some(experts) = config.experts {
         set(&keys.experts, experts.count.into());
+        set(&keys.shared_size, config.shared_size.into());
         set(&keys.experts_per_token, experts.per_token.into());
         set(&keys.normalised_experts, experts.normalised.into());
     }

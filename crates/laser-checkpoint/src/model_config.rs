@@ -52,6 +52,9 @@ pub struct Config {
     pub matrices: Vec<MatrixKind>,
     /// The experts, in a mixture of them.
     pub experts: Option<Experts>,
+    /// Width of the inner layer of the expert that every token goes through beside its own; 0 where
+    /// there is none.
+    pub shared_size: usize,
     /// Rotary positions.
     pub rotary: Option<RotaryConfig>,
     /// Rotary positions of the layers with a window, where they are others.
@@ -153,6 +156,7 @@ impl Config {
             ("vocabulary size", self.vocab_size, LARGEST_SIZE),
             ("hidden size", self.hidden_size, LARGEST_SIZE),
             ("intermediate size", self.intermediate_size, LARGEST_SIZE),
+            ("width of the shared expert", self.shared_size.max(1), LARGEST_SIZE),
             ("number of layers", self.layers, LARGEST_LAYERS),
             ("number of heads", self.heads, LARGEST_SIZE),
             ("number of key/value heads", self.kv_heads, LARGEST_SIZE),

@@ -6,7 +6,8 @@ use crate::{
     model_config::Config,
     param_kind::ParamKind::{
         self, AttentionNorm, AttentionOutputNorm, Embedding, EmbeddingNorm, FinalNorm, Head, HeadDense, HeadNorm,
-        KeyNorm, Matrix, MlpNorm, MlpOutputNorm, Positions, QueryNorm, Router, TokenTypes,
+        KeyNorm, Matrix, MlpNorm, MlpOutputNorm, Positions, QueryNorm, Router, SharedGate, SharedIn, SharedOut,
+        SharedUp, TokenTypes,
     },
 };
 use laser_edit::MatrixId;
@@ -90,6 +91,9 @@ fn weight_shape(kind: ParamKind, architecture: &Architecture, config: &Config) -
         QueryNorm => normed(config.heads),
         KeyNorm => normed(config.kv_heads),
         Router => vec![config.experts.map_or(0, |experts| experts.count), hidden],
+        SharedIn | SharedUp => vec![config.shared_size, hidden],
+        SharedOut => vec![hidden, config.shared_size],
+        SharedGate => vec![1, hidden],
         HeadDense => vec![hidden, hidden],
         Matrix(kind) => config.matrix_shape(kind).into(),
         EmbeddingNorm | AttentionNorm | AttentionOutputNorm | MlpNorm | MlpOutputNorm | FinalNorm | HeadNorm => {

@@ -32,6 +32,15 @@ pub enum ParamKind {
     MlpOutputNorm,
     /// The weights that choose a token's experts, `[experts, hidden]`.
     Router,
+    /// The expert that every token goes through beside its own: its gate, `[shared, hidden]`. It is
+    /// not edited.
+    SharedIn,
+    /// Its up projection, `[shared, hidden]`.
+    SharedUp,
+    /// Its down projection, `[hidden, shared]`.
+    SharedOut,
+    /// How much of its output a token gets: the sigmoid of this product, `[1, hidden]`.
+    SharedGate,
     /// A weight matrix.
     #[serde(skip)]
     Matrix(MatrixKind),
@@ -47,14 +56,14 @@ pub enum ParamKind {
 
 use ParamKind::{
     AttentionNorm, AttentionOutputNorm, Embedding, EmbeddingNorm, FinalNorm, Head, HeadDense, HeadNorm, KeyNorm,
-    MlpNorm, MlpOutputNorm, Positions, QueryNorm, Router, TokenTypes,
+    MlpNorm, MlpOutputNorm, Positions, QueryNorm, Router, SharedGate, SharedIn, SharedOut, SharedUp, TokenTypes,
 };
 
 impl ParamKind {
     /// The kinds before the layers, in the order of the forward pass.
     pub(crate) const BEFORE: [Self; 4] = [Embedding, Positions, TokenTypes, EmbeddingNorm];
     /// The kinds of a layer, in the order of the forward pass.
-    pub(crate) const LAYER: [Self; 14] = [
+    pub(crate) const LAYER: [Self; 18] = [
         AttentionNorm,
         Self::Matrix(MatrixKind::QProj),
         Self::Matrix(MatrixKind::KProj),
@@ -65,6 +74,10 @@ impl ParamKind {
         AttentionOutputNorm,
         MlpNorm,
         Router,
+        SharedIn,
+        SharedUp,
+        SharedOut,
+        SharedGate,
         Self::Matrix(MatrixKind::FcIn),
         Self::Matrix(MatrixKind::FcUp),
         Self::Matrix(MatrixKind::FcOut),
@@ -81,6 +94,11 @@ impl ParamKind {
     /// Whether each layer has one.
     pub fn is_in_layer(self) -> bool {
         Self::LAYER.contains(&self)
+    }
+
+    /// Whether it belongs to the expert that every token goes through.
+    pub fn is_shared_expert(self) -> bool {
+        matches!(self, SharedIn | SharedUp | SharedOut | SharedGate)
     }
 
     /// Whether it is a norm.
@@ -114,6 +132,10 @@ impl fmt::Display for ParamKind {
             MlpNorm => "mlp_norm",
             MlpOutputNorm => "mlp_output_norm",
             Router => "router",
+            SharedIn => "shared_in",
+            SharedUp => "shared_up",
+            SharedOut => "shared_out",
+            SharedGate => "shared_gate",
             Self::Matrix(kind) => kind.name(),
             FinalNorm => "final_norm",
             HeadDense => "head_dense",

@@ -51,6 +51,7 @@ pub(crate) const TABLES: &[(&str, &str)] = &tables![
     "phi",
     "phi3",
     "qwen2",
+    "qwen2_moe",
     "qwen3",
     "qwen3_moe",
     "roberta",

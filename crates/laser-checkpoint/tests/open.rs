@@ -35,6 +35,9 @@ fn a_table_is_like_another_but_for_what_it_says() {
         ("like = \"llama\"\n[matrices]\nfc_in = { hf = \"w1.weight\" }", "lacks {layer}"),
         ("like = \"llama\"\n[matrices]\nfc_in = { gguf = \"{layer}.w1\" }", "lacks its Hugging Face name"),
         ("like = \"llama\"\n[tensors]\nrouter = { hf = \"{layer}.gate\" }", "needs config.experts"),
+        ("like = \"llama\"\n[tensors]\nshared_gate = { hf = \"{layer}.gate\" }", "a shared expert is"),
+        ("like = \"cohere\"\n[tensors]\nfinal_norm = false", "logits are scaled behind a final norm"),
+        ("like = \"bloom\"\n[block]\nmasked = true", "alibi is not computed in a masked model"),
         ("like = \"llama\"\n[matrices]\nfc_up = { hf = \"model.layers.{layer}.mlp.gate_proj.weight\" }", "one name"),
         ("like = \"bert\"\n[config]\nsliding_window = { default = 4 }", "windows are not computed"),
         ("like = \"gemma2\"\n[block]\nresidual = \"post\"", "output norms"),
@@ -229,6 +232,11 @@ fn what_layers_do_differently_is_read_from_the_configuration() {
     let granite = config("granite");
     let scales = [granite.embedding_scale, granite.residual_scale, granite.logit_scale, Some(granite.attention_scale)];
     assert_eq!(scales, [Some(6.0), Some(0.25), Some(0.25), Some(0.125)]);
+    assert_eq!(config("qwen2_moe").shared_size, 48);
+    let shared = |layer| Checkpoint::open(&fixture("qwen2_moe")).unwrap().shared_expert(ParamKind::SharedOut, layer);
+    let out = shared(2).unwrap().unwrap();
+    assert_eq!([out.rows(), out.cols()], [32, 48]);
+    assert!(shared(3).is_err());
     let families = ["falcon", "falcon_11b", "falcon_40b"];
     assert_eq!(families.map(|name| Checkpoint::open(&fixture(name)).unwrap().architecture().family.clone()), families);
 }

@@ -45,6 +45,12 @@ extern "C" __global__ void laser_add_scaled(f32* out, const f32* a, const f32* b
     store_quad(out, i, F32, x, here, whole);
 }
 
+// out = x times the sigmoid of its row's gate.
+extern "C" __global__ void laser_gate_rows(f32* out, const f32* x, const f32* gates, u64 count, u32 width) {
+    u64 i = first_element();
+    for (u64 j = i; j < i + 4 && j < count; j++) out[j] = x[j] / (1.0f + expf(-gates[j / width]));
+}
+
 // out = activation(x).
 extern "C" __global__ void laser_activate(void* out, i32 out_kind, const f32* x, u64 count, i32 activation) {
     u64 i = first_element();

@@ -306,6 +306,10 @@ impl Backend for Cuda {
         Ok(self.device.add_scaled(a.rows(), b.rows(), scale as f32)?.into())
     }
 
+    fn gate_rows(&self, x: &CudaRows, gates: &CudaRows) -> Result<CudaRows, Error> {
+        Ok(self.device.gate_rows(x.rows(), gates.rows())?.into())
+    }
+
     fn mlp(&self, x: &CudaRows, mlp: &MlpOn<Self>) -> Result<CudaRows, Error> {
         Ok(self.mlp_rows(x, mlp)?)
     }

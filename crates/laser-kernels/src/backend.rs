@@ -259,6 +259,11 @@ pub trait Backend: Clone + Debug + Send + Sync + 'static {
     /// # Errors
     /// If the shapes differ, or the device is out of memory.
     fn add_scaled(&self, a: &Self::Rows, b: &Self::Rows, scale: f64) -> Result<Self::Rows>;
+    /// Each row of `x` times the sigmoid of its own gate, `[rows, 1]`.
+    ///
+    /// # Errors
+    /// If there is not one gate per row, or the device is out of memory.
+    fn gate_rows(&self, x: &Self::Rows, gates: &Self::Rows) -> Result<Self::Rows>;
     /// Rows through an MLP.
     ///
     /// # Errors

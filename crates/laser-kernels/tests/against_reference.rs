@@ -143,6 +143,10 @@ proptest! {
         both!(|backend| {
             backend.add_scaled(&backend.rows(a.clone(), width)?, &backend.rows(b.clone(), width)?, 0.22)
         }, 1e-6);
+        both!(|backend| {
+            let gates = b.iter().step_by(width).copied().collect();
+            backend.gate_rows(&backend.rows(a.clone(), width)?, &backend.rows(gates, 1)?)
+        }, 1e-5);
         for activation in ACTIVATIONS {
             both!(|backend| backend.activate(&backend.rows(a.clone(), width)?, activation), 1e-5);
             both!(|backend| {

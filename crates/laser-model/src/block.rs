@@ -3,6 +3,7 @@
 use crate::batch::Batch;
 use crate::cache::KeyValueCache;
 use crate::loading::{Loader, expert_choice, normed};
+use crate::shared_expert::SharedExpert;
 use crate::{Error, Result};
 use laser_checkpoint::{ParamKind, Residual};
 use laser_edit::{MatrixId, MatrixKind};
@@ -36,6 +37,7 @@ pub(crate) struct Block<B: Backend> {
     pub v_proj: LinearOn<B>,
     pub out_proj: LinearOn<B>,
     pub mlp: FeedForward<B>,
+    pub shared: Option<SharedExpert<B>>,
 }
 
 /// A block's MLP, or its mixture of them.
@@ -87,6 +89,7 @@ impl<B: Backend> Block<B> {
             v_proj: take(MatrixKind::VProj.into())?,
             out_proj: take(MatrixKind::OutProj.into())?,
             mlp,
+            shared: loader.shared_expert(layer)?,
         })
     }
 
@@ -152,7 +155,15 @@ impl<B: Backend> Block<B> {
     fn feed(&self, backend: &B, x: &B::Rows) -> Result<B::Rows> {
         Ok(match &self.mlp {
             FeedForward::Dense(mlp) => backend.mlp(x, mlp)?,
-            FeedForward::Mixture(mixture) => backend.mixture(x, mixture)?,
+            FeedForward::Mixture(mixture) => {
+                let routed = backend.mixture(x, mixture)?;
+                let Some(SharedExpert { mlp, gate }) = &self.shared else { return Ok(routed) };
+                let shared = backend.mlp(x, mlp)?;
+                match gate {
+                    Some(gate) => backend.add(&routed, &backend.gate_rows(&shared, &backend.linear(x, gate)?)?)?,
+                    None => backend.add(&routed, &shared)?,
+                }
+            }
         })
     }
 

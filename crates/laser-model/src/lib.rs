@@ -18,6 +18,7 @@ mod forest;
 mod head;
 mod loading;
 mod rotary;
+mod shared_expert;
 mod transfer;
 mod transformer;
 

@@ -1,5 +1,6 @@
 //! The parts of blocks and heads, read from a checkpoint into a backend.
 
+use crate::shared_expert::SharedExpert;
 use crate::{Error, Result};
 use laser_checkpoint::{Checkpoint, CheckpointError, Config, ParamKind};
 use laser_edit::{MatrixId, MatrixKind};
@@ -72,6 +73,19 @@ impl<B: Backend> Loader<'_, B> {
             weight: self.backend.vector(weight)?,
             bias: self.backend.vector(bias)?,
         }))
+    }
+
+    /// The expert that every row goes through, if there is one; it is always in memory.
+    pub fn shared_expert(&self, layer: usize) -> Result<Option<SharedExpert<B>>> {
+        let linear = |kind| match self.checkpoint.shared_expert(kind, layer)? {
+            Some(matrix) => self.linear(&matrix, None).map(Some),
+            None => Ok(None),
+        };
+        let gate = linear(ParamKind::SharedGate)?;
+        let parts = (linear(ParamKind::SharedIn)?, linear(ParamKind::SharedUp)?, linear(ParamKind::SharedOut)?);
+        let (Some(fc_in), fc_up, Some(fc_out)) = parts else { return Ok(None) };
+        let mlp = Mlp { activation: activation(self.config().activation), fc_in, fc_up, fc_out };
+        Ok(Some(SharedExpert { mlp, gate }))
     }
 
     /// An MLP of the matrices that `take` gives.

@@ -3,6 +3,7 @@
 use crate::Result;
 use crate::block::{Block, FeedForward};
 use crate::head::Head;
+use crate::shared_expert::SharedExpert;
 use laser_kernels::{Backend, Linear, LinearOn, Mixture, Mlp, MlpOn, Norm, NormOn, Precision};
 
 /// From one backend to another.
@@ -43,7 +44,13 @@ impl<B: Backend, C: Backend> Transfer<'_, B, C> {
             v_proj: self.linear(&block.v_proj)?,
             out_proj: self.linear(&block.out_proj)?,
             mlp,
+            shared: block.shared.as_ref().map(|shared| self.shared_expert(shared)).transpose()?,
         })
+    }
+
+    fn shared_expert(&self, shared: &SharedExpert<B>) -> Result<SharedExpert<C>> {
+        let gate = shared.gate.as_ref().map(|gate| self.linear(gate)).transpose()?;
+        Ok(SharedExpert { mlp: self.mlp(&shared.mlp)?, gate })
     }
 
     /// A head's weights.

@@ -113,7 +113,13 @@ fn name_of(param: ParamKind, gated: bool, family: &str) -> &'static str {
         ParamKind::Matrix(MatrixKind::FcIn) if gated => "ffn_gate",
         ParamKind::Matrix(MatrixKind::FcIn | MatrixKind::FcUp) => "ffn_up",
         ParamKind::Matrix(MatrixKind::FcOut) => "ffn_down",
-        ParamKind::TokenTypes | ParamKind::HeadDense | ParamKind::HeadNorm => {
+        ParamKind::SharedIn
+        | ParamKind::SharedUp
+        | ParamKind::SharedOut
+        | ParamKind::SharedGate
+        | ParamKind::TokenTypes
+        | ParamKind::HeadDense
+        | ParamKind::HeadNorm => {
             panic!("llama.cpp has no {param} of ours")
         }
     }

@@ -128,6 +128,9 @@ pub fn contents(checkpoint: &Checkpoint) -> Result<Vec<(String, Vec<f32>)>, Chec
                 let name = format!("{layer}.{param} {expert:?}");
                 let values = match param {
                     ParamKind::Matrix(kind) => Some(checkpoint.matrix(layer, MatrixId { kind, expert })?.into_data()),
+                    param if param.is_shared_expert() => {
+                        checkpoint.shared_expert(param, layer)?.map(|matrix| matrix.into_data())
+                    }
                     ParamKind::Router => Some(checkpoint.router(layer)?.into_data()),
                     param if param.is_norm() => checkpoint.norm(param, layer)?,
                     param => checkpoint.table(param)?.map(|matrix| matrix.into_data()),

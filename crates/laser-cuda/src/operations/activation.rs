@@ -69,6 +69,27 @@ impl Device {
         Ok(out)
     }
 
+    /// Each row of f32 `x` times the sigmoid of its gate, of f32 `gates [rows, 1]`.
+    ///
+    /// # Errors
+    /// If there is not one gate per row, or memory does not suffice.
+    pub fn gate_rows(&self, x: &Rows, gates: &Rows) -> Result<Rows> {
+        if (gates.rows(), gates.width()) != (x.rows(), 1) {
+            let why = format!("{} x {} gates for {} rows", gates.rows(), gates.width(), x.rows());
+            return Err(Error::shape("gate rows", why));
+        }
+        self.owns("gate rows", [x.buffer(), gates.buffer()])?;
+        let count = elements("gate rows", x)?;
+        elements("gate rows", gates)?;
+        let out = Rows::new(self, Kind::F32, x.rows(), x.width())?;
+        let width = crate::gpu_device::count("gate rows", x.width())?;
+        let arguments =
+            [Pointer(out.address()), Pointer(x.address()), Pointer(gates.address()), U64(count as u64), U32(width)];
+        // SAFETY: x and the result have so many elements, and there is a gate for each row.
+        unsafe { self.launch("laser_gate_rows", blocks("gate rows", count.div_ceil(4))?, BLOCK, &arguments)? };
+        Ok(out)
+    }
+
     /// activation(x), of f32, stored as `kind`.
     ///
     /// # Errors

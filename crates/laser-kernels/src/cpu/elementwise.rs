@@ -46,6 +46,19 @@ pub fn gated(gate: &[f32], up: &[f32], activation: Activation) -> Result<Vec<f32
     })
 }
 
+/// Each row of `x [rows, width]` times the sigmoid of its gate.
+pub fn gate_rows(x: &[f32], gates: &[f32], width: usize) -> Result<Vec<f32>> {
+    if x.len() != gates.len() * width {
+        let why = format!("{} values are not {} rows of {width}", x.len(), gates.len());
+        return Err(Error::Operands { op: "gate rows", why });
+    }
+    let row = |(x, gate): (&[f32], &f32)| {
+        let gate = 1.0 / (1.0 + vector::exp(-gate));
+        x.iter().map(|x| x * gate).collect::<Vec<_>>()
+    };
+    Ok(x.chunks_exact(width.max(1)).zip(gates).flat_map(row).collect())
+}
+
 /// `x * scale`. What is zero becomes a positive zero.
 pub fn scale(x: &mut [f32], scale: f32) {
     x.iter_mut().for_each(|x| *x = *x * scale + 0.0);

@@ -212,6 +212,10 @@ impl Backend for Cpu {
         CpuRows::new(elementwise::add_scaled(a, b, scale as f32)?, a.width())
     }
 
+    fn gate_rows(&self, x: &CpuRows, gates: &CpuRows) -> Result<CpuRows> {
+        CpuRows::new(elementwise::gate_rows(x, gates, x.width())?, x.width())
+    }
+
     fn mixture(&self, x: &CpuRows, mixture: &MixtureOn<Self>) -> Result<CpuRows> {
         let logits = self.linear(x, &mixture.router)?;
         let routes = mixture.choice.routes(logits.chunks_exact(logits.width().max(1)), mixture.experts.len());

@@ -326,6 +326,10 @@ impl Backend for Reference {
         Ok((a + (b * scale)?)?)
     }
 
+    fn gate_rows(&self, x: &Tensor, gates: &Tensor) -> Result<Tensor> {
+        Ok(x.broadcast_mul(&(gates.neg()?.exp()? + 1.0)?.recip()?)?)
+    }
+
     fn mixture(&self, x: &Tensor, mixture: &MixtureOn<Self>) -> Result<Tensor> {
         let logits = self.linear(x, &mixture.router)?.to_vec2::<f32>()?;
         let routes = mixture.choice.routes(logits.iter().map(Vec::as_slice), mixture.experts.len());
