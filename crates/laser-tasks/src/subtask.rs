@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::content_free_prompt::ContentFreePrompt;
-use laser_example::Example;
+use laser_example::{Example, TaskMetrics};
 
 /// Some examples of a task, which stand together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub struct Subtask {
     pub name: String,
     /// Which of the task's examples are its.
     pub examples: Range<usize>,
+    /// What a member's file asks to be measured.
+    pub metrics: TaskMetrics,
     /// What its prompts have in common; a sample keeps it.
     pub(crate) content_free: Option<ContentFreePrompt>,
     /// What is still to be settled by the model's tokenizer.
@@ -55,6 +57,7 @@ impl Subtask {
         Self {
             name: name.to_owned(),
             examples: start..start + examples.len(),
+            metrics: TaskMetrics::default(),
             content_free: ContentFreePrompt::of(examples),
             by_tokenizer: ByTokenizer::default(),
         }

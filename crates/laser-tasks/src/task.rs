@@ -68,7 +68,8 @@ impl Task {
             for part in task.subtasks {
                 let start = examples.len() + part.examples.start;
                 let end = examples.len() + part.examples.end;
-                subtasks.push(Subtask { examples: start..end, ..part });
+                let metrics = task.metrics.clone();
+                subtasks.push(Subtask { examples: start..end, metrics, ..part });
             }
             examples.extend(task.examples.into_iter().map(|example| Example {
                 id: format!("{}/{}", task.name, example.id),

@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::evaluated_example::EvaluatedExample;
 use crate::loaded_model::LoadedModel;
 use crate::session::Session;
-use crate::subtask_scores::{GroupScore, SubtaskScore, group_scores, subtask_scores};
+use crate::subtask_scores::{GroupScore, SubtaskScore, group_scores, part_metrics, subtask_scores};
 use crate::task_source::OpenTask;
 use crate::text_source::OpenText;
 use laser_edit::Candidate;
@@ -83,7 +83,9 @@ impl Session {
             choice_greedy: response.choice_greedy.as_deref(),
             alone_logprobs: alone.get(number).map(Vec::as_slice),
         });
-        let task_metrics = task.task.metrics.of(&given.collect::<Vec<_>>())?.into_iter().collect();
+        let given: Vec<Given> = given.collect();
+        let task_metrics = task.task.metrics.of(&given)?.into_iter().collect();
+        let part_metrics = part_metrics(&task.task, numbers, &given)?;
         let right = outcomes.iter().filter(|outcome| outcome.correct).count();
         let (majority, metrics) = (Constant::most_frequent(&examples), Metrics::of(&examples, &records));
         let examples: Vec<EvaluatedExample> = examples
@@ -92,7 +94,7 @@ impl Session {
             .zip(records)
             .map(|((example, outcome), record)| EvaluatedExample { example: example.clone(), outcome, record })
             .collect();
-        let subtasks = subtask_scores(&task.task, numbers, &examples);
+        let subtasks = subtask_scores(&task.task, numbers, &examples, part_metrics);
         Ok(Evaluation {
             task: task.task.name.clone(),
             score,

@@ -1,11 +1,12 @@
 //! What the tasks of a group have, each by itself, and what the group has as a whole.
 
+use crate::error::Result;
 use crate::evaluated_example::EvaluatedExample;
-use laser_example::{Example, Outcome, Score};
+use laser_example::{Example, Given, Outcome, Score};
 use laser_run::{Metrics, Record};
-use laser_tasks::{Subtask, Task, TaskGroup};
+use laser_tasks::{AggregateMetric, Subtask, Task, TaskGroup};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A model's score on the examples of one task of a group.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -31,11 +32,16 @@ pub struct GroupScore {
 }
 
 /// The scores of the tasks of a group, of the examples with `numbers`; none of a plain task.
-pub fn subtask_scores(task: &Task, numbers: &[usize], evaluated: &[EvaluatedExample]) -> Vec<SubtaskScore> {
+pub fn subtask_scores(
+    task: &Task,
+    numbers: &[usize],
+    evaluated: &[EvaluatedExample],
+    metrics: Vec<BTreeMap<String, f64>>,
+) -> Vec<SubtaskScore> {
     if task.groups.is_empty() {
         return Vec::new();
     }
-    let score = |part: &Subtask| {
+    let score = |(part, asked): (&Subtask, BTreeMap<String, f64>)| {
         let own: Vec<&EvaluatedExample> = numbers
             .iter()
             .zip(evaluated)
@@ -46,10 +52,27 @@ pub fn subtask_scores(task: &Task, numbers: &[usize], evaluated: &[EvaluatedExam
         let examples: Vec<&Example> = own.iter().map(|it| &it.example).collect();
         let records: Vec<Record> = own.iter().map(|it| it.record.clone()).collect();
         let score = Score::of(&outcomes);
-        let metrics = named(&score, Metrics::of(&examples, &records).as_ref());
+        let mut metrics = named(&score, Metrics::of(&examples, &records).as_ref());
+        metrics.extend(asked);
         (score.n > 0).then(|| SubtaskScore { task: part.name.clone(), score, metrics })
     };
-    task.subtasks.iter().filter_map(score).collect()
+    task.subtasks.iter().zip(metrics).filter_map(score).collect()
+}
+
+/// What the file of each task of a group asks for, under the names of lm-evaluation-harness.
+pub fn part_metrics(task: &Task, numbers: &[usize], given: &[Given]) -> Result<Vec<BTreeMap<String, f64>>> {
+    if task.groups.is_empty() {
+        return Ok(Vec::new());
+    }
+    let of = |part: &Subtask| {
+        let own = numbers.iter().zip(given).filter(|(number, _)| part.examples.contains(number));
+        let own: Vec<Given> = own.map(|(_, given)| *given).collect();
+        match own.is_empty() || part.metrics.need_alone() {
+            true => Ok(BTreeMap::new()),
+            false => Ok(part.metrics.of(&own)?.into_iter().collect()),
+        }
+    };
+    task.subtasks.iter().map(of).collect()
 }
 
 /// What groups aggregate of their tasks' scores. A metric that no task has is left out.
@@ -58,21 +81,35 @@ pub fn group_scores(groups: &[TaskGroup], tasks: &[SubtaskScore]) -> Vec<GroupSc
         let own: Vec<&SubtaskScore> = tasks.iter().filter(|task| group.subtasks.contains(&task.task)).collect();
         let mut metrics = BTreeMap::new();
         for wanted in &group.aggregate {
-            let (mut sum, mut weights) = (0.0, 0.0);
-            for task in &own {
-                if let Some(value) = task.metrics.get(&wanted.metric) {
-                    let weight = if wanted.weight_by_size { task.score.n as f64 } else { 1.0 };
-                    sum += weight * value;
-                    weights += weight;
+            for name in names(wanted, &own) {
+                let (mut sum, mut weights) = (0.0, 0.0);
+                for task in &own {
+                    if let Some(value) = task.metrics.get(&name) {
+                        let weight = if wanted.weight_by_size { task.score.n as f64 } else { 1.0 };
+                        sum += weight * value;
+                        weights += weight;
+                    }
                 }
-            }
-            if weights > 0.0 {
-                metrics.insert(wanted.metric.clone(), sum / weights);
+                if weights > 0.0 {
+                    metrics.insert(name, sum / weights);
+                }
             }
         }
         GroupScore { group: group.name.clone(), n: own.iter().map(|task| task.score.n).sum(), metrics }
     };
     groups.iter().map(score).filter(|score| score.n > 0).collect()
+}
+
+/// The metric after each filter that is asked for, or that a task has; by its bare name where no task's file names one.
+fn names(wanted: &AggregateMetric, tasks: &[&SubtaskScore]) -> Vec<String> {
+    let prefix = format!("{},", wanted.metric);
+    let found: BTreeSet<&String> =
+        tasks.iter().flat_map(|task| task.metrics.keys()).filter(|name| name.starts_with(&prefix)).collect();
+    match &wanted.filters {
+        _ if found.is_empty() => vec![wanted.metric.clone()],
+        Some(filters) => filters.iter().map(|filter| format!("{prefix}{filter}")).collect(),
+        None => found.into_iter().cloned().collect(),
+    }
 }
 
 /// The metrics by the names that task files use.
@@ -91,7 +128,6 @@ fn named(score: &Score, metrics: Option<&Metrics>) -> BTreeMap<String, f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use laser_tasks::AggregateMetric;
 
     #[test]
     fn tasks_count_by_their_size_or_alike() {

@@ -38,7 +38,7 @@ fn a_group_is_scored_as_its_tasks_are() {
         assert_eq!((&part["accuracy"], &part["log_loss"]), (&alone["accuracy"], &alone["log_loss"]));
     }
     let mean = (a["accuracy"].as_f64().unwrap() + b["accuracy"].as_f64().unwrap()) / 2.0;
-    let (name, acc) = (&both["groups"][0]["group"], both["groups"][0]["metrics"]["acc"].as_f64().unwrap());
+    let (name, acc) = (&both["groups"][0]["group"], both["groups"][0]["metrics"]["acc,none"].as_f64().unwrap());
     assert_eq!(name, "both");
     assert!((acc - mean).abs() < 1e-12, "{acc} {mean}");
     assert!(session.read("both.jsonl").starts_with("{\"id\":\"a/0\""), "{}", session.read("both.jsonl"));
