@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use laser_checkpoint::Config;
 use laser_kernels::Backend;
 use laser_model::Model;
-use laser_run::{Perplexity, Windows};
+use laser_run::{Perplexity, WindowLoss, Windows};
 use laser_tokenizer::Tokenizer;
 
 /// Stride 512 (the paper's C.4) and windows of 2,048 tokens, or of the model's context where that
@@ -77,13 +77,17 @@ impl Corpus {
     /// If the model cannot be run, or if the perplexity is not a finite number.
     pub fn perplexity<B: Backend>(&self, model: &Model<B>, step: &dyn Fn()) -> Result<Perplexity> {
         let mut sum = 0.0;
+        let mut windows = Vec::with_capacity(self.windows.len());
         for window in &self.windows {
-            sum += continuation_logprob(model, window)?;
+            let logprob = continuation_logprob(model, window)?;
+            let tokens = window.continuations.iter().map(Vec::len).sum();
+            windows.push(WindowLoss { tokens, nats: -logprob });
+            sum += logprob;
             step();
         }
         let perplexity = (-sum / self.tokens as f64).exp();
         match perplexity.is_finite() {
-            true => Ok(Perplexity { perplexity, tokens: self.tokens }),
+            true => Ok(Perplexity { perplexity, tokens: self.tokens, windows }),
             false => Err(Error::NotFinite { id: "text".to_owned() }),
         }
     }

@@ -1,7 +1,7 @@
 //! Why a verdict is what it is, in a sentence.
 
 use crate::numbers::p_text;
-use laser_run::{BiasCheck, Limits, Reason, Strict, Verdict, VerdictFile};
+use laser_run::{BiasCheck, Reason, Verdict, VerdictFile};
 
 /// The sentence.
 pub fn because(reason: &Reason) -> String {
@@ -9,16 +9,17 @@ pub fn because(reason: &Reason) -> String {
         Reason::Bias { check, left, gain } => {
             format!("{} leaves {} of the {} gained", check_text(check), points(*left), points(*gain))
         }
-        Reason::Unshown { gain, p, strict } => {
-            let doubt = strict.as_ref().map(strict_text).unwrap_or_default();
-            format!("the change on test, {}, has p = {p:.2}{doubt}", points(*gain))
-        }
+        Reason::Unshown { gain, p } => format!("the change on test, {}, has p = {p:.2}", points(*gain)),
         Reason::Loss { loss } => format!("it loses {} on test", points(*loss)),
         Reason::HigherLogLoss { gain, growth } => {
-            format!("{} more right, but the log-loss is {:.0} % higher", points(*gain), 100.0 * growth)
+            format!("{} more right, but the answers' log-loss is {growth:.2} nats a token higher", points(*gain))
         }
         Reason::HigherPerplexity { gain, growth } => {
-            format!("{} more right, but the text's perplexity is {:.0} % higher", points(*gain), 100.0 * growth)
+            format!(
+                "{} more right, but the text's perplexity is {:.0} % higher",
+                points(*gain),
+                100.0 * growth.exp_m1()
+            )
         }
         Reason::Better { gain, p } => format!("{} more right on unseen examples, p = {}", points(*gain), p_text(*p)),
     }
@@ -35,17 +36,6 @@ fn check_text(check: &BiasCheck) -> String {
         BiasCheck::BalancedAccuracy => "balanced accuracy".to_owned(),
         BiasCheck::ContextualCalibration => "contextual calibration of both models".to_owned(),
         BiasCheck::BestThresholds => "giving both models the best threshold".to_owned(),
-    }
-}
-
-fn strict_text(strict: &Strict) -> String {
-    let asked = format!(", where {} is asked", Limits::STATED.strict_level);
-    match strict {
-        Strict::Chance { candidates, upper } => format!(
-            "{asked}: the best of {candidates} candidates shows up to {} on validation by chance alone",
-            points(*upper)
-        ),
-        Strict::Adaptive => format!("{asked}, since validation was used to choose which candidates to score on it"),
     }
 }
 
@@ -67,26 +57,15 @@ mod tests {
             "leaving out the answer \"yes\" leaves 0.1 points of the 5.2 points gained"
         );
         assert_eq!(check(BiasCheck::BalancedAccuracy), "balanced accuracy leaves 0.1 points of the 5.2 points gained");
-        let unshown = |strict| because(&Reason::Unshown { gain: -0.01, p: 0.5, strict });
-        assert_eq!(unshown(None), "the change on test, -1.0 points, has p = 0.50");
-        assert_eq!(
-            unshown(Some(Strict::Chance { candidates: 8, upper: 0.03 })),
-            "the change on test, -1.0 points, has p = 0.50, where 0.01 is asked: the best of 8 candidates shows up to \
-             3.0 points on validation by chance alone"
-        );
-        assert_eq!(
-            unshown(Some(Strict::Adaptive)),
-            "the change on test, -1.0 points, has p = 0.50, where 0.01 is asked, since validation was used to choose \
-             which candidates to score on it"
-        );
+        assert_eq!(because(&Reason::Unshown { gain: -0.01, p: 0.5 }), "the change on test, -1.0 points, has p = 0.50");
         assert_eq!(because(&Reason::Loss { loss: 0.2 }), "it loses 20.0 points on test");
         assert_eq!(
             because(&Reason::HigherLogLoss { gain, growth }),
-            "5.2 points more right, but the log-loss is 12 % higher"
+            "5.2 points more right, but the answers' log-loss is 0.12 nats a token higher"
         );
         assert_eq!(
             because(&Reason::HigherPerplexity { gain, growth }),
-            "5.2 points more right, but the text's perplexity is 12 % higher"
+            "5.2 points more right, but the text's perplexity is 13 % higher"
         );
         assert_eq!(
             because(&Reason::Better { gain, p: 0.000_012 }),

@@ -9,6 +9,8 @@ use std::fmt::Write;
 
 /// So many changed answers of each kind are shown.
 const SHOWN: usize = 3;
+/// Below so many groups an interval that draws whole groups again is too narrow.
+const FEW_GROUPS: usize = 70;
 /// Longer texts are cut.
 const LONGEST: usize = 70;
 
@@ -16,6 +18,7 @@ const LONGEST: usize = 70;
 pub fn verdict_text(verdict: &Verdict) -> String {
     let mut text = format!("{}: {}\n\n", verdict.word(), because(&verdict.reason));
     text.push_str(&scores(verdict));
+    text.push_str("The edit was chosen on validation, which so flatters it: believe test.\n");
     let test = &verdict.test;
     let loss = test.log_loss_change_interval;
     let _ = write!(
@@ -35,20 +38,26 @@ pub fn verdict_text(verdict: &Verdict) -> String {
         None => writeln!(text, "p = {} by random signs.", p_text(test.p)),
     };
     let selection = &verdict.selection;
-    let dropped = match (verdict.adaptive, verdict.considered.saturating_sub(verdict.candidates)) {
-        (false, _) => String::new(),
-        (true, 0) => String::from(" (of which some were made of the better ones, so that p is too small)"),
-        (true, dropped) => format!(" ({dropped} were dropped before, so that p is too small)"),
+    let dropped = verdict.considered.saturating_sub(verdict.candidates);
+    let place = match dropped {
+        0 => String::from("On validation"),
+        _ => {
+            format!("On the {} examples of validation that dropped none of the others ({dropped})", selection.examples)
+        }
     };
+    let made = if verdict.adaptive { " (chosen by what was seen there, so that p is too small)" } else { "" };
     let _ = writeln!(
         text,
-        "On validation: {:+.1} points, the best of {}{dropped}; chance alone shows at most {:+.1} half of the time and {:+.1} in 19 of 20 (p = {}).",
+        "{place}: {:+.1} points, the best of {}{made}; chance alone shows at most {:+.1} half of the time and {:+.1} in 19 of 20 (p = {}).",
         100.0 * selection.observed,
         selection.candidates,
         100.0 * selection.median,
         100.0 * selection.upper,
         p_text(selection.p),
     );
+    if verdict.groups < test_examples(verdict) && verdict.groups < FEW_GROUPS {
+        let _ = writeln!(text, "The test examples come in {} groups: take the intervals as rough.", verdict.groups);
+    }
     if let Some(constant) = &verdict.constant {
         let _ = writeln!(
             text,
@@ -87,6 +96,10 @@ pub fn verdict_text(verdict: &Verdict) -> String {
     text.push_str(&changes("Gained", &verdict.examples.gained));
     text.push_str(&changes("Lost", &verdict.examples.lost));
     text
+}
+
+fn test_examples(verdict: &Verdict) -> usize {
+    verdict.base.test.score.n
 }
 
 /// Base and best on both splits.

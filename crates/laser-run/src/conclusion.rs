@@ -61,6 +61,7 @@ impl Conclusion<'_> {
             candidates: &self.entries.candidates(),
             dropped: self.trace.dropped,
             adaptive: self.trace.is_adaptive(),
+            last_round: self.trace.last_round(self.seed).as_deref(),
             validation: self.validation,
             test: self.test,
             perplexity: self.text.map(|text| text.change.clone()),

@@ -1,5 +1,6 @@
 //! Some of a split's examples.
 
+use laser_example::SplitMix64;
 use serde::{Deserialize, Serialize};
 
 /// The examples from `start` to below `end`, by place in the seeded order in which races take them. In JSON `[start, end]`.
@@ -22,6 +23,13 @@ impl ExampleRange {
     pub fn is_empty(self) -> bool {
         self.len() == 0
     }
+}
+
+/// The order in which races take so many validation examples: the numbers in the split, shuffled by a search's seed.
+pub fn race_order(examples: usize, seed: u64) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..examples).collect();
+    SplitMix64::new(seed).shuffle(&mut order);
+    order
 }
 
 impl From<(usize, usize)> for ExampleRange {

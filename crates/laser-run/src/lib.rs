@@ -35,11 +35,11 @@ pub use description::{ModelDescription, RunDescription, SearchDescription, TaskD
 pub use entries::Entries;
 pub use entry::{Entry, SplitName};
 pub use error::{Error, Result};
-pub use example_range::ExampleRange;
+pub use example_range::{ExampleRange, race_order};
 pub use example_result::{ExampleResult, ResultKind};
 pub use journal::Journal;
 pub use metrics::{ChoiceMetrics, ClassMetrics, GenerationMetrics, Metrics};
-pub use perplexity::{MeasuredText, Perplexity, PerplexityChange, Windows};
+pub use perplexity::{MeasuredText, Perplexity, PerplexityChange, WindowLoss, Windows};
 pub use predicted_change::PredictedChange;
 pub use progress::{Progress, Silent};
 pub use record::Record;
@@ -50,7 +50,6 @@ pub use search_trace::{GradientTrace, RaceTrace, Recall, Round, SearchTrace, Ste
 pub use statistics::Interval;
 pub use verdict::{
     BaseAndEdited, BiasCheck, Changed, Changes, ClassVerdict, Comparison, Constants, Evidence, Gain, Limits, Pair,
-    Predictions, Reason, ScoreWithInterval, Scores, StoredVerdict, Strict, Verdict, VerdictFile, WithoutTopAnswer,
-    Word, judge,
+    Predictions, Reason, ScoreWithInterval, Scores, StoredVerdict, Verdict, VerdictFile, WithoutTopAnswer, Word, judge,
 };
 pub use write_whole::write_whole;

@@ -1,5 +1,6 @@
 //! What a strategy did: `strategy.json`.
 
+use crate::example_range::race_order;
 use laser_edit::Candidate;
 use serde::{Deserialize, Serialize};
 
@@ -82,9 +83,49 @@ pub struct Step {
 }
 
 impl SearchTrace {
-    /// Whether what candidates gave on validation decided which were scored there: how much the best of them shows by chance is
-    /// then not known.
+    /// Whether candidates were made, or ranked, by what others gave on all of validation: how much the best of them shows there by
+    /// chance is then not known.
     pub fn is_adaptive(&self) -> bool {
-        self.dropped > 0 || !self.steps.is_empty()
+        self.gradient.is_some() || !self.steps.is_empty()
+    }
+
+    /// The numbers, in rising order, of the validation examples that a race's last round alone was over, and which so had no part in
+    /// dropping candidates. None where none were dropped by rounds. `seed` is the search's.
+    pub fn last_round(&self, seed: u64) -> Option<Vec<usize>> {
+        let [.., before, last] = self.race.as_ref()?.rounds.as_slice() else { return None };
+        let order = race_order(self.examples, seed);
+        let mut numbers = order.get(before.examples..last.examples)?.to_vec();
+        numbers.sort_unstable();
+        (!numbers.is_empty()).then_some(numbers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_round_has_the_examples_that_no_other_had() {
+        let rounds = |sizes: &[usize]| SearchTrace {
+            space: 40,
+            dropped: 24,
+            examples: 30,
+            evaluations: 0,
+            race: Some(RaceTrace {
+                rounds: sizes.iter().map(|&examples| Round { candidates: 16, examples }).collect(),
+                confidence: 0.5,
+                margin: 0.1,
+            }),
+            gradient: None,
+            steps: Vec::new(),
+        };
+        let fresh = rounds(&[5, 10, 30]).last_round(3).unwrap();
+        let order = race_order(30, 3);
+        assert_eq!(fresh.len(), 20);
+        assert!(fresh.is_sorted() && fresh.iter().all(|number| !order[..10].contains(number)));
+        // One round drops nothing; a trace that is wrong has none.
+        assert_eq!(rounds(&[30]).last_round(3), None);
+        assert_eq!(rounds(&[20, 40]).last_round(3), None);
+        assert_eq!(rounds(&[30, 30]).last_round(3), None);
     }
 }

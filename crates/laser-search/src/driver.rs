@@ -6,10 +6,9 @@ use crate::history::History;
 use crate::job::Job;
 use crate::strategy::Strategy;
 use laser_edit::Candidate;
-use laser_example::SplitMix64;
 use laser_run::{
     Batch, Bf16Check, Entries, Entry, ExampleRange, ExampleResult, Journal, PredictedChange, Progress, ResultKind,
-    RunWriter, Scorer, SearchTrace, SplitName,
+    RunWriter, Scorer, SearchTrace, SplitName, race_order,
 };
 use std::collections::{BTreeSet, HashSet};
 
@@ -49,8 +48,6 @@ impl<'a> Driver<'a> {
         if scorer.kind() != results {
             return Err(Error::ResultKind { expected: results, found: scorer.kind() });
         }
-        let mut order: Vec<usize> = (0..validation).collect();
-        SplitMix64::new(seed).shuffle(&mut order);
         let (journal, mut best) = (run.journal()?, BestSoFar::default());
         for entry in journal.entries().candidates() {
             best.take(entry, progress);
@@ -64,7 +61,7 @@ impl<'a> Driver<'a> {
             progress,
             validation,
             test,
-            order,
+            order: race_order(validation, seed),
             asked: HashSet::new(),
             ranges: BTreeSet::new(),
         })

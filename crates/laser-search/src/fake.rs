@@ -8,7 +8,7 @@ use laser_edit::Candidate;
 use laser_example::SplitMix64;
 use laser_run::{
     Batch, Entries, ExampleRange, ExampleResult, Perplexity, PredictedChange, Progress, Report, ResultKind,
-    RunDescription, RunWriter, Scorer, ScorerError, Silent, SplitName,
+    RunDescription, RunWriter, Scorer, ScorerError, Silent, SplitName, race_order,
 };
 use std::ops::Range;
 
@@ -125,8 +125,7 @@ impl Fake {
     pub fn new(examples: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let run = RunWriter::create(folder.path(), &description()).unwrap();
-        let mut order: Vec<usize> = (0..examples).collect();
-        SplitMix64::new(SEED).shuffle(&mut order);
+        let order = race_order(examples, SEED);
         let predicted: Box<dyn Fn(usize) -> f64> = Box::new(|number| number as f64);
         let (kind, rules) = (ResultKind::Binary, Vec::new());
         let scorer = FakeScorer { kind, examples, rules, predicted, scored: 0, rankings: 0 };

@@ -81,7 +81,7 @@ pub fn search(
     driver.score("test", SplitName::Test, &both, None)?;
     let (entries, ranking) = driver.into_results();
     let measured = match &plan.text {
-        Some(text) => Some(measure(text, &best, scorer, run, progress)?),
+        Some(text) => Some(measure(text, plan.seed, &best, scorer, run, progress)?),
         None => None,
     };
     run.write_recipe(&Recipe { interventions: best, model: plan.model_files.to_vec() })?;
@@ -100,6 +100,7 @@ pub fn search(
 /// Measures a text before and after the edit, unless that was done.
 fn measure(
     text: &TextPlan,
+    seed: u64,
     best: &Candidate,
     scorer: &mut dyn Scorer,
     run: &RunWriter,
@@ -110,14 +111,8 @@ fn measure(
         return Ok(known);
     }
     let found = scorer.perplexity(&[&Candidate::base(), best], progress).map_err(Error::Scorer)?;
-    let [before, after] = found[..] else { return Err(Error::ResultCount { expected: 2, found: found.len() }) };
-    let change = PerplexityChange {
-        text: text.sha256.to_owned(),
-        windows: text.windows,
-        tokens: before.tokens,
-        base: before.perplexity,
-        edited: after.perplexity,
-    };
+    let [before, after] = &found[..] else { return Err(Error::ResultCount { expected: 2, found: found.len() }) };
+    let change = PerplexityChange::new(&text.sha256, text.windows, before, after, seed);
     let measured = MeasuredText { interventions: best.clone(), change };
     run.write_perplexity(&measured)?;
     Ok(measured)

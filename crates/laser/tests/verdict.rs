@@ -192,12 +192,6 @@ fn wrong_data_is_refused_in_one_line() {
             "{\"question\": \"q\", \"choices\": [\"a\", \"b\"], \"labels\": [1]}\n",
             "h.jsonl:1: expand: ",
         ),
-        (
-            "epistemic_reasoning",
-            "i.jsonl",
-            "{\"input\": \"x\", \"targets\": [\"perhaps\"]}\n",
-            "i.jsonl:1: the answer `perhaps`",
-        ),
         ("bios_gender", "j.jsonl", "{\"bio\": \"x\", \"gender\": 7}\n", "j.jsonl:1: "),
         ("hotpotqa", "k.jsonl", "{\"question\": \"q\", \"answer\": \"\"}\n", "k.jsonl:1: the answer is empty"),
         ("facts.jsonl", "l.jsonl", "{}", "this is the data already"),

@@ -1,6 +1,7 @@
 //! The price of choosing the best of many by a result that is a number.
 
 use super::clusters::{Clusters, repeat};
+use super::hopeless::is_hopeless;
 use super::interval::quantile;
 use super::sign_flip::ChanceGain;
 
@@ -26,7 +27,7 @@ pub fn best_value_by_chance(
         return None;
     }
     let clusters = Clusters::new(clusters);
-    let sums: Vec<Vec<f64>> = candidates
+    let mut sums: Vec<Vec<f64>> = candidates
         .iter()
         .map(|candidate| {
             let mut sums = vec![0.0; clusters.count];
@@ -39,6 +40,10 @@ pub fn best_value_by_chance(
     let best = |sum_of: &dyn Fn(&[f64]) -> f64| sums.iter().map(|sums| sum_of(sums)).fold(f64::NEG_INFINITY, f64::max);
     let observed = best(&|sums| sums.iter().sum());
     let tie = TIE * best(&|sums| sums.iter().map(|sum| sum.abs()).sum());
+    sums.retain(|sums| {
+        let (sum, squares) = (sums.iter().sum::<f64>(), sums.iter().map(|sum| sum * sum).sum::<f64>());
+        sum >= observed - tie || !is_hopeless(sum, squares, clusters.count)
+    });
     let mut by_chance: Vec<f64> = repeat(flips, seed, |mut random| {
         let signs: Vec<u64> = (0..clusters.count.div_ceil(64)).map(|_| random.next_u64()).collect();
         let sign = |cluster: usize| if signs[cluster / 64] >> (cluster % 64) & 1 == 1 { -1.0 } else { 1.0 };
@@ -47,6 +52,7 @@ pub fn best_value_by_chance(
     });
     by_chance.sort_by(f64::total_cmp);
     let extreme = flips - by_chance.partition_point(|&gain| gain < observed - tie);
+    let hopeless = candidates.len() - sums.len();
     let examples = base.len() as f64;
     Some(ChanceGain {
         observed: observed / examples,
@@ -54,6 +60,8 @@ pub fn best_value_by_chance(
         upper: quantile(&by_chance, 0.95) / examples,
         p: (1 + extreme) as f64 / (flips + 1) as f64,
         candidates: candidates.len(),
+        hopeless,
+        examples: base.len(),
     })
 }
 

@@ -1,5 +1,6 @@
 //! Intervals, and the one of a proportion.
 
+use super::clusters::Clusters;
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{Beta, ContinuousCDF};
 
@@ -19,12 +20,38 @@ const Z: f64 = 1.959_963_984_540_054;
 ///
 /// With p = successes / n: (p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n).
 pub fn wilson(successes: usize, n: usize) -> Interval {
+    score_interval(successes.min(n), n, n as f64)
+}
+
+/// [`wilson`] where examples come in clusters: `hits[i]` says whether example i was right, `clusters[i]` is its cluster.
+///
+/// n is divided by the design effect, the variance of the mean by whole clusters over that of independent examples
+/// (Kish 1965), at least 1. Where all are right or all wrong, each cluster counts as one example.
+pub fn wilson_of_groups(hits: &[bool], clusters: &[usize]) -> Interval {
+    let n = hits.len().min(clusters.len());
+    let clusters = Clusters::new(&clusters[..n]);
+    let successes = hits.iter().take(n).filter(|&&hit| hit).count();
+    if successes == 0 || successes == n {
+        return score_interval(successes, n, clusters.count as f64);
+    }
+    let (count, groups) = (n as f64, clusters.count as f64);
+    let p = successes as f64 / count;
+    let mut residuals = vec![0.0; clusters.count];
+    for (&hit, &cluster) in hits.iter().zip(&clusters.of) {
+        residuals[cluster] += f64::from(hit) - p;
+    }
+    let squares: f64 = residuals.iter().map(|residual| residual * residual).sum();
+    let by_clusters = squares * groups / (groups - 1.0).max(1.0) / (count * count);
+    let effect = (by_clusters / (p * (1.0 - p) / count)).max(1.0);
+    score_interval(successes, n, count / effect)
+}
+
+/// The score interval of successes / n as if it were seen on `count` examples.
+fn score_interval(successes: usize, n: usize, count: f64) -> Interval {
     if n == 0 {
         return Interval { low: 0.0, high: 1.0 };
     }
-    let successes = successes.min(n);
-    let count = n as f64;
-    let p = successes as f64 / count;
+    let p = successes as f64 / n as f64;
     let shrink = 1.0 + Z * Z / count;
     let centre = (p + Z * Z / (2.0 * count)) / shrink;
     let half = Z * (p * (1.0 - p) / count + Z * Z / (4.0 * count * count)).sqrt() / shrink;
@@ -60,6 +87,7 @@ pub(super) fn quantile(values: &[f64], q: f64) -> f64 {
 mod tests {
     use super::*;
     use crate::statistics::close;
+    use laser_example::SplitMix64;
 
     /// scipy 1.x: `binomtest(k, n).proportion_ci(method="wilson")`.
     #[test]
@@ -96,6 +124,25 @@ mod tests {
             close(interval.high, high, 1e-9);
         }
         assert_eq!(clopper_pearson(0, 0, 0.025), Interval { low: 0.0, high: 1.0 });
+    }
+
+    #[test]
+    fn copies_of_an_example_say_as_much_as_one() {
+        let once: Vec<bool> = (0..60).map(|i| i % 3 == 0).collect();
+        let thrice: Vec<bool> = once.iter().flat_map(|&hit| [hit; 3]).collect();
+        let together: Vec<usize> = (0..180).map(|i| i / 3).collect();
+        let (few, copied) = (wilson(20, 60), wilson_of_groups(&thrice, &together));
+        // The variance between clusters divides by their number less one.
+        assert!((few.low - copied.low).abs() < 0.002 && (few.high - copied.high).abs() < 0.002, "{copied:?}");
+        assert_eq!(wilson_of_groups(&[true; 180], &together), wilson(60, 60));
+        assert_eq!(wilson_of_groups(&[], &[]), wilson(0, 0));
+        // Examples that are independent within clusters lose next to nothing.
+        let mut random = SplitMix64::new(8);
+        let mixed: Vec<bool> = (0..1_800).map(|_| random.below(3) == 0).collect();
+        let together: Vec<usize> = (0..1_800).map(|i| i / 3).collect();
+        let (alone, grouped) =
+            (wilson(mixed.iter().filter(|&&hit| hit).count(), 1_800), wilson_of_groups(&mixed, &together));
+        assert!((alone.low - grouped.low).abs() < 0.002, "{alone:?} {grouped:?}");
     }
 
     #[test]

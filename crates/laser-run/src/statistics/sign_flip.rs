@@ -1,6 +1,7 @@
 //! Randomisation tests: if nothing differs, a difference might as well have had the other sign.
 
 use super::clusters::{Clusters, repeat};
+use super::hopeless::is_hopeless;
 use super::interval::quantile;
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +68,12 @@ pub struct ChanceGain {
     pub p: f64,
     /// How many candidates the best was chosen from.
     pub candidates: usize,
+    /// How many of them are too bad to be the best by chance, and are left out of `median`, `upper` and `p`.
+    #[serde(default)]
+    pub hopeless: usize,
+    /// On how many examples.
+    #[serde(default)]
+    pub examples: usize,
 }
 
 /// How large a gain in accuracy the best of some candidates shows where no candidate differs from the base: the price of
@@ -75,8 +82,8 @@ pub struct ChanceGain {
 /// `base` and each of `candidates` say which examples were right, `clusters[i]` is the cluster of example i. A flip draws one
 /// sign for each cluster, the same for all candidates, which keeps how candidates go together (max-T of Westfall & Young 1993);
 /// max* is then the largest mean over the candidates of sign x (candidate right - base right). `observed` is the maximum
-/// without signs and p = (1 + #{max* >= observed}) / (`flips` + 1). The same seed gives the same result with any number of
-/// threads.
+/// without signs and p = (1 + #{max* >= observed}) / (`flips` + 1). Candidates that are so bad that chance cannot make them the
+/// best are left out (Hansen 2005); the best one always stays. The same seed gives the same result with any number of threads.
 ///
 /// None where there is nothing to compare (no examples, no candidates, no flips) or lengths differ.
 pub fn best_by_chance(
@@ -93,8 +100,14 @@ pub fn best_by_chance(
         return None;
     }
     let clusters = Clusters::new(clusters);
-    let changes: Vec<Vec<Change>> = candidates.iter().map(|candidate| changes(base, candidate, &clusters)).collect();
-    let observed = changes.iter().map(|changes| changes.iter().map(|change| change.gain).sum::<i32>()).max()?;
+    let mut changes: Vec<Vec<Change>> =
+        candidates.iter().map(|candidate| changes(base, candidate, &clusters)).collect();
+    let sum = |changes: &[Change]| changes.iter().map(|change| change.gain).sum::<i32>();
+    let observed = changes.iter().map(|changes| sum(changes)).max()?;
+    changes.retain(|changes| {
+        let squares: f64 = changes.iter().map(|change| f64::from(change.gain).powi(2)).sum();
+        sum(changes) == observed || !is_hopeless(f64::from(sum(changes)), squares, clusters.count)
+    });
     let blocks = repeat(flips.div_ceil(LANES), seed, |mut random| {
         let signs: Vec<Lanes> = (0..clusters.count).map(|_| lanes(random.next_u64())).collect();
         changes.iter().fold([i32::MIN; LANES], |mut best, changes| {
@@ -114,6 +127,8 @@ pub fn best_by_chance(
         upper: quantile(&gains, 0.95),
         p: (1 + extreme) as f64 / (flips + 1) as f64,
         candidates: candidates.len(),
+        hopeless: candidates.len() - changes.len(),
+        examples: base.len(),
     })
 }
 
@@ -222,7 +237,9 @@ mod tests {
     fn the_same_candidate_has_no_gain_by_chance() {
         let base = outcomes(50, 40, &mut SplitMix64::new(1));
         let same = best_by_chance(&base, &[&base, &base], &alone(50), 100, 0).unwrap();
-        assert_eq!(same, ChanceGain { observed: 0.0, median: 0.0, upper: 0.0, p: 1.0, candidates: 2 });
+        let none =
+            ChanceGain { observed: 0.0, median: 0.0, upper: 0.0, p: 1.0, candidates: 2, hopeless: 0, examples: 50 };
+        assert_eq!(same, none);
     }
 
     /// One candidate that differs in m examples: its sum of signs is 2 B - m, B binomial (m, 1/2).

@@ -23,8 +23,8 @@ pub struct ScoreWithInterval {
     /// The number of examples, the accuracy as a fraction, and the log-loss in nats per token.
     #[serde(flatten)]
     pub score: Score,
-    /// 95 % Wilson interval of the accuracy, which takes the examples as independent: paraphrases of one fact are not. Where
-    /// results are not right or wrong, the bootstrap interval of their mean.
+    /// 95 % Wilson interval of the accuracy, with the number of examples over their design effect where they come in groups.
+    /// Where results are not right or wrong, the bootstrap interval of their mean.
     pub accuracy_interval: Interval,
     /// 95 % bootstrap interval of the log-loss, nats a token; whole groups are resampled.
     pub log_loss_interval: Interval,
@@ -35,7 +35,8 @@ pub struct ScoreWithInterval {
 pub struct Comparison {
     /// Accuracy of the edited model less that of the base, as a fraction.
     pub accuracy_gain: f64,
-    /// 95 % paired bootstrap interval of the gain; whole groups are resampled.
+    /// 95 % interval of the gain: Tango's score interval where every example is a group of its own and right or wrong, else the
+    /// paired bootstrap by whole groups.
     pub accuracy_gain_interval: Interval,
     /// Log-loss of the edited model less that of the base, nats a token; below zero is better.
     pub log_loss_change: f64,
@@ -68,6 +69,8 @@ pub struct Gain {
 pub struct WithoutTopAnswer {
     /// The answer with the most examples gained less lost.
     pub answer: String,
+    /// The share of all examples that have it.
+    pub share: f64,
     /// The gain of the others, as a fraction of all examples.
     #[serde(flatten)]
     pub left: Gain,

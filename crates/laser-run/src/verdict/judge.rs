@@ -11,7 +11,8 @@ use crate::entry::Entry;
 use crate::metrics::Metrics;
 use crate::perplexity::PerplexityChange;
 use crate::statistics::{
-    ChanceGain, Interval, best_by_chance, best_value_by_chance, mcnemar_exact, paired_bootstrap, sign_flip_p, wilson,
+    ChanceGain, Interval, best_by_chance, best_value_by_chance, mcnemar_exact, paired_bootstrap, sign_flip_p, tango,
+    wilson_of_groups,
 };
 use laser_edit::Candidate;
 use laser_example::Example;
@@ -35,15 +36,18 @@ pub struct Verdict {
     pub candidates: usize,
     /// How many there were to choose from, with those that were dropped before.
     pub considered: usize,
-    /// Whether what candidates gave on validation decided which others were scored there, so that `selection` understates chance.
+    /// Whether candidates were made, or ranked, by what others gave on validation, so that `selection` understates chance.
     pub adaptive: bool,
+    /// How many groups the test examples come in; as many as examples where each is its own.
+    pub groups: usize,
     /// The unedited model.
     pub base: Scores,
     /// The chosen candidate.
     pub edited: Scores,
     /// Edited against base on the same test examples.
     pub test: Comparison,
-    /// The gain that the best of all candidates shows on validation, and how large chance alone makes it.
+    /// The gain that the best of all candidates shows on validation, and how large chance alone makes it: after a race on the
+    /// examples of its last round, which dropped none of them.
     pub selection: ChanceGain,
     /// The gain on test without the answer that it owes most to; none where all examples have the same choices, and where
     /// results are not right or wrong.
@@ -107,8 +111,10 @@ pub struct Evidence<'a> {
     pub candidates: &'a [&'a Entry],
     /// How many more were dropped before they were scored on the whole split.
     pub dropped: usize,
-    /// Whether what candidates gave on validation decided which others were scored there.
+    /// Whether candidates were made, or ranked, by what others gave on validation.
     pub adaptive: bool,
+    /// After a race, the numbers of the validation examples that had no part in dropping candidates.
+    pub last_round: Option<&'a [usize]>,
     /// The examples of the validation split.
     pub validation: &'a [&'a Example],
     /// The examples of the test split.
@@ -143,7 +149,7 @@ pub fn judge(evidence: &Evidence) -> Option<Verdict> {
     let groups = Groups { validation: numbered(validation), test: numbered(test) };
 
     let comparison = compare(base.test, edited.test, &groups.test, seed)?;
-    let selection = selection(base.validation, evidence.candidates, &groups.validation, seed)?;
+    let selection = selection(evidence, &groups.validation)?;
     let answers = if binary { Some(Answers::of(evidence, &groups.test)?) } else { None };
     let scores = |pair: Pair| {
         Some(Scores {
@@ -154,9 +160,6 @@ pub fn judge(evidence: &Evidence) -> Option<Verdict> {
     let (base_scores, edited_scores) = (scores(base)?, scores(edited)?);
     let reason = rules::decide(&rules::Findings {
         test: &comparison,
-        base_log_loss: base_scores.test.score.log_loss,
-        selection: &selection,
-        adaptive: evidence.adaptive,
         without_top_answer: answers.as_ref().and_then(|answers| answers.without_top.as_ref()),
         classes: answers.as_ref().and_then(|answers| answers.classes.as_ref()),
         perplexity: evidence.perplexity.as_ref(),
@@ -171,6 +174,7 @@ pub fn judge(evidence: &Evidence) -> Option<Verdict> {
         candidates: evidence.candidates.len(),
         considered: evidence.candidates.len() + evidence.dropped,
         adaptive: evidence.adaptive,
+        groups: groups.test.iter().max().map_or(0, |&last| last + 1),
         base: base_scores,
         edited: edited_scores,
         test: comparison,
@@ -224,21 +228,33 @@ struct Groups {
 }
 
 /// How large chance makes the gain that the best candidate shows.
-fn selection(base: &Entry, candidates: &[&Entry], clusters: &[usize], seed: u64) -> Option<ChanceGain> {
+fn selection(evidence: &Evidence, clusters: &[usize]) -> Option<ChanceGain> {
+    let Evidence { candidates, last_round, seed, .. } = *evidence;
+    let base = evidence.base.validation;
+    let clusters = some_of(clusters, last_round)?;
     if base.is_binary() {
-        let hits: Vec<Vec<bool>> = candidates.iter().map(|entry| entry.hits().collect()).collect();
-        let hits: Vec<&[bool]> = hits.iter().map(Vec::as_slice).collect();
-        let base: Vec<bool> = base.hits().collect();
-        return best_by_chance(&base, &hits, clusters, SELECTION_FLIPS, seed);
+        let hits = |entry: &Entry| some_of(&entry.hits().collect::<Vec<_>>(), last_round);
+        let all: Vec<Vec<bool>> = candidates.iter().map(|entry| hits(entry)).collect::<Option<_>>()?;
+        let all: Vec<&[bool]> = all.iter().map(Vec::as_slice).collect();
+        return best_by_chance(&hits(base)?, &all, &clusters, SELECTION_FLIPS, seed);
     }
-    let values: Vec<Vec<f64>> = candidates.iter().map(|entry| entry.values()).collect();
-    let values: Vec<&[f64]> = values.iter().map(Vec::as_slice).collect();
-    best_value_by_chance(&base.values(), &values, clusters, SELECTION_FLIPS, seed)
+    let values = |entry: &Entry| some_of(&entry.values(), last_round);
+    let all: Vec<Vec<f64>> = candidates.iter().map(|entry| values(entry)).collect::<Option<_>>()?;
+    let all: Vec<&[f64]> = all.iter().map(Vec::as_slice).collect();
+    best_value_by_chance(&values(base)?, &all, &clusters, SELECTION_FLIPS, seed)
+}
+
+/// The `values` at `numbers`, or all of them. None where there are not so many.
+fn some_of<T: Copy>(values: &[T], numbers: Option<&[usize]>) -> Option<Vec<T>> {
+    match numbers {
+        None => Some(values.to_vec()),
+        Some(numbers) => numbers.iter().map(|&number| values.get(number).copied()).collect(),
+    }
 }
 
 fn with_interval(entry: &Entry, clusters: &[usize], seed: u64) -> Option<ScoreWithInterval> {
     let accuracy_interval: Interval = match &entry.values {
-        None => wilson(entry.right(), entry.score.n),
+        None => wilson_of_groups(&entry.hits().collect::<Vec<_>>(), clusters),
         Some(values) => paired_bootstrap(values, clusters, RESAMPLES, seed)?,
     };
     Some(ScoreWithInterval {
@@ -259,9 +275,13 @@ fn compare(base: &Entry, edited: &Entry, clusters: &[usize], seed: u64) -> Optio
         Some(p) if !grouped => p,
         _ => sign_flip_p(&gains, clusters, FLIPS, seed)?,
     };
+    let accuracy_gain_interval = match mcnemar_p {
+        Some(_) if !grouped => tango(gained, lost, gains.len()),
+        _ => paired_bootstrap(&gains, clusters, RESAMPLES, seed)?,
+    };
     Some(Comparison {
         accuracy_gain: edited.score.accuracy - base.score.accuracy,
-        accuracy_gain_interval: paired_bootstrap(&gains, clusters, RESAMPLES, seed)?,
+        accuracy_gain_interval,
         log_loss_change: edited.score.log_loss - base.score.log_loss,
         log_loss_change_interval: paired_bootstrap(&changes, clusters, RESAMPLES, seed)?,
         gained,
@@ -287,6 +307,7 @@ fn without_top_answer(
     }
     let top = (0..sums.len()).fold(0, |top, answer| if sums[answer] > sums[top] { answer } else { top });
     let example = answers.iter().position(|&answer| answer == top)?;
+    let share = answers.iter().filter(|&&answer| answer == top).count() as f64 / answers.len() as f64;
     for (&answer, gain) in answers.iter().zip(&mut gains) {
         if answer == top {
             *gain = 0.0;
@@ -294,7 +315,7 @@ fn without_top_answer(
     }
     let interval = paired_bootstrap(&gains, clusters, RESAMPLES, seed)?;
     let left = Gain { gain: gains.iter().sum::<f64>() / gains.len() as f64, interval };
-    Some(WithoutTopAnswer { answer: test[example].answer().to_owned(), left })
+    Some(WithoutTopAnswer { answer: test[example].answer().to_owned(), share, left })
 }
 
 /// For each example the result of the edited model less that of the base: where they are right or wrong 1 where only the

@@ -10,4 +10,4 @@ pub use changes::{Changed, Changes};
 pub use class_verdict::{ClassVerdict, Predictions};
 pub use figures::{BaseAndEdited, Comparison, Constants, Gain, ScoreWithInterval, Scores, WithoutTopAnswer};
 pub use judge::{Evidence, Pair, StoredVerdict, Verdict, VerdictFile, judge};
-pub use rules::{BiasCheck, Limits, Reason, Strict, Word};
+pub use rules::{BiasCheck, Limits, Reason, Word};

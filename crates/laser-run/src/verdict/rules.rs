@@ -3,7 +3,6 @@
 use super::class_verdict::ClassVerdict;
 use super::figures::{Comparison, Gain, WithoutTopAnswer};
 use crate::perplexity::PerplexityChange;
-use crate::statistics::ChanceGain;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -60,8 +59,6 @@ pub enum Reason {
         gain: f64,
         /// Its p-value.
         p: f64,
-        /// Why more was asked of the test split than usual, if it was.
-        strict: Option<Strict>,
     },
     /// Fewer are right on test.
     Loss {
@@ -72,14 +69,14 @@ pub enum Reason {
     HigherLogLoss {
         /// The gain in accuracy, as a fraction.
         gain: f64,
-        /// The growth of the log-loss as a fraction of the base's.
+        /// The growth of the log-loss, nats a token.
         growth: f64,
     },
     /// More are right, and a text's perplexity is higher.
     HigherPerplexity {
         /// The gain in accuracy, as a fraction.
         gain: f64,
-        /// The growth of the perplexity as a fraction of the base's.
+        /// The growth of the text's mean negative log-probability, nats a token: perplexity grows by the factor exp(growth).
         growth: f64,
     },
     /// More are right on unseen examples.
@@ -107,20 +104,6 @@ pub enum BiasCheck {
     BestThresholds,
 }
 
-/// Why the test split has to carry the claim alone.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Strict {
-    /// The gain on validation is no more than chance shows.
-    Chance {
-        /// Candidates that the best was chosen from.
-        candidates: usize,
-        /// The 0.95 quantile of the gain that chance shows.
-        upper: f64,
-    },
-    /// What candidates gave on validation decided which others were scored there.
-    Adaptive,
-}
-
 impl Reason {
     /// The verdict in one word.
     pub fn word(&self) -> Word {
@@ -137,39 +120,25 @@ impl Reason {
 /// The numbers that the rules compare with.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limits {
-    /// Level of the test where the gain on validation is more than the best of all candidates shows by chance.
+    /// Level of the test. What was tried on validation does not touch the test split, so it is one
+    /// and the same for every strategy.
     pub level: f64,
-    /// Level of the test where it is not: the test split then has to carry the claim alone.
-    pub strict_level: f64,
     /// A gain has vanished when less than this share of it is left.
     pub trace: f64,
     /// Also when less than this share is left, and its interval reaches 0.
     pub half: f64,
-    /// Log-loss may grow by this fraction of the base's.
-    pub log_loss_growth: f64,
-    /// Perplexity may grow by this fraction of the base's.
-    pub perplexity_growth: f64,
+    /// So much may be lost of what the model knew, nats a token: ln 1.1 is 10 % of perplexity.
+    pub growth: f64,
 }
 
 impl Limits {
     /// Those of `docs/verdict.md`.
-    pub const STATED: Self = Self {
-        level: 0.05,
-        strict_level: 0.01,
-        trace: 0.25,
-        half: 0.5,
-        log_loss_growth: 0.05,
-        perplexity_growth: 0.10,
-    };
+    pub const STATED: Self = Self { level: 0.05, trace: 0.25, half: 0.5, growth: 0.095_310_179_804_324_87 };
 }
 
 /// What the rules look at.
 pub(super) struct Findings<'a> {
     pub test: &'a Comparison,
-    pub base_log_loss: f64,
-    pub selection: &'a ChanceGain,
-    /// What candidates gave on validation decided which others were scored there.
-    pub adaptive: bool,
     pub without_top_answer: Option<&'a WithoutTopAnswer>,
     pub classes: Option<&'a ClassVerdict>,
     pub perplexity: Option<&'a PerplexityChange>,
@@ -178,37 +147,25 @@ pub(super) struct Findings<'a> {
 /// What the findings come to.
 pub(super) fn decide(findings: &Findings) -> Reason {
     const LIMITS: Limits = Limits::STATED;
-    let Findings { test, selection, .. } = findings;
+    let test = findings.test;
     let gain = test.accuracy_gain;
-    // That a gain is none needs less proof than that it is one.
-    if gain > 0.0
-        && test.p <= LIMITS.level
-        && let Some((check, left)) = bias(findings, &LIMITS)
-    {
-        return Reason::Bias { check, left, gain };
-    }
-    // Where validation shows no more than chance does, or where it is not known how much chance shows because candidates were
-    // dropped or made by what others gave there, the test split carries the claim alone.
-    let strict = match (findings.adaptive, selection.p <= LIMITS.level) {
-        (true, _) => Some(Strict::Adaptive),
-        (false, false) => Some(Strict::Chance { candidates: selection.candidates, upper: selection.upper }),
-        (false, true) => None,
-    };
-    let level = if strict.is_none() { LIMITS.level } else { LIMITS.strict_level };
-    if test.p > level || gain == 0.0 {
-        return Reason::Unshown { gain, p: test.p, strict };
+    if test.p > LIMITS.level || gain == 0.0 {
+        return Reason::Unshown { gain, p: test.p };
     }
     if gain < 0.0 {
         return Reason::Loss { loss: -gain };
     }
-    let growth = test.log_loss_change / findings.base_log_loss;
-    if growth > LIMITS.log_loss_growth && test.log_loss_change_interval.low > 0.0 {
-        return Reason::HigherLogLoss { gain, growth };
+    if let Some((check, left)) = bias(findings, &LIMITS) {
+        return Reason::Bias { check, left, gain };
+    }
+    if test.log_loss_change_interval.low > LIMITS.growth {
+        return Reason::HigherLogLoss { gain, growth: test.log_loss_change };
     }
     if let Some(change) = findings.perplexity {
-        let growth = change.edited / change.base - 1.0;
-        if growth > LIMITS.perplexity_growth {
-            return Reason::HigherPerplexity { gain, growth };
+        // One window alone has no interval.
+        let low = change.growth_interval.map_or(change.growth(), |interval| interval.low);
+        if low > LIMITS.growth {
+            return Reason::HigherPerplexity { gain, growth: change.growth() };
         }
     }
     Reason::Better { gain, p: test.p }
@@ -217,14 +174,15 @@ pub(super) fn decide(findings: &Findings) -> Reason {
 /// Which check leaves nothing of the gain, if one does, and what it leaves.
 fn bias(findings: &Findings, limits: &Limits) -> Option<(BiasCheck, f64)> {
     let gain = findings.test.accuracy_gain;
-    let vanished = |check: BiasCheck, left: &Gain| {
-        let unsure = left.interval.low <= 0.0;
-        let vanished = left.gain < limits.trace * gain || (left.gain < limits.half * gain && unsure);
+    // `whole` of the gain is left where it is spread evenly.
+    let vanished = |check: BiasCheck, left: &Gain, whole: f64| {
+        let (evenly, unsure) = (whole * gain, left.interval.low <= 0.0);
+        let vanished = left.gain < limits.trace * evenly || (left.gain < limits.half * evenly && unsure);
         vanished.then_some((check, left.gain))
     };
     let (top, classes) = (findings.without_top_answer, findings.classes);
-    top.and_then(|top| vanished(BiasCheck::WithoutAnswer { answer: top.answer.clone() }, &top.left))
-        .or_else(|| vanished(BiasCheck::BalancedAccuracy, &classes?.balanced_gain))
-        .or_else(|| vanished(BiasCheck::ContextualCalibration, classes?.calibrated_gain.as_ref()?))
-        .or_else(|| vanished(BiasCheck::BestThresholds, classes?.refitted_gain.as_ref()?))
+    top.and_then(|top| vanished(BiasCheck::WithoutAnswer { answer: top.answer.clone() }, &top.left, 1.0 - top.share))
+        .or_else(|| vanished(BiasCheck::BalancedAccuracy, &classes?.balanced_gain, 1.0))
+        .or_else(|| vanished(BiasCheck::ContextualCalibration, classes?.calibrated_gain.as_ref()?, 1.0))
+        .or_else(|| vanished(BiasCheck::BestThresholds, classes?.refitted_gain.as_ref()?, 1.0))
 }

@@ -104,7 +104,7 @@ impl Evaluated {
             }
             text.push_str(&task.metrics.as_ref().map(metrics_text).unwrap_or_default());
         }
-        if let Some(perplexity) = self.text {
+        if let Some(perplexity) = &self.text {
             let _ = writeln!(
                 text,
                 "{}: perplexity {:.3} over {} tokens of the text",
