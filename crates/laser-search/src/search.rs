@@ -112,7 +112,7 @@ fn measure(
     }
     let found = scorer.perplexity(&[&Candidate::base(), best], progress).map_err(Error::Scorer)?;
     let [before, after] = &found[..] else { return Err(Error::ResultCount { expected: 2, found: found.len() }) };
-    let change = PerplexityChange::new(&text.sha256, text.windows, before, after, seed);
+    let change = PerplexityChange::new(text.sha256, text.windows, before, after, seed);
     let measured = MeasuredText { interventions: best.clone(), change };
     run.write_perplexity(&measured)?;
     Ok(measured)
