@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use laser_edit::FileHash;
+use laser_linalg::product;
 use laser_matrix::Matrix;
 use serde_json::{Map, Value};
 
@@ -14,7 +14,7 @@ use crate::{
     config_reader,
     convention::Convention,
     error::{CheckpointError, Result},
-    file_hash::hash_file,
+    factored::Factored,
     gguf::Gguf,
     json_file::{read_json, read_json_if_there},
     model_config::Config,
@@ -41,6 +41,8 @@ pub struct Checkpoint {
     architecture: Architecture,
     config: Config,
     convention: Convention,
+    /// The matrices that are two thin ones.
+    factored: Option<Factored>,
     weights: Box<dyn WeightFile>,
     /// config.json without its contradictions, if it has any.
     settled: Option<Value>,
@@ -114,6 +116,7 @@ impl Checkpoint {
             architecture,
             config,
             convention: Convention::HuggingFace,
+            factored: Factored::of_config(&json, &config_path)?,
             weights: Box::new(weights),
             settled: None,
             notes,
@@ -182,6 +185,7 @@ impl Checkpoint {
             architecture,
             config,
             convention: Convention::Gguf,
+            factored: None,
             weights: Box::new(gguf),
             settled: None,
             notes: Vec::new(),
@@ -201,7 +205,7 @@ impl Checkpoint {
 
     /// The config.json that gives every reader the model that was opened, if the source's own one
     /// contradicts itself.
-    pub(crate) fn settled_config(&self) -> Option<&Value> {
+    pub fn settled_config(&self) -> Option<&Value> {
         self.settled.as_ref()
     }
 
@@ -283,6 +287,10 @@ impl Checkpoint {
         matrix.check(&self.config)?;
         let param = ParamId::of_matrix(layer, matrix);
         self.check_layer(param)?;
+        if self.tensors().thin(param).is_some() {
+            let [all, cols] = self.config.matrix_shape(matrix.kind);
+            return Ok(self.read(param)?[rows.start.min(all) * cols..rows.end.min(all) * cols].to_vec());
+        }
         let layout = self.layout(param)?;
         let [all, cols] = self.config.matrix_shape(matrix.kind);
         let rows = rows.start.min(all)..rows.end.min(all);
@@ -309,32 +317,6 @@ impl Checkpoint {
         }
     }
 
-    /// How a matrix is stored.
-    ///
-    /// # Errors
-    /// There is no such matrix or layer.
-    pub fn precision(&self, layer: usize, matrix: impl Into<MatrixId>) -> Result<Precision> {
-        let matrix = matrix.into();
-        matrix.check(&self.config)?;
-        let param = ParamId::of_matrix(layer, matrix);
-        self.check_layer(param)?;
-        self.stored_precision(param)
-    }
-
-    /// Hashes of the files that make the model: configuration, weights, tokenizer. Reads every byte
-    /// of them.
-    ///
-    /// # Errors
-    /// A file cannot be read.
-    pub fn fingerprint(&self) -> Result<Vec<FileHash>> {
-        let companions = self.convention.companions().iter().map(|name| self.path.join(name));
-        let mut paths: Vec<PathBuf> = companions.filter(|path| path.is_file()).collect();
-        paths.extend(self.weights.paths().into_iter().map(Path::to_owned));
-        paths.sort();
-        let files = paths.iter().map(|path| hash_file(path));
-        files.chain(self.architecture.file.clone().map(Ok)).collect()
-    }
-
     /// What the weights' own file says of the model under these keys: a GGUF file's metadata. `None`
     /// for a Hugging Face folder, which has files for that.
     ///
@@ -349,38 +331,60 @@ impl Checkpoint {
     }
 
     /// How the tensors are named and stored.
-    pub(crate) fn convention(&self) -> Convention {
+    pub fn convention(&self) -> Convention {
         self.convention
     }
 
     /// Where a tensor lies in this checkpoint's own format.
-    pub(crate) fn layout(&self, param: ParamId) -> Result<StorageLayout> {
+    ///
+    /// # Errors
+    /// The format has no name for it.
+    pub fn layout(&self, param: ParamId) -> Result<StorageLayout> {
         self.tensors().layout(param)
     }
 
-    fn tensors(&self) -> TensorFinder<'_> {
+    pub(crate) fn tensors(&self) -> TensorFinder<'_> {
         TensorFinder {
             architecture: &self.architecture,
             config: &self.config,
             convention: self.convention,
             weights: &*self.weights,
+            factored: self.factored.as_ref(),
         }
     }
 
-    fn stored(&self, name: &str) -> Result<StoredTensor<'_>> {
+    /// The tensor of this name, as it is stored.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn stored(&self, name: &str) -> Result<StoredTensor<'_>> {
         self.weights.tensor(name).ok_or_else(|| CheckpointError::MissingTensor {
             tensor: name.to_owned(),
             path: self.weights.listing().to_owned(),
         })
     }
 
-    pub(crate) fn stored_precision(&self, param: ParamId) -> Result<Precision> {
-        self.stored(&self.layout(param)?.tensor)?.precision()
+    /// How a tensor of the model is stored.
+    ///
+    /// # Errors
+    /// The format has no place for it.
+    pub fn stored_precision(&self, param: ParamId) -> Result<Precision> {
+        match self.tensors().thin(param) {
+            Some(names) => self.stored(&names.inner)?.precision(),
+            None => self.stored(&self.layout(param)?.tensor)?.precision(),
+        }
     }
 
-    /// The tensor's values as float32, row-major, rows in Hugging Face's order.
-    pub(crate) fn read(&self, param: ParamId) -> Result<Vec<f32>> {
+    /// The tensor's values as float32, row-major, rows in Hugging Face's order. A norm's weights
+    /// include what the family adds to them.
+    ///
+    /// # Errors
+    /// There is no such layer, the file contradicts itself, or a value is not finite.
+    pub fn read(&self, param: ParamId) -> Result<Vec<f32>> {
         self.check_layer(param)?;
+        if let Some(factors) = self.factors_of(param)? {
+            return Ok(product(&factors).into_data());
+        }
         let precision = self.stored_precision(param)?;
         let layout = self.layout(param)?;
         let stored = self.stored(&layout.tensor)?;
@@ -411,7 +415,11 @@ impl Checkpoint {
         Ok(values)
     }
 
-    pub(crate) fn read_matrix(&self, param: ParamId) -> Result<Matrix> {
+    /// The same of a matrix, `[outputs, inputs]`.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_matrix(&self, param: ParamId) -> Result<Matrix> {
         let values = self.read(param)?;
         let shape = param.shape(&self.architecture, &self.config);
         let (found, expected) = (vec![values.len()], shape.clone());
@@ -423,7 +431,7 @@ impl Checkpoint {
         })
     }
 
-    fn check_layer(&self, param: ParamId) -> Result<()> {
+    pub(crate) fn check_layer(&self, param: ParamId) -> Result<()> {
         if param.layer < self.config.layers {
             return Ok(());
         }

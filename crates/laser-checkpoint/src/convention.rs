@@ -8,7 +8,7 @@ use crate::{
 
 /// How tensors are named and stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Convention {
+pub enum Convention {
     /// A folder in Hugging Face layout.
     HuggingFace,
     /// A GGUF file.
@@ -76,7 +76,7 @@ impl Convention {
     }
 
     /// What must be added to a norm's stored weights: in GGUF files it has been added.
-    pub(crate) fn norm_offset(self, architecture: &Architecture) -> f32 {
+    pub fn norm_offset(self, architecture: &Architecture) -> f32 {
         match self {
             Self::HuggingFace => architecture.block.norm_offset,
             Self::Gguf => 0.0,
@@ -103,7 +103,7 @@ impl Convention {
     }
 
     /// `name` without what a program put before it that only it reads, and what that is.
-    pub(crate) fn without_wrapper(name: &str) -> (&str, Option<&'static str>) {
+    pub fn without_wrapper(name: &str) -> (&str, Option<&'static str>) {
         let found = FOREIGN_WRAPPERS.iter().find_map(|wrapper| Some((name.strip_prefix(wrapper)?, *wrapper)));
         found.map_or((name, None), |(rest, wrapper)| (rest, Some(wrapper)))
     }

@@ -5,7 +5,7 @@ use std::{fmt, io, path::PathBuf};
 use crate::Precision;
 
 /// A result of this crate.
-pub type Result<T> = std::result::Result<T, CheckpointError>;
+pub type Result<T, E = CheckpointError> = std::result::Result<T, E>;
 
 /// Every failure of this crate.
 ///
@@ -149,28 +149,6 @@ pub enum CheckpointError {
     /// An edit is malformed, or does not fit the model.
     #[error(transparent)]
     Edit(#[from] laser_edit::EditError),
-
-    // Writing.
-    /// The place to write to is taken or may not be replaced.
-    #[error("will not write {path}: {why}")]
-    Refused {
-        /// The place.
-        path: PathBuf,
-        /// Why, and what to do.
-        why: String,
-    },
-    /// A value does not fit the type to be written.
-    #[error("tensor {tensor:?} cannot be written as {precision}: element {index} is {value}, beyond its range")]
-    Overflow {
-        /// Its name.
-        tensor: String,
-        /// The type to be written.
-        precision: Precision,
-        /// Row-major position.
-        index: usize,
-        /// The value.
-        value: f32,
-    },
 }
 
 /// `[rows, cols]`, for messages.

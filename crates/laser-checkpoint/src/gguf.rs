@@ -20,6 +20,9 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Gguf {
     metadata: BTreeMap<String, MetadataValue>,
+    /// Where the list of tensors starts.
+    infos: usize,
+    alignment: usize,
     tensors: MappedTensors,
 }
 
@@ -67,6 +70,7 @@ impl Gguf {
             return Err(cursor.not_read(why.to_owned()));
         }
 
+        let start = cursor.at;
         let mut infos = Vec::new();
         let mut names = HashSet::new();
         for _ in 0..tensor_count {
@@ -99,7 +103,7 @@ impl Gguf {
             TensorEntry { name, shape, element, bytes }
         };
         let tensors = infos.into_iter().map(entry).collect();
-        Ok(Self { metadata, tensors: MappedTensors::new(path.to_owned(), map, tensors) })
+        Ok(Self { metadata, infos: start, alignment, tensors: MappedTensors::new(path.to_owned(), map, tensors) })
     }
 
     /// A metadata entry.
@@ -157,6 +161,10 @@ impl WeightFile for Gguf {
 
     fn listing(&self) -> &Path {
         self.tensors.listing()
+    }
+
+    fn gguf_head(&self) -> Option<(&[u8], usize)> {
+        Some((&self.tensors.file()[..self.infos], self.alignment))
     }
 
     fn metadata(&self, keys: &[&str]) -> Result<Option<Map<String, Json>>> {

@@ -11,12 +11,7 @@ use crate::{
 };
 
 /// What transformers needs to open the model, under the keys of the architecture's table.
-pub(crate) fn huggingface_config(
-    architecture: &Architecture,
-    config: &Config,
-    dtype: Dtype,
-    pad: Option<u32>,
-) -> Value {
+pub fn huggingface_config(architecture: &Architecture, config: &Config, dtype: Dtype, pad: Option<u32>) -> Value {
     let keys = &architecture.config;
     let mut json = Map::new();
     let mut set = |key: &Key, value: Value| {

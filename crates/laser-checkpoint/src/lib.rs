@@ -1,29 +1,28 @@
-//! Weights on disk: architecture tables, reading safetensors, PyTorch and GGUF files, writing
-//! edited models.
+//! Weights on disk: architecture tables, reading safetensors, PyTorch and GGUF files.
 //!
 //! [`Checkpoint::open`] takes a Hugging Face folder or a GGUF file, checks it against its family's
-//! table ([`Architecture`]) and hands out one tensor at a time. [`write_model`] writes an edited
-//! model in a [`ModelWriter`]'s form. There is no forward pass here.
+//! table ([`Architecture`]) and hands out one tensor at a time. There is no forward pass here, and
+//! nothing is written: that is `laser-writers`.
 
 mod architecture;
 mod architecture_table;
 mod block_kinds;
 mod checkpoint;
+mod checkpoint_tensors;
 mod config_reader;
 mod config_shape;
 mod config_source;
 mod convention;
-mod edited_checkpoint;
 mod error;
+mod factored;
 mod file_hash;
 mod gguf;
+mod gguf_config;
 mod gguf_header;
 mod hf_config;
-mod hf_writer;
 mod json_file;
 mod mapped;
 mod model_config;
-mod model_writer;
 mod param_id;
 mod param_kind;
 mod precision;
@@ -31,10 +30,8 @@ mod pytorch;
 mod refused_weights;
 mod rotary_config;
 mod safetensors_file;
-mod safetensors_shards;
 mod settled_config;
 mod sharded_weights;
-mod staging;
 mod storage_layout;
 mod table_inheritance;
 mod tensor_bytes;
@@ -47,12 +44,14 @@ mod weight_file;
 pub use architecture::Architecture;
 pub use block_kinds::{Activation, Norm, Residual, RotaryStyle};
 pub use checkpoint::Checkpoint;
-pub use edited_checkpoint::{EditRecord, EditedCheckpoint};
+pub use convention::Convention;
 pub use error::{CheckpointError, Result};
-pub use hf_writer::HuggingFaceWriter;
+pub use gguf_config::{gguf_config, rope_factors};
+pub use hf_config::huggingface_config;
 pub use model_config::{Config, Experts};
-pub use model_writer::{ModelWriter, WriteOptions, write_model};
+pub use param_id::ParamId;
 pub use param_kind::ParamKind;
 pub use precision::Precision;
 pub use rotary_config::{RopeScaling, RotaryConfig};
-pub use staging::Staging;
+pub use storage_layout::StorageLayout;
+pub use weight_file::{ElementType, StoredTensor};

@@ -14,33 +14,35 @@ use laser_edit::MatrixId;
 
 /// One tensor of a model. A file may hold it as some rows of a tensor that several share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct ParamId {
+pub struct ParamId {
+    /// What it is to the model.
     pub kind: ParamKind,
     /// 0 for what is in no layer.
     pub layer: usize,
     /// 0 for what no expert has.
     pub expert: usize,
+    /// Whether it is the bias that goes with the weight.
     pub is_bias: bool,
 }
 
 impl ParamId {
     /// The weight of a kind that is in no layer.
-    pub(crate) fn of(kind: ParamKind) -> Self {
+    pub fn of(kind: ParamKind) -> Self {
         Self { kind, layer: 0, expert: 0, is_bias: false }
     }
 
     /// The weight of a kind in a layer.
-    pub(crate) fn in_layer(kind: ParamKind, layer: usize) -> Self {
+    pub fn in_layer(kind: ParamKind, layer: usize) -> Self {
         Self { layer, ..Self::of(kind) }
     }
 
     /// A weight matrix; of a mixture's experts, the named one or the first.
-    pub(crate) fn of_matrix(layer: usize, matrix: MatrixId) -> Self {
+    pub fn of_matrix(layer: usize, matrix: MatrixId) -> Self {
         Self { expert: matrix.expert.unwrap_or(0), ..Self::in_layer(ParamKind::Matrix(matrix.kind), layer) }
     }
 
     /// The bias that goes with this weight.
-    pub(crate) fn bias(self) -> Self {
+    pub fn bias(self) -> Self {
         Self { is_bias: true, ..self }
     }
 

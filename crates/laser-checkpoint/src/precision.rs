@@ -2,7 +2,10 @@
 
 use std::{borrow::Cow, fmt};
 
-use candle_core::{CpuStorage, quantized::GgmlDType};
+use candle_core::{
+    CpuStorage, Device, Tensor,
+    quantized::{GgmlDType, QTensor},
+};
 use half::{bf16, f16, slice::HalfFloatSliceExt};
 use safetensors::Dtype;
 
@@ -134,7 +137,7 @@ impl Precision {
     }
 
     /// The safetensors type that keeps these values: quantised ones become f16.
-    pub(crate) fn to_safetensors(self) -> Dtype {
+    pub fn to_safetensors(self) -> Dtype {
         match self {
             F64 => Dtype::F64,
             F32 => Dtype::F32,
@@ -144,7 +147,7 @@ impl Precision {
     }
 
     /// Values from `bytes`, little-endian. A partial block at the end is left out.
-    pub(crate) fn decode(self, bytes: &[u8]) -> Vec<f32> {
+    pub fn decode(self, bytes: &[u8]) -> Vec<f32> {
         match self {
             F64 => {
                 let (values, _) = bytes.as_chunks::<8>();
@@ -160,21 +163,35 @@ impl Precision {
         }
     }
 
-    /// `values` as little-endian bytes of a float type, rounded to nearest even; quantised types
-    /// are written as f16.
+    /// `values` as little-endian bytes, floats rounded to nearest even. Quantised types need whole
+    /// blocks: see [`block_values`](Self::block_values).
     ///
     /// # Errors
     /// The position and value of the first one that the type cannot hold.
-    pub(crate) fn encode(self, values: &[f32]) -> Result<Vec<u8>, (usize, f32)> {
+    pub fn encode(self, values: &[f32]) -> Result<Vec<u8>, (usize, f32)> {
         let bytes: Vec<u8> = match self {
             F64 => values.iter().flat_map(|&value| f64::from(value).to_le_bytes()).collect(),
             F32 => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
             BF16 => {
                 narrow(values, |value| (bf16::from_f32(value).is_finite()).then(|| bf16::from_f32(value).to_bits()))?
             }
-            _ => narrow(values, |value| (f16::from_f32(value).is_finite()).then(|| f16::from_f32(value).to_bits()))?,
+            F16 => narrow(values, |value| (f16::from_f32(value).is_finite()).then(|| f16::from_f32(value).to_bits()))?,
+            _ => self.quantise(values)?,
         };
         Ok(bytes)
+    }
+
+    fn quantise(self, values: &[f32]) -> Result<Vec<u8>, (usize, f32)> {
+        let blocks = || {
+            let tensor = Tensor::from_slice(values, values.len(), &Device::Cpu)?;
+            QTensor::quantize(&tensor, self.ggml().unwrap_or(GgmlDType::F32))?.data().map(Cow::into_owned)
+        };
+        // What candle refuses is a number of values that is no number of whole blocks.
+        let bytes = blocks().map_err(|_: candle_core::Error| (values.len(), f32::NAN))?;
+        match self.decode(&bytes).iter().position(|value| !value.is_finite()) {
+            None => Ok(bytes),
+            Some(index) => Err((index, values[index])),
+        }
     }
 }
 

@@ -94,7 +94,7 @@ impl RotaryConfig {
     }
 
     /// The base, as it is scaled.
-    fn base(&self) -> f64 {
+    pub fn base(&self) -> f64 {
         let dim = self.dim as f64;
         match self.scaling {
             RopeScaling::Alpha { alpha } if dim > 2.0 => self.theta * alpha.powf(dim / (dim - 2.0)),

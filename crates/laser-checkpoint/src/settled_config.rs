@@ -10,6 +10,7 @@ use crate::{
     architecture_table::{Key, Requirement},
     config_source::shortened,
     error::{CheckpointError, Result},
+    factored,
 };
 
 /// The kinds of scaling that need to know the context length of the pretraining.
@@ -82,6 +83,10 @@ impl Settling<'_> {
     /// transformers' AutoModelForCausalLM goes by `model_type`, whatever class the file was saved
     /// from. A base class (GPT2Model) lacks nothing where the head is the embedding.
     fn classes(&mut self) {
+        // A factored folder's own class computes what the family's does.
+        if self.object.contains_key(factored::KEY) {
+            return;
+        }
         let classes = self.object.get("architectures").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let is_known = |class: &Value| self.architecture.classes.iter().any(|known| class == known.as_str());
         let Some(first) = classes.first().filter(|_| !classes.iter().any(is_known)) else { return };

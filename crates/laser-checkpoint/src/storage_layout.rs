@@ -14,11 +14,12 @@ use laser_edit::MatrixKind;
 /// The stored tensor, transposed first where it is stored so and its outer dimensions flattened
 /// into rows, has `rows(shape)` rows; the model's tensor is made of some of them.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct StorageLayout {
+pub struct StorageLayout {
     /// The stored tensor's name.
     pub tensor: String,
     /// Its shape, as stored.
     pub shape: Vec<usize>,
+    /// Whether it is stored as `[inputs, outputs]`.
     pub transposed: bool,
     /// The stored rows, all within this range.
     pub rows: Range<usize>,
@@ -83,7 +84,7 @@ impl StorageLayout {
     }
 
     /// Rows of the stored tensor, in the model's orientation.
-    pub(crate) fn stored_rows(&self) -> usize {
+    pub fn stored_rows(&self) -> usize {
         match self.shape.as_slice() {
             [only] => *only,
             [_, cols] if self.transposed => *cols,
@@ -93,7 +94,7 @@ impl StorageLayout {
     }
 
     /// Columns of the stored tensor, in the model's orientation.
-    pub(crate) fn cols(&self) -> usize {
+    pub fn cols(&self) -> usize {
         match self.shape.as_slice() {
             [_] | [] => 1,
             [rows, _] if self.transposed => *rows,
@@ -103,7 +104,7 @@ impl StorageLayout {
 
     /// The values of the model's tensor, from those of the stored rows `self.rows`, or of the whole
     /// where it is transposed.
-    pub(crate) fn extract(&self, stored: Vec<f32>) -> Vec<f32> {
+    pub fn extract(&self, stored: Vec<f32>) -> Vec<f32> {
         let cols = self.cols();
         let stored = if self.transposed { transpose(&stored, cols, self.stored_rows()) } else { stored };
         let rows = if self.transposed { &stored[self.rows.start * cols..self.rows.end * cols] } else { &stored[..] };
@@ -115,7 +116,7 @@ impl StorageLayout {
     }
 
     /// Puts the model's tensor `values` into `whole`, the stored tensor in the model's orientation.
-    pub(crate) fn insert(&self, values: &[f32], whole: &mut [f32]) {
+    pub fn insert(&self, values: &[f32], whole: &mut [f32]) {
         let cols = self.cols();
         let rows = &mut whole[self.rows.start * cols..self.rows.end * cols];
         match &self.order {
@@ -129,7 +130,7 @@ impl StorageLayout {
     }
 
     /// `whole`, in the model's orientation, as it is stored.
-    pub(crate) fn as_stored(&self, whole: Vec<f32>) -> Vec<f32> {
+    pub fn as_stored(&self, whole: Vec<f32>) -> Vec<f32> {
         if self.transposed { transpose(&whole, self.stored_rows(), self.cols()) } else { whole }
     }
 }

@@ -44,23 +44,20 @@ fn is_buffer(name: &str) -> bool {
 pub(crate) fn check(tensors: TensorFinder<'_>) -> Result<Option<String>> {
     let mut known = HashSet::new();
     for param in ParamId::all(tensors.architecture, tensors.config) {
-        let layout = tensors.layout(param)?;
-        let stored = tensors.weights.tensor(&layout.tensor);
-        let stored = stored.ok_or_else(|| refused_weights::missing(&layout.tensor, tensors.weights))?;
-        if stored.shape() != layout.shape {
-            return Err(CheckpointError::WrongShape {
-                tensor: layout.tensor,
-                path: stored.path().to_owned(),
-                expected: layout.shape,
-                found: stored.shape().to_vec(),
-            });
+        for (tensor, expected) in tensors.parts(param)? {
+            let stored = tensors.weights.tensor(&tensor);
+            let stored = stored.ok_or_else(|| refused_weights::missing(&tensor, tensors.weights))?;
+            let found = stored.shape().to_vec();
+            if found != expected {
+                return Err(CheckpointError::WrongShape { tensor, path: stored.path().to_owned(), expected, found });
+            }
+            stored.precision()?;
+            known.insert(tensor);
         }
-        stored.precision()?;
         // A head's bias may be stored under two names.
         if param.kind == ParamKind::Head && param.is_bias {
-            known.extend(tensors.convention.synonyms(tensors.architecture, &layout.tensor));
+            known.extend(tensors.convention.synonyms(tensors.architecture, &tensors.layout(param)?.tensor));
         }
-        known.insert(layout.tensor);
     }
     if tensors.config.tied_head {
         known.insert(tensors.layout(ParamId::of(ParamKind::Head))?.tensor);
@@ -74,7 +71,7 @@ fn check_unknown(tensors: TensorFinder<'_>, known: &HashSet<String>) -> Result<O
     let names = tensors.weights.names();
     let unread: Vec<&str> = names.into_iter().filter(|name| !known.contains(*name) && !is_buffer(name)).collect();
     let query = ParamKind::Matrix(MatrixKind::QProj);
-    let first = tensors.layout(ParamId::in_layer(query, 0))?.tensor;
+    let first = tensors.parts(ParamId::in_layer(query, 0))?.swap_remove(0).0;
     let layers = tensors.config.layers;
     let in_layer = |name: &str| {
         let start = first.find(".0.").map(|dot| &first[..=dot])?;

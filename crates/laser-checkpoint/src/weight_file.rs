@@ -4,6 +4,8 @@ use std::{
     borrow::Cow,
     collections::HashMap,
     fmt,
+    fs::File,
+    io::{Read, Seek, SeekFrom},
     path::{Path, PathBuf},
 };
 
@@ -33,6 +35,11 @@ pub(crate) trait WeightFile: fmt::Debug + Send + Sync {
         vec![self.listing()]
     }
 
+    /// A GGUF file's bytes before its list of tensors, and the alignment of its data.
+    fn gguf_head(&self) -> Option<(&[u8], usize)> {
+        None
+    }
+
     /// What the container says of the model under these keys; `None` if it never says anything.
     ///
     /// # Errors
@@ -44,7 +51,7 @@ pub(crate) trait WeightFile: fmt::Debug + Send + Sync {
 
 /// The type of a stored tensor's elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ElementType {
+pub enum ElementType {
     /// One that weights are read from.
     Weights(Precision),
     /// Another one of safetensors, such as the integers of a buffer, which can only be copied.
@@ -53,10 +60,18 @@ pub(crate) enum ElementType {
 
 impl ElementType {
     /// The safetensors type that keeps these elements: quantised ones become f16.
-    pub(crate) fn dtype(self) -> Dtype {
+    pub fn dtype(self) -> Dtype {
         match self {
             Self::Weights(precision) => precision.to_safetensors(),
             Self::Other(dtype) => dtype,
+        }
+    }
+
+    /// Bytes that are never cut: a block, or an element.
+    fn block_bytes(self) -> usize {
+        match self {
+            Self::Weights(precision) => precision.block_bytes(),
+            Self::Other(dtype) => (dtype.bitsize() / 8).max(1),
         }
     }
 }
@@ -79,7 +94,7 @@ pub(crate) struct TensorEntry {
 
 /// A tensor as it is stored.
 #[derive(Clone, Copy)]
-pub(crate) struct StoredTensor<'a> {
+pub struct StoredTensor<'a> {
     entry: &'a TensorEntry,
     path: &'a Path,
     file: &'a [u8],
@@ -87,28 +102,61 @@ pub(crate) struct StoredTensor<'a> {
 
 impl<'a> StoredTensor<'a> {
     /// Row-major, outermost first.
-    pub(crate) fn shape(&self) -> &'a [usize] {
+    pub fn shape(&self) -> &'a [usize] {
         &self.entry.shape
     }
 
-    pub(crate) fn element(&self) -> ElementType {
+    /// The type of its elements.
+    pub fn element(&self) -> ElementType {
         self.entry.element
     }
 
     /// The file that it is in.
-    pub(crate) fn path(&self) -> &'a Path {
+    pub fn path(&self) -> &'a Path {
         self.path
+    }
+
+    /// How many bytes its elements take.
+    pub fn byte_count(&self) -> usize {
+        match &self.entry.bytes {
+            TensorBytes::Contiguous(range) => range.len(),
+            TensorBytes::Strided { element, .. } => self.entry.shape.iter().product::<usize>() * element,
+        }
+    }
+
+    /// Gives `each` its elements, row-major and little-endian, in pieces of whole blocks. The file
+    /// is read and not mapped, so that its pages are not counted as this process's memory.
+    ///
+    /// # Errors
+    /// The file cannot be read, or what `each` gives.
+    pub fn pieces<E: From<CheckpointError>>(&self, mut each: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        /// A multiple of every type's block, in bytes.
+        const BLOCKS: usize = 4096;
+        let TensorBytes::Contiguous(range) = &self.entry.bytes else { return each(&self.bytes()) };
+        let failed = |cause| CheckpointError::Io { action: "read", path: self.path.to_owned(), cause };
+        let block = self.entry.element.block_bytes();
+        let mut file = File::open(self.path).map_err(failed)?;
+        file.seek(SeekFrom::Start(range.start as u64)).map_err(failed)?;
+        let mut buffer = vec![0; BLOCKS * block];
+        let mut left = range.len();
+        while left > 0 {
+            let piece = &mut buffer[..left.min(BLOCKS * block)];
+            file.read_exact(piece).map_err(failed)?;
+            left -= piece.len();
+            each(piece)?;
+        }
+        Ok(())
     }
 
     /// Row-major and little-endian: the file's own bytes, or a copy if the file has them in another
     /// order.
-    pub(crate) fn bytes(&self) -> Cow<'a, [u8]> {
+    pub fn bytes(&self) -> Cow<'a, [u8]> {
         self.entry.bytes.of(&self.entry.shape, self.file)
     }
 
     /// # Errors
     /// Weights are not read from this type.
-    pub(crate) fn precision(&self) -> Result<Precision> {
+    pub fn precision(&self) -> Result<Precision> {
         match self.entry.element {
             ElementType::Weights(precision) => Ok(precision),
             ElementType::Other(dtype) => Err(CheckpointError::UnknownTensorType {

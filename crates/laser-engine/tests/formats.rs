@@ -6,10 +6,11 @@ mod support;
 #[path = "support/torch.rs"]
 mod torch;
 
-use laser_checkpoint::{Checkpoint, HuggingFaceWriter, WriteOptions, write_model};
+use laser_checkpoint::Checkpoint;
 use laser_edit::Candidate;
 use laser_engine::{Detail, Editor, Evaluator, Response};
 use laser_example::{Example, Target};
+use laser_writers::{HuggingFaceWriter, WriteOptions, write_model};
 use safetensors::SafeTensors;
 use std::fs;
 use std::path::Path;
@@ -66,7 +67,7 @@ fn every_family_gives_the_same_numbers_from_every_format() {
 
         let place = tempfile::tempdir().unwrap();
         let sharded = place.path().join("sharded");
-        let writer = HuggingFaceWriter { shard_bytes: 60_000 };
+        let writer = HuggingFaceWriter { shard_bytes: Some(60_000) };
         write_model(&original.checkpoint, &[], &sharded, &writer, &WriteOptions::default()).unwrap();
         assert!(
             sharded.join("model-00003-of-00003.safetensors").is_file() || !sharded.join("model.safetensors").is_file()

@@ -41,6 +41,13 @@ impl<B: Backend> Loader<'_, B> {
     /// A matrix of a layer, in memory or on disk.
     pub fn matrix(&self, layer: usize, matrix: MatrixId) -> Result<LinearOn<B>> {
         let bias = self.checkpoint.bias(ParamKind::Matrix(matrix.kind), layer, matrix.expert)?;
+        if let Some(factors) = self.checkpoint.factors(layer, matrix)? {
+            let (inner, outer) = (factors.v().transpose(), factors.u());
+            if let Some(weight) = self.backend.weight_in_factors(&inner, outer, Precision::F32)? {
+                let bias = bias.map(|bias| self.backend.vector(bias)).transpose()?;
+                return Ok(Linear { weight, bias });
+            }
+        }
         match self.residency {
             WeightResidency::Memory => self.linear(&self.checkpoint.matrix(layer, matrix)?, bias),
             WeightResidency::Disk => {

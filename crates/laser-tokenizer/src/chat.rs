@@ -36,6 +36,11 @@ impl ChatTemplate {
         settings.chat_template.clone().or_else(in_config).map(|source| Self { source, tokens })
     }
 
+    /// The template itself, in Jinja.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
     /// The text in which the system, perhaps, and a user have said something and the model is about
     /// to answer.
     pub fn render(&self, prompt: Prompt) -> Result<String> {

@@ -10,6 +10,7 @@ mod chat;
 mod definition;
 mod error;
 mod gguf_definition;
+mod gguf_export;
 mod gguf_vocabulary;
 mod pair;
 mod pre_tokenizer;

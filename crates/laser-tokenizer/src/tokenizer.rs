@@ -10,6 +10,7 @@ use crate::{
     definition::{Definition, parse},
     error::{Result, TokenizerError, malformed},
     gguf_definition,
+    gguf_export::Export,
     gguf_vocabulary::GgufVocabulary,
     prompt::Prompt,
     sentence_piece,
@@ -29,6 +30,8 @@ pub struct Tokenizer {
     mask: Option<u32>,
     /// BOS, else EOS: what an empty context is to lm-evaluation-harness.
     pub(crate) prefix: Option<u32>,
+    /// `bos_token` and the like, by name.
+    named: Vec<(String, String)>,
     /// How many special tokens stand after a text.
     trailing: usize,
     template: Option<ChatTemplate>,
@@ -78,10 +81,11 @@ impl Tokenizer {
             VocabularyFile::WordPiece(path) => build(word_piece::open(path, &settings)?)?,
         };
         let mask = settings.token("mask_token").and_then(|token| inner.token_to_id(token));
-        let template = ChatTemplate::of_settings(files, settings.named_tokens(|token| inner.token_to_id(token)));
+        let named = settings.named_tokens(|token| inner.token_to_id(token));
+        let template = ChatTemplate::of_settings(files, named.clone());
         let id = |name| settings.token(name).and_then(|token| inner.token_to_id(token));
         let prefix = id("bos_token").or_else(|| id("eos_token"));
-        Ok(Self { notes, prefix, ..Self::new(inner, Vec::new(), mask, template)? })
+        Ok(Self { notes, prefix, named, ..Self::new(inner, Vec::new(), mask, template)? })
     }
 
     fn open_gguf(vocabulary: &GgufVocabulary) -> Result<Self> {
@@ -89,11 +93,12 @@ impl Tokenizer {
         let settings = format!("{:#}\n", gguf_definition::settings(vocabulary)).into_bytes();
         let mask = vocabulary.mask.filter(|&id| (id as usize) < vocabulary.tokens.len());
         let template = vocabulary.chat_template.clone();
-        let template = template.map(|source| ChatTemplate::new(source, gguf_definition::named_tokens(vocabulary)));
+        let named = gguf_definition::named_tokens(vocabulary);
+        let template = template.map(|source| ChatTemplate::new(source, named.clone()));
         let inner = parse(&json)?;
         let files = vec![("tokenizer.json".into(), json), ("tokenizer_config.json".into(), settings)];
         let prefix = vocabulary.bos.or(vocabulary.eos).filter(|&id| (id as usize) < vocabulary.tokens.len());
-        Ok(Self { prefix, ..Self::new(inner, files, mask, template)? })
+        Ok(Self { prefix, named, ..Self::new(inner, files, mask, template)? })
     }
 
     pub(crate) fn new(
@@ -106,8 +111,8 @@ impl Tokenizer {
         let added = inner.get_added_tokens_decoder();
         let by_name = || added.iter().filter(|(_, token)| is_mask(&token.content)).map(|(&id, _)| id).min();
         let mask = mask.or_else(by_name);
-        let notes = Vec::new();
-        let mut tokenizer = Self { inner, files, mask, prefix: None, trailing: 0, template, in_chat: false, notes };
+        let (prefix, named, notes) = (None, Vec::new(), Vec::new());
+        let mut tokenizer = Self { inner, files, mask, prefix, named, trailing: 0, template, in_chat: false, notes };
         tokenizer.trailing = tokenizer.count_trailing()?;
         Ok(tokenizer)
     }
@@ -236,6 +241,16 @@ impl Tokenizer {
     /// has them itself.
     pub fn huggingface_files(&self) -> &[(String, Vec<u8>)] {
         &self.files
+    }
+
+    /// The metadata by which a GGUF file has this tokenizer, key by key, for a model whose embedding has
+    /// `vocabulary` rows.
+    ///
+    /// # Errors
+    /// It is of a kind that llama.cpp does not read.
+    pub fn gguf_entries(&self, vocabulary: usize) -> Result<Vec<(String, Value)>> {
+        let chat_template = self.template.as_ref().map(ChatTemplate::source);
+        Export { inner: &self.inner, named: &self.named, chat_template, vocabulary }.entries()
     }
 
     /// A prompt as the model sees it: in chat, by the template.

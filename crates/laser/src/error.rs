@@ -15,6 +15,9 @@ pub enum Error {
     /// The checkpoint could not be read or written.
     #[error(transparent)]
     Checkpoint(Box<laser_checkpoint::CheckpointError>),
+    /// The edited model could not be written.
+    #[error(transparent)]
+    Write(Box<laser_writers::WriteError>),
     /// An edit is malformed, or does not fit the model.
     #[error(transparent)]
     Edit(#[from] laser_edit::EditError),
@@ -168,4 +171,5 @@ boxed! {
     Engine: laser_engine::Error,
     Model: laser_model::Error,
     Search: laser_search::Error,
+    Write: laser_writers::WriteError,
 }

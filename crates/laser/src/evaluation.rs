@@ -50,7 +50,7 @@ pub struct Evaluation {
 /// A model with edits, in memory. What no edit touches is the session's.
 #[derive(Debug)]
 pub struct Edited {
-    model: Box<dyn LoadedModel>,
+    pub(crate) model: Box<dyn LoadedModel>,
 }
 
 impl Session {

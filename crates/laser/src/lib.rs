@@ -16,24 +16,29 @@
 //! ```
 
 mod demo_files;
+mod edited_output;
 mod error;
 mod evaluated_example;
 mod evaluation;
 mod judged_run;
 mod live_report;
 mod loaded_model;
+mod model_card;
 mod model_source;
 mod outcomes_parquet;
+mod read_back;
 mod recipe_file;
 mod search_plan;
 mod search_run;
 mod session;
 mod spectra_cache;
+mod speech;
 mod subtask_scores;
 mod task_source;
 mod text_source;
 
 pub use demo_files::DemoFiles;
+pub use edited_output::{Output, OutputFormat, OutputPlan, write_edited};
 pub use error::{Error, Result};
 pub use evaluated_example::EvaluatedExample;
 pub use evaluation::{Edited, Evaluation};
@@ -52,6 +57,8 @@ pub use laser_run as run;
 pub use laser_search as search;
 pub use laser_tasks as tasks;
 pub use laser_tokenizer as tokenizer;
+pub use laser_writers as writers;
+pub use model_card::ModelCard;
 pub use model_source::ModelSource;
 pub use outcomes_parquet::write_outcomes;
 pub use recipe_file::{FoundRecipe, read_recipe};
@@ -60,8 +67,9 @@ pub use search_plan::{
     matrices_of,
 };
 pub use search_run::FoundEdits;
-pub use session::{Session, SessionOptions, write_edited};
+pub use session::{Session, SessionOptions};
 pub use spectra_cache::SpectraCache;
+pub use speech::{Sampling, Speech, Step};
 pub use subtask_scores::{GroupScore, SubtaskScore};
 pub use task_source::{OnLong, OpenTask, TaskSource};
 pub use text_source::{OpenText, TextSource};

@@ -6,7 +6,7 @@ use laser_edit::Candidate;
 use laser_engine::{Corpus, Detail, Editor, Evaluator, LocalScorer, Response, Subject};
 use laser_example::Example;
 use laser_kernels::Differentiable;
-use laser_model::{Device, Model};
+use laser_model::{Decoder, Device, Model};
 use laser_run::{Perplexity, Progress, Scorer};
 use laser_search::Finished;
 use laser_tokenizer::Tokenizer;
@@ -42,11 +42,26 @@ pub(crate) trait LoadedModel: Debug + Send + Sync {
     /// The perplexity of a text.
     fn perplexity(&self, text: &Corpus, progress: &dyn Progress) -> Result<Perplexity>;
 
+    /// An empty text, to be continued.
+    fn begin(&self) -> Result<Box<dyn Continuation>>;
+
     /// The same model, which compares the candidates of a search in bf16.
     fn comparing_in_bf16(&self) -> Result<Box<dyn LoadedModel>>;
 
     /// Runs `search` with a scorer of the unedited model.
     fn search(&self, told: &ScoredExamples, search: &mut RunSearch) -> Result<Finished>;
+}
+
+/// A text that grows token by token.
+pub(crate) trait Continuation {
+    /// Appends tokens and gives the logits of the next one.
+    fn append(&mut self, tokens: &[u32]) -> Result<Vec<f32>>;
+}
+
+impl<B: Differentiable> Continuation for Decoder<B> {
+    fn append(&mut self, tokens: &[u32]) -> Result<Vec<f32>> {
+        Ok(Decoder::append(self, tokens)?)
+    }
 }
 
 /// What is scored in a search; see [`Subject`].
@@ -131,6 +146,10 @@ impl<B: Differentiable> LoadedModel for OnBackend<B> {
         let perplexity = text.perplexity(&self.model, &|| progress.advance(1))?;
         progress.finish();
         Ok(perplexity)
+    }
+
+    fn begin(&self) -> Result<Box<dyn Continuation>> {
+        Ok(Box::new(Decoder::new(&self.model)?))
     }
 
     fn comparing_in_bf16(&self) -> Result<Box<dyn LoadedModel>> {

@@ -44,6 +44,8 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Eval(options) => commands::eval::run(options, &cli.global),
         Command::Search(options) => commands::search::run(options, &cli.global),
         Command::Apply(options) => commands::apply::run(options, &cli.global),
+        Command::Chat(options) => commands::chat::run(options, &cli.global),
+        Command::Compare(options) => commands::compare::run(options, &cli.global),
         Command::Inspect(options) => commands::inspect::run(options, &cli.global),
         Command::Demo(options) => commands::demo::run(options, &cli.global),
         Command::Verdict(options) => commands::verdict::run(options, &cli.global),

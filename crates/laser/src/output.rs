@@ -54,7 +54,8 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 /// The subcommands, each with a help of its own.
-const COMMANDS: [&str; 8] = ["inspect", "eval", "search", "apply", "verdict", "report", "demo", "tasks"];
+const COMMANDS: [&str; 10] =
+    ["inspect", "eval", "search", "apply", "chat", "compare", "verdict", "report", "demo", "tasks"];
 
 /// The whole chain of an error on one line.
 pub fn error_line(error: &anyhow::Error) -> String {

@@ -1,11 +1,12 @@
 //! The library's front: a model, and what is done with it.
 
+use crate::edited_output::{Output, OutputPlan, tokenizer_of, write_edited};
 use crate::error::Result;
 use crate::loaded_model::{LoadedModel, load};
 use crate::model_source::ModelSource;
 use crate::task_source::{OpenTask, TaskSource};
 use crate::text_source::{OpenText, TextSource};
-use laser_checkpoint::{Checkpoint, Config, EditRecord, HuggingFaceWriter, WriteOptions, write_model};
+use laser_checkpoint::{Checkpoint, Config};
 use laser_edit::Candidate;
 use laser_edit::InterventionSpec;
 use laser_model::DeviceKind;
@@ -119,23 +120,17 @@ impl Session {
     ///
     /// # Errors
     /// If an edit does not fit the model, or the folder cannot be written.
-    pub fn apply(&self, edits: &Candidate, out: impl AsRef<Path>, force: bool) -> Result<Vec<EditRecord>> {
-        write_edited(&self.checkpoint, edits, out.as_ref(), force)
+    pub fn apply(&self, edits: &Candidate, out: impl AsRef<Path>, force: bool) -> Result<Output> {
+        self.apply_as(edits, out, &OutputPlan { force, ..OutputPlan::default() })
     }
-}
 
-/// Writes an edited model that need not be loaded; see [`Session::apply`].
-///
-/// # Errors
-/// If an edit does not fit the model, or the folder cannot be written.
-pub fn write_edited(checkpoint: &Checkpoint, edits: &Candidate, out: &Path, force: bool) -> Result<Vec<EditRecord>> {
-    let extra = tokenizer_of(checkpoint)?.huggingface_files().to_vec();
-    let options = WriteOptions { force, extra, ..WriteOptions::default() };
-    Ok(write_model(checkpoint, edits.interventions(), out, &HuggingFaceWriter::default(), &options)?)
-}
-
-fn tokenizer_of(checkpoint: &Checkpoint) -> Result<Tokenizer> {
-    Ok(Tokenizer::open(checkpoint.path(), checkpoint.metadata(&laser_tokenizer::GGUF_KEYS)?.as_ref())?)
+    /// Writes the edited model to `out`, in the form of `plan`.
+    ///
+    /// # Errors
+    /// If an edit does not fit the model, the form cannot hold it, or `out` cannot be written.
+    pub fn apply_as(&self, edits: &Candidate, out: impl AsRef<Path>, plan: &OutputPlan) -> Result<Output> {
+        write_edited(&self.checkpoint, edits.interventions(), out.as_ref(), plan)
+    }
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ fn a_session_gives_what_the_program_prints() {
     let other = SearchPlan { space: SpaceChoice::NoiseEdge, ..plan };
     assert!(session.search(&task, &other, scratch.path("ours")).is_err());
 
-    let records = session.apply(&edits, scratch.path("edited"), false).unwrap();
+    let records = session.apply(&edits, scratch.path("edited"), false).unwrap().interventions;
     assert_eq!(records.len(), 1 + laser::edit::MatrixKind::MLP.len());
     let again = laser::Session::open(scratch.path("edited")).unwrap();
     assert_eq!(again.config().layers, session.config().layers);

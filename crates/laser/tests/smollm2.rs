@@ -3,7 +3,7 @@
 //! The model is fetched by `scripts/smollm2.sh`; without it these tests are skipped, unless `LASER_REQUIRE_MODEL` is
 //! set, which the continuous integration does.
 
-use laser::checkpoint::{Checkpoint, HuggingFaceWriter, WriteOptions, write_model};
+use laser::checkpoint::Checkpoint;
 use laser::edit::Candidate;
 use laser::edit::{Intervention, InterventionSpec};
 use laser::engine::{Detail, Editor, Evaluator, Response};
@@ -11,6 +11,7 @@ use laser::example::{Example, Target};
 use laser::kernels::Cpu;
 use laser::model::Model;
 use laser::tasks::Task;
+use laser::writers::{HuggingFaceWriter, WriteOptions, write_model};
 use laser_tokenizer::Tokenizer;
 use serde::Deserialize;
 use std::io::Write;

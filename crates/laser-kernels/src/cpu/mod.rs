@@ -124,6 +124,10 @@ impl Backend for Cpu {
         CpuWeight::new(matrix, precision)
     }
 
+    fn weight_in_factors(&self, inner: &Matrix, outer: &Matrix, precision: Precision) -> Result<Option<CpuWeight>> {
+        CpuWeight::in_factors(inner, outer, precision).map(Some)
+    }
+
     fn weight_on_demand(&self, source: Arc<dyn WeightSource>) -> Result<CpuWeight> {
         Ok(CpuWeight::on_demand(source))
     }

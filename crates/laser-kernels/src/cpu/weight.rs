@@ -21,6 +21,8 @@ enum Form {
     Packed(PackedMatrix),
     /// `[inputs, outputs]`, for processors without: faer packs that form without a stride.
     Transposed { values: Arc<Vec<f32>>, shape: [usize; 2] },
+    /// Two thin matrices, the inner one first.
+    Factors(Arc<[CpuWeight; 2]>),
     /// Read in pieces each time it is used.
     OnDemand(Arc<dyn WeightSource>),
 }
@@ -45,6 +47,18 @@ impl CpuWeight {
         Ok(Self(Form::Transposed { values: Arc::new(values), shape: [outputs, inputs] }))
     }
 
+    /// The matrix outer inner, which stays two.
+    ///
+    /// # Errors
+    /// If they do not fit each other, or this processor has no products in `precision`.
+    pub(super) fn in_factors(inner: &Matrix, outer: &Matrix, precision: Precision) -> Result<Self> {
+        if inner.rows() != outer.cols() {
+            let why = format!("the factors have ranks {} and {}", inner.rows(), outer.cols());
+            return Err(Error::Operands { op: "weight", why });
+        }
+        Ok(Self(Form::Factors(Arc::new([Self::new(inner, precision)?, Self::new(outer, precision)?]))))
+    }
+
     /// A matrix that is read each time it is used.
     pub(super) fn on_demand(source: Arc<dyn WeightSource>) -> Self {
         Self(Form::OnDemand(source))
@@ -54,6 +68,7 @@ impl CpuWeight {
     pub(super) fn precision(&self) -> Precision {
         match &self.0 {
             Form::Packed(matrix) => matrix.precision(),
+            Form::Factors(factors) => factors[0].precision(),
             Form::Transposed { .. } | Form::OnDemand(_) => Precision::F32,
         }
     }
@@ -69,6 +84,7 @@ impl CpuWeight {
                 let [outputs, inputs] = matrix.shape();
                 Ok(Self(Form::Packed(PackedMatrix::new(&matrix.values(), outputs, inputs, Precision::Bf16))))
             }
+            Form::Factors(factors) => Ok(Self(Form::Factors(Arc::new([factors[0].to_bf16()?, factors[1].to_bf16()?])))),
             // What is in memory is packed where there is bf16.
             Form::Transposed { .. } | Form::OnDemand(_) => {
                 error("the model is larger than memory and is read from disk")
@@ -83,6 +99,16 @@ impl CpuWeight {
             Form::Transposed { values, shape: [outputs, inputs] } => {
                 let turned = (0..outputs * inputs).map(|i| values[i % inputs * outputs + i / inputs]);
                 ([*outputs, *inputs], turned.collect())
+            }
+            Form::Factors(factors) => {
+                let (inner, outer) = (factors[0].to_dense()?, factors[1].to_dense()?);
+                let columns = inner.transpose();
+                let shape = [outer.rows(), columns.rows()];
+                let rows = CpuRows::new(columns.into_data(), inner.rows())?;
+                // x W' of the unit rows is W's transpose.
+                let turned = Matrix::new(shape[1], shape[0], factors[1].product(&rows)?);
+                let turned = turned.map_err(|error| Error::Operands { op: "dense", why: error.to_string() })?;
+                (shape, turned.transpose().into_data())
             }
             Form::OnDemand(source) => (source.shape(), source.rows(0..source.shape()[0])?),
         };
@@ -101,6 +127,7 @@ impl CpuWeight {
         match &self.0 {
             Form::Packed(matrix) => matrix.shape(),
             Form::Transposed { shape, .. } => *shape,
+            Form::Factors(factors) => [factors[1].outputs(), factors[0].shape()[1]],
             Form::OnDemand(source) => source.shape(),
         }
     }
@@ -115,6 +142,10 @@ impl CpuWeight {
         match &self.0 {
             Form::Packed(matrix) => Ok(matrix.product(x, x.len())),
             Form::Transposed { values, .. } => Ok(faer_product::linear(x, values, [x.len(), inputs, outputs])),
+            Form::Factors(factors) => {
+                let inner = CpuRows::new(factors[0].product(x)?, factors[0].outputs())?;
+                factors[1].product(&inner)
+            }
             Form::OnDemand(source) => Ok(linear_in_panels(x, x.len(), &**source)?),
         }
     }

@@ -1,14 +1,18 @@
 //! What can be typed.
 
+mod apply;
 mod inputs;
 mod space;
+mod talk;
 mod typed_values;
 
+pub use apply::ApplyOptions;
 pub use inputs::{CheckpointOptions, DataOptions, ModelOptions, TaskOptions, TextOptions};
 pub use space::SpaceOptions;
+pub use talk::{ChatOptions, CompareOptions, EditOptions, SpeechOptions};
 
 use anyhow::Context;
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use laser_edit::{InterventionSpec, Layers, MatrixGroup};
 use laser_matrix::Rho;
 use std::path::PathBuf;
@@ -39,8 +43,12 @@ pub enum Command {
     Eval(EvalOptions),
     /// Find the reduction that helps most on a task, and judge it on unseen examples
     Search(SearchOptions),
-    /// Write an edited model as a Hugging Face folder
+    /// Write an edited model: as a Hugging Face folder, whole or factored, as a patch ...
     Apply(ApplyOptions),
+    /// Type to a model, as it is or edited
+    Chat(ChatOptions),
+    /// See what a model says before and after an edit, side by side
+    Compare(CompareOptions),
     /// Search, judge and apply on a small model and task that are part of this program
     Demo(DemoOptions),
     /// Judge a finished search once more, from its RUN folder
@@ -194,25 +202,6 @@ pub struct SearchOptions {
     pub out: PathBuf,
     #[command(flatten)]
     pub space: SpaceOptions,
-}
-
-#[derive(Debug, Args)]
-#[command(group = ArgGroup::new("edit").required(true).args(["reduce", "recipe"]))]
-pub struct ApplyOptions {
-    #[command(flatten)]
-    pub checkpoint: CheckpointOptions,
-    /// What to edit, as LAYER.MATRIX:EDIT (repeatable)
-    #[arg(long, value_name = "SPEC", allow_hyphen_values = true)]
-    pub reduce: Vec<InterventionSpec>,
-    /// Edit as a search found best: its RUN folder, or RUN/best.json
-    #[arg(long, value_name = "FILE")]
-    pub recipe: Option<PathBuf>,
-    /// The folder to write
-    #[arg(long, value_name = "PATH")]
-    pub out: PathBuf,
-    /// Replace PATH if it exists
-    #[arg(long)]
-    pub force: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,33 +1,96 @@
-//! `laser apply`: the edited model, as a Hugging Face folder.
+//! `laser apply`: the edited model, in the form that is asked for.
 
 use crate::bar::Bar;
 use crate::cli::{ApplyOptions, Global};
 use crate::output;
-use laser::{read_recipe, write_edited};
+use laser::{ModelCard, Output, OutputPlan, read_recipe, write_edited};
+use laser_checkpoint::Checkpoint;
 use laser_edit::{Candidate, InterventionSpec};
+use laser_report::aligned;
 use laser_run::{Progress, StoredVerdict};
+use laser_writers::{Changes, EditRecord, Patch};
 use serde_json::json;
+use std::fmt::Write;
 
 pub fn run(options: &ApplyOptions, global: &Global) -> anyhow::Result<()> {
     let progress = Bar::new(global.quiet);
     let checkpoint = options.checkpoint.source().open(&progress)?;
-    let candidate = match &options.recipe {
-        Some(path) => {
-            let recipe = read_recipe(path, &checkpoint)?;
-            if let Some(StoredVerdict { word, because }) = recipe.verdict.filter(|verdict| !verdict.word.is_better()) {
-                progress.note(&format!("the verdict on this edit was {word}: {because}"));
-            }
-            recipe.edits
-        }
-        None => Candidate::new(InterventionSpec::expand_all(&options.reduce, checkpoint.config())?)?,
+    let patch = options.patch.as_ref().map(|path| Patch::open(path, &checkpoint)).transpose()?;
+    let edits = match &patch {
+        Some(patch) => Candidate::new(patch.edits().to_vec())?,
+        None => edits(options, &checkpoint, &progress)?,
     };
-    write_edited(&checkpoint, &candidate, &options.out, options.force)?;
+    let changes = patch.as_ref().map_or(Changes::Edits(edits.interventions()), Changes::Patch);
+    let plan = OutputPlan {
+        format: options.format,
+        force: options.force,
+        precision: options.quant.0,
+        rank_multiple: options.rank_multiple.into(),
+        card: options.recipe.as_deref().map(ModelCard::of_recipe).unwrap_or_default(),
+    };
+    let output = write_edited(&checkpoint, changes, &options.out, &plan)?;
     if global.json {
-        return output::print_json(&json!({"out": options.out, "interventions": candidate}));
+        let mut document = json!(output);
+        document["out"] = json!(options.out);
+        document["format"] = json!(options.format.name());
+        return output::print_json(&document);
     }
-    output::print(&format!(
-        "{candidate} of {} written to {}\n",
-        options.checkpoint.model.display(),
-        options.out.display()
-    ))
+    let model = options.checkpoint.model.display();
+    let mut text = format!("{edits} of {model} written to {}\n", options.out.display());
+    text.push_str(&sizes(&output));
+    output::print(&text)
+}
+
+fn edits(options: &ApplyOptions, checkpoint: &Checkpoint, progress: &Bar) -> anyhow::Result<Candidate> {
+    let Some(path) = &options.recipe else {
+        return Ok(Candidate::new(InterventionSpec::expand_all(&options.reduce, checkpoint.config())?)?);
+    };
+    let recipe = read_recipe(path, checkpoint)?;
+    if let Some(StoredVerdict { word, because }) = recipe.verdict.filter(|verdict| !verdict.word.is_better()) {
+        progress.note(&format!("the verdict on this edit was {word}: {because}"));
+    }
+    Ok(recipe.edits)
+}
+
+/// What was saved: by matrix, of the model, and per token.
+fn sizes(output: &Output) -> String {
+    let mut lines = vec![["matrix", "stored as", "bytes before", "now"].map(str::to_owned).to_vec()];
+    for edit in &output.interventions {
+        let Some(stored) = &edit.stored else { continue };
+        let form = stored.rank.map_or("whole".to_owned(), |rank| format!("rank {rank}"));
+        lines.push(vec![
+            format!("{}.{}", edit.intervention.layer, edit.intervention.matrix),
+            format!("{} {form}", stored.precision),
+            stored.bytes_before.to_string(),
+            stored.bytes_after.to_string(),
+        ]);
+    }
+    let mut text = if lines.len() > 1 { format!("\n{}\n", aligned(&lines)) } else { "\n".to_owned() };
+    for edit in &output.interventions {
+        text.push_str(&remarks(edit));
+    }
+    let change = |before: u64, after: u64| 100.0 * (after as f64 / before.max(1) as f64 - 1.0);
+    let Output { bytes_before, bytes_after, products_before, products_after, .. } = *output;
+    let _ = writeln!(
+        text,
+        "weights: {bytes_before} bytes before, {bytes_after} written ({:+.1} %)\n\
+         a token costs {products_before} multiplications before, {products_after} now ({:+.1} %)",
+        change(bytes_before, bytes_after),
+        change(products_before, products_after)
+    );
+    text
+}
+
+/// What a matrix's row does not say.
+fn remarks(edit: &EditRecord) -> String {
+    let Some(stored) = &edit.stored else { return String::new() };
+    let name = format!("{}.{}", edit.intervention.layer, edit.intervention.matrix);
+    let mut text = String::new();
+    if let Some(why) = &stored.why_dense {
+        let _ = writeln!(text, "{name} stays whole: {why}");
+    }
+    if let Some(rounding) = stored.rounding {
+        let _ = writeln!(text, "{name}: rounding to {} changes it by {:.2e} of its norm", stored.precision, rounding);
+    }
+    text
 }

@@ -1,6 +1,8 @@
 //! One file a subcommand.
 
 pub mod apply;
+pub mod chat;
+pub mod compare;
 pub mod demo;
 pub mod eval;
 pub mod inspect;

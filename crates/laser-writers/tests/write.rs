@@ -1,6 +1,7 @@
 //! Writing: what was written opens again with the same values; what fails leaves nothing behind.
 #![allow(missing_docs)]
 
+#[path = "../../laser-checkpoint/tests/common/mod.rs"]
 mod common;
 
 use std::{fs, path::Path};
@@ -8,13 +9,11 @@ use std::{fs, path::Path};
 use common::gguf::gguf_of;
 use common::gguf_write::GgufWriter;
 use common::{assert_same, copy_of, fixture, fixtures, for_gguf, save, set_config};
-use laser_checkpoint::{
-    Checkpoint, CheckpointError, EditedCheckpoint, HuggingFaceWriter, ModelWriter, Precision, Staging, WriteOptions,
-    write_model,
-};
+use laser_checkpoint::{Checkpoint, Precision};
 use laser_edit::{Intervention, InterventionSpec, MatrixKind};
 use laser_linalg::{DecomposedMatrix, dense};
 use laser_matrix::Matrix;
+use laser_writers::{EditedCheckpoint, HuggingFaceWriter, ModelWriter, Staging, WriteError, WriteOptions, write_model};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde_json::{Value, json};
 
@@ -49,6 +48,7 @@ fn nothing_edited_is_nothing_changed() {
         assert!(
             write_model(&source, &[], &out, &HuggingFaceWriter::default(), &WriteOptions::default())
                 .unwrap()
+                .edits
                 .is_empty()
         );
         for name in ["config.json", "tokenizer.json", "tokenizer_config.json"] {
@@ -70,7 +70,7 @@ fn edits_are_written_and_recorded() {
     let mut options = WriteOptions { extra: vec![("NOTES".into(), b"mine".to_vec())], ..WriteOptions::default() };
     options.record.insert("task".into(), json!("facts"));
     options.record.insert("program".into(), json!("another"));
-    let records = write_model(&source, &edits, &out, &HuggingFaceWriter::default(), &options).unwrap();
+    let records = write_model(&source, &edits, &out, &HuggingFaceWriter::default(), &options).unwrap().edits;
     let written = Checkpoint::open(&out).unwrap();
     for layer in 0..3 {
         for kind in MatrixKind::ALL {
@@ -111,7 +111,7 @@ fn every_family_is_edited_where_it_is_asked_to() {
         let specs: Vec<InterventionSpec> = specs.iter().map(|text| text.parse().unwrap()).collect();
         let edits = InterventionSpec::expand_all(&specs, config).unwrap();
         let records =
-            write_model(&source, &edits, &out, &HuggingFaceWriter::default(), &WriteOptions::default()).unwrap();
+            write_model(&source, &edits, &out, &HuggingFaceWriter::default(), &WriteOptions::default()).unwrap().edits;
         let experts = config.experts.map_or(1, |experts| experts.count);
         assert_eq!(records.len(), 4 + experts * (config.matrices.len() - 4), "{family}");
         let written = Checkpoint::open(&out).unwrap();
@@ -138,7 +138,7 @@ fn shards_come_back() {
     let place = tempfile::tempdir().unwrap();
     let (out, again) = (place.path().join("out"), place.path().join("again"));
     let source = Checkpoint::open(&fixture("llama")).unwrap();
-    let writer = HuggingFaceWriter { shard_bytes: 100_000 };
+    let writer = HuggingFaceWriter { shard_bytes: Some(100_000) };
     write_model(&source, &edits(&["1.fc_up:0.5"]), &out, &writer, &WriteOptions::default()).unwrap();
     let index = json_of(&out.join("model.safetensors.index.json"));
     assert_eq!(index["metadata"]["total_size"], 403_776);
@@ -149,9 +149,16 @@ fn shards_come_back() {
     );
     let sharded = Checkpoint::open(&out).unwrap();
     assert_eq!(sharded.matrix(2, MatrixKind::FcOut).unwrap(), source.matrix(2, MatrixKind::FcOut).unwrap());
+    // By default the files stay as they are; otherwise they are as large as was asked for.
     write_model(&sharded, &[], &again, &HuggingFaceWriter::default(), &WriteOptions::default()).unwrap();
-    assert!(again.join("model.safetensors").is_file() && !again.join("model.safetensors.index.json").exists());
-    assert_same(&sharded, &Checkpoint::open(&again).unwrap(), 0.0);
+    for name in shards.iter().copied().chain(["model.safetensors.index.json"]) {
+        assert_eq!(fs::read(again.join(name)).unwrap(), fs::read(out.join(name)).unwrap(), "{name}");
+    }
+    let whole = place.path().join("whole");
+    let writer = HuggingFaceWriter { shard_bytes: Some(u64::MAX) };
+    write_model(&sharded, &[], &whole, &writer, &WriteOptions::default()).unwrap();
+    assert!(whole.join("model.safetensors").is_file() && !whole.join("model.safetensors.index.json").exists());
+    assert_same(&sharded, &Checkpoint::open(&whole).unwrap(), 0.0);
     fs::remove_file(out.join(shards.last().unwrap())).unwrap();
     assert!(common::error_of(&out).contains("is missing"));
 }
@@ -447,7 +454,7 @@ impl ModelWriter for Listing {
         name == "listing.txt"
     }
 
-    fn write(&self, model: &EditedCheckpoint<'_>, folder: &Staging) -> Result<(), CheckpointError> {
+    fn write(&self, model: &EditedCheckpoint<'_>, folder: &Staging) -> Result<(), WriteError> {
         folder.write("listing.txt", model.checkpoint().architecture().family.as_bytes())
     }
 }
@@ -463,7 +470,7 @@ fn what_all_forms_have_in_common_is_outside_of_their_writers() {
     };
     write(false, "NOTES").unwrap();
     assert_eq!(names(&out), ["NOTES", "laser.json", "listing.txt"]);
-    assert_eq!(json_of(&out.join("laser.json"))["source"]["path"], json!(fixture("llama").to_string_lossy()));
+    assert_eq!(json_of(&out.join("laser.json"))["source"]["path"], json!("llama"));
     assert!(write(false, "NOTES").unwrap_err().contains("--force"));
     write(true, "OTHER").unwrap();
     assert_eq!(names(&out), ["OTHER", "laser.json", "listing.txt"]);

@@ -4,10 +4,11 @@
 
 use std::{io::Write, path::Path};
 
-use laser_checkpoint::{Checkpoint, HuggingFaceWriter, ParamKind, Precision, WriteOptions, write_model};
+use laser_checkpoint::{Checkpoint, ParamKind, Precision};
 use laser_edit::{Edit, Intervention, MatrixKind};
 use laser_linalg::{DecomposedMatrix, dense};
 use laser_matrix::Rho;
+use laser_writers::{HuggingFaceWriter, WriteOptions, write_model};
 
 /// The numbers are those of the Python package gguf 0.19.0: `dequantize(tensor.data, tensor.tensor_type)`, and for the queries
 /// `.reshape(9, 32, 2, 576).swapaxes(1, 2).reshape(576, 576)`.
@@ -47,7 +48,7 @@ fn smollm2_is_read_and_written() {
     let edit = Edit::rho(Rho::new(0.2).unwrap());
     let edits = [Intervention { layer: 28, matrix: MatrixKind::FcUp.into(), edit }];
     let records =
-        write_model(&checkpoint, &edits, &out, &HuggingFaceWriter::default(), &WriteOptions::default()).unwrap();
+        write_model(&checkpoint, &edits, &out, &HuggingFaceWriter::default(), &WriteOptions::default()).unwrap().edits;
     assert_eq!((records[0].shape, records[0].kept_rank), ([1536, 576], Some(115)));
     let written = Checkpoint::open(&out).unwrap();
     for kind in MatrixKind::ALL {

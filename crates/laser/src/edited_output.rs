@@ -1,0 +1,174 @@
+//! Writing an edited model: in which form, and what is said of it.
+
+use crate::error::Result;
+use crate::model_card::{ModelCard, base_model};
+use crate::read_back;
+use laser_checkpoint::{Checkpoint, Config, Precision};
+use laser_tokenizer::Tokenizer;
+use laser_writers::{
+    Changes, FactoredWriter, GgufWriter, HuggingFaceWriter, LoraWriter, ModelWriter, PatchWriter, WriteOptions,
+    Written, write_model,
+};
+use serde::Serialize;
+use std::path::Path;
+use std::str::FromStr;
+
+/// A form in which an edited model is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OutputFormat {
+    /// A Hugging Face folder of the source's own tensors.
+    #[default]
+    HuggingFace,
+    /// A Hugging Face folder with two thin matrices in place of each edited one.
+    Factored,
+    /// A GGUF file.
+    Gguf,
+    /// An adapter for the unedited model that subtracts what the edits take away.
+    Lora,
+    /// What the edits made of their matrices, alone.
+    Patch,
+}
+
+impl OutputFormat {
+    /// Every form.
+    pub const ALL: [Self; 5] = [Self::HuggingFace, Self::Factored, Self::Gguf, Self::Lora, Self::Patch];
+
+    /// Its name: `hf`, `hf-factored` ...
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::HuggingFace => "hf",
+            Self::Factored => "hf-factored",
+            Self::Gguf => "gguf",
+            Self::Lora => "lora",
+            Self::Patch => "patch",
+        }
+    }
+}
+
+impl FromStr for OutputFormat {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|format| format.name() == text).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            format!("{text:?} is no format: the formats are {names}")
+        })
+    }
+}
+
+/// How an edited model is written.
+#[derive(Debug, Clone, Default)]
+pub struct OutputPlan {
+    /// The form.
+    pub format: OutputFormat,
+    /// Replace what is at the target.
+    pub force: bool,
+    /// Of `gguf`: the type of what is encoded; by default that of the source.
+    pub precision: Option<Precision>,
+    /// Of `hf-factored`: ranks are rounded up to a multiple of this.
+    pub rank_multiple: usize,
+    /// Of which search the edits are the outcome, for the model card.
+    pub card: ModelCard,
+}
+
+impl OutputPlan {
+    /// Whether a GGUF file would have quantised matrices.
+    fn is_quantised(&self, checkpoint: &Checkpoint) -> bool {
+        let stored = || checkpoint.params().into_iter().filter_map(|param| checkpoint.stored_precision(param).ok());
+        self.precision.map_or_else(|| stored().any(Precision::is_quantised), Precision::is_quantised)
+    }
+
+    fn writer(&self, checkpoint: &Checkpoint, tokenizer: &Tokenizer) -> Result<Box<dyn ModelWriter>> {
+        let base = base_model(checkpoint);
+        Ok(match self.format {
+            OutputFormat::HuggingFace => Box::new(HuggingFaceWriter::default()),
+            OutputFormat::Factored => Box::new(FactoredWriter { rank_multiple: self.rank_multiple }),
+            OutputFormat::Gguf => {
+                let is_gguf = checkpoint.gguf_head().is_some();
+                let entries = || tokenizer.gguf_entries(checkpoint.config().vocab_size);
+                let tokenizer = if is_gguf { Vec::new() } else { entries()? };
+                Box::new(GgufWriter { precision: self.precision, tokenizer, name: base })
+            }
+            OutputFormat::Lora => Box::new(LoraWriter { base }),
+            OutputFormat::Patch => Box::new(PatchWriter),
+        })
+    }
+}
+
+/// What was written, and how it compares with the unedited model.
+#[derive(Debug, Clone, Serialize)]
+pub struct Output {
+    /// Bytes of the source's tensors.
+    pub bytes_before: u64,
+    /// Bytes of the tensors that were written.
+    pub bytes_after: u64,
+    /// Multiplications that a token costs in the matrices and the head, before.
+    pub products_before: u64,
+    /// The same now.
+    pub products_after: u64,
+    /// What each edit did.
+    pub interventions: Vec<laser_writers::EditRecord>,
+}
+
+/// Writes an edited model that need not be loaded to the folder or file `out`.
+///
+/// # Errors
+/// If an edit does not fit the model, the form cannot hold it, or the target cannot be written.
+pub fn write_edited<'a>(
+    checkpoint: &'a Checkpoint,
+    changes: impl Into<Changes<'a>>,
+    out: &Path,
+    plan: &OutputPlan,
+) -> Result<Output> {
+    let tokenizer = tokenizer_of(checkpoint)?;
+    let card = plan.card.clone().of(base_model(checkpoint), plan.format.name());
+    let text = |edits: &[laser_writers::EditRecord]| card.text(checkpoint, edits);
+    // What is no whole model needs no tokenizer.
+    let is_model = matches!(plan.format, OutputFormat::HuggingFace | OutputFormat::Factored);
+    let extra = if is_model { tokenizer.huggingface_files().to_vec() } else { Vec::new() };
+    let changes = changes.into();
+    let edits = match changes {
+        Changes::Edits(edits) => Some(edits),
+        Changes::Patch(_) => None,
+    };
+    // The rounding of a few bits per value may change logits by any amount.
+    let rounds_much = plan.format == OutputFormat::Gguf && plan.is_quantised(checkpoint);
+    let edits = edits.filter(|_| !rounds_much);
+    let run = |path: &Path| read_back::check_logits(checkpoint, edits, path);
+    let is_run = (is_model || plan.format == OutputFormat::Gguf) && read_back::is_small(checkpoint);
+    let check: Option<laser_writers::Check<'_>> = if is_run { Some(&run) } else { None };
+    let options = WriteOptions { force: plan.force, extra, card: Some(&text), check, ..WriteOptions::default() };
+    let writer = plan.writer(checkpoint, &tokenizer)?;
+    let Written { edits, bytes } = write_model(checkpoint, changes, out, &*writer, &options)?;
+    let before = products(checkpoint.config());
+    let saved: i64 = edits
+        .iter()
+        .filter_map(|edit| edit.stored.as_ref())
+        .map(|stored| stored.products_before as i64 - stored.products_after as i64)
+        .sum();
+    Ok(Output {
+        bytes_before: checkpoint.weight_bytes(),
+        bytes_after: bytes,
+        products_before: before,
+        products_after: before.saturating_add_signed(-saved),
+        interventions: edits,
+    })
+}
+
+/// Multiplications of a token with the matrices of all layers and the head; of a mixture's experts with
+/// those that it goes through.
+fn products(config: &Config) -> u64 {
+    let of_layer: usize = config
+        .matrices
+        .iter()
+        .map(|&kind| {
+            let [rows, cols] = kind.shape(config);
+            rows * cols * config.experts_of(kind).map_or(1, |experts| experts.per_token)
+        })
+        .sum();
+    (of_layer * config.layers + config.vocab_size * config.hidden_size) as u64
+}
+
+pub(crate) fn tokenizer_of(checkpoint: &Checkpoint) -> Result<Tokenizer> {
+    Ok(Tokenizer::open(checkpoint.path(), checkpoint.metadata(&laser_tokenizer::GGUF_KEYS)?.as_ref())?)
+}

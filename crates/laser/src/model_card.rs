@@ -1,0 +1,140 @@
+//! The README.md of an edited model: the hub's YAML header, what was edited and why.
+
+use laser_checkpoint::Checkpoint;
+use laser_writers::EditRecord;
+use serde_json::Value;
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+/// What a model card tells of where the edits come from.
+#[derive(Debug, Clone, Default)]
+pub struct ModelCard {
+    base: String,
+    format: String,
+    /// The search's verdict.json and run.json.
+    search: Option<(Value, Value)>,
+    /// The edits, as they are typed.
+    pub edits: String,
+}
+
+impl ModelCard {
+    /// For edits that were found by the search in the RUN folder that holds `recipe`, if it does.
+    pub fn of_recipe(recipe: &Path) -> Self {
+        let folder = if recipe.is_dir() { Some(recipe) } else { recipe.parent() };
+        let json = |name: &str| serde_json::from_slice(&fs::read(folder?.join(name)).ok()?).ok();
+        let search = json("verdict.json").and_then(|verdict| Some((verdict, json("run.json")?)));
+        Self { search, ..Self::default() }
+    }
+
+    pub(crate) fn of(self, base: String, format: &str) -> Self {
+        Self { base, format: format.to_owned(), ..self }
+    }
+
+    /// The card of a model that these edits made of `checkpoint`.
+    pub(crate) fn text(&self, checkpoint: &Checkpoint, edits: &[EditRecord]) -> String {
+        let mut text = String::from("---\n");
+        let base = &self.base;
+        if let Some(license) = license(checkpoint) {
+            let _ = writeln!(text, "license: {license}");
+        }
+        let task = if checkpoint.config().masked { "fill-mask" } else { "text-generation" };
+        let _ = write!(
+            text,
+            "base_model: {base:?}\nbase_model_relation: finetune\nlibrary_name: transformers\npipeline_tag: {task}\n\
+             tags:\n- laser\n- rank-reduction\n---\n\n# {base}, edited by LASER\n\n\
+             Matrices of {base} were replaced by approximations of lower rank (LASER, \
+             [arXiv 2312.13558](https://arxiv.org/abs/2312.13558)). Nothing was trained.\n\n\
+             ## What was edited\n\n| edit | shape | rank kept | change, relative |\n| --- | --- | --- | --- |\n"
+        );
+        for edit in edits {
+            let [rows, cols] = edit.shape;
+            let rank = edit.kept_rank.map_or("-".to_owned(), |rank| format!("{rank} of {}", rows.min(cols)));
+            let _ =
+                writeln!(text, "| `{}` | {rows} x {cols} | {rank} | {:.3} |", edit.intervention, edit.relative_error);
+        }
+        if let Some((verdict, run)) = &self.search {
+            text.push_str(&found(verdict, run));
+        }
+        if self.format == "hf-factored" {
+            text.push_str(
+                "\n## How to open it\n\nSome matrices are two thin ones each; `modeling_laser.py` says how.\n\n\
+                 ```python\nfrom transformers import AutoModelForCausalLM\n\
+                 model = AutoModelForCausalLM.from_pretrained(\"THIS FOLDER\", trust_remote_code=True)\n```\n",
+            );
+        }
+        let reduce: String = edits.iter().map(|edit| format!(" --reduce {}", edit.intervention)).collect();
+        let _ = write!(
+            text,
+            "\n## How to make it again\n\n```\nlaser apply {base}{reduce} --format {} --out PATH\n```\n\n\
+             `laser.json` has the hashes of the files that it was made from. Version of laser: {}.\n",
+            self.format,
+            env!("CARGO_PKG_VERSION")
+        );
+        text
+    }
+}
+
+/// What the search found, from its verdict.json and run.json.
+fn found(verdict: &Value, run: &Value) -> String {
+    let mut text = String::from("\n## Does it help?\n\n");
+    let number = |at: &str| verdict.pointer(at).and_then(Value::as_f64);
+    let interval = |at: &str, factor: f64| {
+        let end = |end: &str| number(&format!("{at}/{end}")).map(|value| value * factor);
+        Some(format!("[{:.1}, {:.1}]", end("low")?, end("high")?))
+    };
+    let task = run.pointer("/task/spec").and_then(Value::as_str).unwrap_or("a task");
+    if let (Some(word), Some(because)) = (verdict["word"].as_str(), verdict["because"].as_str()) {
+        let _ = writeln!(text, "Searched on `{task}`. The verdict is **{word}**: {because}\n");
+    }
+    let row = |of: &str| {
+        let accuracy = number(&format!("/{of}/test/accuracy"))?;
+        let loss = number(&format!("/{of}/test/log_loss"))?;
+        let interval = interval(&format!("/{of}/test/accuracy_interval"), 100.0)?;
+        Some(format!("| {of} | {:.1} % {interval} | {loss:.4} |\n", 100.0 * accuracy))
+    };
+    if let (Some(base), Some(edited)) = (row("base"), row("edited")) {
+        text.push_str("| on unseen examples | accuracy, with its 95 % interval | log-loss |\n| --- | --- | --- |\n");
+        text.push_str(&base);
+        text.push_str(&edited);
+    }
+    if let (Some(gain), Some(interval)) =
+        (number("/test/accuracy_gain"), interval("/test/accuracy_gain_interval", 100.0))
+    {
+        let _ = writeln!(text, "\nGain in accuracy: {:+.1} points, 95 % interval {interval}.", 100.0 * gain);
+    }
+    if let (Some(base), Some(edited)) = (number("/perplexity/base"), number("/perplexity/edited")) {
+        let change = 100.0 * (edited / base - 1.0);
+        let _ = writeln!(
+            text,
+            "\nCost elsewhere: perplexity of a text {base:.2} before, {edited:.2} after ({change:+.1} %)."
+        );
+    }
+    text
+}
+
+/// The name of the unedited model: its id on the hub if it lies in the hub's cache, otherwise that of its
+/// folder or file.
+pub(crate) fn base_model(checkpoint: &Checkpoint) -> String {
+    let path = fs::canonicalize(checkpoint.path()).unwrap_or_else(|_| checkpoint.path().to_owned());
+    let names = path.iter().filter_map(|name| name.to_str());
+    let in_cache = names.filter_map(|name| name.strip_prefix("models--")).next_back();
+    let id = in_cache.and_then(|name| name.split_once("--")).map(|(owner, name)| format!("{owner}/{name}"));
+    id.unwrap_or_else(|| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default())
+}
+
+/// The licence that the unedited model's card or GGUF file names.
+fn license(checkpoint: &Checkpoint) -> Option<String> {
+    const KEY: &str = "general.license";
+    let named = match checkpoint.metadata(&[KEY]).ok()? {
+        Some(metadata) => metadata.get(KEY)?.as_str()?.to_owned(),
+        None => {
+            let card = fs::read_to_string(checkpoint.path().join("README.md")).ok()?;
+            let header = card.strip_prefix("---")?.split("\n---").next()?.to_owned();
+            let line = header.lines().find_map(|line| line.strip_prefix("license:"))?;
+            line.trim().trim_matches(['"', '\'']).to_owned()
+        }
+    };
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-._+ ".contains(letter);
+    (!named.is_empty() && named.len() < 100 && named.chars().all(is_plain)).then_some(named)
+}

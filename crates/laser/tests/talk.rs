@@ -1,0 +1,60 @@
+//! `laser chat` and `laser compare`, as a user runs them.
+
+mod support;
+
+use serde_json::Value;
+use support::{Session, fixture};
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+/// What evaluation generates after a prompt under these edits.
+fn generated(session: &Session, model: &str, prompt: &str, edits: &str) -> String {
+    session.write("one.jsonl", format!("{{\"prompt\":{prompt:?},\"answer\":\"zzz\"}}\n"));
+    session.prints(&format!("eval {model} --task one.jsonl {edits} --examples rows.jsonl --force --json"));
+    json(session.read("rows.jsonl").lines().next().unwrap())["generation"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_model_says_what_it_generates_in_an_evaluation() {
+    let session = Session::new();
+    let model = fixture("llama").display().to_string();
+    for edits in ["", "--reduce 1.mlp:0.1"] {
+        let expected = generated(&session, &model, "Berlin", edits);
+        let said = json(&session.prints(&format!("chat {model} {edits} --prompt Berlin --max-tokens 10 --json")));
+        assert_eq!(said["text"], expected.as_str(), "{said}");
+        let steps = said["steps"].as_array().unwrap();
+        assert!(steps.iter().all(|step| step["token"] == step["likeliest"][0][0]), "{said}");
+        let plain = session.prints(&format!("chat {model} {edits} --prompt Berlin --max-tokens 10"));
+        assert_eq!(plain, format!("{expected}\n"));
+        let mut typed = session.laser(&format!("chat {model} {edits} --max-tokens 10"));
+        let output = typed.write_stdin("Berlin\n\nand on\n").output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && text.starts_with(&format!("{expected}\n")), "{text}");
+        assert!(text.len() > expected.len() + 1, "{text}");
+    }
+    let drawn = |options: &str| session.prints(&format!("chat {model} --prompt Berlin --max-tokens 20 {options}"));
+    assert_eq!(drawn("--temperature 1 --seed 3"), drawn("--temperature 1 --seed 3"));
+    assert_ne!(drawn("--temperature 1 --seed 3"), drawn("--temperature 1 --seed 4"));
+    let bert = fixture("bert").display().to_string();
+    let (_, message) = session.fails(&format!("chat {bert} --prompt a"));
+    assert!(message.contains("masked model"), "{message}");
+    let (_, message) = session.fails(&format!("chat {model} --json"));
+    assert!(message.contains("--prompt"), "{message}");
+}
+
+#[test]
+fn two_answers_stand_side_by_side() {
+    let session = Session::new();
+    let model = fixture("llama").display().to_string();
+    let edits = "--reduce 1.mlp:0.1";
+    let compared = json(&session.prints(&format!("compare {model} {edits} --prompt Berlin --max-tokens 10 --json")));
+    let answer = &compared["answers"][0];
+    assert_eq!(answer["base"], generated(&session, &model, "Berlin", "").as_str());
+    assert_eq!(answer["edited"], generated(&session, &model, "Berlin", edits).as_str());
+    let text = session.prints(&format!("compare {model} {edits} --prompt Berlin --max-tokens 10"));
+    assert!(text.starts_with("Berlin\n\nbefore") && text.contains(" | 1.fc_in:0.1"), "{text}");
+    let (code, message) = session.fails(&format!("compare {model} --prompt Berlin"));
+    assert!(code == 2 && message.contains("--reduce"), "{message}");
+}
