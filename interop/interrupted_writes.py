@@ -79,14 +79,16 @@ def main():
 
         full = place / "full"
         full.mkdir()
-        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", full], capture_output=True).returncode:
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", full], capture_output=True).returncode:
             return print("a full disk: left out, tmpfs cannot be mounted here")
         try:
+            filler = full / "filler"
+            filler.write_bytes(bytes(4096))
             for form in FORMATS:
                 done = subprocess.run(command(form, full / "out"), capture_output=True, text=True)
                 lines = done.stderr.strip().splitlines()
                 assert done.returncode == 1 and len(lines) == 1 and lines[0].startswith("error: "), done
-                assert not list(full.iterdir()), list(full.iterdir())
+                assert list(full.iterdir()) == [filler], list(full.iterdir())
                 print(f"{form} onto a full disk: {lines[0][:100]}")
         finally:
             subprocess.run(["umount", full], check=True)

@@ -150,7 +150,8 @@ pub fn write_edited<'a>(
         bytes_before: checkpoint.weight_bytes(),
         bytes_after: bytes,
         products_before: before,
-        products_after: before.saturating_add_signed(-saved),
+        // A patch computes nothing, and an adapter is added to what the model computes.
+        products_after: if is_model { before.saturating_add_signed(-saved) } else { before },
         interventions: edits,
     })
 }

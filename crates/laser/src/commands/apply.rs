@@ -3,7 +3,7 @@
 use crate::bar::Bar;
 use crate::cli::{ApplyOptions, Global};
 use crate::output;
-use laser::{ModelCard, Output, OutputPlan, read_recipe, write_edited};
+use laser::{ModelCard, Output, OutputFormat, OutputPlan, read_recipe, write_edited};
 use laser_checkpoint::Checkpoint;
 use laser_edit::{Candidate, InterventionSpec};
 use laser_report::aligned;
@@ -37,7 +37,7 @@ pub fn run(options: &ApplyOptions, global: &Global) -> anyhow::Result<()> {
     }
     let model = options.checkpoint.model.display();
     let mut text = format!("{edits} of {model} written to {}\n", options.out.display());
-    text.push_str(&sizes(&output));
+    text.push_str(&sizes(&output, matches!(options.format, OutputFormat::Patch | OutputFormat::Lora)));
     output::print(&text)
 }
 
@@ -53,7 +53,7 @@ fn edits(options: &ApplyOptions, checkpoint: &Checkpoint, progress: &Bar) -> any
 }
 
 /// What was saved: by matrix, of the model, and per token.
-fn sizes(output: &Output) -> String {
+fn sizes(output: &Output, is_part: bool) -> String {
     let mut lines = vec![["matrix", "stored as", "bytes before", "now"].map(str::to_owned).to_vec()];
     for edit in &output.interventions {
         let Some(stored) = &edit.stored else { continue };
@@ -71,6 +71,10 @@ fn sizes(output: &Output) -> String {
     }
     let change = |before: u64, after: u64| 100.0 * (after as f64 / before.max(1) as f64 - 1.0);
     let Output { bytes_before, bytes_after, products_before, products_after, .. } = *output;
+    if is_part {
+        let _ = writeln!(text, "{bytes_after} bytes of tensors written; the model has {bytes_before}");
+        return text;
+    }
     let _ = writeln!(
         text,
         "weights: {bytes_before} bytes before, {bytes_after} written ({:+.1} %)\n\
