@@ -35,7 +35,7 @@ fn space(fixture: &Fixture) -> Vec<Candidate> {
     let layers: Vec<usize> = (0..fixture.model.config().layers).collect();
     let matrices = [MatrixKind::FcIn, MatrixKind::FcOut, MatrixKind::OutProj, MatrixKind::VProj].map(Into::into);
     let rhos = [0.8, 0.6, 0.4, 0.3, 0.2, 0.1].map(|rho| Rho::new(rho).unwrap());
-    grid(&layers, &matrices, &[NonZeroUsize::MIN], &rhos, false).unwrap()
+    grid(&layers, &matrices, &[NonZeroUsize::MIN], &rhos, false, &[]).unwrap()
 }
 
 struct Ran {

@@ -25,6 +25,7 @@ mod decomposed;
 mod fallback;
 mod marchenko_pastur;
 mod power_iteration;
+mod power_law;
 mod product;
 mod qr;
 mod scale;

@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::marchenko_pastur::MarchenkoPastur;
+use crate::power_law::power_law_alpha;
 use crate::singular_values::singular_values;
 use laser_matrix::{Matrix, Rho, SvdError, rank_for};
 
@@ -121,6 +122,13 @@ impl Spectrum {
     /// sigma_1 >= ... >= sigma_k >= 0, k = min(rows, cols).
     pub fn singular_values(&self) -> &[f32] {
         &self.sigma
+    }
+
+    /// The exponent alpha of the power law that the largest sigma_i^2 follow, from 2 to 6 in most trained matrices: the smaller,
+    /// the heavier the tail (Martin, Mahoney, arXiv 1901.08276). None of fewer than three different values.
+    pub fn power_law_alpha(&self) -> Option<f64> {
+        let squares: Vec<f64> = self.squares().take_while(|&square| square > 0.0).collect();
+        power_law_alpha(&squares)
     }
 
     /// ||W||_F^2, the sum of sigma_i^2.

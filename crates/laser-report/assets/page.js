@@ -40,13 +40,15 @@
     const x = (i) => left + 8 + (i * (right - left - 16)) / Math.max(values.length - 1, 1);
     const y = (value) => bottom - ((value - low + air) / (high - low + 2 * air)) * (bottom - top);
     const drawing = svg("svg", { viewBox: "0 0 360 200", width: 360, height: 200, role: "img" });
-    drawing.append(svg("title", {}, `${name}: ${measure === "accuracy" ? "accuracy" : "log-loss"} by kept fraction`));
+    drawing.append(svg("title", {}, `${name}: ${measure === "accuracy" ? "accuracy" : "log-loss"} by edit`));
     for (const value of [low, high]) {
       drawing.append(svg("text", { class: "tick", x: left - 4, y: y(value) + 4, "text-anchor": "end" }, shown(value)));
       drawing.append(svg("line", { class: "grid", x1: left, x2: right, y1: y(value), y2: y(value) }));
     }
     drawing.append(svg("line", { class: "dashed", x1: left, x2: right, y1: y(base), y2: y(base) }));
-    const points = known.map(([i, value]) => `${x(i)},${y(value)}`).join(" ");
+    // Only fractions of the whole matrix lie on one line.
+    const line = known.filter(([i]) => data.sweep.rho[i] !== null);
+    const points = line.map(([i, value]) => `${x(i)},${y(value)}`).join(" ");
     drawing.append(svg("polyline", { class: "best", points }));
     for (const [i, value] of known) {
       const dot = svg("circle", { class: "best", cx: x(i), cy: y(value), r: 4 });
@@ -58,7 +60,7 @@
       if (i % every === 0)
         drawing.append(svg("text", { class: "tick", x: x(i), y: bottom + 16, "text-anchor": "middle" }, data.sweep.edits[i]));
     });
-    drawing.append(svg("text", { class: "tick", x: 200, y: bottom + 32, "text-anchor": "middle" }, "kept fraction of the rank"));
+    drawing.append(svg("text", { class: "tick", x: 200, y: bottom + 32, "text-anchor": "middle" }, "kept fraction of the rank, or other edit"));
     const heading = document.createElement("h3");
     heading.textContent = `${name} (base ${shown(base)}, dashed)`;
     const list = document.createElement("p");

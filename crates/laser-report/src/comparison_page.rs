@@ -30,7 +30,7 @@ impl ComparedRuns {
             @if let Some(figure) = charts::best_layer(&self.runs) { (section("layers", "Where it helps", &figure)) }
             @if let Some((figure, _)) = charts::cost_front(&self.points()) { (section("cost", "What it costs", &figure)) }
         };
-        page(&format!("{} runs compared", self.runs.len()), &body, &self.rows())
+        page(&format!("{} runs compared", self.runs.len()), &body, &table.json())
     }
 
     /// The table for a terminal.
@@ -90,20 +90,6 @@ impl ComparedRuns {
             table.rows.push(row);
         }
         table
-    }
-
-    fn rows(&self) -> Vec<serde_json::Map<String, serde_json::Value>> {
-        let table = self.table();
-        let cell = |cell: &Cell| match cell {
-            Cell::Empty => serde_json::Value::Null,
-            Cell::Text(text) => text.as_str().into(),
-            Cell::Count(count) => (*count).into(),
-            Cell::Number(value, _) | Cell::Percent(value) | Cell::Points(value) => (*value).into(),
-        };
-        let row = |row: &Vec<Cell>| {
-            table.columns.iter().zip(row).map(|(column, it)| (column.key.clone(), cell(it))).collect()
-        };
-        table.rows.iter().map(row).collect()
     }
 
     fn points(&self) -> Vec<Point> {

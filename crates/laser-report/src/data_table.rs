@@ -1,6 +1,7 @@
 //! Tables as data: what stands under a figure is what a CSV file holds.
 
 use maud::{Markup, html};
+use serde_json::Value;
 use std::path::Path;
 
 /// A named table.
@@ -124,6 +125,20 @@ impl DataTable {
                 p.note { (left_out) " more rows: " code { "laser report RUN --csv DIR" } " writes them all." }
             }
         }
+    }
+
+    /// As JSON, an object a row by the columns' CSV names.
+    pub fn json(&self) -> Vec<Value> {
+        let cell = |cell: &Cell| match cell {
+            Cell::Empty => Value::Null,
+            Cell::Text(text) => text.as_str().into(),
+            Cell::Count(count) => (*count).into(),
+            Cell::Number(value, _) | Cell::Percent(value) | Cell::Points(value) => (*value).into(),
+        };
+        let row = |row: &Vec<Cell>| {
+            self.columns.iter().zip(row).map(|(column, it)| (column.key.clone(), cell(it))).collect::<Value>()
+        };
+        self.rows.iter().map(row).collect()
     }
 
     /// As CSV, with numbers in full.

@@ -14,6 +14,9 @@ pub fn equivalent_command(run: &RunDescription) -> String {
     if let Some(limit) = search.limit {
         add(&format!("--limit {limit}"));
     }
+    if let Some(first) = search.first {
+        add(&format!("--first {first}"));
+    }
     if search.seed != 0 {
         add(&format!("--seed {}", search.seed));
     }
@@ -47,6 +50,9 @@ pub fn equivalent_command(run: &RunDescription) -> String {
     }
     if search.blocks != [1] {
         add(&format!("--blocks {}", numbers(&search.blocks)));
+    }
+    for edit in &search.edits {
+        add(&format!("--edit {edit}"));
     }
     if let Some(text) = &search.text {
         add(&format!("--text FILE --text-tokens {}", text.limit));

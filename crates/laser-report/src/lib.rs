@@ -4,6 +4,7 @@
 //! [`ReadRun`] reads a RUN folder as far as it can be read; [`ReportData`] is what is shown of it. A figure is a file of `charts`:
 //! it turns that data into a drawing and the table under it.
 
+mod analyses;
 mod changed_example;
 mod charts;
 mod comparison_page;
@@ -25,6 +26,9 @@ mod trace_text;
 mod verdict_text;
 mod visible_text;
 
+pub use analyses::{
+    Analysis, MatrixSpectrum, Occurrences, frequency, methods_compared, monotone, paraphrase, perplexity_change, rank,
+};
 pub use changed_example::ChangedExample;
 pub use comparison_page::ComparedRuns;
 pub use exports::{lm_eval_files, optuna_journal};

@@ -208,7 +208,8 @@ impl ReportData {
     /// How many candidates the search has to score, where `run.json` tells.
     pub fn asked(&self) -> Option<usize> {
         let search = &self.run.as_ref()?.search;
-        let grid = search.layers.len() * search.matrices.len() * search.rho.len() * search.blocks.len();
+        let edits = search.rho.len() * search.blocks.len() + search.edits.len();
+        let grid = search.layers.len() * search.matrices.len() * edits;
         (grid > 0 && search.strategy == "exhaustive").then_some(grid)
     }
 

@@ -310,6 +310,12 @@ impl ReportData {
                     self.on_validation()
                 ),
             );
+            if run.task.cut_prompts > 0 {
+                add("prompts cut at their beginning", run.task.cut_prompts.to_string());
+            }
+            if run.task.skipped_rows > 0 {
+                add("rows left out", run.task.skipped_rows.to_string());
+            }
             add("digest of the task", run.task.digest.clone());
             add("strategy", search.strategy.clone());
             add("seed", search.seed.to_string());

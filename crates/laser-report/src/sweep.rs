@@ -47,16 +47,16 @@ fn rounded<S: Serializer>(values: &[Option<f64>], serializer: S) -> Result<S::Ok
     serializer.collect_seq(values.iter().map(|value| value.map(|value| (value * 1e6).round() / 1e6)))
 }
 
-/// The number of row blocks and the kept fraction.
-type Fraction = (usize, f64);
+/// A column's place: the number of row blocks and the kept fraction. Other methods come last.
+type Place = (usize, f64);
 
 impl Sweep {
     /// The sweep and the other candidates of `entries`, which are over the whole validation split. The order of the entries does
     /// not matter.
     pub fn of(entries: &[&Entry]) -> (Self, Vec<Other>) {
-        let mut columns: Vec<(Fraction, String)> = Vec::new();
-        for (_, fraction, edit) in entries.iter().filter_map(|entry| cell(&entry.interventions)) {
-            let column = (fraction, edit.to_string());
+        let mut columns: Vec<(Place, String)> = Vec::new();
+        for (_, place, edit) in entries.iter().filter_map(|entry| cell(&entry.interventions)) {
+            let column = (place, edit.to_string());
             if !columns.contains(&column) {
                 columns.push(column);
             }
@@ -172,10 +172,15 @@ impl Measure {
     }
 }
 
-/// The one edit of a candidate and its place in the grid, where it has one.
-fn cell(candidate: &Candidate) -> Option<(&Intervention, Fraction, &Edit)> {
+/// The one edit of a candidate and its column. A rank of its own for each matrix has none.
+fn cell(candidate: &Candidate) -> Option<(&Intervention, Place, &Edit)> {
     let [one] = candidate.interventions() else { return None };
-    Some((one, one.edit.grid_point()?, &one.edit))
+    let place = match one.edit.grid_point() {
+        Some(place) => place,
+        None if one.edit.to_string().starts_with("rank=") => return None,
+        None => (usize::MAX, 0.0),
+    };
+    Some((one, place, &one.edit))
 }
 
 #[cfg(test)]
@@ -195,19 +200,28 @@ mod tests {
             entry(&format!(r#"[{{"layer":{layer},"matrix":"fc_in","rho":{rho}}}]"#), right)
         };
         let two = r#"[{"layer":0,"matrix":"fc_in","rho":0.5},{"layer":1,"matrix":"fc_in","rho":0.5}]"#;
-        let zero = r#"[{"layer":1,"matrix":"fc_in","zero":true}]"#;
-        let all = [entry("[]", 2), one(0, 0.01, 1), one(1, 0.9, 3), one(0, 0.9, 2), entry(zero, 0), entry(two, 4)];
+        let (zero, rank) =
+            (r#"[{"layer":1,"matrix":"fc_in","zero":true}]"#, r#"[{"layer":1,"matrix":"fc_in","rank":3}]"#);
+        let all = [
+            entry("[]", 2),
+            one(0, 0.01, 1),
+            one(1, 0.9, 3),
+            one(0, 0.9, 2),
+            entry(zero, 0),
+            entry(two, 4),
+            entry(rank, 1),
+        ];
         let mut order: Vec<&Entry> = all.iter().collect();
         let (sweep, others) = Sweep::of(&order);
         order.reverse();
         assert_eq!(Sweep::of(&order), (sweep.clone(), others.clone()));
-        assert_eq!(sweep.edits, ["0.9", "0.01"]);
-        assert_eq!(sweep.rho, [Some(0.9), Some(0.01)]);
-        assert_eq!(sweep.rows[0].accuracy, [Some(0.5), Some(0.25)]);
-        assert_eq!(sweep.rows[1].accuracy, [Some(0.75), None]);
+        assert_eq!(sweep.edits, ["0.9", "0.01", "zero"]);
+        assert_eq!(sweep.rho, [Some(0.9), Some(0.01), None]);
+        assert_eq!(sweep.rows[0].accuracy, [Some(0.5), Some(0.25), None]);
+        assert_eq!(sweep.rows[1].accuracy, [Some(0.75), None, Some(0.0)]);
         assert_eq!(sweep.rows[0].best(Measure::Accuracy), Some((0, 0.5)));
         assert_eq!(sweep.rows[0].best(Measure::LogLoss), Some((1, 2.0)));
         let names: Vec<&str> = others.iter().map(|other| other.edits.as_str()).collect();
-        assert_eq!(names, ["0.fc_in:0.5 1.fc_in:0.5", "1.fc_in:zero"]);
+        assert_eq!(names, ["0.fc_in:0.5 1.fc_in:0.5", "1.fc_in:rank=3"]);
     }
 }

@@ -1,11 +1,11 @@
 //! The report of RUN folders of every kind, from their files alone.
 
-use laser_edit::{Candidate, FileHash, MatrixKind};
+use laser_edit::{Candidate, MatrixKind};
 use laser_example::{Example, Target};
 use laser_report::{ComparedRuns, ReadRun, State, lm_eval_files, optuna_journal};
 use laser_run::{
-    Entry, ExampleRange, ExampleResult, ModelDescription, Record, ResultKind, RunDescription, RunFolder, RunWriter,
-    SearchDescription, SearchTrace, SplitName, Step, TaskDescription,
+    Entry, ExampleRange, ExampleResult, Record, ResultKind, RunDescription, RunFolder, RunWriter, SearchTrace,
+    SplitName, Step,
 };
 use serde_json::Value;
 use std::path::Path;
@@ -14,41 +14,19 @@ use std::path::Path;
 const HOSTILE: &str = "</script><script>alert(1)</script></style><b>\"'&\u{0}\u{1b}[31m\u{202e}<!--";
 
 fn description(task: &str) -> RunDescription {
-    RunDescription {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        model: ModelDescription {
-            path: format!("models/{HOSTILE}"),
-            files: vec![FileHash { name: "model.safetensors".into(), bytes: 8, sha256: "00".repeat(32) }],
+    let description = serde_json::json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "model": {
+            "path": format!("models/{HOSTILE}"),
+            "files": [{"name": "model.safetensors", "bytes": 8, "sha256": "00".repeat(32)}],
         },
-        task: TaskDescription {
-            spec: task.to_owned(),
-            digest: "11".repeat(32),
-            examples: 60,
-            results: ResultKind::Binary,
-            cut_prompts: 0,
-            skipped_rows: 0,
+        "task": {"spec": task, "digest": "11".repeat(32), "examples": 60},
+        "search": {
+            "strategy": "exhaustive", "matrices": ["fc_in", "fc_out"], "layers": [0, 1], "rho": [0.9, 0.1],
+            "limit": null, "seed": 0, "split_first": false, "device": "cpu",
         },
-        search: SearchDescription {
-            strategy: "exhaustive".into(),
-            gradient_examples: None,
-            start: None,
-            width: None,
-            matrices: vec![MatrixKind::FcIn.into(), MatrixKind::FcOut.into()],
-            layers: vec![0, 1],
-            rho: vec![0.9, 0.1],
-            blocks: vec![1],
-            randomised: false,
-            limit: None,
-            first: None,
-            seed: 0,
-            split_first: false,
-            chat: false,
-            text: None,
-            dtype: None,
-            device: "cpu".into(),
-            kernel_path: None,
-        },
-    }
+    });
+    serde_json::from_value(description).unwrap()
 }
 
 fn candidate(json: &str) -> Candidate {

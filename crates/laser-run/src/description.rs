@@ -72,6 +72,9 @@ pub struct SearchDescription {
     pub layers: Vec<usize>,
     /// The kept fractions that are tried; none where the strategy finds ranks itself.
     pub rho: Vec<f64>,
+    /// Other edits that are tried of each matrix: `zero`, `prune=0.9`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub edits: Vec<String>,
     /// The numbers of row blocks that are tried; 1 is the whole matrix.
     #[serde(default = "whole")]
     pub blocks: Vec<usize>,

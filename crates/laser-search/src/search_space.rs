@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 
 /// The paper's table 5, one reduction at a time: every layer, matrix, number of row blocks and kept fraction, ordered by layer,
 /// then matrix, then as the numbers of row blocks and the fractions were given. One block is the whole matrix, which may be
-/// approximated at random as in the paper's code.
+/// approximated at random as in the paper's code. `others` are further edits of each matrix, which come after the fractions.
 ///
 /// # Errors
 /// Nothing was chosen of one of them.
@@ -17,24 +17,31 @@ pub fn grid(
     blocks: &[NonZeroUsize],
     rhos: &[Rho],
     randomised: bool,
+    others: &[Edit],
 ) -> Result<Vec<Candidate>> {
     somewhere(layers, matrices)?;
     if rhos.is_empty() || blocks.is_empty() {
         return Err(Error::NoCandidates { why: "no rho or no number of blocks was chosen" });
     }
     let (blocks, rhos) = (different(blocks), different(rhos));
-    let mut candidates = Vec::with_capacity(layers.len() * matrices.len() * blocks.len() * rhos.len());
+    let mut edits: Vec<Edit> = Vec::with_capacity(blocks.len() * rhos.len() + others.len());
+    for &blocks in &blocks {
+        edits.extend(rhos.iter().map(|&rho| match blocks.get() {
+            1 if randomised => Edit::randomised(rho),
+            1 => Edit::rho(rho),
+            _ => Edit::row_blocks(blocks, rho),
+        }));
+    }
+    for other in others {
+        if !edits.contains(other) {
+            edits.push(other.clone());
+        }
+    }
+    let mut candidates = Vec::with_capacity(layers.len() * matrices.len() * edits.len());
     for &layer in layers {
         for &matrix in matrices {
-            for &blocks in &blocks {
-                for &rho in &rhos {
-                    let edit = match blocks.get() {
-                        1 if randomised => Edit::randomised(rho),
-                        1 => Edit::rho(rho),
-                        _ => Edit::row_blocks(blocks, rho),
-                    };
-                    candidates.push(Candidate::new([Intervention { layer, matrix, edit }])?);
-                }
+            for edit in &edits {
+                candidates.push(Candidate::new([Intervention { layer, matrix, edit: edit.clone() }])?);
             }
         }
     }
@@ -105,14 +112,18 @@ mod tests {
         let blocks = [1, 4, 1].map(|blocks| NonZeroUsize::new(blocks).unwrap());
         let rhos = [0.5, 0.1, 0.5].map(|rho| Rho::new(rho).unwrap());
         let matrices = [MatrixKind::FcIn.into(), MatrixKind::FcOut.into()];
-        let candidates = grid(&[3, 7], &matrices, &blocks, &rhos, false).unwrap();
+        let candidates = grid(&[3, 7], &matrices, &blocks, &rhos, false, &[]).unwrap();
         let names: Vec<String> = candidates.iter().map(ToString::to_string).collect();
         assert_eq!(names.len(), 2 * 2 * 2 * 2);
         assert_eq!(names[..4], ["3.fc_in:0.5", "3.fc_in:0.1", "3.fc_in:blocks=4,0.5", "3.fc_in:blocks=4,0.1"]);
         assert_eq!(names[15], "7.fc_out:blocks=4,0.1");
-        assert!(grid(&[], &matrices, &blocks, &rhos, false).is_err());
-        assert!(grid(&[1], &[], &blocks, &rhos, false).is_err());
-        assert!(grid(&[1], &matrices, &blocks, &[], false).is_err());
+        let others: Vec<Edit> = ["zero", "0.5", "prune=0.9"].map(|text| text.parse().unwrap()).to_vec();
+        let candidates = grid(&[3], &matrices[..1], &[NonZeroUsize::MIN], &rhos, false, &others).unwrap();
+        let names: Vec<String> = candidates.iter().map(ToString::to_string).collect();
+        assert_eq!(names, ["3.fc_in:0.5", "3.fc_in:0.1", "3.fc_in:zero", "3.fc_in:prune=0.9"]);
+        assert!(grid(&[], &matrices, &blocks, &rhos, false, &[]).is_err());
+        assert!(grid(&[1], &[], &blocks, &rhos, false, &[]).is_err());
+        assert!(grid(&[1], &matrices, &blocks, &[], false, &[]).is_err());
     }
 
     /// Three layers of two matrices, 8 x 4 and 4 x 8, the second of two experts.

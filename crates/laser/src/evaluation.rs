@@ -10,7 +10,7 @@ use crate::text_source::OpenText;
 use laser_edit::Candidate;
 use laser_engine::record;
 use laser_example::{Example, Given, Outcome, Score};
-use laser_run::{Constant, Interval, Metrics, Perplexity, Record, statistics};
+use laser_run::{Constant, Interval, Metrics, Perplexity, PerplexityChange, Record, statistics};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -127,5 +127,15 @@ impl Session {
     /// If the model computes infinities.
     pub fn perplexity(&self, edited: &Edited, text: &OpenText) -> Result<Perplexity> {
         edited.model.perplexity(&text.corpus, &*self.options.progress)
+    }
+
+    /// The perplexity of `text` for the model as it is and edited.
+    ///
+    /// # Errors
+    /// If an edit does not fit the model, or the model computes infinities.
+    pub fn perplexity_change(&self, edits: &Candidate, text: &OpenText) -> Result<PerplexityChange> {
+        let measured = |edits: &Candidate| self.perplexity(&self.edit(edits)?, text);
+        let (base, edited) = (measured(&Candidate::base())?, measured(edits)?);
+        Ok(PerplexityChange::new(&text.sha256, text.corpus.how(), &base, &edited, 0))
     }
 }

@@ -49,6 +49,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Inspect(options) => commands::inspect::run(options, &cli.global),
         Command::Demo(options) => commands::demo::run(options, &cli.global),
         Command::Verdict(options) => commands::verdict::run(options, &cli.global),
+        Command::Analyze(options) => commands::analyze::run(options, &cli.global),
         Command::Report(options) => commands::report::run(options, &cli.global),
         Command::Tasks(options) => commands::tasks::run(options, &cli.global),
     }

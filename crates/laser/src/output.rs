@@ -1,8 +1,10 @@
 //! What goes to standard output, and how errors are worded.
 
+use anyhow::Context;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
+use std::path::Path;
 
 /// Prints one JSON document.
 pub fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
@@ -31,6 +33,28 @@ pub fn colour_width() -> Option<usize> {
     Some(width.0.into())
 }
 
+/// Refuses to write where something is, unless `force` says otherwise; an empty folder is free.
+pub fn is_free(path: &Path, force: bool) -> anyhow::Result<()> {
+    let empty = std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+    let free = force || !path.exists() || empty;
+    anyhow::ensure!(free, "{}: exists: choose another name, or add --force", path.display());
+    Ok(())
+}
+
+/// The same, and a page that this program wrote is written anew.
+pub fn is_page_or_free(path: &Path, force: bool) -> anyhow::Result<()> {
+    match std::fs::read(path) {
+        Ok(bytes) if laser_report::is_page(&bytes) => Ok(()),
+        _ => is_free(path, force),
+    }
+}
+
+/// Makes a folder for files.
+pub fn make_folder(path: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(path)
+        .with_context(|| format!("{}: the folder cannot be made: choose another", path.display()))
+}
+
 /// Prints a line on standard error; if nobody reads it, so be it.
 pub fn complain(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
@@ -54,8 +78,8 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 /// The subcommands, each with a help of its own.
-const COMMANDS: [&str; 10] =
-    ["inspect", "eval", "search", "apply", "chat", "compare", "verdict", "report", "demo", "tasks"];
+const COMMANDS: [&str; 11] =
+    ["inspect", "eval", "search", "apply", "chat", "compare", "verdict", "report", "analyze", "demo", "tasks"];
 
 /// The whole chain of an error on one line.
 pub fn error_line(error: &anyhow::Error) -> String {

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::text_source::TextSource;
 use laser_checkpoint::Config;
-use laser_edit::{EditError, Layers, MatrixGroup, MatrixId, MatrixKind};
+use laser_edit::{Edit, EditError, Layers, MatrixGroup, MatrixId, MatrixKind};
 use laser_matrix::Rho;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -48,6 +48,8 @@ pub enum SpaceChoice {
         rhos: Vec<Rho>,
         /// Numbers of row blocks, each reduced by itself; 1 is the whole matrix.
         blocks: Vec<NonZeroUsize>,
+        /// Other edits of each matrix.
+        edits: Vec<Edit>,
     },
     /// The rank above the matrix's noise edge (Marchenko-Pastur).
     NoiseEdge,
@@ -96,7 +98,7 @@ impl Default for SearchPlan {
     fn default() -> Self {
         let rhos = PAPER_RHOS.into_iter().filter_map(|rho| Rho::new(rho).ok()).collect();
         Self {
-            space: SpaceChoice::Grid { rhos, blocks: vec![NonZeroUsize::MIN] },
+            space: SpaceChoice::Grid { rhos, blocks: vec![NonZeroUsize::MIN], edits: Vec::new() },
             strategy: StrategyChoice::Exhaustive,
             matrices: vec![MatrixGroup::of(&MatrixKind::MLP)],
             layers: Vec::new(),

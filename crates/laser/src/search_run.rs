@@ -66,7 +66,9 @@ impl Session {
         let text = plan.text.as_ref().map(|text| self.text(text)).transpose()?;
         let (layers, matrices) = (layers_of(&plan.layers, config.layers)?, matrices_of(&plan.matrices, config)?);
         let space = match &plan.space {
-            SpaceChoice::Grid { rhos, blocks } => grid(&layers, &matrices, blocks, rhos, task.source.paper_compat)?,
+            SpaceChoice::Grid { rhos, blocks, edits } => {
+                grid(&layers, &matrices, blocks, rhos, task.source.paper_compat, edits)?
+            }
             SpaceChoice::NoiseEdge => self.above_noise(&layers, &matrices)?,
         };
         let compared = plan.bf16.then(|| self.model.comparing_in_bf16()).transpose()?;
@@ -74,11 +76,13 @@ impl Session {
         for edit in space.iter().flat_map(Candidate::interventions) {
             edit.check(config)?;
         }
-        let (rho, blocks) = match &plan.space {
-            SpaceChoice::Grid { rhos, blocks } => {
-                (rhos.iter().map(|rho| rho.get()).collect(), blocks.iter().map(|blocks| blocks.get()).collect())
-            }
-            SpaceChoice::NoiseEdge => (Vec::new(), vec![1]),
+        let (rho, blocks, edits) = match &plan.space {
+            SpaceChoice::Grid { rhos, blocks, edits } => (
+                rhos.iter().map(|rho| rho.get()).collect(),
+                blocks.iter().map(|blocks| blocks.get()).collect(),
+                edits.iter().map(ToString::to_string).collect(),
+            ),
+            SpaceChoice::NoiseEdge => (Vec::new(), vec![1], Vec::new()),
         };
         let description = RunDescription {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -103,6 +107,7 @@ impl Session {
                 layers,
                 rho,
                 blocks,
+                edits,
                 randomised: task.source.paper_compat && plan.space != SpaceChoice::NoiseEdge,
                 limit: task.source.limit,
                 first: task.source.first,

@@ -1,11 +1,13 @@
 //! What can be typed.
 
+mod analyze_options;
 mod apply;
 mod inputs;
 mod space;
 mod talk;
 mod typed_values;
 
+pub use analyze_options::{AnalysisChoice, AnalysisOutput, AnalyzeOptions, TableOptions};
 pub use apply::ApplyOptions;
 pub use inputs::{CheckpointOptions, DataOptions, ModelOptions, TaskOptions, TextOptions};
 pub use space::SpaceOptions;
@@ -55,6 +57,8 @@ pub enum Command {
     Verdict(VerdictOptions),
     /// Write a page that shows a search, also one that is still running, and its data for other programs
     Report(ReportOptions),
+    /// Look into why an edit helps: the paper's analyses
+    Analyze(AnalyzeOptions),
     /// List the built-in tasks, show a task, check task files
     Tasks(TasksOptions),
 }

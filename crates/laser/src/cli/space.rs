@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use laser::{
     BEAM_WIDTH, GRADIENT_EXAMPLES, PAPER_RHOS, PoolChoice, SearchPlan, SpaceChoice, StrategyChoice, TextSource,
 };
-use laser_edit::{Layers, MatrixGroup};
+use laser_edit::{Edit, Layers, MatrixGroup};
 use laser_matrix::Rho;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -28,6 +28,9 @@ pub struct SpaceOptions {
     /// Kept fractions of the rank to try [default: 0.9,0.8,0.6,0.2,0.1,0.05,0.01]
     #[arg(long, value_delimiter = ',', value_name = "LIST", allow_hyphen_values = true, value_parser = parse_rho)]
     pub rho: Vec<Rho>,
+    /// Try this edit of each matrix, too, such as zero or prune=0.9 (repeatable)
+    #[arg(long, value_name = "EDIT")]
+    pub edit: Vec<Edit>,
     /// Numbers of blocks to cut the rows into, each block reduced by itself; 1 is the whole matrix [default: 1]
     #[arg(long, allow_negative_numbers = true, value_delimiter = ',', value_name = "LIST", value_parser = parse_blocks)]
     pub blocks: Vec<NonZeroUsize>,
@@ -88,7 +91,7 @@ impl SpaceOptions {
         let defaults = || PAPER_RHOS.into_iter().filter_map(|rho| Rho::new(rho).ok()).collect();
         let rhos = if self.rho.is_empty() { defaults() } else { self.rho.clone() };
         let blocks = if self.blocks.is_empty() { vec![NonZeroUsize::MIN] } else { self.blocks.clone() };
-        SpaceChoice::Grid { rhos, blocks }
+        SpaceChoice::Grid { rhos, blocks, edits: self.edit.clone() }
     }
 
     /// Whether reductions are composed.
@@ -109,6 +112,7 @@ impl SpaceOptions {
             ("--compare", self.compare.is_some() && !self.uses_gradient(), gradient),
             ("--start", self.start.is_some() && !self.composes(), "--strategy compose or beam"),
             ("--rho", !self.rho.is_empty() && self.strategy == Strategy::NoiseEdge, ALL_BUT_NOISE_EDGE),
+            ("--edit", !self.edit.is_empty() && self.strategy == Strategy::NoiseEdge, ALL_BUT_NOISE_EDGE),
             ("--blocks", !self.blocks.is_empty() && self.strategy == Strategy::NoiseEdge, ALL_BUT_NOISE_EDGE),
             ("--width", self.width.is_some() && self.strategy != Strategy::Beam, "--strategy beam"),
         ];

@@ -27,7 +27,7 @@ pub fn run(options: &DemoOptions, global: &Global) -> anyhow::Result<()> {
     let session = Session::open_with(files.model.as_path().into(), how)?;
     let rhos = RHOS.into_iter().map(Rho::new).collect::<Result<_, _>>()?;
     let plan = SearchPlan {
-        space: SpaceChoice::Grid { rhos, blocks: vec![NonZeroUsize::MIN] },
+        space: SpaceChoice::Grid { rhos, blocks: vec![NonZeroUsize::MIN], edits: Vec::new() },
         matrices: vec![MatrixGroup::of(&MatrixKind::ALL)],
         ..SearchPlan::default()
     };

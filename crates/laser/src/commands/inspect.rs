@@ -106,6 +106,7 @@ fn of_spectrum(spectrum: &Spectrum, rhos: &[Rho]) -> Value {
         "largest": spectrum.singular_values().first(),
         "effective_rank": spectrum.effective_rank(),
         "stable_rank": spectrum.stable_rank(),
+        "alpha": spectrum.power_law_alpha(),
         "noise_sigma": noise.sigma,
         "noise_edge": noise.edge,
         "noise_threshold": noise.threshold,
@@ -173,7 +174,7 @@ fn ranges(layers: &[usize]) -> String {
 }
 
 fn spectra(found: &[Found], rhos: &[Rho]) -> String {
-    let header = ["matrix", "shape", "precision", "effective rank", "stable rank", "noise edge", "above it"];
+    let header = ["matrix", "shape", "precision", "effective rank", "stable rank", "alpha", "noise edge", "above it"];
     let energy = rhos.iter().map(|rho| format!("energy {}", rho.get()));
     let mut lines: Vec<Vec<String>> = vec![header.iter().map(|&name| name.to_owned()).chain(energy).collect()];
     for one in found {
@@ -185,6 +186,7 @@ fn spectra(found: &[Found], rhos: &[Rho]) -> String {
             one.precision.to_string(),
             format!("{:.1}", spectrum.effective_rank()),
             format!("{:.1}", spectrum.stable_rank()),
+            spectrum.power_law_alpha().map_or_else(String::new, |alpha| format!("{alpha:.2}")),
             format!("{:.4}", noise.edge),
             noise.rank.to_string(),
         ];

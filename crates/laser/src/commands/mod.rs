@@ -1,5 +1,6 @@
 //! One file a subcommand.
 
+pub mod analyze;
 pub mod apply;
 pub mod chat;
 pub mod compare;
@@ -8,5 +9,6 @@ pub mod eval;
 pub mod inspect;
 pub mod report;
 pub mod search;
+mod table;
 pub mod tasks;
 pub mod verdict;

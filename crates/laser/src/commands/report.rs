@@ -1,13 +1,12 @@
 //! `laser report`: the page of a run, and its data for other programs.
 
 use crate::cli::{Global, ReportOptions};
-use crate::output;
+use crate::output::{self, is_free, is_page_or_free, make_folder};
 use anyhow::{Context, ensure};
 use laser::write_outcomes;
-use laser_report::{ComparedRuns, ReadRun, is_page, lm_eval_files, optuna_journal};
+use laser_report::{ComparedRuns, ReadRun, lm_eval_files, optuna_journal};
 use laser_run::{RunFolder, write_whole};
 use serde_json::json;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -31,7 +30,7 @@ fn one(run: &Path, options: &ReportOptions, global: &Global) -> anyhow::Result<(
     let mut written = vec![out];
     let time = humantime::format_rfc3339_micros(folder.written()[1].unwrap_or(SystemTime::UNIX_EPOCH)).to_string();
     if let Some(csv) = &options.csv {
-        fs::create_dir_all(csv).with_context(|| unwritable(csv))?;
+        make_folder(csv)?;
         written.extend(read.data.write_csv(csv)?.into_iter().map(|name| csv.join(name)));
     }
     if let Some(parquet) = &options.parquet {
@@ -52,7 +51,7 @@ fn one(run: &Path, options: &ReportOptions, global: &Global) -> anyhow::Result<(
         for (name, content) in files {
             let path = lm_eval.join(name);
             let folder = path.parent().unwrap_or(lm_eval);
-            fs::create_dir_all(folder).with_context(|| unwritable(folder))?;
+            make_folder(folder)?;
             write_whole(&path, content.as_bytes())?;
             written.push(path);
         }
@@ -78,7 +77,7 @@ fn several(runs: &[&PathBuf], options: &ReportOptions, global: &Global) -> anyho
     write_page(&out, &compared.page(), false)?;
     let mut written = vec![out];
     if let Some(csv) = &options.csv {
-        fs::create_dir_all(csv).with_context(|| unwritable(csv))?;
+        make_folder(csv)?;
         written.extend(compared.write_csv(csv)?.into_iter().map(|name| csv.join(name)));
     }
     if global.json {
@@ -94,23 +93,4 @@ fn lines(written: &[PathBuf]) -> String {
 fn write_page(path: &Path, page: &str, in_run: bool) -> anyhow::Result<()> {
     let advice = if in_run { "add --out FILE to write it elsewhere" } else { "choose another --out" };
     write_whole(path, page.as_bytes()).with_context(|| format!("the report cannot be written: {advice}"))
-}
-
-/// A page of this program is written anew; whatever else is there stays, unless `force` says otherwise.
-fn is_page_or_free(path: &Path, force: bool) -> anyhow::Result<()> {
-    match fs::read(path) {
-        Ok(bytes) if is_page(&bytes) => Ok(()),
-        _ => is_free(path, force),
-    }
-}
-
-fn is_free(path: &Path, force: bool) -> anyhow::Result<()> {
-    let empty = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
-    let free = force || !path.exists() || empty;
-    ensure!(free, "{}: exists: choose another name, or add --force", path.display());
-    Ok(())
-}
-
-fn unwritable(path: &Path) -> String {
-    format!("{}: the folder cannot be made: choose another", path.display())
 }

@@ -1,0 +1,175 @@
+//! A corpus as batches of documents, read one after the other and counted many at a time.
+
+use crate::corpus_error::{CorpusError, Result};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+/// About so many bytes are a batch.
+const BATCH: usize = 4 << 20;
+
+/// What a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Text; documents are separated by empty lines.
+    Text,
+    /// A JSON object a line, with a `text`.
+    Lines,
+}
+
+/// Some documents.
+pub struct Batch {
+    path: PathBuf,
+    form: Form,
+    /// Lines before it in its file.
+    line: usize,
+    bytes: Vec<u8>,
+    /// Bytes of the corpus that it was made of, as they are decompressed.
+    pub size: usize,
+}
+
+impl Batch {
+    /// Calls `document` with each document's text.
+    ///
+    /// # Errors
+    /// A line is not a JSON object with a `text`.
+    pub fn each(&self, mut document: impl FnMut(&[u8])) -> Result<()> {
+        match self.form {
+            Form::Text => {
+                let mut rest = self.bytes.as_slice();
+                while let Some(end) = find_empty_line(rest) {
+                    document(&rest[..end]);
+                    rest = &rest[end + 2..];
+                }
+                document(rest);
+            }
+            Form::Lines => {
+                for (number, line) in self.bytes.split(|&byte| byte == b'\n').enumerate() {
+                    if line.iter().all(u8::is_ascii_whitespace) {
+                        continue;
+                    }
+                    let row: Row = serde_json::from_slice(line).map_err(|error| CorpusError::Line {
+                        path: self.path.clone(),
+                        line: self.line + number + 1,
+                        why: format!("is no document: {error}: write a JSON object with a text"),
+                    })?;
+                    document(row.text.as_bytes());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Row<'a> {
+    #[serde(borrow)]
+    text: std::borrow::Cow<'a, str>,
+}
+
+fn find_empty_line(bytes: &[u8]) -> Option<usize> {
+    bytes.windows(2).position(|pair| pair == b"\n\n")
+}
+
+/// The files of a corpus, in the order of their names: `path` itself, or everything below it that is text.
+///
+/// # Errors
+/// A folder cannot be read, or no text is in it.
+pub fn files_of(path: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    if path.is_dir() {
+        let mut folders = vec![path.to_owned()];
+        while let Some(folder) = folders.pop() {
+            let io = |source| CorpusError::Io { path: folder.clone(), source };
+            for entry in std::fs::read_dir(&folder).map_err(io)? {
+                let entry = entry.map_err(io)?.path();
+                match form_of(&entry) {
+                    _ if entry.is_dir() => folders.push(entry),
+                    Some(_) => files.push(entry),
+                    None => {}
+                }
+            }
+        }
+        files.sort();
+    } else {
+        files.push(path.to_owned());
+    }
+    if files.is_empty() || files.iter().any(|file| form_of(file).is_none()) {
+        return Err(CorpusError::NoText { path: path.to_owned() });
+    }
+    Ok(files)
+}
+
+/// By the name's ending, and whether it is compressed.
+fn form_of(path: &Path) -> Option<(Form, bool)> {
+    let name = path.file_name()?.to_str()?;
+    let (stem, compressed) = name.strip_suffix(".zst").map_or((name, false), |stem| (stem, true));
+    match stem.rsplit_once('.')?.1 {
+        "txt" => Some((Form::Text, compressed)),
+        "jsonl" => Some((Form::Lines, compressed)),
+        _ => None,
+    }
+}
+
+/// The batches of one file.
+pub struct Batches {
+    path: PathBuf,
+    form: Form,
+    reader: Box<dyn BufRead + Send>,
+    line: usize,
+    ended: bool,
+}
+
+impl Batches {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// It cannot be opened, or is not text.
+    pub fn open(path: &Path) -> Result<Self> {
+        let io = |source| CorpusError::Io { path: path.to_owned(), source };
+        let (form, compressed) = form_of(path).ok_or_else(|| CorpusError::NoText { path: path.to_owned() })?;
+        let file = File::open(path).map_err(io)?;
+        let reader: Box<dyn BufRead + Send> = match compressed {
+            true => Box::new(BufReader::with_capacity(1 << 20, zstd::Decoder::new(file).map_err(io)?)),
+            false => Box::new(BufReader::with_capacity(1 << 20, file)),
+        };
+        Ok(Self { path: path.to_owned(), form, reader, line: 0, ended: false })
+    }
+
+    fn read(&mut self) -> Result<Option<Batch>> {
+        let io = |source| CorpusError::Io { path: self.path.clone(), source };
+        let mut bytes = Vec::with_capacity(BATCH + (64 << 10));
+        self.reader.by_ref().take(BATCH as u64).read_to_end(&mut bytes).map_err(io)?;
+        // To the end of a document. One that never ends is cut, at a line if there is one.
+        while !bytes.is_empty() && bytes.len() < 16 * BATCH {
+            let before = bytes.len();
+            self.reader.by_ref().take(16 * BATCH as u64 - before as u64).read_until(b'\n', &mut bytes).map_err(io)?;
+            let at_end = bytes.len() == before;
+            if at_end || self.form == Form::Lines || bytes.ends_with(b"\n\n") {
+                break;
+            }
+        }
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        let line = self.line;
+        if self.form == Form::Lines {
+            self.line += bytes.iter().filter(|&&byte| byte == b'\n').count();
+        }
+        let size = bytes.len();
+        Ok(Some(Batch { path: self.path.clone(), form: self.form, line, bytes, size }))
+    }
+}
+
+impl Iterator for Batches {
+    type Item = Result<Batch>;
+
+    fn next(&mut self) -> Option<Result<Batch>> {
+        if self.ended {
+            return None;
+        }
+        let batch = self.read().transpose();
+        self.ended = !matches!(batch, Some(Ok(_)));
+        batch
+    }
+}

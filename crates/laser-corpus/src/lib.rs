@@ -1,0 +1,11 @@
+//! How often the subject and the answer of a fact occur together in a corpus: one pass over text, JSONL and zstd-compressed
+//! JSONL, with all subjects and answers in one automaton (Aho-Corasick), on all cores.
+
+mod batches;
+mod corpus_error;
+mod count;
+mod facts;
+
+pub use corpus_error::{CorpusError, Result};
+pub use count::{Counting, FactCount, FactCounts, count_facts};
+pub use facts::{Fact, read_facts};

@@ -1,0 +1,17 @@
+//! The paper's analyses of why an edit helps, a file each: from data to sentences, tables and a figure.
+
+mod analysis;
+mod frequency;
+mod methods_compared;
+mod monotone;
+mod paraphrase;
+mod perplexity_change;
+mod rank;
+
+pub use analysis::Analysis;
+pub use frequency::{Occurrences, frequency};
+pub use methods_compared::methods_compared;
+pub use monotone::monotone;
+pub use paraphrase::paraphrase;
+pub use perplexity_change::perplexity_change;
+pub use rank::{MatrixSpectrum, rank};

@@ -1,0 +1,168 @@
+//! `laser analyze`: the paper's analyses of why an edit helps.
+
+use crate::bar::Bar;
+use crate::cli::{AnalysisChoice, AnalysisOutput, AnalyzeOptions, CheckpointOptions, Global, ModelOptions};
+use crate::commands::table;
+use crate::output::{self, is_free, is_page_or_free, make_folder};
+use anyhow::Context;
+use laser::{Session, SessionOptions, SpectraCache, TextSource};
+use laser_corpus::{Counting, count_facts, read_facts};
+use laser_edit::{Candidate, InterventionSpec};
+use laser_report::{
+    Analysis, MatrixSpectrum, Occurrences, ReadRun, frequency, methods_compared, monotone, paraphrase,
+    perplexity_change, rank,
+};
+use laser_run::{Progress, RunFolder, write_whole};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub fn run(options: &AnalyzeOptions, global: &Global) -> anyhow::Result<()> {
+    let to = &options.output;
+    if let Some(page) = &to.page {
+        is_page_or_free(page, to.force)?;
+    }
+    if let Some(csv) = &to.csv {
+        is_free(csv, to.force)?;
+    }
+    let analysis = match &options.analysis {
+        AnalysisChoice::Monotone { run, matrix } => {
+            let matrix = matrix.map(|matrix| (matrix.0, matrix.1));
+            let why =
+                "the base and two reductions of the matrix are needed, scored right or wrong on all of validation";
+            monotone(&read(run)?, matrix).with_context(|| missing(run, why))?
+        }
+        AnalysisChoice::Prune { run } => {
+            let why = "edits of two methods are needed: search with --edit zero --edit prune=0.9";
+            methods_compared(&read(run)?).with_context(|| missing(run, why))?
+        }
+        AnalysisChoice::Paraphrase { run } => {
+            let why = "a finished search is needed over a task with several examples a group";
+            paraphrase(&read(run)?).with_context(|| missing(run, why))?
+        }
+        AnalysisChoice::Rank { run, checkpoint } => of_ranks(run, checkpoint, global)?,
+        AnalysisChoice::Frequency { run, facts, corpus, window } => {
+            of_frequencies(run, facts, corpus, *window as usize, global)?
+        }
+        AnalysisChoice::Perplexity { model, text, text_tokens, reduce } => {
+            let limit = text_tokens.map_or(usize::MAX, |tokens| usize::try_from(tokens).unwrap_or(usize::MAX));
+            of_perplexity(model, &TextSource { path: text.clone(), limit }, reduce, global)?
+        }
+        AnalysisChoice::Table(options) => return table::run(options, to, global),
+    };
+    print(&analysis, to, global)
+}
+
+fn read(run: &Path) -> anyhow::Result<ReadRun> {
+    let read = ReadRun::open(&RunFolder::open(run)?);
+    for problem in &read.data.problems {
+        output::complain(problem);
+    }
+    Ok(read)
+}
+
+fn missing(run: &Path, why: &str) -> String {
+    format!("{}: this run has not what the analysis needs: {why}", run.display())
+}
+
+fn print(analysis: &Analysis, to: &AnalysisOutput, global: &Global) -> anyhow::Result<()> {
+    let mut written: Vec<PathBuf> = Vec::new();
+    if let Some(page) = &to.page {
+        write_whole(page, analysis.page().as_bytes())?;
+        written.push(page.clone());
+    }
+    if let Some(csv) = &to.csv {
+        make_folder(csv)?;
+        written.extend(analysis.write_csv(csv)?.into_iter().map(|name| csv.join(name)));
+    }
+    if global.json {
+        let mut document = analysis.json();
+        document["written"] = serde_json::json!(written);
+        return output::print_json(&document);
+    }
+    output::print(&analysis.text())
+}
+
+/// The matrices of the run's grid in the model that it is of.
+fn of_ranks(run: &Path, checkpoint: &CheckpointOptions, global: &Global) -> anyhow::Result<Analysis> {
+    let read = read(run)?;
+    let progress = Bar::new(global.quiet);
+    let checkpoint = checkpoint.source().open(&progress)?;
+    let known = read.data.run.as_ref().map(|run| &run.model.files);
+    let here = checkpoint.fingerprint()?;
+    anyhow::ensure!(
+        known.is_none_or(|known| *known == here),
+        "{}: is the run of another model: give its own",
+        run.display()
+    );
+    let cache = SpectraCache::open();
+    let rows = &read.data.sweep.rows;
+    progress.start("spectra", rows.len(), 0);
+    let mut spectra = Vec::with_capacity(rows.len());
+    for row in rows {
+        // Experts that are edited together have no spectrum in common.
+        if row.matrix.each(checkpoint.config()) == [row.matrix] {
+            let spectrum = cache.spectrum(&checkpoint, row.layer, row.matrix)?;
+            spectra.push(MatrixSpectrum {
+                layer: row.layer,
+                matrix: row.matrix,
+                maximum: spectrum.singular_values().len(),
+                effective: spectrum.effective_rank(),
+                stable: spectrum.stable_rank(),
+                alpha: spectrum.power_law_alpha(),
+            });
+        }
+        progress.advance(1);
+    }
+    progress.finish();
+    rank(&read, &spectra).with_context(|| missing(run, "fractions of whole matrices are needed, on all of validation"))
+}
+
+fn of_frequencies(run: &Path, facts: &Path, corpus: &Path, window: usize, global: &Global) -> anyhow::Result<Analysis> {
+    let read = read(run)?;
+    let facts = read_facts(facts)?;
+    let bar = Bar::new(global.quiet);
+    bar.start("kB read", size_of(corpus), 0);
+    let begun = std::time::Instant::now();
+    let counts = count_facts(corpus, &facts, Counting { window }, &|bytes| bar.advance((bytes / 1024) as usize))?;
+    bar.finish();
+    let seconds = begun.elapsed().as_secs_f64();
+    bar.note(&format!(
+        "{:.1} MB in {seconds:.1} s, {:.0} MB/s, {} windows",
+        counts.bytes as f64 / 1e6,
+        counts.bytes as f64 / 1e6 / seconds.max(1e-9),
+        counts.windows
+    ));
+    let by_id: HashMap<String, Occurrences> = (facts.iter().zip(&counts.facts))
+        .map(|(fact, count)| {
+            let laser_corpus::FactCount { subject, answer, together } = *count;
+            (fact.id.clone(), Occurrences { subject, answer, together })
+        })
+        .collect();
+    let why = "a finished search is needed, and facts with the ids of its test examples";
+    frequency(&read, &by_id, &corpus.display().to_string()).with_context(|| missing(run, why))
+}
+
+/// Kilobytes of a file or folder on disk, for the bar; compressed ones are larger than they look.
+fn size_of(path: &Path) -> usize {
+    let entries = std::fs::read_dir(path).map(|entries| entries.flatten().map(|it| size_of(&it.path())).sum());
+    entries.unwrap_or_else(|_| std::fs::metadata(path).map_or(0, |it| (it.len() / 1024) as usize))
+}
+
+fn of_perplexity(
+    model: &ModelOptions,
+    source: &TextSource,
+    reduce: &[InterventionSpec],
+    global: &Global,
+) -> anyhow::Result<Analysis> {
+    let how = SessionOptions {
+        device: model.device,
+        progress: Arc::new(Bar::new(global.quiet)),
+        ..SessionOptions::default()
+    };
+    let session = Session::open_with(model.checkpoint.source(), how)?;
+    let edits = Candidate::new(InterventionSpec::expand_all(reduce, session.config())?)?;
+    let text = session.text(source)?;
+    let change = session.perplexity_change(&edits, &text)?;
+    Ok(perplexity_change(&edits.to_string(), &source.path.display().to_string(), &change))
+}

@@ -1,0 +1,75 @@
+//! `laser analyze table`: searches over tasks and models, side by side.
+
+use crate::bar::Bar;
+use crate::cli::{AnalysisOutput, Global, TableOptions};
+use crate::output::{self, is_page_or_free, make_folder};
+use laser::{ModelSource, Session, SessionOptions, TaskSource, TextSource};
+use laser_report::{ComparedRuns, ReadRun};
+use laser_run::{Progress, RunFolder, write_whole};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Searches every task with every model; what was finished before is not done again. The page is written after each, so that it
+/// shows how far the table is.
+pub fn run(options: &TableOptions, to: &AnalysisOutput, global: &Global) -> anyhow::Result<()> {
+    let progress = Arc::new(Bar::new(global.quiet));
+    make_folder(&options.out)?;
+    let page = to.page.clone().unwrap_or_else(|| options.out.join("table.html"));
+    is_page_or_free(&page, to.force)?;
+    let text = options.text.as_ref().map(|path| TextSource { path: path.clone(), limit: tokens(options.text_tokens) });
+    let plan = options.space.plan(text)?;
+    let mut runs: Vec<PathBuf> = Vec::new();
+    for model in &options.models {
+        let how = SessionOptions { progress: progress.clone(), ..SessionOptions::default() };
+        let source = ModelSource { location: model.clone(), architecture: None };
+        let session = Session::open_with(source, how)?;
+        for task in &options.tasks {
+            let run = options.out.join(format!("{}-{}", name_of(&model.display().to_string()), name_of(task)));
+            anyhow::ensure!(
+                !runs.contains(&run),
+                "{}: two models or tasks of one name: give one of them in a table of its own",
+                run.display()
+            );
+            progress.note(&format!("{} on {task}", model.display()));
+            session.search(&session.task(&source_of(task, options))?, &plan, &run)?;
+            runs.push(run);
+            write_whole(&page, compared(&runs)?.page().as_bytes())?;
+        }
+    }
+    let compared = compared(&runs)?;
+    let mut written = vec![page];
+    if let Some(csv) = &to.csv {
+        make_folder(csv)?;
+        written.extend(compared.write_csv(csv)?.into_iter().map(|name| csv.join(name)));
+    }
+    if global.json {
+        return output::print_json(&json!({"written": written, "runs": compared}));
+    }
+    output::print(&compared.text())
+}
+
+fn compared(runs: &[PathBuf]) -> anyhow::Result<ComparedRuns> {
+    let read = |run: &PathBuf| Ok(ReadRun::open(&RunFolder::open(run)?).data);
+    Ok(ComparedRuns { runs: runs.iter().map(read).collect::<anyhow::Result<_>>()? })
+}
+
+/// `TASK`, or `TASK=FILE`.
+fn source_of(task: &str, options: &TableOptions) -> TaskSource {
+    let (spec, data) = match task.split_once('=') {
+        Some((spec, data)) => (spec, Some(PathBuf::from(data))),
+        None => (task, None),
+    };
+    TaskSource { data, limit: options.limit.map(tokens), seed: options.seed, ..spec.to_owned().into() }
+}
+
+/// A folder's name of a path or id: its last part, without what a shell or file system would take amiss.
+fn name_of(text: &str) -> String {
+    let text = text.split_once('=').map_or(text, |(task, _)| task);
+    let last = Path::new(text).file_name().map_or(text.into(), |name| name.to_string_lossy());
+    last.chars().map(|letter| if letter.is_alphanumeric() || "._-".contains(letter) { letter } else { '_' }).collect()
+}
+
+fn tokens(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
