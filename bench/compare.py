@@ -30,7 +30,7 @@ dataset_path: json
 dataset_kwargs: {data_files: examples.jsonl}
 output_type: loglikelihood
 doc_to_text: "{{prompt}}"
-doc_to_target: "{{answer}}"
+doc_to_target: " {{answer}}"
 """
 
 

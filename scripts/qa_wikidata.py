@@ -20,7 +20,7 @@ dataset_kwargs:
   data_files: qa_wikidata.jsonl
 output_type: loglikelihood
 doc_to_text: "{{prompt}}"
-doc_to_target: "{{answer}}"
+doc_to_target: " {{answer}}"
 """
 
 if len(sys.argv) != 3:

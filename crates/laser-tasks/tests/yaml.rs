@@ -231,8 +231,12 @@ fn what_changes_nothing_is_a_note() {
 
 #[test]
 fn yaml_log_likelihood() {
+    let glued = with_data("output_type: loglikelihood\ndoc_to_text: q\ndoc_to_target: a");
+    let notes = yaml(&glued, r#"{"q": "a", "a": "b c"}"#).unwrap().notes;
+    assert!(notes[0].starts_with("nothing stands between prompt and answer"), "{notes:?}");
     let text = with_data("output_type: loglikelihood\ndoc_to_text: q\ndoc_to_target: \" {{a}}\"");
     let task = yaml(&text, r#"{"q": "a", "a": "b c"}"#).unwrap();
+    assert!(task.notes.is_empty());
     let target = Target::LogLikelihood { answer: " b c".into() };
     assert_eq!(task.examples, [Example { delimiter: String::new(), ..example("0", "0", "a", target) }]);
 }

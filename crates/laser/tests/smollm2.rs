@@ -189,7 +189,7 @@ fn a_search_of_layer_28_finds_what_is_known_to_be_there() {
         .collect();
     std::fs::write(place.path().join("rows.jsonl"), rows).unwrap();
     let yaml = "task: qa\ndataset_path: json\ndataset_kwargs: {data_files: rows.jsonl}\noutput_type: loglikelihood\n\
-                doc_to_text: \"{{q}}\"\ndoc_to_target: \"{{a}}\"\n";
+                doc_to_text: \"{{q}}\"\ndoc_to_target: \" {{a}}\"\n";
     std::fs::write(place.path().join("qa.yaml"), yaml).unwrap();
     let arguments = "--task qa.yaml --layers 27-28 --matrices fc_up,fc_out --rho 0.2,0.05 --out run --quiet";
     let output = assert_cmd::cargo::cargo_bin_cmd!("laser")

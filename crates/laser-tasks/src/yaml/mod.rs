@@ -119,6 +119,7 @@ fn task_of(
     task.skipped = bad.skipped();
     task.notes = config.notes.iter().chain(&reader.notes).cloned().collect();
     task.notes.extend(none_right(&task.examples));
+    task.notes.extend(run_together(&task.examples));
     task.notes.extend((separate.is_none() && shots.may_show_question()).then(|| {
         "a question may stand among its own solved examples, as in lm-evaluation-harness: name another `fewshot_split`"
             .to_owned()
@@ -140,6 +141,22 @@ fn none_right(examples: &[Example]) -> Option<String> {
         "{count} of {of} answers are none of their choices and score as wrong, the first that of {}",
         first.id
     ))
+}
+
+/// A note where nothing parts any answer from its prompt: what [`Target::LogLikelihood`] asks for, and rarely meant of words.
+fn run_together(examples: &[Example]) -> Option<String> {
+    let word = |letter: Option<char>| letter.is_some_and(|letter| letter.is_ascii_alphanumeric());
+    let run_together = |example: &Example| {
+        let continuation = example.continuation(example.answer());
+        matches!(example.target, Target::LogLikelihood { .. })
+            && word(example.prompt.chars().next_back())
+            && word(continuation.chars().next())
+    };
+    examples.iter().all(run_together).then(|| {
+        "nothing stands between prompt and answer, as lm-evaluation-harness has it for loglikelihood: begin \
+         doc_to_target with a space if one is meant"
+            .to_owned()
+    })
 }
 
 /// What a task file says about itself. Its data is not looked at, but all else is checked.
