@@ -57,7 +57,7 @@ fn a_table_of_ones_own() {
     let config = config.replace("\"llama\"", "\"mine\"").replace("LlamaForCausalLM", "MineForCausalLM");
     fs::write(model.join("config.json"), config).unwrap();
     let (_, message) = session.fails("inspect model");
-    for part in ["unknown model_type \"mine\"", "bert, gemma, ", "starcoder2", "--architecture FILE"] {
+    for part in ["unknown model_type \"mine\"", "arcee, bert, bloom, ", "starcoder2", "--architecture FILE"] {
         assert!(message.contains(part), "{message}");
     }
     let table = "like = \"llama\"\nfamily = \"mine\"\nmodel_type = \"mine\"\nclasses = [\"MineForCausalLM\"]\n";
