@@ -398,7 +398,8 @@ fn repeated_types(json: &Value) -> Option<Vec<Value>> {
         let [part, times] = part.as_array()?.as_slice() else { return None };
         let times = usize::try_from(times.as_u64()?).ok()?.min(LARGEST_LAYERS);
         let part = part.as_array()?;
-        types.extend(part.iter().cycle().take(part.len().saturating_mul(times).min(LARGEST_LAYERS)).cloned());
+        let room = LARGEST_LAYERS - types.len();
+        types.extend(part.iter().cycle().take(part.len().saturating_mul(times).min(room)).cloned());
     }
     Some(types)
 }

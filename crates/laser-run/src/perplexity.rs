@@ -79,6 +79,11 @@ impl PerplexityChange {
         }
     }
 
+    /// Whether the text fits into one window.
+    pub fn is_of_one_window(&self) -> bool {
+        self.tokens < self.windows.window
+    }
+
     /// The growth of the mean negative log-probability, nats a token.
     pub fn growth(&self) -> f64 {
         (self.edited / self.base).ln()

@@ -106,7 +106,9 @@ fn measure(
     run: &RunWriter,
     progress: &dyn Progress,
 ) -> Result<MeasuredText> {
-    let fits = |known: &MeasuredText| known.interventions == *best && known.change.text == text.sha256;
+    // The verdict goes by the interval, which a folder of another version may lack.
+    let judged = |known: &MeasuredText| known.change.growth_interval.is_some() || known.change.is_of_one_window();
+    let fits = |known: &MeasuredText| known.interventions == *best && known.change.text == text.sha256 && judged(known);
     if let Some(known) = run.folder().perplexity()?.filter(fits) {
         return Ok(known);
     }

@@ -16,7 +16,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_standard_errors_below_the_base_are_hopeless() {
+    fn what_lies_far_below_the_base_is_hopeless() {
         // sqrt(2 ln ln 200) is 1.826.
         assert!(is_hopeless(-18.4, 100.0, 200) && !is_hopeless(-18.1, 100.0, 200));
         assert!(!is_hopeless(30.0, 100.0, 200) && !is_hopeless(0.0, 0.0, 200));

@@ -84,18 +84,18 @@ fn taken_apart(doc: &Doc, lists: &BTreeMap<String, Pattern>) -> Result<Vec<Doc>,
 }
 
 /// The places of the rows to keep: of those that `distinct` gives the same text, the first; none of them where `target`
-/// gives them different answers.
-pub fn distinct(docs: &[Doc], by: &Pattern, target: &Pattern) -> Result<Vec<usize>, TaskError> {
+/// gives them different answers. Rows that it gives none are `bad`.
+pub fn distinct(docs: &[Doc], by: &Pattern, target: &Pattern, bad: &BadRows) -> Result<Vec<usize>, TaskError> {
     let mut seen: HashMap<String, (String, bool)> = HashMap::new();
     let mut keys = Vec::with_capacity(docs.len());
-    for doc in docs {
+    for (index, doc) in docs.iter().enumerate() {
         let both = by.text_of(&doc.row.fields).and_then(|key| Ok((key, target.of(&doc.row.fields)?.to_string())));
-        let (key, answer) = both.map_err(|wrong| doc.at(wrong))?;
+        let Some((key, answer)) = bad.met(both.map_err(|wrong| doc.at(wrong)))? else { continue };
         let first = !seen.contains_key(&key);
         let (known, agreed) = seen.entry(key.clone()).or_insert_with(|| (answer.clone(), true));
         *agreed &= *known == answer;
-        keys.push((key, first));
+        keys.push((index, key, first));
     }
-    let kept = |(key, first): &(String, bool)| *first && seen.get(key).is_some_and(|(_, agreed)| *agreed);
-    Ok((0..docs.len()).filter(|&index| kept(&keys[index])).collect())
+    let agreed = |key: &str| seen.get(key).is_some_and(|(_, agreed)| *agreed);
+    Ok(keys.into_iter().filter(|(_, key, first)| *first && agreed(key)).map(|(index, ..)| index).collect())
 }

@@ -129,7 +129,7 @@ impl MetricKeys {
 
     /// The metric, or why it is not computed.
     fn metric(&self, fitting: &[MetricKind]) -> Result<Result<Metric, String>, YamlError> {
-        // What `acc` of a generation has meant here; lm-evaluation-harness has none.
+        // The harness has no `acc` of a generation: here it is that the answer occurs in it.
         let name = match self.metric.as_str() {
             "acc" if fitting.contains(&MetricKind::Contains) => "contains",
             name => name,

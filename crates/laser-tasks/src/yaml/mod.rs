@@ -94,7 +94,7 @@ fn task_of(
     let reader = Reader::new(config, &engine, &names).map_err(at)?;
     let by = config.distinct.as_deref().map(|text| Pattern::text(&engine, &names, "distinct", text)).transpose();
     let kept: Vec<usize> = match (by.map_err(at)?, reader.answer()) {
-        (Some(by), Some(answer)) => docs::distinct(&rows, &by, answer)?,
+        (Some(by), Some(answer)) => docs::distinct(&rows, &by, answer, &bad)?,
         _ => (0..rows.len()).collect(),
     };
     let rows: Vec<Doc> = kept.into_iter().map(|index| rows[index].clone()).collect();
