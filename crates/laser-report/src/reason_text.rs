@@ -32,7 +32,7 @@ pub fn verdict_file(verdict: &Verdict) -> VerdictFile<'_> {
 
 fn check_text(check: &BiasCheck) -> String {
     match check {
-        BiasCheck::WithoutAnswer { answer } => format!("leaving out the answer {answer:?}"),
+        BiasCheck::WithoutAnswer { answer } => format!("leaving out the answer {:?}", answer.trim()),
         BiasCheck::BalancedAccuracy => "balanced accuracy".to_owned(),
         BiasCheck::ContextualCalibration => "contextual calibration of both models".to_owned(),
         BiasCheck::BestThresholds => "giving both models the best threshold".to_owned(),

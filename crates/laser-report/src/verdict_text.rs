@@ -62,14 +62,14 @@ pub fn verdict_text(verdict: &Verdict) -> String {
         let _ = writeln!(
             text,
             "Always {:?}, most frequent on validation: {:.1} %; always {:?}, most frequent on test: {:.1} %.",
-            constant.majority.answer,
+            constant.majority.answer.trim(),
             100.0 * constant.majority.accuracy,
-            constant.best.answer,
+            constant.best.answer.trim(),
             100.0 * constant.best.accuracy,
         );
     }
     if let Some(top) = verdict.without_top_answer.as_ref().filter(|_| test.gained > 0) {
-        let _ = writeln!(text, "Without the answer {:?}, which gains most: {}.", top.answer, gain(&top.left));
+        let _ = writeln!(text, "Without the answer {:?}, which gains most: {}.", top.answer.trim(), gain(&top.left));
     }
     if let Some(classes) = &verdict.classes {
         text.push_str(&class_lines(classes));
@@ -161,7 +161,7 @@ fn changes(what: &str, changes: &[Changed]) -> String {
             (Some(before), Some(after)) => format!("  {} -> {}", quoted(before), quoted(after)),
             _ => String::new(),
         };
-        let _ = writeln!(text, "{what}: {} [{}]{said}", end(&change.prompt), change.answer);
+        let _ = writeln!(text, "{what}: {} [{}]{said}", end(&change.prompt), change.answer.trim());
     }
     text
 }
