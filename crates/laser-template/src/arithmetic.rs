@@ -197,7 +197,7 @@ pub(crate) fn round(value: &Value, places: i64) -> Result<Value> {
         if places >= 0 {
             return Ok(Value::Int(number));
         }
-        let unit = BigInt::from(10).pow(u32::try_from(-places).unwrap_or(400).min(400));
+        let unit = BigInt::from(10).pow(u32::try_from(places.unsigned_abs()).unwrap_or(400).min(400));
         let (down, rest) = number.div_mod_floor(&unit);
         let twice: BigInt = rest * 2;
         let up = match twice.cmp(&unit) {
@@ -224,7 +224,7 @@ pub(crate) fn round(value: &Value, places: i64) -> Result<Value> {
         Err(_) => {
             // Round the exact whole digits by hand: half to even, on the value that the float has.
             let whole = whole(*number)?;
-            let unit = BigInt::from(10).pow(u32::try_from(-places).unwrap_or(0));
+            let unit = BigInt::from(10).pow(u32::try_from(places.unsigned_abs()).unwrap_or(0));
             let (down, rest) = whole.abs().div_mod_floor(&unit);
             let twice: BigInt = rest * 2;
             let exact = number.fract() == 0.0;

@@ -215,6 +215,7 @@ pub(crate) fn with_spec(value: &Value, spec: &str, machine: &mut Machine) -> Res
         return repr::text(value, machine);
     }
     let parts = parse(spec)?;
+    machine.spend(parts.width / 100)?;
     let unknown = || Error::value(format!("Unknown format code for object of type '{}'", value.type_name()));
     if let Some(text) = value.as_str() {
         if !matches!(parts.kind, None | Some('s')) || parts.align == Some('=') && !spec.starts_with('0') {
@@ -264,26 +265,26 @@ pub(crate) fn with_spec(value: &Value, spec: &str, machine: &mut Machine) -> Res
         }
         (Value::Float(_), _) | (_, Some(_)) => {
             let number = arithmetic::to_float(value)?.unwrap_or(f64::NAN);
-            let text = float_digits(number, &parts).ok_or_else(unknown)?;
+            let text = float_digits(number, &parts)?.ok_or_else(unknown)?;
             Ok(filled(sign(number.is_sign_negative() && !number.is_nan()), &text, 3))
         }
         _ => Err(Error::ty(format!("unsupported format string passed to {}.__format__", value.type_name()))),
     }
 }
 
-fn float_digits(number: f64, parts: &Spec) -> Option<String> {
+fn float_digits(number: f64, parts: &Spec) -> Result<Option<String>> {
     let places = parts.places.unwrap_or(6);
-    Some(match parts.kind {
-        Some('%') => number_format::float(number * 100.0, 'f', places, parts.alternate) + "%",
+    Ok(Some(match parts.kind {
+        Some('%') => number_format::float(number * 100.0, 'f', places, parts.alternate)? + "%",
         Some(letter @ ('e' | 'E' | 'f' | 'F' | 'g' | 'G')) => {
-            number_format::float(number, letter, places, parts.alternate)
+            number_format::float(number, letter, places, parts.alternate)?
         }
-        Some('n') => number_format::float(number, 'g', places, parts.alternate),
+        Some('n') => number_format::float(number, 'g', places, parts.alternate)?,
         None => match parts.places {
             None => float_text::repr(number.abs()),
             Some(places) => {
                 // Like `g`, but a whole number keeps a digit behind its point.
-                let text = number_format::float(number, 'g', places, parts.alternate);
+                let text = number_format::float(number, 'g', places, parts.alternate)?;
                 let fixed = text.bytes().all(|digit| digit.is_ascii_digit());
                 match fixed && text.len() >= places.max(1) {
                     true => {
@@ -299,6 +300,6 @@ fn float_digits(number: f64, parts: &Spec) -> Option<String> {
                 }
             }
         },
-        _ => return None,
-    })
+        _ => return Ok(None),
+    }))
 }

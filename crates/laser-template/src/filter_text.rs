@@ -221,12 +221,14 @@ pub(crate) fn urlencode(machine: &mut Machine, value: Value, args: Args) -> Resu
             entries
         }
     };
-    let mut parts = Vec::new();
-    for (key, value) in items {
+    let mut made = String::new();
+    for (place, (key, value)) in items.into_iter().enumerate() {
         let (key, value) = (soft(&key, machine)?, soft(&value, machine)?);
-        parts.push(format!("{}={}", quoted_url(&key, true), quoted_url(&value, true)));
+        made.push_str(if place > 0 { "&" } else { "" });
+        made.push_str(&format!("{}={}", quoted_url(&key, true), quoted_url(&value, true)));
+        limits::text(made.len())?;
     }
-    machine.text(parts.join("&"))
+    machine.text(made)
 }
 
 /// A text for a URL; in a query a slash is written out, too, and a blank is a plus.
@@ -247,7 +249,8 @@ fn quoted_url(text: &str, in_query: bool) -> String {
 pub(crate) fn xmlattr(machine: &mut Machine, value: Value, args: Args) -> Result<Value> {
     let [space] = args.take("xmlattr", ["autospace"], 0)?;
     let Value::Dict(dict) = &value else { return Err(Error::ty("xmlattr takes a dictionary")) };
-    let mut parts = Vec::new();
+    let space = space.map_or(Ok(true), |space| space.truth(machine))?;
+    let mut made = String::new();
     for (key, value) in dict.entries() {
         if matches!(value, Value::None | Value::Undefined(_)) {
             continue;
@@ -260,11 +263,11 @@ pub(crate) fn xmlattr(machine: &mut Machine, value: Value, args: Args) -> Result
             Value::Markup(text) => text.to_string(),
             value => arithmetic::escaped(&soft(value, machine)?),
         };
-        parts.push(format!("{}=\"{value}\"", arithmetic::escaped(&key)));
+        made.push_str(if space || !made.is_empty() { " " } else { "" });
+        made.push_str(&format!("{}=\"{value}\"", arithmetic::escaped(&key)));
+        limits::text(made.len())?;
     }
-    let space = space.map_or(Ok(true), |space| space.truth(machine))?;
-    let text = parts.join(" ");
-    machine.text(if space && !text.is_empty() { format!(" {text}") } else { text })
+    machine.text(made)
 }
 
 /// lm-evaluation-harness' own filter: Python's `re.sub`.
@@ -274,7 +277,7 @@ pub(crate) fn regex_replace(machine: &mut Machine, value: Value, args: Args) -> 
     let pattern = pattern.unwrap_or(Value::None).to_text("regex_replace")?;
     let replacement = replacement.unwrap_or(Value::None).to_text("regex_replace")?;
     let count = usize::try_from(whole(count, 0, "regex_replace")?).unwrap_or(0);
-    machine.spend(1 + text.len() / 10)?;
+    machine.spend(1 + (pattern.len() + text.len()) / 10)?;
     let text = python_regex::substituted(&pattern, &replacement, &text, count)?;
     machine.text(text)
 }

@@ -7,7 +7,7 @@ use fancy_regex::Regex;
 use crate::{
     arithmetic,
     error::{Error, Result},
-    str_split,
+    limits, str_split,
     value::{Args, Machine, Value},
 };
 
@@ -38,14 +38,18 @@ pub(crate) fn wordwrap(machine: &mut Machine, value: Value, args: Args) -> Resul
     };
     let text = value.to_text("wordwrap")?;
     machine.spend(1 + text.len())?;
-    let mut paragraphs = Vec::new();
-    for line in str_split::lines(&text, false) {
-        paragraphs.push(wrapped(chunks(&line, hyphens)?, width, long, hyphens).join(&between));
+    let mut made = String::new();
+    for (place, line) in str_split::lines(&text, false).iter().enumerate() {
+        if place > 0 {
+            made.push_str(&between);
+        }
+        limits::text(made.len())?;
+        wrap(&chunks(line, hyphens)?, width, long, hyphens, &between, &mut made)?;
     }
-    machine.text(paragraphs.join(&between))
+    machine.text(made)
 }
 
-fn chunks(text: &str, hyphens: bool) -> Result<Vec<String>> {
+fn chunks(text: &str, hyphens: bool) -> Result<Vec<&str>> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < text.len() {
@@ -60,66 +64,88 @@ fn chunks(text: &str, hyphens: bool) -> Result<Vec<String>> {
             (at, at + length)
         };
         if start > at {
-            found.push(text[at..start].to_owned());
+            found.push(&text[at..start]);
         }
         if end > start {
-            found.push(text[start..end].to_owned());
+            found.push(&text[start..end]);
         }
         at = end.max(at + rest.chars().next().map_or(1, char::len_utf8));
     }
     Ok(found)
 }
 
-fn count(text: &str) -> usize {
-    text.chars().count()
-}
-
 fn is_blank(text: &str) -> bool {
     text.chars().all(crate::characters::is_space)
 }
 
-fn wrapped(chunks: Vec<String>, width: usize, break_long: bool, hyphens: bool) -> Vec<String> {
-    let mut chunks = chunks;
-    chunks.reverse();
-    let mut lines: Vec<String> = Vec::new();
-    while !chunks.is_empty() {
-        let (mut line, mut length): (Vec<String>, usize) = (Vec::new(), 0);
-        if !lines.is_empty() && chunks.last().is_some_and(|chunk| is_blank(chunk)) {
-            chunks.pop();
-        }
-        while let Some(chunk) = chunks.pop_if(|chunk| length + count(chunk) <= width) {
-            length += count(&chunk);
-            line.push(chunk);
-        }
-        if let Some(chunk) = chunks.pop_if(|chunk| count(chunk) > width) {
-            if break_long {
-                let (head, rest) = broken(&chunk, width - length, hyphens);
-                line.push(head);
-                chunks.push(rest);
-            } else if line.is_empty() {
-                line.push(chunk);
-            } else {
-                chunks.push(chunk);
-            }
-        }
-        if line.last().is_some_and(|chunk| is_blank(chunk)) {
-            line.pop();
-        }
-        if !line.is_empty() {
-            lines.push(line.concat());
-        }
-    }
-    lines
+/// What is left of a word.
+struct Chunk<'a> {
+    text: &'a str,
+    /// How many letters it has.
+    count: usize,
+    /// Where its last letter that is not blank ends, in bytes.
+    solid: usize,
 }
 
-/// A word in two, the first of them no longer than the room that is left.
-fn broken(chunk: &str, room: usize, hyphens: bool) -> (String, String) {
-    let letters: Vec<char> = chunk.chars().collect();
-    let mut end = room.min(letters.len());
-    if hyphens && letters.len() > room {
-        let hyphen = letters[..room].iter().rposition(|letter| *letter == '-');
-        let behind = hyphen.filter(|place| *place > 0 && letters[..*place].iter().any(|letter| *letter != '-'));
-        end = behind.map_or(end, |place| place + 1);
+impl<'a> Chunk<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { text, count: text.chars().count(), solid: text.trim_end_matches(crate::characters::is_space).len() }
     }
-    (letters[..end].iter().collect(), letters[end..].iter().collect())
+
+    /// Takes off a head no longer than the room that is left.
+    fn cut(&mut self, room: usize, hyphens: bool) -> &'a str {
+        let (mut letters, mut bytes) = (0, 0);
+        let mut hyphen = None;
+        let mut solid = false;
+        for letter in self.text.chars().take(room) {
+            letters += 1;
+            bytes += letter.len_utf8();
+            match letter {
+                '-' if solid => hyphen = Some((letters, bytes)),
+                '-' => {}
+                _ => solid = true,
+            }
+        }
+        if let Some(behind) = hyphen.filter(|_| hyphens && self.count > room) {
+            (letters, bytes) = behind;
+        }
+        let (head, rest) = self.text.split_at(bytes);
+        *self = Self { text: rest, count: self.count - letters, solid: self.solid.saturating_sub(bytes) };
+        head
+    }
+}
+
+/// The lines of these words, behind what is there, with a text between them.
+fn wrap(words: &[&str], width: usize, break_long: bool, hyphens: bool, between: &str, to: &mut String) -> Result<()> {
+    let mut chunks: Vec<Chunk> = words.iter().rev().map(|word| Chunk::new(word)).collect();
+    let mut first = true;
+    while !chunks.is_empty() {
+        let (mut line, mut length): (Vec<&str>, usize) = (Vec::new(), 0);
+        if !first {
+            chunks.pop_if(|chunk| chunk.solid == 0);
+        }
+        while let Some(chunk) = chunks.pop_if(|chunk| length + chunk.count <= width) {
+            length += chunk.count;
+            line.push(chunk.text);
+        }
+        if let Some(chunk) = chunks.last_mut().filter(|chunk| chunk.count > width) {
+            if break_long {
+                line.push(chunk.cut(width - length, hyphens));
+            } else if line.is_empty() {
+                line.push(chunk.text);
+                chunks.pop();
+            }
+        }
+        line.pop_if(|text| is_blank(text));
+        if line.is_empty() {
+            continue;
+        }
+        if !first {
+            to.push_str(between);
+        }
+        first = false;
+        to.extend(line);
+        limits::text(to.len())?;
+    }
+    Ok(())
 }

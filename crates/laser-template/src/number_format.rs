@@ -3,10 +3,11 @@
 use num_bigint::BigInt;
 use num_traits::Signed;
 
-use crate::float_text;
+use crate::{error::Result, float_text, limits};
 
 /// A float by `e`, `f` or `g` with `places` digits, without its sign. `alternate` keeps the point.
-pub(crate) fn float(number: f64, letter: char, places: usize, alternate: bool) -> String {
+pub(crate) fn float(number: f64, letter: char, places: usize, alternate: bool) -> Result<String> {
+    limits::places(places)?;
     let number = number.abs();
     let upper = letter.is_ascii_uppercase();
     let text = if !number.is_finite() {
@@ -30,7 +31,7 @@ pub(crate) fn float(number: f64, letter: char, places: usize, alternate: bool) -
             _ => general(number, places.max(1), alternate),
         }
     };
-    if upper { text.to_uppercase() } else { text }
+    Ok(if upper { text.to_uppercase() } else { text })
 }
 
 /// `%g`: so many significant digits, with an exponent where the number is large or small.
@@ -79,17 +80,17 @@ pub(crate) fn grouped(digits: &str, group: usize, separator: char, width: usize)
     let split = digits.find(|letter: char| !letter.is_ascii_alphanumeric()).unwrap_or(digits.len());
     let split = if group == 3 { digits.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(split) } else { split };
     let (whole, rest) = digits.split_at(split);
-    let mut letters: Vec<char> = whole.chars().collect();
-    let length = |count: usize| count + count.saturating_sub(1) / group + rest.chars().count();
-    while length(letters.len()) < width {
-        letters.insert(0, '0');
-    }
-    let mut made = String::new();
-    for (place, letter) in letters.iter().enumerate() {
-        if place > 0 && (letters.len() - place).is_multiple_of(group) {
+    let room = width.saturating_sub(rest.chars().count());
+    // A group and its separator take `group + 1` signs; a separator never stands first.
+    let fewest = if room == 0 { 0 } else { room / (group + 1) * group + (room % (group + 1)).max(1) };
+    let given = whole.chars().count();
+    let count = given.max(fewest);
+    let mut made = String::with_capacity(count + count / group + rest.len());
+    for (place, letter) in std::iter::repeat_n('0', count - given).chain(whole.chars()).enumerate() {
+        if place > 0 && (count - place).is_multiple_of(group) {
             made.push(separator);
         }
-        made.push(*letter);
+        made.push(letter);
     }
     made + rest
 }

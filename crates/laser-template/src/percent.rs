@@ -138,6 +138,7 @@ fn one(
     places: Option<usize>,
     machine: &mut Machine,
 ) -> Result<String> {
+    machine.spend(width / 100)?;
     let align = |sign: &str, text: &str, numeric: bool| {
         let (side, fill) = match (flags.left, flags.zero && numeric) {
             (true, _) => ('<', ' '),
@@ -195,7 +196,7 @@ fn one(
             }
             let number = arithmetic::to_float(value)?.filter(|_| value.as_str().is_none());
             let number = number.ok_or_else(|| Error::ty(format!("must be real number, not {}", value.type_name())))?;
-            let text = number_format::float(number, kind, places.unwrap_or(6), flags.alternate);
+            let text = number_format::float(number, kind, places.unwrap_or(6), flags.alternate)?;
             Ok(align(sign(number.is_sign_negative() && !number.is_nan()), &text, true))
         }
         _ => Err(Error::value(format!("unsupported format character '{kind}'"))),

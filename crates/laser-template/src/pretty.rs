@@ -18,27 +18,46 @@ pub(crate) fn pprint(machine: &mut Machine, value: Value, args: Args) -> Result<
 
 /// The value on one line, the keys of its dictionaries in order.
 fn plain(value: &Value, depth: usize, machine: &mut Machine) -> Result<String> {
+    let mut made = String::new();
+    write_plain(value, depth, &mut made, machine)?;
+    Ok(made)
+}
+
+fn write_plain(value: &Value, depth: usize, to: &mut String, machine: &mut Machine) -> Result<()> {
     limits::nested(depth)?;
-    let mut parts = Vec::new();
+    limits::text(to.len())?;
     match value {
         Value::List(_) | Value::Tuple(_) => {
-            for item in value.iterate(machine)? {
-                parts.push(plain(&item, depth + 1, machine)?);
+            let items = value.iterate(machine)?;
+            let (open, close) = brackets(value, items.len());
+            to.push(open);
+            for (place, item) in items.iter().enumerate() {
+                to.push_str(if place > 0 { ", " } else { "" });
+                write_plain(item, depth + 1, to, machine)?;
             }
-            let inner = parts.join(", ");
-            Ok(match value {
-                Value::List(_) => format!("[{inner}]"),
-                _ if parts.len() == 1 => format!("({inner},)"),
-                _ => format!("({inner})"),
-            })
+            to.push_str(close);
         }
         Value::Dict(_) => {
-            for (key, value) in sorted(value, machine)? {
-                parts.push(format!("{}: {}", plain(&key, depth + 1, machine)?, plain(&value, depth + 1, machine)?));
+            to.push('{');
+            for (place, (key, value)) in sorted(value, machine)?.iter().enumerate() {
+                to.push_str(if place > 0 { ", " } else { "" });
+                write_plain(key, depth + 1, to, machine)?;
+                to.push_str(": ");
+                write_plain(value, depth + 1, to, machine)?;
             }
-            Ok(format!("{{{}}}", parts.join(", ")))
+            to.push('}');
         }
-        _ => repr::repr(value, depth),
+        _ => to.push_str(&repr::repr(value, depth)?),
+    }
+    Ok(())
+}
+
+/// The brackets of a list or of a tuple, in which a single item has a comma behind it.
+fn brackets(value: &Value, items: usize) -> (char, &'static str) {
+    match value {
+        Value::List(_) => ('[', "]"),
+        _ if items == 1 => ('(', ",)"),
+        _ => ('(', ")"),
     }
 }
 
@@ -76,11 +95,7 @@ fn write(
     match value {
         Value::List(_) | Value::Tuple(_) => {
             let items = value.iterate(machine)?;
-            let (open, close) = match value {
-                Value::List(_) => ('[', "]"),
-                _ if items.len() == 1 => ('(', ",)"),
-                _ => ('(', ")"),
-            };
+            let (open, close) = brackets(value, items.len());
             to.push(open);
             for (place, item) in items.iter().enumerate() {
                 if place > 0 {
@@ -109,14 +124,14 @@ fn write(
             }
             to.push('}');
         }
-        Value::Str(text) if !text.is_empty() => long_text(text, indent, allowance, depth, to),
+        Value::Str(text) if !text.is_empty() => long_text(text, indent, allowance, depth, to)?,
         _ => to.push_str(&line),
     }
     Ok(())
 }
 
 /// A long text in several quotes, one a line.
-fn long_text(text: &str, indent: usize, allowance: usize, depth: usize, to: &mut String) {
+fn long_text(text: &str, indent: usize, allowance: usize, depth: usize, to: &mut String) -> Result<()> {
     let (indent, allowance) = if depth == 0 { (indent + 1, allowance + 1) } else { (indent, allowance) };
     let most = WIDTH.saturating_sub(indent);
     let mut chunks: Vec<String> = Vec::new();
@@ -163,8 +178,16 @@ fn long_text(text: &str, indent: usize, allowance: usize, depth: usize, to: &mut
     if in_brackets {
         to.push('(');
     }
-    to.push_str(&chunks.join(&format!("\n{}", " ".repeat(indent))));
+    for (place, chunk) in chunks.iter().enumerate() {
+        if place > 0 {
+            to.push('\n');
+            to.extend(std::iter::repeat_n(' ', indent));
+        }
+        to.push_str(chunk);
+        limits::text(to.len())?;
+    }
     if in_brackets {
         to.push(')');
     }
+    Ok(())
 }

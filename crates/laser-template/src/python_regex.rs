@@ -9,6 +9,7 @@ use crate::{
 
 /// A pattern of Python's `re`, where its meaning differs from Rust's written out.
 pub(crate) fn compiled(pattern: &str) -> Result<Regex> {
+    limits::pattern(pattern.len())?;
     Regex::new(&translated(pattern)).map_err(|error| Error::value(format!("a regular expression: {error}")))
 }
 
@@ -17,8 +18,11 @@ fn translated(pattern: &str) -> String {
     let multiline = pattern.starts_with("(?") && pattern[..pattern.find(')').unwrap_or(0)].contains('m');
     let mut made = String::with_capacity(pattern.len() + 8);
     let mut in_class = false;
-    let mut at = 0;
+    let (mut at, mut seen, mut opened) = (0, 0, None);
     while at < letters.len() {
+        let brace = letters[seen..at].iter().rposition(|letter| *letter == '{');
+        opened = brace.map(|place| seen + place).or(opened);
+        seen = at;
         let letter = letters[at];
         let next = letters.get(at + 1).copied();
         match letter {
@@ -53,7 +57,7 @@ fn translated(pattern: &str) -> String {
             // The end, or before a line end that ends the text.
             '$' if !in_class && !multiline => made.push_str("(?=\\n?\\z)"),
             '{' if !in_class && !is_count(&letters[at..]) => made.push_str("\\{"),
-            '}' if !in_class && !closes_count(&letters[..at]) => made.push_str("\\}"),
+            '}' if !in_class && !closes_count(&letters[..at], opened) => made.push_str("\\}"),
             letter => made.push(letter),
         }
         at += 1;
@@ -63,18 +67,22 @@ fn translated(pattern: &str) -> String {
 
 /// Whether a count such as `{2,3}` stands here.
 fn is_count(letters: &[char]) -> bool {
-    let end = letters.iter().position(|letter| *letter == '}');
-    end.is_some_and(|end| {
-        let inner = &letters[1..end];
-        inner.iter().any(char::is_ascii_digit) && inner.iter().all(|letter| letter.is_ascii_digit() || *letter == ',')
-    })
+    let end = letters.iter().skip(1).position(|letter| !in_count(letter)).map_or(letters.len(), |length| length + 1);
+    letters.get(end) == Some(&'}') && letters[1..end].iter().any(char::is_ascii_digit)
 }
 
-fn closes_count(before: &[char]) -> bool {
-    before.iter().rposition(|letter| *letter == '{').is_some_and(|start| {
+fn in_count(letter: &char) -> bool {
+    letter.is_ascii_digit() || *letter == ','
+}
+
+/// Whether a brace behind these letters closes a count, a class or a character; `opened` is the
+/// place of the last opening brace among them.
+fn closes_count(before: &[char], opened: Option<usize>) -> bool {
+    opened.is_some_and(|start| {
         let escaped = start > 0 && before[start - 1] == '\\';
         let inner = &before[start + 1..];
-        !escaped && inner.iter().all(|letter| letter.is_ascii_digit() || *letter == ',') && !inner.is_empty()
+        // From the end, where an earlier closing brace stops the walk.
+        !escaped && inner.iter().rev().all(in_count) && !inner.is_empty()
             // Letters in braces behind a backslash are a class or a character.
             || start > 1 && before[start - 2] == '\\' && "pPxuU".contains(before[start - 1])
     })

@@ -73,6 +73,83 @@ fn too_much_of_anything_is_a_limit() {
     }
 }
 
+/// What a template renders to, in a task.
+fn rendered(source: &str) -> Result<String, ErrorKind> {
+    let result = Environment::new(Dialect::Task).template(source).and_then(|template| template.render(&Map::new()));
+    result.map_err(|error| error.kind())
+}
+
+#[test]
+fn a_float_has_a_bounded_number_of_digits() {
+    let asked = ["{{ '%.70000f' % 1.0 }}", "{{ '%.70000e' % 1.0 }}", "{{ '%.70000g' % 1.0 }}"];
+    let braces = ["f", "e", "g", "%", "n", ""].map(|kind| format!("{{{{ '{{:.70000{kind}}}'.format(1.0) }}}}"));
+    for template in asked.into_iter().chain(braces.iter().map(String::as_str)) {
+        assert_eq!(rendered(template), Err(ErrorKind::Limit), "{template}");
+    }
+    assert_eq!(rendered("{{ '%.10000f' % 1.0 }}").map(|text| text.len()), Ok(10_002));
+    assert_eq!(rendered("{{ '%#.10000g' % 0.0001 }}").map(|text| text.len()), Ok(10_005));
+}
+
+#[test]
+fn a_wide_number_in_groups_is_filled_at_once() {
+    assert_eq!(rendered("{{ '{:016000000,}'.format(1)|length }}").as_deref(), Ok("16000001"));
+    let widths = "{% for width in range(10) %}{{ ('{:0' ~ width ~ ',}').format(1234) }} {% endfor %}";
+    let filled = "1,234 1,234 1,234 1,234 1,234 1,234 01,234 001,234 0,001,234 0,001,234 ";
+    assert_eq!(rendered(widths).as_deref(), Ok(filled));
+    assert_eq!(rendered("{{ '{:012_x}'.format(255) }}").as_deref(), Ok("00_0000_00ff"));
+    assert_eq!(rendered("{{ '{:012,.1f}'.format(-1234.5) }}").as_deref(), Ok("-0,001,234.5"));
+}
+
+#[test]
+fn long_words_are_wrapped_in_linear_time() {
+    let long = "{{ ('a' * 4000000)|wordwrap(1, break_on_hyphens=false)|length }}";
+    assert_eq!(rendered(long).as_deref(), Ok("7999999"));
+    // No-break spaces are blank, yet they are a part of a word.
+    let blank = "{{ ('x' ~ '\u{a0}' * 1000000 ~ 'x')|wordwrap(1, break_on_hyphens=false) }}";
+    assert_eq!(rendered(blank).as_deref(), Ok("x\nx"));
+    assert_eq!(rendered("{{ 'abc-defgh ij'|wordwrap(6) }}").as_deref(), Ok("abc-\ndefgh\nij"));
+    let between = "{{ ('a' * 100000)|wordwrap(1, true, 'b' * 1000, false) }}";
+    assert_eq!(rendered(between), Err(ErrorKind::Limit));
+}
+
+#[test]
+fn braces_in_a_regular_expression_are_read_once() {
+    for part in ["{", "}", "{1", "1}"] {
+        let template = format!("{{{{ 'x'|regex_replace('{}', '') }}}}", part.repeat(30_000));
+        let _ = rendered(&template);
+        let longer = format!("{{{{ 'x'|regex_replace('{part}' * 4000000, '') }}}}");
+        assert_eq!(rendered(&longer), Err(ErrorKind::Limit), "{part}");
+    }
+    assert_eq!(rendered("{{ 'aa}'|regex_replace('a{2}}', '-') }}").as_deref(), Ok("-"));
+    assert_eq!(rendered("{{ '{a}'|regex_replace('{a}', '-') }}").as_deref(), Ok("-"));
+    assert_eq!(rendered("{{ 'a{,'|regex_replace('a{,', '-') }}").as_deref(), Ok("-"));
+}
+
+#[test]
+fn parts_are_not_gathered_beyond_the_limit_of_a_text() {
+    let many = [
+        "{{ (['a' * 1000000] * 1000000)|pprint }}",
+        "{{ {'a': ['a' * 1000000] * 1000000}|pprint }}",
+        "{{ {'a' * 1000000: 'b ' * 1000000}|pprint }}",
+        "{{ ([('a', 'a' * 1000000)] * 1000000)|urlencode }}",
+        "{% set a = 'a' * 1000000 %}{% set d = {} %}{% for i in range(1000) %}\
+         {% set _ = d.update({'k' ~ i: a}) %}{% endfor %}{{ d|xmlattr }}",
+    ];
+    for template in many {
+        assert_eq!(rendered(template), Err(ErrorKind::Limit), "{template}");
+    }
+    assert_eq!(rendered("{{ {'a': 1, 'b': none, 'c': 2}|xmlattr }}").as_deref(), Ok(" a=\"1\" c=\"2\""));
+    assert_eq!(rendered("{{ {'a': 1, 'c': 2}|xmlattr(false) }}").as_deref(), Ok("a=\"1\" c=\"2\""));
+    assert_eq!(rendered("{{ [('a', 1), ('b', '/ ')]|urlencode }}").as_deref(), Ok("a=1&b=%2F+"));
+}
+
+#[test]
+fn a_number_is_rounded_to_any_place() {
+    for template in ["{{ 5|round(-9223372036854775808) }}", "{{ 5.0|round(-9223372036854775808) }}"] {
+        assert!(matches!(rendered(template).as_deref(), Ok("0" | "0.0")), "{template}");
+    }
+}
+
 #[test]
 fn what_holds_itself_is_no_endless_loop() {
     let own = "{% set xs = [] %}{% set _ = xs.append(xs) %}{{ xs }}";
