@@ -63,7 +63,7 @@ impl Tokenizer {
     }
 
     /// Whether a text brings its own prefix token, so that the tokenizer adds none.
-    pub(crate) fn starts_with_prefix(&self, text: &str) -> bool {
+    fn starts_with_prefix(&self, text: &str) -> bool {
         self.prefix.and_then(|id| self.token_text(id)).is_some_and(|token| text.starts_with(&token))
     }
 }

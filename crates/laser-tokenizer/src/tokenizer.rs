@@ -130,14 +130,13 @@ impl Tokenizer {
         Ok(0)
     }
 
-    /// The ids of a prompt, with the special tokens that the tokenizer's configuration adds, unless
-    /// the prompt begins with the first of them. In chat they are those of the template.
+    /// The ids of a prompt, with the special tokens that the tokenizer's configuration adds. In
+    /// chat they are those of the template.
     ///
     /// # Errors
     /// The text cannot be encoded, or in chat the template cannot be rendered.
     pub fn encode_prompt<'p>(&self, text: impl Into<Prompt<'p>>) -> Result<Vec<u32>> {
-        let text = self.rendered(text)?;
-        self.encode(&text, !self.in_chat && !self.starts_with_prefix(&text))
+        self.encode(&self.rendered(text)?, !self.in_chat)
     }
 
     /// The ids of a text that is not a prompt, with the special tokens that the tokenizer's
