@@ -17,7 +17,7 @@ import numpy
 from scipy.stats import beta
 
 FINALISTS, LEVEL = 16, 0.05
-# Name: examples of the first round, one in so many goes on, and by turns how many of each list.
+# Name: examples of the first round, one in so many goes on, and how many of each list in turn.
 RULES = {
     "accuracy, log-loss": (8, 3, ("accuracy", "log-loss")),
     "bound": (5, 2, ("bound",)),

@@ -123,7 +123,7 @@ def synthetic(template):
                 if case and "text" in case:
                     return row
             row[name] = kept
-    # Names of which two are no text.
+    # Names of which two are not text.
     for a in names:
         for b in names:
             for first in candidates(a):

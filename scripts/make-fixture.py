@@ -180,7 +180,7 @@ MODELS = {
     "falcon_11b": ("falcon", falcon(2), dict(
         FALCON, new_decoder_architecture=True, num_kv_heads=2, num_ln_in_parallel_attn=1)),
     "bloom": ("bloom", BLOOM, dict(hidden_size=32, n_layer=3, n_head=4)),
-    # Six heads are no power of two.
+    # Six heads are not a power of two.
     "bloom_six_heads": (
         "bloom", {kind: BLOOM[kind] for kind in ["out_proj", "fc_in", "fc_out"]}, dict(hidden_size=24, n_layer=3, n_head=6)),
     "mpt": ("mpt", MPT, dict(

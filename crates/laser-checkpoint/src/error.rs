@@ -24,8 +24,8 @@ pub enum CheckpointError {
         /// The system's own words.
         cause: io::Error,
     },
-    /// The path is no checkpoint.
-    #[error("{path} is no checkpoint: {why}")]
+    /// The path is not a checkpoint.
+    #[error("{path} is not a checkpoint: {why}")]
     NotACheckpoint {
         /// What was to be opened.
         path: PathBuf,

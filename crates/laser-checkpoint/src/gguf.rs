@@ -63,7 +63,7 @@ impl Gguf {
             {
                 *alignment as usize
             }
-            Some(_) => return Err(cursor.damaged("general.alignment is no power of two from 8".to_owned())),
+            Some(_) => return Err(cursor.damaged("general.alignment is not a power of two from 8".to_owned())),
         };
         if let Some(MetadataValue::Unsigned(2..)) = metadata.get("split.count") {
             let why = "it is one of several parts: join them with `llama-gguf-split --merge` first";

@@ -186,7 +186,7 @@ impl Precision {
             let tensor = Tensor::from_slice(values, values.len(), &Device::Cpu)?;
             QTensor::quantize(&tensor, self.ggml().unwrap_or(GgmlDType::F32))?.data().map(Cow::into_owned)
         };
-        // What candle refuses is a number of values that is no number of whole blocks.
+        // What candle refuses is a number of values that is not a number of whole blocks.
         let bytes = blocks().map_err(|_: candle_core::Error| (values.len(), f32::NAN))?;
         match self.decode(&bytes).iter().position(|value| !value.is_finite()) {
             None => Ok(bytes),

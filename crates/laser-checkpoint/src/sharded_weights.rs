@@ -79,7 +79,7 @@ impl ShardedWeights {
         for name in weight_map.values().collect::<BTreeSet<_>>() {
             // A name from a file may not lead out of the folder.
             if Path::new(name).file_name() != Some(name.as_ref()) {
-                return Err(damaged(format!("{name:?} is no plain file name")));
+                return Err(damaged(format!("{name:?} is not a plain file name")));
             }
             let shard = folder.join(name);
             if !shard.is_file() {

@@ -40,7 +40,7 @@ fn each_contradiction_is_told_in_one_line() {
         let notes = notes(folder.path());
         assert!(notes.len() == 1 && notes[0].contains(expected), "{key}: {notes:?}");
     }
-    // What says the same twice is no contradiction.
+    // What says the same twice is not a contradiction.
     for (key, value) in [
         ("rope_parameters", rope(1e4)),
         ("partial_rotary_factor", json!(1.0)),

@@ -51,7 +51,7 @@ impl Batch {
                     let row: Row = serde_json::from_slice(line).map_err(|error| CorpusError::Line {
                         path: self.path.clone(),
                         line: self.line + number + 1,
-                        why: format!("is no document: {error}: write a JSON object with a text"),
+                        why: format!("is not a document: {error}: write a JSON object with a text"),
                     })?;
                     document(row.text.as_bytes());
                 }

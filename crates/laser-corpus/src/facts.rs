@@ -26,7 +26,7 @@ pub fn read_facts(path: &Path) -> Result<Vec<Fact>> {
     let mut facts = Vec::new();
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let fact: Fact = serde_json::from_str(line)
-            .map_err(|error| wrong(number + 1, format!("is no fact: {error}: write id, subject and answer")))?;
+            .map_err(|error| wrong(number + 1, format!("is not a fact: {error}: write id, subject and answer")))?;
         if fact.subject.trim().is_empty() || fact.answer.trim().is_empty() {
             return Err(wrong(number + 1, "has an empty subject or answer: leave the line out".to_owned()));
         }

@@ -140,7 +140,7 @@ impl Platform for Shim {
         if memory.is_null() {
             return Err(Error::OutOfMemory { wanted: bytes, free: 0 });
         }
-        // What nobody writes must not pass for a result: all bits set are no number in any kind.
+        // What nobody writes must not pass for a result: all bits set are not a number of any kind.
         // SAFETY: it was just allocated.
         unsafe { memory.write_bytes(0xff, bytes) };
         Ok(memory as u64)

@@ -89,7 +89,7 @@ impl Edit {
             }
         };
         (form.from_text)(value).map(Self).map_err(|wrong| match wrong {
-            Wrong::Number(found) => format!("{found:?} is no number; {}", examples()),
+            Wrong::Number(found) => format!("{found:?} is not a number; {}", examples()),
             Wrong::Other(why) => why,
         })
     }

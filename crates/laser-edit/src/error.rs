@@ -7,7 +7,7 @@ pub type Result<T, E = EditError> = std::result::Result<T, E>;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EditError {
     /// A text is not an edit.
-    #[error("{text:?} is no reduction: {why}")]
+    #[error("{text:?} is not a reduction: {why}")]
     Text {
         /// The text.
         text: String,

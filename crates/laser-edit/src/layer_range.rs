@@ -66,7 +66,7 @@ impl FromStr for Layers {
             (Some(first), Some(last)) => Ok(Self::Range(first, last)),
             _ => Err(EditError::Text {
                 text: text.to_owned(),
-                why: format!("{text:?} is no layer: write 27, 20-27, -1 (the last) or *"),
+                why: format!("{text:?} is not a layer: write 27, 20-27, -1 (the last) or *"),
             }),
         }
     }

@@ -80,7 +80,7 @@ pub(crate) enum Text {
 /// Why a text is not of a form.
 #[derive(Debug)]
 pub(crate) enum Wrong {
-    /// This is no number.
+    /// This is not a number.
     Number(String),
     /// In words.
     Other(String),

@@ -158,7 +158,7 @@ fn bad_texts_say_what_is_wrong() {
         ("1.fc_in:1.5", "from 0 to 1, not 1.5"),
         ("1.fc_in:NaN", "from 0 to 1, not NaN"),
         ("1.fc_in:-0.1", "from 0 to 1"),
-        ("1.fc_in:half", "\"half\" is no number; the edits are"),
+        ("1.fc_in:half", "\"half\" is not a number; the edits are"),
         ("1.fc_in:rank=-1", "rank"),
         ("1.fc_in:tail=7", "from 0 to 1"),
         ("1.fc_in:blocks=0,0.1", "blocks"),
@@ -166,9 +166,9 @@ fn bad_texts_say_what_is_wrong() {
         ("1.fc_in:keep=4", "unknown edit \"keep\""),
         ("1.fc_in", "write LAYER.MATRIX:EDIT"),
         ("fc_in:0.1", "write LAYER.MATRIX:EDIT"),
-        ("x.fc_in:0.1", "\"x\" is no layer"),
-        ("+1.fc_in:0.1", "is no layer"),
-        ("99999999999999999999.fc_in:0.1", "is no layer"),
+        ("x.fc_in:0.1", "\"x\" is not a layer"),
+        ("+1.fc_in:0.1", "is not a layer"),
+        ("99999999999999999999.fc_in:0.1", "is not a layer"),
         ("", "write LAYER.MATRIX:EDIT"),
     ] {
         let error = expand(text, 30).unwrap_err();

@@ -1,16 +1,11 @@
 //! The letter of a choice in a generated text.
 
-use std::sync::LazyLock;
-
 use serde::{Deserialize, Serialize};
 
 use crate::error::ExampleError;
 use crate::extract::Extract;
-use crate::python_pattern::PythonRegex;
-use crate::python_text::strip;
-
-/// Unicode's punctuation, which Python's `unicodedata` calls P.
-static PUNCTUATION: LazyLock<Option<fancy_regex::Regex>> = LazyLock::new(|| fancy_regex::Regex::new("\\p{P}").ok());
+use laser_python::PythonRegex;
+use laser_python::text::{strip, without_punctuation};
 
 /// lm-evaluation-harness's `multi_choice_regex`: a pattern; if it finds nothing, the first choice
 /// whose text occurs, as `(A)`; if none does, a letter behind a colon.
@@ -50,7 +45,7 @@ impl ChoiceLetters {
         // The longest first, so that a choice that another one begins with does not hide it.
         let mut order: Vec<&String> = texts.iter().collect();
         order.sort_by_key(|text| std::cmp::Reverse(escaped_length(text)));
-        let pattern: Vec<_> = order.iter().map(|text| fancy_regex::escape(text)).collect();
+        let pattern: Vec<_> = order.iter().map(|text| laser_python::escaped(text)).collect();
         let pattern = PythonRegex::new(&pattern.join("|"))?;
         let extract = Extract { pattern, select: self.extract.select, fallback: String::new() };
         let found = extract.found(&self.plain(text)?)?.flatten();
@@ -63,7 +58,7 @@ impl ChoiceLetters {
 
     /// A letter behind a colon.
     fn letter(&self, text: &str, choices: usize) -> Result<Option<String>, ExampleError> {
-        let letters: Vec<String> = (0..choices).map(letter).map(|it| fancy_regex::escape(&it).into_owned()).collect();
+        let letters: Vec<String> = (0..choices).map(letter).map(|it| laser_python::escaped(&it)).collect();
         let pattern = PythonRegex::new(&format!(":[\\s]*({})", letters.join("|")))?;
         let extract = Extract { pattern, select: self.extract.select, fallback: String::new() };
         Ok(extract.found(text)?.flatten().filter(|found| !found.is_empty()).map(|found| format!("({found})")))
@@ -78,8 +73,8 @@ impl ChoiceLetters {
         if self.ignore_case {
             text = text.to_lowercase();
         }
-        if let (true, Some(punctuation)) = (self.ignore_punctuation, PUNCTUATION.as_ref()) {
-            text = punctuation.replace_all(&text, "").into_owned();
+        if self.ignore_punctuation {
+            text = without_punctuation(&text);
         }
         Ok(text)
     }

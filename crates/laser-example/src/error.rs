@@ -1,4 +1,6 @@
-use crate::one_line::quoted;
+use laser_python::RegexError;
+
+use crate::one_line::{plain, quoted};
 
 /// What is wrong with an example's texts.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -15,21 +17,10 @@ pub enum ExampleError {
     /// No choices in a list of choices.
     #[error("the list of choices is empty: write at least one choice or leave the row out")]
     NoChoices,
-    /// A pattern that is none, or that only Python can run.
-    #[error("the regular expression {} cannot be used: {why}: write it in another way", quoted(pattern))]
-    Regex {
-        /// The pattern.
-        pattern: String,
-        /// Why.
-        why: String,
-    },
-    /// A pattern that goes back and forth for too long.
-    #[error("the regular expression {} takes too many steps on a generated text: write a simpler one", quoted(pattern))]
-    SlowRegex {
-        /// The pattern.
-        pattern: String,
-    },
-    /// An answer that is no choice.
+    /// A regular expression that cannot be used, or that goes back and forth for too long.
+    #[error("{}", regex_text(.0))]
+    Regex(#[from] RegexError),
+    /// An answer that is not a choice.
     #[error("the answer {} is not among the {choices} choices: write one of them, or its index from 0", quoted(answer))]
     NotAChoice {
         /// The answer.
@@ -45,4 +36,21 @@ pub enum ExampleError {
         /// How many choices there are; at least 1.
         choices: usize,
     },
+}
+
+fn regex_text(error: &RegexError) -> String {
+    match error {
+        RegexError::Pattern { pattern, why } => {
+            format!(
+                "the regular expression {} cannot be used: {}: write it in another way",
+                quoted(pattern),
+                plain(why)
+            )
+        }
+        RegexError::Slow { pattern } => format!(
+            "the regular expression {} takes too many steps on a generated text: write a simpler one",
+            quoted(pattern)
+        ),
+        other => other.to_string(),
+    }
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::ExampleError;
-use crate::python_pattern::PythonRegex;
-use crate::python_text::strip;
+use laser_python::PythonRegex;
+use laser_python::text::strip;
 
 /// What a pattern finds in a text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

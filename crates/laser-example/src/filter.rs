@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::choice_letters::ChoiceLetters;
 use crate::error::ExampleError;
 use crate::extract::Extract;
-use crate::python_pattern::PythonRegex;
-use crate::python_text::strip;
 use crate::spans::named_spans;
+use laser_python::PythonRegex;
+use laser_python::text::strip;
 
 /// One step of a pipeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,7 +50,7 @@ pub enum Response {
     Text(String),
     /// A list of them.
     List(Vec<String>),
-    /// Nothing, which is no answer.
+    /// Nothing, which is not an answer.
     Nothing,
 }
 

@@ -1,8 +1,8 @@
 //! Named entities in a generated text.
 
 use crate::error::ExampleError;
-use crate::python_pattern::PythonRegex;
-use crate::python_text::strip;
+use laser_python::PythonRegex;
+use laser_python::text::strip;
 
 /// Labels that models write, and the kind that each stands for.
 const LABELS: [(&str, &str); 15] = [

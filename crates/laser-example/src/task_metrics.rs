@@ -4,8 +4,8 @@ use crate::error::ExampleError;
 use crate::example::{Choice, Example, Target};
 use crate::filter::Pipeline;
 use crate::metric::{Aggregation, Metric, MetricKind};
-use crate::python_text::words;
 use crate::scoring::{Outcome, generation_is_correct};
+use laser_python::text::words;
 
 /// What a task asks to be measured.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

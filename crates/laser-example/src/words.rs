@@ -2,7 +2,7 @@
 
 use crate::error::ExampleError;
 use crate::filter::Response;
-use crate::python_pattern::PythonRegex;
+use laser_python::PythonRegex;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 

@@ -22,7 +22,7 @@ impl Hub {
     /// cached.
     pub fn resolve(&self, id: &str, progress: &mut dyn FnMut(Download<'_>)) -> Result<PathBuf> {
         let Some(HubId { name, revision }) = HubId::parse(id) else {
-            let why = "it is no id: write OWNER/NAME or OWNER/NAME@REVISION".to_owned();
+            let why = "it is not an id: write OWNER/NAME or OWNER/NAME@REVISION".to_owned();
             return Err(HubError { id: id.to_owned(), why });
         };
         let repo = Repo::with_revision(name.to_owned(), model_files::KIND.repo, revision.to_owned());
@@ -41,7 +41,7 @@ impl Hub {
     pub fn dataset(&self, dataset: &DatasetFiles, progress: &mut dyn FnMut(Download<'_>)) -> Result<Vec<PathBuf>> {
         let id = &dataset.id;
         if id.contains('@') || !is_hub_id(id) {
-            let why = "it is no data set's id: write OWNER/NAME".to_owned();
+            let why = "it is not a data set's id: write OWNER/NAME".to_owned();
             return Err(HubError { id: id.clone(), why });
         }
         let repo = Repo::with_revision(id.clone(), dataset_files::KIND.repo, dataset_files::REVISION.to_owned());

@@ -69,7 +69,7 @@ pub(crate) fn fetch<T>(
         .repo(repo.clone());
     let info = api.info()?;
     if !is_plain(&info.sha) {
-        return Err(Failure::Refused(format!("the hub names it by {:?}, which is no commit", info.sha)));
+        return Err(Failure::Refused(format!("the hub names it by {:?}, which is not a commit", info.sha)));
     }
     let repo = cache.repo(repo);
     let files = info.siblings.into_iter().map(|file| file.rfilename).collect();

@@ -411,8 +411,8 @@ fn what_a_data_set_does_not_have_is_said() {
             of("a/none"),
             "the hub has no such data set, or no Parquet files of it: check the spelling, or give a data file",
         ),
-        (&online, of("a/b/c"), "it is no data set's id: write OWNER/NAME"),
-        (&online, of("a/b@main"), "it is no data set's id: write OWNER/NAME"),
+        (&online, of("a/b/c"), "it is not a data set's id: write OWNER/NAME"),
+        (&online, of("a/b@main"), "it is not a data set's id: write OWNER/NAME"),
     ] {
         assert_eq!(dataset_error(hub, &files), expected);
     }

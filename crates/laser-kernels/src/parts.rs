@@ -61,7 +61,7 @@ pub struct AttentionScores {
 }
 
 impl AttentionScores {
-    /// The slopes of `heads` heads, if scores fall with distance. Where their number is no power of
+    /// The slopes of `heads` heads, if scores fall with distance. Where their number is not a power of
     /// two, the heads above the next smaller one, n, have those of heads 1, 3, 5 ... of 2 n.
     pub fn slopes(&self, heads: usize) -> Option<Vec<f32>> {
         let alibi = f64::from(self.alibi?);

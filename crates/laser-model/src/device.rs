@@ -81,6 +81,6 @@ impl FromStr for DeviceKind {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let kind = DeviceKind::ALL.into_iter().find(|kind| kind.name() == text);
-        kind.ok_or_else(|| format!("`{text}` is no device: choose cpu, cuda, metal or auto"))
+        kind.ok_or_else(|| format!("`{text}` is not a device: choose cpu, cuda, metal or auto"))
     }
 }

@@ -181,7 +181,7 @@ impl ReadRun {
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 impl ReportData {
-    /// The same with the times that the folder's files carry. They are no part of the outcome, so that the report that a search
+    /// The same with the times that the folder's files carry. They are not part of the outcome, so that the report that a search
     /// writes does without them.
     pub fn with_times(mut self, folder: &RunFolder) -> Self {
         if let [Some(began), Some(scored)] = folder.written() {

@@ -31,7 +31,7 @@ pub struct SweepRow {
     pub log_loss: Vec<Option<f64>>,
 }
 
-/// A candidate that is no cell of the sweep.
+/// A candidate that is not a cell of the sweep.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Other {
     /// Its edits.

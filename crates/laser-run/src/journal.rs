@@ -19,7 +19,7 @@ impl Journal {
     /// Opens the journal at `path`, made if it is not there. A last line that was cut short by a kill is removed.
     ///
     /// # Errors
-    /// The file cannot be read or written, or a whole line of it is no entry.
+    /// The file cannot be read or written, or a whole line of it is not an entry.
     pub fn open(path: &Path) -> Result<Self> {
         let io = |source| Error::Io { path: path.to_owned(), source };
         let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(io)?;
@@ -61,12 +61,12 @@ impl Journal {
 /// that it can be read while a search adds to it.
 ///
 /// # Errors
-/// The file cannot be read, or a whole line of it is no entry.
+/// The file cannot be read, or a whole line of it is not an entry.
 pub fn read(path: &Path) -> Result<Entries> {
     parse(path, whole_lines(&bytes_of(path)?))
 }
 
-/// The same, without the lines that are no entries, and what is wrong with each of those.
+/// The same, without the lines that are not entries, and what is wrong with each of those.
 ///
 /// # Errors
 /// The file cannot be read.
@@ -107,7 +107,7 @@ fn parsed<'a>(path: &'a Path, lines: &'a [u8]) -> impl Iterator<Item = Result<En
     lines.map(move |(number, line)| {
         let malformed = |why: String| Error::Malformed {
             path: path.to_owned(),
-            why: format!("line {} is no journal entry: {why}", number + 1),
+            why: format!("line {} is not a journal entry: {why}", number + 1),
             advice: "remove that line, its candidate is then scored again",
         };
         let entry: Entry = serde_json::from_slice(line).map_err(|error| malformed(error.to_string()))?;

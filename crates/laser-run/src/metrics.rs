@@ -28,7 +28,7 @@ pub struct Metrics {
 /// Generated texts against the answers.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct GenerationMetrics {
-    /// How often the text is an answer, whatever its case, but for whitespace around it.
+    /// How often the text is an answer, whatever its case and the whitespace around it.
     pub exact_match: f64,
     /// Mean F1 of the answer's words ([`laser_example::word_overlap`]).
     pub f1: f64,

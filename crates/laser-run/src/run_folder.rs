@@ -76,7 +76,7 @@ impl RunFolder {
         journal::read(&RunFile::Journal.at(&self.path))
     }
 
-    /// The same, without the lines that are no entries; for each of those, what is wrong with it.
+    /// The same, without the lines that are not entries; for each of those, what is wrong with it.
     ///
     /// # Errors
     /// The journal cannot be read.
@@ -99,7 +99,7 @@ impl RunFolder {
         for (number, line) in bytes.split(|&byte| byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
             let malformed = |why: &str| Error::Malformed {
                 path: path.clone(),
-                why: format!("line {} is no example: {why}", number + 1),
+                why: format!("line {} is not an example: {why}", number + 1),
                 advice: RunFile::Examples.advice(),
             };
             let row: SplitExample<Example> =

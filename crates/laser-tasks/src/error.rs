@@ -255,7 +255,7 @@ pub enum RowError {
     #[error(transparent)]
     Example(#[from] ExampleError),
     /// A template of a list that renders to something else.
-    #[error("`{key}` is no list: {}: write one, such as {{{{[a, b]}}}}, or a field that is one", quoted(text))]
+    #[error("`{key}` is not a list: {}: write one, such as {{{{[a, b]}}}}, or a field that is one", quoted(text))]
     NoList {
         /// The key.
         key: &'static str,

@@ -52,7 +52,7 @@ impl<'a> Pattern<'a> {
         key: &'static str,
         text: &'a str,
     ) -> Result<Self, YamlError> {
-        // As in lm-evaluation-harness, a text that is no field is every row's text.
+        // As in lm-evaluation-harness, a text that is not a field is every row's text.
         match fields.contains(text) {
             true => Ok(Self { key, form: Form::Field(text) }),
             false => Self::template(engine, key, text),

@@ -116,7 +116,7 @@ fn yaml_choice() {
     for (choice, answer, expected) in [
         ("q", "i", "`doc_to_choice` is text: write a list of texts, such as {{[a, b]}} or a field that is one"),
         ("z", "i", "`doc_to_choice` is an object: write a list of texts, such as {{[a, b]}} or a field that is one"),
-        ("none", "i", "`doc_to_choice` is no list: `none`: write one, such as {{[a, b]}}, or a field that is one"),
+        ("none", "i", "`doc_to_choice` is not a list: `none`: write one, such as {{[a, b]}}, or a field that is one"),
         ("\"{{[]}}\"", "i", "the list of choices is empty: write at least one choice or leave the row out"),
     ] {
         assert_eq!(target(choice, answer).unwrap_err(), format!("d.jsonl:1: {expected}"));
@@ -521,7 +521,7 @@ doc_to_target: \"{{mc2_targets.labels[0] * 0 + 1}}\"
     );
     assert_eq!(
         of(NESTED).unwrap_err(),
-        "d.parquet: record 2: `doc_to_choice` is no list: `['a', None, 'c']`: write one, such as {{[a, b]}}, or a field that is one"
+        "d.parquet: record 2: `doc_to_choice` is not a list: `['a', None, 'c']`: write one, such as {{[a, b]}}, or a field that is one"
     );
 }
 

@@ -256,7 +256,7 @@ pub(crate) fn concat(values: &[Value], machine: &mut Machine) -> Result<Value> {
     machine.text(made)
 }
 
-/// Python's `float(value)`; None where it is no number.
+/// Python's `float(value)`; None where it is not a number.
 pub(crate) fn to_float(value: &Value) -> Result<Option<f64>> {
     match value.as_str() {
         Some(text) => Ok(float_text::parse_float(text)),

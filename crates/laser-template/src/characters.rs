@@ -3,11 +3,7 @@
 use std::sync::LazyLock;
 
 use fancy_regex::Regex;
-
-/// Whether `str.isspace` and `str.strip` take it for whitespace.
-pub(crate) fn is_space(letter: char) -> bool {
-    letter.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&letter)
-}
+pub(crate) use laser_python::text::is_space;
 
 /// Where `str.splitlines` ends a line.
 pub(crate) fn ends_line(letter: char) -> bool {
@@ -79,7 +75,7 @@ pub(crate) fn decimal_digit(letter: char) -> Option<u32> {
     Some((start + run) % 10)
 }
 
-/// The first letter of a title: like upper case, but for letters of two.
+/// The first letter of a title: like upper case, except where one character stands for two letters.
 fn title_letter(letter: char) -> String {
     match letter {
         '\u{1c4}'..='\u{1c6}' => "\u{1c5}".to_owned(),

@@ -1,5 +1,7 @@
 //! What can go wrong in a template, in one line.
 
+use laser_python::RegexError;
+
 /// The kind of a failure, by Python's classes where a template's meaning depends on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
@@ -93,5 +95,15 @@ impl Error {
 
     pub(crate) fn unsupported(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Unsupported, message)
+    }
+}
+
+impl From<RegexError> for Error {
+    fn from(error: RegexError) -> Self {
+        match error {
+            RegexError::Pattern { why, .. } => Self::value(format!("a regular expression: {why}")),
+            RegexError::Replacement(why) => Self::value(why),
+            RegexError::Slow { .. } | RegexError::Long { .. } => Self::limit(error.to_string()),
+        }
     }
 }

@@ -1,9 +1,11 @@
 //! Jinja's filters on text.
 
+use laser_python::{PythonRegex, Replacement};
+
 use crate::{
     access, arithmetic, characters,
     error::{Error, Result},
-    limits, percent, python_regex, repr, str_methods, str_split,
+    limits, percent, repr, str_methods, str_split,
     value::{Args, Machine, Value},
 };
 
@@ -278,6 +280,8 @@ pub(crate) fn regex_replace(machine: &mut Machine, value: Value, args: Args) -> 
     let replacement = replacement.unwrap_or(Value::None).to_text("regex_replace")?;
     let count = usize::try_from(whole(count, 0, "regex_replace")?).unwrap_or(0);
     machine.spend(1 + (pattern.len() + text.len()) / 10)?;
-    let text = python_regex::substituted(&pattern, &replacement, &text, count)?;
+    let count = if count == 0 { usize::MAX } else { count };
+    let by = Replacement::new(&replacement)?;
+    let text = PythonRegex::new(&pattern)?.substituted(&text, &by, count, limits::TEXT)?;
     machine.text(text)
 }

@@ -45,7 +45,6 @@ mod parser;
 mod percent;
 mod predicates;
 mod pretty;
-mod python_regex;
 mod registry;
 mod render;
 mod repr;

@@ -12,8 +12,6 @@ const ITEMS: usize = 1 << 20;
 const BITS: u64 = 1 << 16;
 /// Digits that a format may ask for after a float's point; Rust writes at most 65,535.
 const PLACES: usize = 10_000;
-/// Bytes of a regular expression.
-const PATTERN: usize = 1 << 16;
 /// How deep expressions, statements and macros may go when a template is rendered.
 pub(crate) const CALLS: usize = 800;
 /// How deep a template's brackets and blocks may be nested, and how long its chains may be.
@@ -45,11 +43,6 @@ pub(crate) fn bits(count: u64) -> Result<()> {
 /// Nothing, or the error of a float with too many digits.
 pub(crate) fn places(count: usize) -> Result<()> {
     within(count, PLACES, "a float of more than", "digits")
-}
-
-/// Nothing, or the error of a regular expression that is too long.
-pub(crate) fn pattern(bytes: usize) -> Result<()> {
-    within(bytes, PATTERN, "a regular expression of more than", "bytes")
 }
 
 /// Nothing, or the error of a nest that is too deep.

@@ -175,7 +175,7 @@ impl Reader<'_> {
         let text = &self.rest[..end];
         let whole = float_text::parse_int(text, 0).filter(|number| !number.is_negative()).map(Value::Int);
         let value = whole.or_else(|| float_text::parse_float(text).map(Value::Float)).filter(|value| {
-            // A nought before other digits is no number in Python, unless a point follows.
+            // A nought before other digits is not a number in Python, unless a point follows.
             matches!(value, Value::Int(_)) || text.contains(['.', 'e', 'E'])
         });
         let value = value.ok_or_else(|| self.fail())?;

@@ -46,7 +46,7 @@ impl Value {
         }
     }
 
-    /// The value as JSON: numbers that JSON has not, and what is no data, are nothing.
+    /// The value as JSON: numbers that JSON has not, and what is not data, are nothing.
     pub fn to_json(&self) -> Json {
         self.json(0)
     }

@@ -74,7 +74,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Text and tags up to a tag of one of these names, which is left unread but for its beginning.
+    /// Text and tags up to a tag of one of these names, of which only the beginning is read.
     fn body(&mut self, ends: &[&str]) -> Result<Vec<Node>> {
         let mut nodes = Vec::new();
         loop {

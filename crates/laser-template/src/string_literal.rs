@@ -47,7 +47,7 @@ fn read(text: &str, writes_out: bool) -> Result<String> {
                 let code = digits.and_then(|digits| u32::from_str_radix(digits, base).ok());
                 let code = code.ok_or_else(|| syntax(format!("truncated \\{letter} escape")))?;
                 rest = &rest[length..];
-                made.push(char::from_u32(code).ok_or_else(|| syntax("an escape that is no character"))?);
+                made.push(char::from_u32(code).ok_or_else(|| syntax("an escape that is not a character"))?);
             }
         }
     }

@@ -128,7 +128,7 @@ impl Metadata<'_> {
     fn integers(&self, key: &str) -> Result<Option<Vec<i32>>> {
         self.array(key, "integers", |value| {
             let number = value.as_i64()?;
-            // A number that fits nothing is no known type of token.
+            // A number that fits nothing is not a known type of token.
             Some(i32::try_from(number).unwrap_or(-1))
         })
     }
@@ -146,7 +146,7 @@ impl Metadata<'_> {
         let Some(value) = self.get(key) else { return Ok(None) };
         let items: Option<Vec<T>> = value.as_array().and_then(|items| items.iter().map(read).collect());
         let wrong =
-            || TokenizerError::Damaged { path: self.path.to_owned(), why: format!("{key} is no array of {what}") };
+            || TokenizerError::Damaged { path: self.path.to_owned(), why: format!("{key} is not an array of {what}") };
         items.map(Some).ok_or_else(wrong)
     }
 }
@@ -195,7 +195,7 @@ mod tests {
             let mut metadata = json!({"tokenizer.ggml.model": "gpt2", "tokenizer.ggml.tokens": ["a"]});
             metadata[format!("tokenizer.ggml.{key}")] = value;
             let error = read(metadata).unwrap_err().to_string();
-            let why = format!("tokenizer.ggml.{key} is no array of {what}");
+            let why = format!("tokenizer.ggml.{key} is not an array of {what}");
             assert_eq!(error, format!("model.gguf is damaged: {why}: fetch the file again"));
         }
     }

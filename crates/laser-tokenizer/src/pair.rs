@@ -1,5 +1,7 @@
 //! A context and what is scored after it, as lm-evaluation-harness cuts them.
 
+use laser_python::text::is_space;
+
 use crate::{
     Tokenizer,
     error::{Result, TokenizerError},
@@ -37,7 +39,7 @@ impl Tokenizer {
             };
             return Ok(Pairs { context: vec![prefix], continuations: texts.iter().map(alone).collect::<Result<_>>()? });
         }
-        let kept = rendered.trim_end_matches(is_python_space);
+        let kept = rendered.trim_end_matches(is_space);
         let special = !self.in_chat && !self.starts_with_prefix(kept);
         let mut ids = self.encode(kept, special)?;
         let mut continuations = Vec::with_capacity(texts.len());
@@ -66,9 +68,4 @@ impl Tokenizer {
     fn starts_with_prefix(&self, text: &str) -> bool {
         self.prefix.and_then(|id| self.token_text(id)).is_some_and(|token| text.starts_with(&token))
     }
-}
-
-/// What Python's `str.strip` takes away.
-fn is_python_space(character: char) -> bool {
-    character.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&character)
 }

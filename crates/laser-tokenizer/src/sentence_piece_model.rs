@@ -92,7 +92,7 @@ impl SentencePieceModel {
     /// What is wrong with the bytes, in one line.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
         let ModelProto { pieces, trainer, normalizer } = ModelProto::decode(bytes)
-            .map_err(|error| format!("it is no sentencepiece model, or is cut short ({error})"))?;
+            .map_err(|error| format!("it is not a sentencepiece model, or is cut short ({error})"))?;
         if pieces.is_empty() {
             return Err("it has no pieces".into());
         }

@@ -59,7 +59,7 @@ pub enum WriteError {
         /// Why, and what to do.
         why: String,
     },
-    /// A file is no patch, or is another model's.
+    /// A file is not a patch, or is another model's.
     #[error("{path}: {why}")]
     Patch {
         /// The file.

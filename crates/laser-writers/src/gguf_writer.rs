@@ -201,7 +201,7 @@ fn fitting(tensor: GgufTensor<Content>) -> Result<GgufTensor<Content>> {
         return Ok(tensor);
     }
     let what = format!("tensor {:?} as {}", tensor.name, tensor.precision);
-    let why = format!("its rows of {row} are no multiple of {block}: give another type by --quant, such as f16");
+    let why = format!("its rows of {row} are not a multiple of {block}: give another type by --quant, such as f16");
     Err(WriteError::Format { format: "gguf", what, why })
 }
 

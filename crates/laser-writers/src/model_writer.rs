@@ -90,7 +90,7 @@ pub fn write_model<'a>(
     for (name, _) in options.extra.iter().filter(|_| is_folder) {
         let is_plain = Path::new(name).file_name() == Some(name.as_ref());
         if !is_plain || writer.reserves(name) || name == RECORD {
-            let why = format!("{name:?} is no name for a further file");
+            let why = format!("{name:?} is not a name for a further file");
             return Err(WriteError::Refused { path: out.to_owned(), why });
         }
     }

@@ -41,12 +41,12 @@ impl Patch {
     /// Reads the file at `path`, which is for the model `base`.
     ///
     /// # Errors
-    /// It cannot be read, is no patch, or was made for another model.
+    /// It cannot be read, is not a patch, or was made for another model.
     pub fn open(path: &Path, base: &Checkpoint) -> Result<Self> {
         let wrong = |why: String| WriteError::Patch { path: path.to_owned(), why };
         let bytes =
             std::fs::read(path).map_err(|cause| WriteError::Io { action: "read", path: path.to_owned(), cause })?;
-        let none = || wrong("it is no patch: give a file that `laser apply --format patch` wrote".to_owned());
+        let none = || wrong("it is not a patch: give a file that `laser apply --format patch` wrote".to_owned());
         let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|_| none())?;
         let metadata = metadata.metadata().as_ref().ok_or_else(none)?;
         if metadata.get("format").map(String::as_str) != Some(FORMAT) {

@@ -14,7 +14,7 @@ pub(crate) enum Removed {
     Components(LowRank),
     /// So many components, more than were to be computed.
     Many(usize),
-    /// Something that is no sum of singular components.
+    /// Something that is not a sum of singular components.
     Other,
 }
 

@@ -52,7 +52,7 @@ impl StagedFile {
         self.part(format!("tensor {name:?}"), true);
     }
 
-    /// What follows is a part of its own that is no tensor.
+    /// What follows is a part of its own that is not a tensor.
     pub fn other(&mut self, label: &str) {
         self.part(label.to_owned(), false);
     }

@@ -48,7 +48,7 @@ impl Staging {
     /// folder.
     pub(crate) fn begin(out: &Path, source: &Path, form: Form, force: bool) -> Result<Self> {
         let refused = |why: String| WriteError::Refused { path: out.to_owned(), why };
-        let name = out.file_name().ok_or_else(|| refused("it is no name for a new folder or file".to_owned()))?;
+        let name = out.file_name().ok_or_else(|| refused("it is not a name for a new folder or file".to_owned()))?;
         let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let parent = parent.canonicalize().map_err(|cause| {
             refused(format!("the folder {} cannot be used: {cause}: make it first", parent.display()))

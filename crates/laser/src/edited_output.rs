@@ -51,7 +51,7 @@ impl FromStr for OutputFormat {
     fn from_str(text: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|format| format.name() == text).ok_or_else(|| {
             let names = Self::ALL.map(Self::name).join(", ");
-            format!("{text:?} is no format: the formats are {names}")
+            format!("{text:?} is not a format: the formats are {names}")
         })
     }
 }
@@ -123,7 +123,7 @@ pub fn write_edited<'a>(
     let tokenizer = tokenizer_of(checkpoint)?;
     let card = plan.card.clone().of(base_model(checkpoint), plan.format.name());
     let text = |edits: &[laser_writers::EditRecord]| card.text(checkpoint, edits);
-    // What is no whole model needs no tokenizer.
+    // What is not a whole model needs no tokenizer.
     let is_model = matches!(plan.format, OutputFormat::HuggingFace | OutputFormat::Factored);
     let extra = if is_model { tokenizer.huggingface_files().to_vec() } else { Vec::new() };
     let changes = changes.into();

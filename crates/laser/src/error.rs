@@ -104,7 +104,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A file is not a recipe.
-    #[error("{}: this is no recipe: give the best.json of a RUN folder", path.display())]
+    #[error("{}: this is not a recipe: give the best.json of a RUN folder", path.display())]
     NoRecipe {
         /// The file.
         path: PathBuf,

@@ -32,7 +32,7 @@ impl<'a> LiveReport<'a> {
         if begun < *next {
             return;
         }
-        // A report that cannot be written is no reason to stop a search.
+        // A report that cannot be written is not a reason to stop a search.
         let _ = write_whole(&self.folder.report_path(), ReadRun::open(&self.folder).data.page().as_bytes());
         *next = Instant::now() + LEAST.max(SHARE * begun.elapsed());
     }

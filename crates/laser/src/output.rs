@@ -21,7 +21,7 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How wide a terminal standard output is, where it shows colours: none where it is no terminal, and where the user wants none
+/// How wide a terminal standard output is, where it shows colours: none where it is not a terminal, and where the user wants none
 /// (`NO_COLOR`, `TERM=dumb`).
 pub fn colour_width() -> Option<usize> {
     let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());

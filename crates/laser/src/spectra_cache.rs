@@ -25,7 +25,7 @@ impl SpectraCache {
         Self { folder: own.or_else(general).map(|folder| folder.join("spectra")) }
     }
 
-    /// The spectrum of a matrix, from the cache or computed. That a cache cannot be written is no error.
+    /// The spectrum of a matrix, from the cache or computed. That a cache cannot be written is not an error.
     ///
     /// # Errors
     /// If the matrix cannot be read or decomposed.
@@ -35,7 +35,7 @@ impl SpectraCache {
         if let Some(kept) = path.as_ref().and_then(|path| fs::read(path).ok()) {
             let (values, rest) = kept.as_chunks::<4>();
             let values = values.iter().map(|&value| f32::from_le_bytes(value)).collect();
-            // A file that is no spectrum of this shape is made anew.
+            // A file that is not a spectrum of this shape is made anew.
             if let Ok(spectrum) = Spectrum::new(matrix.rows(), matrix.cols(), values)
                 && rest.is_empty()
             {

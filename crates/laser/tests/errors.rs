@@ -58,7 +58,7 @@ fn bit_flipped_safetensors() {
     let model = session.copy_of("llama", "model");
     let path = model.join("model.safetensors");
     let mut bytes = fs::read(&path).unwrap();
-    // The high exponent bits of the first value: 0x7f800000 and above is no finite number.
+    // The high exponent bits of the first value: 0x7f800000 and above is not a finite number.
     let first = 8 + header_length(&bytes);
     bytes[first + 3] |= 0x7f;
     bytes[first + 2] |= 0x80;
@@ -146,7 +146,7 @@ fn interventions_that_make_no_sense() {
     for (option, expected) in [
         ("--rho 1.5", "1.5"),
         ("--rho NaN", "NaN"),
-        ("--rho x", "`x` is no number"),
+        ("--rho x", "`x` is not a number"),
         ("--layers 99", "0 to 2"),
         ("--matrices fc_inn", "fc_out"),
         ("--memory 4XB", "4GB"),
@@ -247,7 +247,7 @@ fn a_full_disk() {
     }
 }
 
-/// Nobody reads standard error, or it cannot be written: that is no reason to panic.
+/// Nobody reads standard error, or it cannot be written: that is not a reason to panic.
 #[cfg(unix)]
 #[test]
 fn a_closed_standard_error() {

@@ -112,7 +112,7 @@ fn a_patch_is_put_back_onto_its_own_base() {
     assert!(message.contains("made for other model files"), "{message}");
     session.write("no.patch", "not one");
     let (_, message) = session.fails(&format!("apply {model} --patch no.patch --out other"));
-    assert!(message.contains("it is no patch"), "{message}");
+    assert!(message.contains("it is not a patch"), "{message}");
     let (_, message) = session.fails(&format!("apply {model} {edits} --format patch --out edits.patch"));
     assert!(message.contains("--force"), "{message}");
 }
@@ -222,10 +222,10 @@ fn a_gguf_file_is_edited_where_it_is_asked_to() {
     let (first, last) = (different[0], different[different.len() - 1]);
     assert!(last - first < 96 * 48 * 2 && different.len() > 96 * 48 / 2, "{first}..={last}");
 
-    // Rows of 48 values are no multiple of q8_0's 32.
+    // Rows of 48 values are not a multiple of q8_0's 32.
     let (_, message) =
         session.fails("apply base.gguf --reduce 1.fc_in:0.1 --format gguf --quant q8_0 --out other.gguf");
-    assert!(message.contains("its rows of 48 are no multiple of 32") && message.contains("--quant"), "{message}");
+    assert!(message.contains("its rows of 48 are not a multiple of 32") && message.contains("--quant"), "{message}");
     // Those of 96 are.
     let said = session.prints("apply base.gguf --reduce 1.fc_out:0.1 --format gguf --quant q8_0 --out other.gguf");
     assert!(said.contains("1.fc_out: rounding to q8_0 changes it by"), "{said}");

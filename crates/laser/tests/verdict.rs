@@ -72,7 +72,7 @@ fn a_verdict_is_made_anew_from_the_folder_alone() {
     assert!(verdict["classes"]["refitted_gain"]["gain"].is_number());
     assert!(verdict["perplexity"]["base"].as_f64().unwrap() > 1.0);
 
-    // A text that was to be measured and is not is no finished search.
+    // A text that was to be measured and is not is not a finished search.
     let measured = session.read("run/perplexity.json");
     std::fs::remove_file(session.path("run/perplexity.json")).unwrap();
     let (_, line) = session.fails("verdict run");
@@ -122,7 +122,7 @@ fn what_has_no_verdict_is_said() {
     assert!(line.contains("contradict each other"), "{line}");
     session.write("run/examples.jsonl", "{\"split\":\"test\"}\n");
     let (_, line) = session.fails("verdict run");
-    assert!(line.contains("examples.jsonl: line 1 is no example"), "{line}");
+    assert!(line.contains("examples.jsonl: line 1 is not an example"), "{line}");
 }
 
 #[test]

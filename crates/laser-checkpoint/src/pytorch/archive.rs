@@ -25,7 +25,7 @@ impl Archive {
 
     pub(super) fn open(file: &[u8]) -> Result<Self, Refusal> {
         let damaged = |error: zip::result::ZipError| {
-            Refusal::Damaged(format!("it is no whole zip archive ({error})").replace('\n', " "))
+            Refusal::Damaged(format!("it is not a whole zip archive ({error})").replace('\n', " "))
         };
         let mut archive = ZipArchive::new(Cursor::new(file)).map_err(damaged)?;
         if archive.has_duplicate_names() {

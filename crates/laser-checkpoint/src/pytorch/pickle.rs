@@ -182,7 +182,7 @@ impl<'a> Machine<'a> {
                 }
                 0x93 => match self.pop_many(2)?[..] {
                     [Value::Text(module), Value::Text(name)] => self.global(module, name)?,
-                    _ => return broken("names a function by something that is no text"),
+                    _ => return broken("names a function by something that is not a text"),
                 },
                 b'R' => {
                     let pair = self.pop_many(2)?;
@@ -280,7 +280,7 @@ impl<'a> Machine<'a> {
             list.extend(items);
             return Ok(());
         }
-        broken("appends to something that is no list")
+        broken("appends to something that is not a list")
     }
 
     fn set_items(&mut self, items: &[Value<'a>]) -> Result<(), Refusal> {
@@ -293,7 +293,7 @@ impl<'a> Machine<'a> {
             entries.extend(pairs.iter().map(|&[key, value]| (key, value)));
             return Ok(());
         }
-        broken("sets an entry of something that is no dictionary")
+        broken("sets an entry of something that is not a dictionary")
     }
 
     // What stands for Python's objects.
@@ -316,7 +316,7 @@ impl<'a> Machine<'a> {
         self.pop()?;
         match self.object(self.top()?) {
             Some(Object::Dict(_)) => Ok(()),
-            _ => broken("gives a state to something that is no dictionary"),
+            _ => broken("gives a state to something that is not a dictionary"),
         }
     }
 
@@ -330,7 +330,7 @@ impl<'a> Machine<'a> {
         let &[Value::Text("storage"), Value::Global(Global::Storage(kind)), Value::Text(key), _, count, ref rest @ ..] =
             items
         else {
-            return broken("has a reference to something that is no storage");
+            return broken("has a reference to something that is not a storage");
         };
         let count = index(count)?;
         let slice = match rest {
@@ -347,7 +347,7 @@ impl<'a> Machine<'a> {
 
     fn reduce(&mut self, function: Value<'a>, arguments: Value<'a>) -> Result<(), Refusal> {
         let Value::Global(function) = function else {
-            return broken("calls something that is no function");
+            return broken("calls something that is not a function");
         };
         let Some(Object::Tuple(arguments)) = self.object(arguments) else {
             return broken("calls a function without a tuple of arguments");
@@ -357,7 +357,7 @@ impl<'a> Machine<'a> {
             // Python 2 hands the entries over as a list of pairs.
             (Global::OrderedDict, &[entries]) => {
                 let Some(Object::List(entries)) = self.object(entries) else {
-                    return broken("makes a dictionary of something that is no list");
+                    return broken("makes a dictionary of something that is not a list");
                 };
                 let mut pairs = Vec::with_capacity(entries.len());
                 for &entry in entries {
@@ -365,7 +365,7 @@ impl<'a> Machine<'a> {
                         Some(Object::List(pair) | Object::Tuple(pair)) if pair.len() == 2 => {
                             pairs.push((pair[0], pair[1]))
                         }
-                        _ => return broken("makes a dictionary of something that is no pair"),
+                        _ => return broken("makes a dictionary of something that is not a pair"),
                     }
                 }
                 self.spend(pairs.len())?;

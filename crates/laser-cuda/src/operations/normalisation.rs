@@ -36,7 +36,7 @@ impl Device {
     /// Each row of f32 `x` through a norm, or each piece of it as long as the norm's weight; stored as `kind`.
     ///
     /// # Errors
-    /// If rows are no multiple of the weight's length, or memory does not suffice.
+    /// If rows are not a multiple of the weight's length, or memory does not suffice.
     pub fn normalise(&self, x: &Rows, norm: &Norm, kind: Kind) -> Result<Rows> {
         let width = norm.weight.len();
         if let Some(bias) = norm.bias.as_ref().filter(|bias| bias.len() != width) {

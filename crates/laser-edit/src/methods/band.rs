@@ -106,8 +106,8 @@ mod tests {
             ("band=0.6,0.1", "a band must begin below its end, not at 0.6 of 0.1"),
             ("band=0.1,0.1", "a band must begin below its end"),
             ("band=0.1,1.5", "from 0 to 1, not 1.5"),
-            ("band=a,0.5", "\"a\" is no number"),
-            ("band=0.1,0.2,0.3", "\"0.2,0.3\" is no number"),
+            ("band=a,0.5", "\"a\" is not a number"),
+            ("band=0.1,0.2,0.3", "\"0.2,0.3\" is not a number"),
         ] {
             let error = text.parse::<Edit>().unwrap_err().to_string();
             assert!(error.contains(expected), "{text}: {error}");

@@ -32,7 +32,7 @@ pub(crate) const FORMS: &[Form] = &[
         example: "rank=41",
         fields: &[("rank", Kind::Count)],
         from_text: |text| {
-            let wrong = |_| Wrong::Other(format!("{text:?} is no rank; rank=41 keeps 41 components"));
+            let wrong = |_| Wrong::Other(format!("{text:?} is not a rank; rank=41 keeps 41 components"));
             Ok(Arc::new(Truncate::Rank(text.parse().map_err(wrong)?)))
         },
         from_json: |fields| Ok(Arc::new(Truncate::Rank(fields.count("rank")?))),

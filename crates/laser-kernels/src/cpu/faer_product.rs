@@ -44,7 +44,7 @@ pub fn linear(x: &[f32], transposed: &[f32], [rows, inputs, outputs]: [usize; 3]
 /// Row-major `x [rows, inputs]` times `w [inputs, outputs]`, row-major.
 ///
 /// faer sums over `inputs` in an order that depends neither on the number of rows nor on the number
-/// of outputs, but for two shortcuts: a single row is a matrix-vector product, and a tiny product
+/// of outputs, with two shortcuts: a single row is a matrix-vector product, and a tiny product
 /// is not cut along `inputs`. Rows too few are therefore filled up with repetitions.
 fn product(x: &[f32], w: MatRef<f32>, rows: usize) -> Vec<f32> {
     let (inputs, outputs) = (w.nrows(), w.ncols());

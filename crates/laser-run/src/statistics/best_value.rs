@@ -5,7 +5,7 @@ use super::hopeless::is_hopeless;
 use super::interval::quantile;
 use super::sign_flip::ChanceGain;
 
-/// Sums closer to each other than this part of the sum of all magnitudes are equal but for rounding.
+/// Sums closer to each other than this part of the sum of all magnitudes are equal up to rounding.
 const TIE: f64 = 1e-10;
 
 /// What [`best_by_chance`](super::best_by_chance) says of hits, of results in any unit: `base` and each of `candidates` give one

@@ -6,11 +6,11 @@ use laser_example::SplitMix64;
 
 /// The 95 % percentile interval of the mean of `differences` (Efron 1979), one number an example, in their own unit.
 ///
-/// Whole clusters are drawn: `clusters[i]` is the cluster of example i, and examples that are no independent evidence
+/// Whole clusters are drawn: `clusters[i]` is the cluster of example i, and examples that are not independent evidence
 /// (paraphrases of one fact) share one. The same seed gives the same interval. Ends are quantiles 0.025 and 0.975 of the
 /// resampled means, interpolated linearly. One cluster alone gives an interval without width: it says nothing about spread.
 ///
-/// None where there is nothing to resample (no examples, no resamples) or the input is no list of numbers with their clusters
+/// None where there is nothing to resample (no examples, no resamples) or the input is not a list of numbers with their clusters
 /// (lengths differ, a difference is infinite or not a number).
 pub fn paired_bootstrap(differences: &[f64], clusters: &[usize], resamples: usize, seed: u64) -> Option<Interval> {
     if differences.is_empty() || resamples == 0 || differences.len() != clusters.len() {

@@ -1,4 +1,4 @@
-//! Examples that are no independent evidence, and chance that respects them.
+//! Examples that are not independent evidence, and chance that respects them.
 
 use laser_example::SplitMix64;
 use rayon::prelude::*;

@@ -56,7 +56,7 @@ fn score_interval(successes: usize, n: usize, count: f64) -> Interval {
     let centre = (p + Z * Z / (2.0 * count)) / shrink;
     let half = Z * (p * (1.0 - p) / count + Z * Z / (4.0 * count * count)).sqrt() / shrink;
     Interval {
-        // At the ends the formula gives 0 and 1 but for rounding.
+        // At the ends the formula gives 0 and 1 up to rounding.
         low: if successes == 0 { 0.0 } else { (centre - half).max(0.0) },
         high: if successes == n { 1.0 } else { (centre + half).min(1.0) },
     }
@@ -68,7 +68,7 @@ pub fn clopper_pearson(successes: usize, n: usize, level: f64) -> Interval {
     let successes = successes.min(n);
     let failures = n - successes;
     let quantile = |a: usize, b: usize, q: f64| Beta::new(a as f64, b as f64).ok().map(|beta| beta.inverse_cdf(q));
-    // One of the parameters is 0 exactly where the end is the end of [0, 1], which is no distribution.
+    // One of the parameters is 0 exactly where the end is the end of [0, 1], which is not a distribution.
     Interval {
         low: quantile(successes, failures + 1, level).unwrap_or(0.0),
         high: quantile(successes + 1, failures, 1.0 - level).unwrap_or(1.0),

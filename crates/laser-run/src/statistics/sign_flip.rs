@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Up to this many clusters that differ, all choices of signs are gone through: 2^15 up to a common sign.
 const EXACT: usize = 16;
 
-/// Sums closer to each other than this part of the sum of all magnitudes are equal but for rounding.
+/// Sums closer to each other than this part of the sum of all magnitudes are equal up to rounding.
 const TIE: f64 = 1e-10;
 
 /// The two-sided p-value of "the mean difference is 0" by random signs (Fisher 1935), for `differences` in any unit, one number
@@ -18,7 +18,7 @@ const TIE: f64 = 1e-10;
 /// (`flips` + 1), which is never 0 (Phipson & Smyth 2010). With at most 16 clusters whose sum is not 0 every choice of signs
 /// is counted once instead, and p is exact. The same seed gives the same p with any number of threads.
 ///
-/// None where there is nothing to flip (no examples, no flips) or the input is no list of numbers with their clusters (lengths
+/// None where there is nothing to flip (no examples, no flips) or the input is not a list of numbers with their clusters (lengths
 /// differ, a difference is infinite or not a number).
 pub fn sign_flip_p(differences: &[f64], clusters: &[usize], flips: usize, seed: u64) -> Option<f64> {
     if differences.is_empty() || flips == 0 || differences.len() != clusters.len() {

@@ -91,7 +91,7 @@ pub fn calibrated(logprobs: &[Vec<f64>], content_free: &[Vec<f64>]) -> Option<Ve
     logprobs.iter().zip(content_free.iter().cycle()).map(class).collect()
 }
 
-/// The place of the greatest value, the first of equals. What is no number is never it; 0 where nothing is.
+/// The place of the greatest value, the first of equals. What is not a number is never it; 0 where nothing is.
 fn arg_max(values: impl Iterator<Item = f64>) -> usize {
     let start = (0, f64::NEG_INFINITY);
     values.enumerate().fold(start, |best, next| if next.1 > best.1 { next } else { best }).0

@@ -13,7 +13,7 @@ pub fn like_a_field(key: &str, words: &str, fields: &HashSet<&str>) -> Option<St
     near.sort_unstable();
     let field = near.first()?;
     Some(format!(
-        "`{key}: {words}` is no field of the data and is every row's text as it stands: did you mean the field `{field}`?"
+        "`{key}: {words}` is not a field of the data and is every row's text as it stands: did you mean the field `{field}`?"
     ))
 }
 

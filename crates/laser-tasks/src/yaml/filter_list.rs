@@ -8,7 +8,8 @@ use serde_yaml_ng::{Mapping, Value};
 use super::generation::truth;
 use super::values::{OutputType, scalar, unsupported};
 use crate::YamlError;
-use laser_example::{ChoiceLetters, ExampleError, Extract, Filter, Pipeline, PythonRegex};
+use laser_example::{ChoiceLetters, Extract, Filter, Pipeline};
+use laser_python::{PythonRegex, RegexError};
 
 #[derive(Deserialize)]
 struct Named {
@@ -165,7 +166,9 @@ pub fn patterns(written: Option<&Value>, key: &str) -> Result<Vec<PythonRegex>, 
 
 fn pattern(source: &str, key: &str) -> Result<PythonRegex, YamlError> {
     PythonRegex::new(source).map_err(|error| match error {
-        ExampleError::Regex { pattern, why } => unsupported(key, &pattern, &format!("{why}; write it in another way")),
+        RegexError::Pattern { pattern, why } => {
+            unsupported(key, &pattern, &format!("{}; write it in another way", laser_example::plain(&why)))
+        }
         other => unsupported(key, source, &other.to_string()),
     })
 }

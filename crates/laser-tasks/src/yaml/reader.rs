@@ -181,7 +181,6 @@ fn listed_choices(doc: &Doc) -> Result<Vec<String>, RowError> {
 
 /// Whether neither of two texts that meet has whitespace there.
 pub fn needs_delimiter(before: &str, after: &str) -> bool {
-    let spaced = before.ends_with(laser_example::python_text::is_space)
-        || after.starts_with(laser_example::python_text::is_space);
+    let spaced = before.ends_with(laser_python::text::is_space) || after.starts_with(laser_python::text::is_space);
     !before.is_empty() && !after.is_empty() && !spaced
 }

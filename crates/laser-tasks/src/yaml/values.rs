@@ -80,7 +80,7 @@ impl<'de> Deserialize<'de> for ListOrText {
     }
 }
 
-/// A value that is no list and no mapping, as Python prints it.
+/// A value that is neither a list nor a mapping, as Python prints it.
 pub fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),

@@ -50,7 +50,7 @@ fn parse_precision(text: &str) -> Result<Quant, String> {
         Some(precision) => Ok(Quant(Some(precision))),
         None => {
             let names: Vec<&str> = types().map(Precision::name).collect();
-            Err(format!("{text:?} is no type: the types are keep, {}", names.join(", ")))
+            Err(format!("{text:?} is not a type: the types are keep, {}", names.join(", ")))
         }
     }
 }

@@ -67,6 +67,6 @@ impl SpeechOptions {
 }
 
 fn parse_temperature(text: &str) -> Result<f64, String> {
-    let number: f64 = text.parse().map_err(|_| format!("{text:?} is no number"))?;
+    let number: f64 = text.parse().map_err(|_| format!("{text:?} is not a number"))?;
     if (0.0..=100.0).contains(&number) { Ok(number) } else { Err("a temperature is from 0 to 100".to_owned()) }
 }

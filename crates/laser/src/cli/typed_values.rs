@@ -13,16 +13,16 @@ pub fn default_rhos() -> String {
 }
 
 pub fn parse_layers(text: &str) -> Result<Layers, String> {
-    text.parse().map_err(|_| format!("`{text}` is no layer: write 7, 20-29, or -1 for the last"))
+    text.parse().map_err(|_| format!("`{text}` is not a layer: write 7, 20-29, or -1 for the last"))
 }
 
 pub fn parse_rho(text: &str) -> Result<Rho, String> {
-    let number: f64 = text.parse().map_err(|_| format!("`{text}` is no number: rho is a fraction from 0 to 1"))?;
+    let number: f64 = text.parse().map_err(|_| format!("`{text}` is not a number: rho is a fraction from 0 to 1"))?;
     Rho::new(number).map_err(|error| error.to_string())
 }
 
 pub fn parse_blocks(text: &str) -> Result<NonZeroUsize, String> {
-    text.parse().map_err(|_| format!("`{text}` is no number of blocks: write 1 or more"))
+    text.parse().map_err(|_| format!("`{text}` is not a number of blocks: write 1 or more"))
 }
 
 /// A number of bytes: `500MB`, `4GB`, `1.5GiB`.
@@ -39,7 +39,7 @@ impl FromStr for Bytes {
         let bytes = text.parse().map_or(0, |ByteSize(bytes)| bytes);
         match usize::try_from(bytes) {
             Ok(bytes) if (1..1_000_000_000_000_000).contains(&bytes) => Ok(Self(bytes)),
-            _ => Err(format!("`{text}` is no size: write 500MB or 4GB")),
+            _ => Err(format!("`{text}` is not a size: write 500MB or 4GB")),
         }
     }
 }

@@ -1,5 +1,9 @@
 //! Texts as Python's `str` sees them.
 
+use std::sync::LazyLock;
+
+use fancy_regex::Regex;
+
 /// Whether Python calls a character whitespace (`str.isspace`): Unicode's whitespace and the four
 /// information separators of ASCII.
 pub fn is_space(character: char) -> bool {
@@ -21,4 +25,10 @@ pub fn words(text: &str) -> usize {
         previous = space;
     }
     runs + 1
+}
+
+/// The text without Unicode's punctuation, the categories that Python's `unicodedata` begins with P.
+pub fn without_punctuation(text: &str) -> String {
+    static PUNCTUATION: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new("\\p{P}").ok());
+    PUNCTUATION.as_ref().map_or_else(|| text.to_owned(), |mark| mark.replace_all(text, "").into_owned())
 }

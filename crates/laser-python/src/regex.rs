@@ -1,0 +1,236 @@
+//! Regular expressions as Python's `re` reads them, run by `fancy-regex`.
+
+use std::sync::OnceLock;
+
+use fancy_regex::{Captures, Regex, RegexBuilder};
+use serde::{Deserialize, Serialize};
+
+use crate::error::RegexError;
+use crate::pattern::translated;
+use crate::replacement::Replacement;
+
+/// Steps that one search may take back.
+const MOST_STEPS: usize = 10_000_000;
+
+/// Bytes of a pattern.
+const LONGEST: usize = 1 << 16;
+
+/// A regular expression, as its source and ready to be run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PythonRegex {
+    source: String,
+    regex: Regex,
+    /// The same where an empty match at the start of the search is none.
+    advancing: OnceLock<Result<Regex, String>>,
+}
+
+impl PythonRegex {
+    /// A pattern of Python.
+    ///
+    /// # Errors
+    /// It is wrong or too long, or has what only Python has.
+    pub fn new(source: &str) -> Result<Self, RegexError> {
+        let wrong = |why: String| RegexError::Pattern { pattern: source.to_owned(), why };
+        if source.len() > LONGEST {
+            return Err(RegexError::Long { what: "a regular expression", most: LONGEST });
+        }
+        let regex = build(&translated(source).map_err(wrong)?).map_err(wrong)?;
+        Ok(Self { source: source.to_owned(), regex, advancing: OnceLock::new() })
+    }
+
+    /// `re.findall`: of each match the groups, or the whole where there is no group.
+    ///
+    /// # Errors
+    /// The search takes too many steps.
+    pub fn find_all(&self, text: &str) -> Result<Vec<Vec<String>>, RegexError> {
+        let mut found = Vec::new();
+        self.each(text, |captures| {
+            let first = usize::from(captures.len() > 1);
+            let groups = (first..captures.len()).map(|i| captures.get(i).map_or("", |it| it.as_str()).to_owned());
+            found.push(groups.collect());
+            Ok(true)
+        })?;
+        Ok(found)
+    }
+
+    /// `re.sub` by nothing.
+    ///
+    /// # Errors
+    /// As [`Self::find_all`].
+    pub fn removed(&self, text: &str) -> Result<String, RegexError> {
+        self.replaced(text, "")
+    }
+
+    /// `re.sub` by a text as it is.
+    ///
+    /// # Errors
+    /// As [`Self::find_all`].
+    pub fn replaced(&self, text: &str, by: &str) -> Result<String, RegexError> {
+        self.substituted(text, &Replacement::text(by), usize::MAX, usize::MAX)
+    }
+
+    /// `re.sub(pattern, by, text, count)`, where the result may have `longest` bytes.
+    ///
+    /// # Errors
+    /// As [`Self::find_all`], and if the result is longer, or `by` names a group that is not there.
+    pub fn substituted(
+        &self,
+        text: &str,
+        by: &Replacement,
+        count: usize,
+        longest: usize,
+    ) -> Result<String, RegexError> {
+        let (mut made, mut end, mut done) = (String::new(), 0, 0);
+        self.each(text, |captures| {
+            if let Some(found) = captures.get(0) {
+                made.push_str(&text[end..found.start()]);
+                by.expand(captures, &mut made)?;
+                (end, done) = (found.end(), done + 1);
+            }
+            if made.len() > longest {
+                Err(RegexError::Long { what: "a text", most: longest })
+            } else {
+                Ok(done < count)
+            }
+        })?;
+        made.push_str(&text[end..]);
+        Ok(made)
+    }
+
+    /// Every match, from left to right, until `see` says that it is enough: behind an empty one the next may begin in the same
+    /// place, but must not be empty.
+    fn each<'t>(
+        &self,
+        text: &'t str,
+        mut see: impl FnMut(&Captures<'t>) -> Result<bool, RegexError>,
+    ) -> Result<(), RegexError> {
+        let slow = |_| RegexError::Slow { pattern: self.source.clone() };
+        let (mut start, mut advance) = (0, false);
+        loop {
+            let regex = if advance { self.advancing()? } else { &self.regex };
+            let Some(captures) = regex.captures_from_pos(text, start).map_err(slow)? else { return Ok(()) };
+            let Some(whole) = captures.get(0) else { return Ok(()) };
+            advance = whole.start() == whole.end();
+            start = whole.end();
+            if !see(&captures)? {
+                return Ok(());
+            }
+        }
+    }
+
+    fn advancing(&self) -> Result<&Regex, RegexError> {
+        let made = self.advancing.get_or_init(|| build(&format!("(?:{})(?!\\G)", self.regex.as_str())));
+        made.as_ref().map_err(|why| RegexError::Pattern { pattern: self.source.clone(), why: why.clone() })
+    }
+}
+
+impl PartialEq for PythonRegex {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
+}
+
+impl Eq for PythonRegex {}
+
+impl TryFrom<String> for PythonRegex {
+    type Error = RegexError;
+
+    fn try_from(source: String) -> Result<Self, RegexError> {
+        Self::new(&source)
+    }
+}
+
+impl From<PythonRegex> for String {
+    fn from(regex: PythonRegex) -> Self {
+        regex.source
+    }
+}
+
+fn build(pattern: &str) -> Result<Regex, String> {
+    let built = RegexBuilder::new(pattern).backtrack_limit(MOST_STEPS).build();
+    built.map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(pattern: &str, text: &str) -> Vec<String> {
+        let all = PythonRegex::new(pattern).unwrap().find_all(text).unwrap();
+        all.iter().map(|groups| groups.join("|")).collect()
+    }
+
+    /// As `re.findall` of Python 3.11 gives them.
+    #[test]
+    fn everything_is_found_as_in_python() {
+        for (pattern, text, expected) in [
+            ("a*", "baac", &["", "aa", "", ""][..]),
+            ("|a", "a", &["", "a", ""]),
+            ("(a)(b)?", "abac", &["a|b", "a|"]),
+            ("a$", "a\n", &["a"]),
+            ("a\\Z", "a\n", &[]),
+            ("(?m)^b$", "a\nb\nc", &["b"]),
+            ("\\boxed{(.*)}", "oxed{x}", &["x"]),
+            ("\\\\boxed{([^}]*)}", "\\boxed{7}", &["7"]),
+            ("x{,2}", "xxx", &["xx", "x", ""]),
+            ("[[&~]", "[&~", &["[", "&", "~"]),
+            ("[]a]+", "]a", &["]a"]),
+            ("(?<=is )\\w+", "it is é1_x", &["é1_x"]),
+            ("(?P<q>['\"]).*?(?P=q)", "'a' \"b\"", &["'", "\""]),
+            ("\\<b\\>", "<b>", &["<b>"]),
+            ("(?i)ANSWER\\s*:\\s*([A-D])", "answer : b", &["b"]),
+            ("(?x) a b # c\n", "ab", &["ab"]),
+            ("(?#note)a", "a", &["a"]),
+            ("(a)?(?(1)b|c)", "abc", &["a", ""]),
+            ("\\x41\\u0042\\103", "ABC", &["ABC"]),
+            ("\\b\u{915}\\b", "\u{915}\u{93f}", &["\u{915}"]),
+            ("\\Bb\\B", "abc b", &["b"]),
+        ] {
+            assert_eq!(found(pattern, text), expected, "{pattern}");
+        }
+        let removed = PythonRegex::new("(?s).*#### ").unwrap().removed("a\n#### 7").unwrap();
+        assert_eq!(removed, "7");
+    }
+
+    /// As `re.sub` of Python 3.11 gives them.
+    #[test]
+    fn matches_are_replaced_as_in_python() {
+        for (pattern, by, text, count, expected) in [
+            ("|a", "-", "a", 9, "---"),
+            ("x*", "-", "abxd", 9, "-a-b--d-"),
+            ("(\\w+) (\\w+)", "\\2 \\g<1>", "a b c d", 1, "b a c d"),
+            ("(?P<n>\\d)", "<\\g<n>>", "1 2", 9, "<1> <2>"),
+            ("(?:am|pm)$", "", "9 am\n", 9, "9 \n"),
+            ("\\<b\\>", "", "a<b>", 9, "a"),
+        ] {
+            let by = Replacement::new(by).unwrap();
+            let made = PythonRegex::new(pattern).unwrap().substituted(text, &by, count, 100);
+            assert_eq!(made.as_deref(), Ok(expected), "{pattern}");
+        }
+        let doubled = Replacement::new("\\g<0>\\g<0>").unwrap();
+        let all = PythonRegex::new(".+").unwrap();
+        assert_eq!(all.substituted("abcdef", &doubled, 9, 10), Err(RegexError::Long { what: "a text", most: 10 }));
+        assert!(Replacement::new("\\y").is_err() && Replacement::new("\\g<").is_err());
+        let none = Replacement::new("\\3").unwrap();
+        assert!(matches!(all.substituted("a", &none, 9, 10), Err(RegexError::Replacement(_))));
+    }
+
+    #[test]
+    fn what_only_python_has_is_said() {
+        for (pattern, why) in [
+            ("(", "a regular expression: "),
+            ("\\N{DASH}", "\\N is not supported here"),
+            ("(?a)x", "(?a is not supported here"),
+            ("(?<n>x)", "(?< is not supported here"),
+            ("\\p{L}", "\\p is not supported here"),
+            ("a\\", "it ends in a backslash"),
+            ("[a", "a class has no end"),
+        ] {
+            let error = PythonRegex::new(pattern).unwrap_err().to_string();
+            assert!(error.contains(why), "{pattern}: {error}");
+        }
+        let slow = PythonRegex::new("(a+)+(?=b)c").unwrap();
+        assert!(matches!(slow.find_all(&"a".repeat(40)), Err(RegexError::Slow { .. })));
+    }
+}
