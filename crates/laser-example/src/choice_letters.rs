@@ -66,17 +66,9 @@ impl ChoiceLetters {
 
     /// What is compared of a text.
     fn plain(&self, text: &str) -> Result<String, ExampleError> {
-        let mut text = text.to_owned();
-        for regex in &self.regexes_to_ignore {
-            text = regex.removed(&text)?;
-        }
-        if self.ignore_case {
-            text = text.to_lowercase();
-        }
-        if self.ignore_punctuation {
-            text = without_punctuation(&text);
-        }
-        Ok(text)
+        let text = PythonRegex::all_removed(&self.regexes_to_ignore, text)?;
+        let text = if self.ignore_case { text.to_lowercase() } else { text };
+        Ok(if self.ignore_punctuation { without_punctuation(&text) } else { text })
     }
 }
 

@@ -117,10 +117,7 @@ impl ExactMatch {
 
     /// What is compared of a text.
     fn plain(&self, text: &str) -> Result<String, ExampleError> {
-        let mut text = text.to_owned();
-        for regex in &self.regexes_to_ignore {
-            text = regex.removed(&text)?;
-        }
+        let mut text = PythonRegex::all_removed(&self.regexes_to_ignore, text)?;
         if self.ignore_case {
             text = text.to_lowercase();
         }

@@ -54,12 +54,12 @@ impl PythonRegex {
         Ok(found)
     }
 
-    /// `re.sub` by nothing.
+    /// The text without what any of `patterns` finds, one after the other.
     ///
     /// # Errors
     /// As [`Self::find_all`].
-    pub fn removed(&self, text: &str) -> Result<String, RegexError> {
-        self.replaced(text, "")
+    pub fn all_removed(patterns: &[Self], text: &str) -> Result<String, RegexError> {
+        patterns.iter().try_fold(text.to_owned(), |text, pattern| pattern.replaced(&text, ""))
     }
 
     /// `re.sub` by a text as it is.
@@ -189,7 +189,7 @@ mod tests {
         ] {
             assert_eq!(found(pattern, text), expected, "{pattern}");
         }
-        let removed = PythonRegex::new("(?s).*#### ").unwrap().removed("a\n#### 7").unwrap();
+        let removed = PythonRegex::new("(?s).*#### ").unwrap().replaced("a\n#### 7", "").unwrap();
         assert_eq!(removed, "7");
     }
 

@@ -4,10 +4,14 @@
 //! A search has 200 validation and 800 test examples and 126 candidates in families of seven, which
 //! share their flips as the rhos of one matrix do.
 
+#[path = "../tests/support/made.rs"]
+mod made;
+
 use laser_edit::Candidate;
 use laser_example::{Example, SplitMix64, Target};
 use laser_run::statistics::{paired_bootstrap, tango, wilson, wilson_of_groups};
-use laser_run::{Entry, Evidence, ExampleResult, Interval, Pair, Record, ResultKind, SplitName, Verdict, Word, judge};
+use laser_run::{Entry, Evidence, Interval, Pair, SplitName, Verdict, Word, judge};
+use made::uniform;
 use rayon::prelude::*;
 
 const VALIDATION: usize = 200;
@@ -47,10 +51,6 @@ fn settings() -> Vec<Setting> {
     ]
 }
 
-fn uniform(random: &mut SplitMix64) -> f64 {
-    random.next_u64() as f64 / 2f64.powi(64)
-}
-
 fn candidate(number: usize) -> Candidate {
     let (layer, rho) = (number / IN_FAMILY, (1 + number % IN_FAMILY) as f64 / 10.0);
     serde_json::from_value(serde_json::json!([{"layer": layer, "matrix": "fc_in", "rho": rho}])).unwrap()
@@ -70,17 +70,7 @@ fn draws(n: usize, group: usize, random: &mut SplitMix64) -> Vec<f64> {
 }
 
 fn entry(split: SplitName, candidate: &Candidate, hits: &[bool]) -> Entry {
-    let result = |&correct: &bool| {
-        let record = Record {
-            answer_rank: usize::from(!correct),
-            generation: Some(String::new()),
-            choice_logprobs: None,
-            content_free_logprobs: None,
-        };
-        let record = (split == SplitName::Test).then_some(record);
-        ExampleResult { record, ..ExampleResult::binary(correct, if correct { 1.0 } else { 1.1 }) }
-    };
-    Entry::new(split, candidate, None, ResultKind::Binary, hits.iter().map(result).collect())
+    made::entry(split, candidate, hits, |_, correct| if correct { 1.0 } else { 1.1 })
 }
 
 /// The verdict of one made search.

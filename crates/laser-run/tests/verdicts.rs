@@ -1,17 +1,16 @@
 //! Journals whose truth is known: how often the verdict finds it.
 
+#[path = "support/made.rs"]
+mod made;
+
 use laser_edit::Candidate;
 use laser_example::{Example, SplitMix64, Target};
 use laser_run::{
     BiasCheck, Entry, Evidence, ExampleResult, Pair, PerplexityChange, Reason, Record, ResultKind, SplitName, Verdict,
     Windows, Word, judge,
 };
+use made::uniform;
 use rayon::prelude::*;
-
-/// A number uniform over [0, 1).
-fn uniform(random: &mut SplitMix64) -> f64 {
-    random.next_u64() as f64 / 2f64.powi(64)
-}
 
 /// Candidate `number` of many.
 fn candidate(number: usize) -> Candidate {
@@ -27,20 +26,10 @@ fn generated(n: usize, answers: usize) -> Vec<Example> {
     (0..n).map(example).collect()
 }
 
-/// One candidate on one split: right or wrong, with a log-loss that follows.
+/// One candidate on one split, with log-losses of its own if they are given.
 fn entry(split: SplitName, candidate: &Candidate, hits: &[bool], log_losses: Option<&[f64]>) -> Entry {
-    let result = |(i, &correct): (usize, &bool)| {
-        let log_loss = log_losses.map_or(if correct { 1.0 } else { 2.0 }, |losses| losses[i]);
-        let record = Record {
-            answer_rank: usize::from(!correct),
-            generation: Some(String::new()),
-            choice_logprobs: None,
-            content_free_logprobs: None,
-        };
-        let record = (split == SplitName::Test).then_some(record);
-        ExampleResult { record, ..ExampleResult::binary(correct, log_loss) }
-    };
-    Entry::new(split, candidate, None, ResultKind::Binary, hits.iter().enumerate().map(result).collect())
+    let log_loss = |i: usize, correct: bool| log_losses.map_or(if correct { 1.0 } else { 2.0 }, |losses| losses[i]);
+    made::entry(split, candidate, hits, log_loss)
 }
 
 /// Outcomes that differ from `base`: each wrong one turns right with probability `gain`, each right one wrong with `loss`.

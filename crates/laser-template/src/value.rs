@@ -8,7 +8,7 @@ use std::{
 
 use indexmap::IndexMap;
 use num_bigint::BigInt;
-use num_traits::{FromPrimitive, ToPrimitive, Zero};
+use num_traits::{FromPrimitive, ToPrimitive};
 
 use crate::{
     arguments::Args as Arguments,
@@ -281,17 +281,7 @@ impl Value {
     /// Whether it holds as true.
     pub(crate) fn truth(&self, machine: &Machine) -> Result<bool> {
         self.defined(machine)?;
-        Ok(match self {
-            Self::Undefined(_) | Self::None => false,
-            Self::Bool(held) => *held,
-            Self::Int(number) => !number.is_zero(),
-            Self::Float(number) => *number != 0.0,
-            Self::Str(text) | Self::Markup(text) => !text.is_empty(),
-            Self::List(list) => !list.0.borrow().is_empty(),
-            Self::Tuple(tuple) => !tuple.items.is_empty(),
-            Self::Dict(dict) => !dict.0.borrow().is_empty(),
-            Self::Object(object) => object.truth(),
-        })
+        Ok(self.is_true())
     }
 
     /// The items that a loop goes through.
