@@ -2,7 +2,7 @@
 """The same task files, rows and models for lm-evaluation-harness and for `laser`: equal or not?
 
     interop/.venv/bin/python interop/lm_eval_equal.py [--laser target/release/laser]
-        [--models llama,gpt2,smollm2] [--tasks arc_easy,piqa] [--shots 0,2] [--rows 6]
+        [--models llama,gpt2,smollm2] [--tasks arc_easy,piqa] [--shots 0,2] [--rows 6] [--chat]
 
 Needs lm_eval 0.4.13 (interop/requirements.txt says how) and a built `laser`; models/ with
 SmolLM2-135M-Instruct (scripts/smollm2.sh), or the rows of that model are left out with a line that
@@ -10,6 +10,10 @@ says so. Each task is a task file that the harness ships; only where its data co
 rewritten, to rows that interop/rows.py makes up by the fields of its templates, and generations are
 made short. Compared are prompts (to the byte), log-probabilities (1e-3 relative), generated texts
 and metrics. Prints a table, and exits 1 if anything differs.
+
+--chat compares what `--chat` gives with what the harness's `--apply_chat_template` does: the fixtures
+with a chat template of this script, once with a tokenizer that adds a BOS token and once without;
+each task as it is, and with answers that have begun (`gen_prefix`). Prompts are then not compared.
 """
 
 import argparse
@@ -23,6 +27,7 @@ import logging
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -34,6 +39,11 @@ NEW_TOKENS = 8
 TOLERANCE = 1e-3
 # Keys that say where rows come from, or that mean nothing here.
 REPLACED = ("dataset_path", "dataset_name", "dataset_kwargs", "tag", "task_alias", "metadata", "group")
+CHAT = """{%- for message in messages %}<|{{ message.role }}|>
+{{ message.content }}
+{%- if not loop.last or message.role != 'assistant' %}
+{% endif %}{% endfor %}{% if add_generation_prompt %}<|assistant|>
+{% endif %}"""
 SPLITS = ("training_split", "validation_split", "test_split", "fewshot_split")
 
 
@@ -44,6 +54,7 @@ def parsed():
     arguments.add_argument("--tasks", default="", help="some of the tasks [all]")
     arguments.add_argument("--shots", default="0,2", help="numbers of solved examples [0,2]")
     arguments.add_argument("--rows", type=int, default=6, help="rows of each split [6]")
+    arguments.add_argument("--chat", action="store_true", help="by a chat template, see above")
     arguments.add_argument("--verbose", action="store_true", help="print every difference, not the first of each")
     return arguments.parse_args()
 
@@ -68,8 +79,8 @@ def manager():
     return TaskManager(include_defaults=False)
 
 
-def task_file(name, shots, folder, count):
-    """A copy of the harness's task `name` on made-up rows, and its path."""
+def task_file(name, shots, folder, count, begun=None):
+    """A copy of the harness's task `name` on made-up rows, and its path; `begun` is what answers begin with."""
     import yaml
     from lm_eval.tasks._yaml_loader import load_yaml
 
@@ -93,12 +104,14 @@ def task_file(name, shots, folder, count):
     keys["num_fewshot"] = shots
     if keys.get("output_type", "generate_until") == "generate_until":
         keys.setdefault("generation_kwargs", {"until": [keys.get("fewshot_delimiter", "\n\n")]})["max_gen_toks"] = NEW_TOKENS
+    if begun is not None:
+        keys["gen_prefix"] = begun
     path = folder / f"{keys['task']}.yaml"
     path.write_text(yaml.safe_dump(keys, allow_unicode=True, sort_keys=False), encoding="utf-8")
     return keys, path
 
 
-def by_harness(model, keys):
+def by_harness(model, keys, chat):
     """What the harness gives: its samples in order, and its metrics."""
     from lm_eval import evaluator
 
@@ -113,6 +126,7 @@ def by_harness(model, keys):
             bootstrap_iters=0,
             batch_size=1,
             task_manager=manager(),
+            apply_chat_template=chat,
         )
     (name,) = found["samples"]
     samples = {}
@@ -122,10 +136,11 @@ def by_harness(model, keys):
     return [samples[number] for number in sorted(samples)], metrics
 
 
-def by_laser(laser, model, path, folder):
+def by_laser(laser, model, path, folder, chat):
     """What `laser` gives: a line for each example, and its metrics."""
     examples = folder / "examples.jsonl"
     command = [laser, "eval", str(model), "--task", str(path), "--split", "all", "--json", "--quiet", "--threads", "1"]
+    command += ["--chat"] if chat else []
     done = subprocess.run([*command, "--examples", str(examples), "--force"], capture_output=True, text=True)
     if done.returncode != 0:
         raise ValueError(done.stderr.strip())
@@ -145,7 +160,7 @@ def prompts(sample):
     return [(request[0], request[1] if len(request) > 1 else None) for request in arguments]
 
 
-def differences(keys, samples, metrics, examples, evaluation):
+def differences(keys, samples, metrics, examples, evaluation, chat):
     """Every difference, in words, and how many numbers were compared."""
     found, compared = [], 0
     kind = keys.get("output_type", "generate_until")
@@ -162,7 +177,7 @@ def differences(keys, samples, metrics, examples, evaluation):
             several = len(contexts) > 1
             for i, (context, _) in enumerate(requests):
                 own = example["prompt"] + (example["choices"][i] if several else "")
-                if context != own:
+                if context != own and not chat:
                     found.append(f"row {number}: prompt {context[-60:]!r} there, {own[-60:]!r} here")
             for i, (there, here) in enumerate(zip(responses, logprobs)):
                 compared += 1
@@ -174,7 +189,7 @@ def differences(keys, samples, metrics, examples, evaluation):
             if not near(there, here):
                 found.append(f"row {number}: text: {there:.4f} there, {here:.4f} here")
         else:
-            if requests[0][0] != example["prompt"]:
+            if requests[0][0] != example["prompt"] and not chat:
                 found.append(f"row {number}: prompt {requests[0][0][-60:]!r} there, {example['prompt'][-60:]!r} here")
             compared += 1
             if kind == "loglikelihood":
@@ -196,10 +211,38 @@ def differences(keys, samples, metrics, examples, evaluation):
     return found, compared
 
 
-def opened(name):
+def talking(name, with_bos, scratch):
+    """A fixture with a chat template, and with a tokenizer that adds a BOS token."""
+    folder = scratch / f"{name}-{with_bos}"
+    shutil.copytree(ROOT / "tests/fixtures" / name, folder)
+    path = folder / "tokenizer_config.json"
+    config = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(config | {"chat_template": CHAT}), encoding="utf-8")
+    if with_bos:
+        path = folder / "tokenizer.json"
+        tokenizer = json.loads(path.read_text(encoding="utf-8"))
+        bos = config["bos_token"]
+        (number,) = [token["id"] for token in tokenizer["added_tokens"] if token["content"] == bos]
+        tokenizer["post_processor"] = {
+            "type": "TemplateProcessing",
+            "single": [{"SpecialToken": {"id": bos, "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+            "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+            "special_tokens": {bos: {"id": bos, "ids": [number], "tokens": [bos]}},
+        }
+        path.write_text(json.dumps(tokenizer), encoding="utf-8")
+    return folder
+
+
+def opened(name, chat, scratch):
     """A model for the harness and the path of the same model for `laser`, or why there is none."""
     from lm_eval.models.huggingface import HFLM
 
+    if chat:
+        name, _, bos = name.partition("+")
+        if name == "smollm2":
+            return None, None, "it is not one of the fixtures"
+        folder = talking(name, bool(bos), scratch)
+        return HFLM(pretrained=str(folder), dtype="float32", device="cpu", batch_size=1), folder, None
     if name != "smollm2":
         folder = ROOT / "tests/fixtures" / name
         return HFLM(pretrained=str(folder), dtype="float32", device="cpu", batch_size=1), folder, None
@@ -234,6 +277,14 @@ def main():
         sys.exit(compare(asked, scratch))
 
 
+def begun_by(chat, name):
+    """What answers of a task begin with, in turn; None is the task as it is."""
+    keys_of = shipped()[name].read_text(encoding="utf-8")
+    # Choices that are the questions have no room for it.
+    apart = chat and name not in ("winogrande",) and "loglikelihood_rolling" not in keys_of
+    return [None, "So", "Well, "] if apart else [None]
+
+
 def compare(asked, scratch):
     import datasets
     import torch
@@ -242,27 +293,33 @@ def compare(asked, scratch):
     datasets.disable_progress_bars()
     torch.set_num_threads(1)
     names = asked.tasks.split(",") if asked.tasks else list(rows.TASKS)
+    models = asked.models.split(",")
+    if asked.chat:
+        models = [f"{model}{bos}" for model in models for bos in ("", "+bos")]
     different, numbers, runs = 0, 0, 0
     print(f"{'model':<9} {'task':<38} shots  compared  result")
-    for model in asked.models.split(","):
+    for model in models:
         with contextlib.redirect_stderr(io.StringIO()):
-            loaded, folder, why = opened(model)
+            loaded, folder, why = opened(model, asked.chat, scratch)
         if loaded is None:
             print(f"{model:<9} left out: {why}")
             continue
         for name in names:
-            for shots in map(int, asked.shots.split(",")):
-                keys, path = task_file(name, shots, scratch / f"{name}_{shots}", max(asked.rows, shots + 2))
+            variants = [(int(shots), begun) for shots in asked.shots.split(",") for begun in begun_by(asked.chat, name)]
+            for number, (shots, begun) in enumerate(variants):
+                folder_of = scratch / f"{name}_{number}"
+                keys, path = task_file(name, shots, folder_of, max(asked.rows, shots + 2), begun)
                 compared = 0
                 try:
-                    samples, metrics = by_harness(loaded, keys)
-                    examples, evaluation = by_laser(asked.laser, folder, path, path.parent)
-                    problems, compared = differences(keys, samples, metrics, examples, evaluation)
+                    samples, metrics = by_harness(loaded, keys, asked.chat)
+                    examples, evaluation = by_laser(asked.laser, folder, path, path.parent, asked.chat)
+                    problems, compared = differences(keys, samples, metrics, examples, evaluation, asked.chat)
                 except Exception as error:
                     problems = [f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"]
                 runs, numbers, different = runs + 1, numbers + compared, different + bool(problems)
                 result = "equal" if not problems else f"{len(problems)} differ: {problems[0]}"
-                print(f"{model:<9} {name:<38} {shots:>5} {compared:>9}  {result}", flush=True)
+                title = name if begun is None else f"{name}, {begun!r}"
+                print(f"{model:<9} {title:<38} {shots:>5} {compared:>9}  {result}", flush=True)
                 for problem in problems[1:] if asked.verbose else []:
                     print(f"{'':<65}{problem}")
     print(f"{runs} runs, {numbers} numbers compared, {different} runs differ")

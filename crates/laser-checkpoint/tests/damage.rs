@@ -175,8 +175,8 @@ fn an_index_must_be_true() {
         ("{", "no JSON"),
         ("{}", "weight_map"),
         (r#"{"weight_map": {"model.norm.weight": "b.safetensors"}}"#, "shard \"b.safetensors\" is missing"),
-        (r#"{"weight_map": {"model.norm.weight": "../a.safetensors"}}"#, "no plain file name"),
-        (r#"{"weight_map": {"model.norm.weight": ".."}}"#, "no plain file name"),
+        (r#"{"weight_map": {"model.norm.weight": "../a.safetensors"}}"#, "not a plain file name"),
+        (r#"{"weight_map": {"model.norm.weight": ".."}}"#, "not a plain file name"),
     ] {
         index(entries);
         let error = error_of(folder.path());

@@ -127,23 +127,25 @@ pub fn tokens_cut(tokenizer: &Tokenizer, example: &Example, config: &Config) -> 
 
 /// An example's prompt, the description apart.
 pub fn said(example: &Example) -> Prompt<'_> {
-    Prompt::new(&example.prompt, example.description)
+    said_in(&example.prompt, example)
+}
+
+/// The same of another text that ends as the example's prompt does.
+fn said_in<'t>(text: &'t str, example: &Example) -> Prompt<'t> {
+    Prompt::new(text, example.description, example.prefix.delimiter, example.prefix.length)
 }
 
 /// A prompt that is gone on from as it stands, and the answer after it.
 fn generated(tokenizer: &Tokenizer, example: &Example) -> Result<Encoded> {
-    let mut prompt = tokenizer.encode_prompt(said(example))?;
-    if prompt.is_empty() {
-        prompt.push(tokenizer.prefix_token()?);
-    }
+    let prompt = tokenizer.encode_context(said(example))?;
     let answer = tokenizer.encode_continuation(said(example), &example.continuation(example.answer()))?;
     Ok(Encoded { prompt, continuations: vec![answer], answer: 0..1, ..Encoded::default() })
 }
 
 /// A prompt and what is scored after it.
 fn joined(tokenizer: &Tokenizer, example: &Example) -> Result<Encoded> {
-    // The turn of a chat is what parts a choice from the question.
-    let after = |text: &str| match tokenizer.is_in_chat() {
+    // The turn of a chat is what parts a choice from the question, unless the answer has begun.
+    let after = |text: &str| match tokenizer.is_in_chat() && !example.prefix.delimits {
         true => text.to_owned(),
         false => example.continuation(text),
     };
@@ -152,7 +154,7 @@ fn joined(tokenizer: &Tokenizer, example: &Example) -> Result<Encoded> {
             let mut encoded = Encoded { answer: *correct..*correct + 1, ..Encoded::default() };
             for choice in choices {
                 let whole = format!("{}{choice}", example.prompt);
-                let pairs = tokenizer.encode_pairs(Prompt::new(&whole, example.description), &[after(ending)])?;
+                let pairs = tokenizer.encode_pairs(said_in(&whole, example), &[after(ending)])?;
                 encoded.contexts.push(pairs.context);
                 encoded.continuations.extend(pairs.continuations);
             }

@@ -21,10 +21,31 @@ pub struct Example {
     /// Where the description ends in `prompt`, in bytes; in a chat it is what the system says.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub description: usize,
+    /// What the answer begins with already, at the end of `prompt`.
+    #[serde(default, skip_serializing_if = "AnswerPrefix::is_none")]
+    pub prefix: AnswerPrefix,
     /// What stands between the prompt and an answer: one space, unless a task says otherwise.
     pub delimiter: String,
     /// What should follow.
     pub target: Target,
+}
+
+/// What an answer begins with already: the last bytes of a prompt, which in a chat the model has said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AnswerPrefix {
+    /// Its length in bytes; 0 if there is none.
+    pub length: usize,
+    /// The length of what stands before it in text, and not in a chat.
+    pub delimiter: usize,
+    /// Whether choices follow it behind the delimiter of choices also in a chat.
+    pub delimits: bool,
+}
+
+impl AnswerPrefix {
+    /// Whether the task has none.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 fn is_zero(number: &usize) -> bool {
@@ -117,7 +138,16 @@ impl Example {
         not_empty("id", &id)?;
         let group = group.unwrap_or_else(|| id.clone());
         not_empty("group", &group)?;
-        Ok(Self { id, group, prompt, question: 0, description: 0, delimiter: " ".to_owned(), target })
+        Ok(Self {
+            id,
+            group,
+            prompt,
+            question: 0,
+            description: 0,
+            prefix: AnswerPrefix::default(),
+            delimiter: " ".to_owned(),
+            target,
+        })
     }
 
     /// Whether an example that was read back is one that [`Self::new`] and [`Target`] could have made.

@@ -15,7 +15,7 @@ mod words;
 
 pub use choice_letters::ChoiceLetters;
 pub use error::ExampleError;
-pub use example::{Choice, Example, Generation, Matching, Target};
+pub use example::{AnswerPrefix, Choice, Example, Generation, Matching, Target};
 pub use extract::Extract;
 pub use filter::{Filter, Pipeline, Response};
 pub use metric::{Aggregation, Metric, MetricKind};

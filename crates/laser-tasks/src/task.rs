@@ -285,6 +285,10 @@ fn digest(examples: &[Example], subtasks: &[Subtask]) -> String {
             add("description");
             add(&example.description.to_string());
         }
+        if !example.prefix.is_none() {
+            add("prefix");
+            add(&format!("{:?}", example.prefix));
+        }
         if example.delimiter != " " {
             add("delimiter");
             add(&example.delimiter);

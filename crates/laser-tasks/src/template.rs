@@ -39,7 +39,7 @@ enum Form<'a> {
 
 impl<'a> Pattern<'a> {
     /// A pattern that is a template even where it is plain words.
-    pub fn template(engine: &Environment, key: &'static str, text: &'a str) -> Result<Self, YamlError> {
+    fn template(engine: &Environment, key: &'static str, text: &'a str) -> Result<Self, YamlError> {
         let template = engine.template(text).map_err(|error| bad_template(key, &error))?;
         let form = Form::Template(template);
         Ok(Self { key, form })

@@ -94,7 +94,7 @@ fn yaml_choice() {
     assert_eq!(target("c", "\"{{ 1 - i }}\""), Ok(choose(&["x", "y"], 0)));
     assert_eq!(target("\"{{z.l}}\"", "i"), Ok(choose(&["u", "v"], 1)));
     assert_eq!(target("\"{{[t, q]}}\"", "t"), Ok(choose(&["y", "a"], 0)));
-    assert_eq!(target("[yes, \"{{t}}\"]", "i"), Ok(choose(&["yes", "y"], 1)));
+    assert_eq!(target("[yes, \"{{t}}\"]", "i"), Ok(choose(&["yes", "{{t}}"], 1)));
     // A field's text is a choice, a template's digits an index.
     assert_eq!(target("d", "s"), Ok(choose(&["1", "0"], 0)));
     assert_eq!(target("d", "\"{{s}}\""), Ok(choose(&["1", "0"], 1)));

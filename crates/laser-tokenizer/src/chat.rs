@@ -9,6 +9,9 @@ use crate::{
     tokenizer_source::TokenizerSettings,
 };
 
+/// Stands where an answer that has begun goes on.
+const GOES_ON: &str = "CONTINUE_FINAL_MESSAGE_TAG";
+
 /// The template, with the special tokens that it may name.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ChatTemplate {
@@ -42,26 +45,36 @@ impl ChatTemplate {
     }
 
     /// The text in which the system, perhaps, and a user have said something and the model is about
-    /// to answer.
+    /// to answer, or has begun to.
     pub fn render(&self, prompt: Prompt) -> Result<String> {
+        let begun = !prompt.assistant.is_empty();
         let mut messages = Vec::new();
         if !prompt.system.is_empty() {
             messages.push(json!({"role": "system", "content": prompt.system}));
         }
         messages.push(json!({"role": "user", "content": prompt.user}));
+        if begun {
+            messages.push(json!({"role": "assistant", "content": format!("{}{GOES_ON} ", prompt.assistant)}));
+        }
         // As transformers calls it, where there are neither tools nor documents.
-        let context = json!({"messages": messages, "tools": null, "documents": null, "add_generation_prompt": true});
+        let context = json!({"messages": messages, "tools": null, "documents": null, "add_generation_prompt": !begun});
         let Value::Object(mut context) = context else { return Err(missing()) };
         for (name, token) in &self.tokens {
             context.insert(name.clone(), json!(token));
         }
         let environment = Environment::new(Dialect::Chat);
-        environment.template(&self.source).and_then(|template| template.render(&context)).map_err(|error| {
-            TokenizerError::Tokenizer {
-                why: format!("the chat template cannot be rendered: {error}"),
-                advice: "score the model without --chat",
-            }
-        })
+        let wrong = |why: String| TokenizerError::Tokenizer { why, advice: "score the model without --chat" };
+        let rendered = environment.template(&self.source).and_then(|template| template.render(&context));
+        let rendered = rendered.map_err(|error| wrong(format!("the chat template cannot be rendered: {error}")))?;
+        if !begun {
+            return Ok(rendered);
+        }
+        // As transformers continues a final message: up to the mark, which shows whether the template strips texts.
+        let (kept, rest) = rendered
+            .rsplit_once(GOES_ON)
+            .filter(|(kept, _)| kept.contains(prompt.assistant.trim()))
+            .ok_or_else(|| wrong("the chat template leaves out what an answer begins with".to_owned()))?;
+        Ok(if rest.starts_with(' ') { kept.to_owned() } else { kept.trim_end().to_owned() })
     }
 
     /// Whether an answer follows `rendered` without a space: it ends in whitespace or in one of the
@@ -128,9 +141,24 @@ mod tests {
             Vec::new(),
         );
         let text = "Be brief.\n\nHi";
-        let prompt = Prompt::new(text, "Be brief.\n\n".len());
+        let prompt = Prompt::new(text, "Be brief.\n\n".len(), 0, 0);
         assert_eq!(template.render(prompt).unwrap(), "<system>Be brief.\n\n<user>Hi<assistant>");
         assert_eq!(template.render(text.into()).unwrap(), "<user>Be brief.\n\nHi<assistant>");
-        assert_eq!(Prompt::new("é", 1), Prompt::from("é"));
+        assert_eq!(Prompt::new("é", 1, 0, 0), Prompt::from("é"));
+        assert_eq!(Prompt::new("ab", 2, 1, 1), Prompt::from("ab"));
+    }
+
+    /// As `apply_chat_template(..., continue_final_message=True)` of transformers 5.24 renders them.
+    #[test]
+    fn an_answer_that_has_begun_is_not_closed() {
+        let plain = "{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}";
+        let stripping = plain.replace("m.content", "m.content | trim");
+        let text = "Why? Because ";
+        let prompt = Prompt::new(text, 0, 1, "Because ".len());
+        assert_eq!(prompt.text(), text);
+        let render = |source: &str| ChatTemplate::new(source.into(), Vec::new()).render(prompt);
+        assert_eq!(render(plain).unwrap(), "<user>Why?</s><assistant>Because ");
+        assert_eq!(render(&stripping).unwrap(), "<user>Why?</s><assistant>Because");
+        assert!(render("{{ messages[0].content }}").is_err());
     }
 }

@@ -40,7 +40,7 @@ impl Tokenizer {
             return Ok(Pairs { context: vec![prefix], continuations: texts.iter().map(alone).collect::<Result<_>>()? });
         }
         let kept = rendered.trim_end_matches(is_space);
-        let special = !self.in_chat && !self.starts_with_prefix(kept);
+        let special = !self.starts_with_prefix(kept);
         let mut ids = self.encode(kept, special)?;
         let mut continuations = Vec::with_capacity(texts.len());
         for text in texts {
@@ -51,6 +51,17 @@ impl Tokenizer {
             ids.push(self.prefix_token()?);
         }
         Ok(Pairs { context: ids, continuations })
+    }
+
+    /// The ids of a context that is gone on from as it stands, with the special tokens that the tokenizer's configuration adds,
+    /// also in a chat, unless it brings the first of them: lm-evaluation-harness's `tok_batch_encode`.
+    ///
+    /// # Errors
+    /// The text cannot be encoded, the template cannot be rendered, or the context is empty and there is no prefix token.
+    pub fn encode_context<'p>(&self, context: impl Into<Prompt<'p>>) -> Result<Vec<u32>> {
+        let rendered = self.rendered(context)?;
+        let ids = self.encode(&rendered, !self.starts_with_prefix(&rendered))?;
+        if ids.is_empty() { Ok(vec![self.prefix_token()?]) } else { Ok(ids) }
     }
 
     /// The token that stands for an empty context: BOS, else EOS.

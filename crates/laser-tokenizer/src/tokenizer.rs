@@ -259,10 +259,10 @@ impl Tokenizer {
     /// As [`chat`](Self::chat).
     pub fn rendered<'a>(&self, prompt: impl Into<Prompt<'a>>) -> Result<Cow<'a, str>> {
         let prompt = prompt.into();
-        Ok(match (self.in_chat, prompt.system) {
-            (true, _) => Cow::Owned(self.chat(prompt)?),
-            (false, "") => Cow::Borrowed(prompt.user),
-            (false, system) => Cow::Owned([system, prompt.user].concat()),
+        Ok(match self.in_chat {
+            true => Cow::Owned(self.chat(prompt)?),
+            false if prompt == Prompt::from(prompt.user) => Cow::Borrowed(prompt.user),
+            false => Cow::Owned(prompt.text()),
         })
     }
 

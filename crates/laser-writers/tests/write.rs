@@ -333,8 +333,8 @@ fn only_what_may_be_replaced_is() {
     fs::write(place.path().join("file"), "kept").unwrap();
     assert!(write(&place.path().join("file"), true).unwrap_err().contains("not a folder"));
     assert_eq!(fs::read(place.path().join("file")).unwrap(), b"kept");
-    assert!(write(Path::new("/"), true).unwrap_err().contains("no name"));
-    assert!(write(&place.path().join(".."), true).unwrap_err().contains("no name"));
+    assert!(write(Path::new("/"), true).unwrap_err().contains("not a name"));
+    assert!(write(&place.path().join(".."), true).unwrap_err().contains("not a name"));
     assert!(write(&place.path().join("no/such/out"), true).unwrap_err().contains("make it first"));
     fs::write(folder.path().join("laser.json"), "{}").unwrap();
     assert!(write(folder.path(), true).unwrap_err().contains("being read"));
@@ -389,7 +389,7 @@ fn bad_requests_are_refused_before_anything_is_written() {
             write_model(&source, &[], &out, &HuggingFaceWriter::default(), &options)
                 .unwrap_err()
                 .to_string()
-                .contains("no name for a further file")
+                .contains("not a name for a further file")
         );
     }
     assert!(names(place.path()).is_empty());
@@ -476,7 +476,7 @@ fn what_all_forms_have_in_common_is_outside_of_their_writers() {
     write(true, "OTHER").unwrap();
     assert_eq!(names(&out), ["OTHER", "laser.json", "listing.txt"]);
     for reserved in ["listing.txt", "laser.json", "../x"] {
-        assert!(write(true, reserved).unwrap_err().contains("no name for a further file"), "{reserved}");
+        assert!(write(true, reserved).unwrap_err().contains("not a name for a further file"), "{reserved}");
     }
     assert_eq!(names(place.path()), ["out"]);
 }

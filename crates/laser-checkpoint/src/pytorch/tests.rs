@@ -157,7 +157,7 @@ fn shards_are_read_under_their_index() {
     for (text, expected) in [
         ("{", "no JSON"),
         (r#"{"weight_map": {"f32": "c.bin"}}"#, "shard \"c.bin\" is missing"),
-        (r#"{"weight_map": {"f32": "../a.bin"}}"#, "no plain file name"),
+        (r#"{"weight_map": {"f32": "../a.bin"}}"#, "not a plain file name"),
     ] {
         let error = ShardedWeights::open(index(text).path()).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
@@ -237,12 +237,12 @@ fn a_hostile_pickle_costs_little() {
         (b"h\x07", "value 7, which was not kept"),
         (b"}Ns", "empty stack"),
         (b"}(Nu", "a key without a value"),
-        (b"]NNs", "no dictionary"),
-        (b"}Na", "no list"),
-        (b"NNb", "no dictionary"),
-        (b"N)R", "no function"),
+        (b"]NNs", "not a dictionary"),
+        (b"}Na", "not a list"),
+        (b"NNb", "not a dictionary"),
+        (b"N)R", "not a function"),
         (b"ctorch\nSize\nNR", "tuple of arguments"),
-        (b"NQ", "no storage"),
+        (b"NQ", "not a storage"),
         (b"\xff", "opcode 0xff"),
         (b"\x80\x09", "version 9"),
         (b"X\x01\x00\x00\x00\xff", "no UTF-8"),

@@ -8,10 +8,10 @@ use super::docs::Doc;
 use super::field_names::like_a_field;
 use super::task_config::Config;
 use super::texts::{Answer, Question, Texts};
-use super::values::OutputType;
+use super::values::{ListOrText, OutputType};
 use crate::template::Pattern;
 use crate::{RowError, YamlError};
-use laser_example::{Choice, Example, ExampleError, Generation, Target};
+use laser_example::{AnswerPrefix, Choice, Example, ExampleError, Generation, Target};
 
 /// Turns rows into examples.
 pub struct Reader<'a> {
@@ -34,6 +34,15 @@ impl<'a> Reader<'a> {
         let mut notes = Vec::new();
         for (key, text) in [("doc_to_text", keys.text), ("doc_to_target", keys.target)] {
             notes.extend(text.words().and_then(|words| like_a_field(key, words, fields)));
+        }
+        if let Some(ListOrText::List(items)) = keys.choices
+            && let Some(item) = items.iter().find(|item| item.contains("{{") || item.contains("{%"))
+        {
+            notes.push(format!(
+                "doc_to_choice: {} is a choice as it is written, as in lm-evaluation-harness: write one template \
+                 that gives a list if rows have choices of their own",
+                laser_example::quoted(item)
+            ));
         }
         Ok(Self {
             description: pattern("description", &config.description)?,
@@ -81,21 +90,25 @@ impl<'a> Reader<'a> {
         if let Question::Text(text) = &question {
             prompt.push_str(text);
         }
-        if let Some(prefix) = self.prefix.as_ref().map(|prefix| prefix.text_of(fields)).transpose()? {
+        let mut prefix = AnswerPrefix::default();
+        if let Some(text) = self.prefix.as_ref().map(|prefix| prefix.text_of(fields)).transpose()? {
             if matches!(question, Question::Choice(_)) {
                 return Err(RowError::ChoiceAsQuestion);
             }
-            if needs_delimiter(&prompt[start..], &prefix) {
-                prompt.push_str(self.delimiter());
-            }
-            prompt.push_str(&prefix);
+            let delimiter = if needs_delimiter(&prompt[start..], &text) { self.delimiter() } else { "" };
+            // As written: the harness looks at the key, not at what it renders to.
+            let written = self.config.gen_prefix.as_deref().unwrap_or_default();
+            let delimits = !written.ends_with(laser_python::text::is_space);
+            prefix = AnswerPrefix { length: text.len(), delimiter: delimiter.len(), delimits };
+            prompt.push_str(delimiter);
+            prompt.push_str(&text);
         }
         let target = self.scored(doc, &question)?;
         let delimiter = match target {
             Target::LogLikelihood { .. } => String::new(),
             _ => self.delimiter().to_owned(),
         };
-        Ok(Example { question: start, description: start, delimiter, ..whole(prompt, target)? })
+        Ok(Example { question: start, description: start, prefix, delimiter, ..whole(prompt, target)? })
     }
 
     fn delimiter(&self) -> &str {

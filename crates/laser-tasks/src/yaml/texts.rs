@@ -26,8 +26,8 @@ enum QuestionText<'a> {
 }
 
 enum ChoiceTexts<'a> {
-    /// As they are written, or templates.
-    Each(Vec<Pattern<'a>>),
+    /// As they are written.
+    Each(&'a [String]),
     Together(Pattern<'a>),
 }
 
@@ -79,11 +79,7 @@ impl<'a> Texts<'a> {
             }
         };
         let choices = match keys.choices {
-            // The items of a list may be plain words.
-            Some(ListOrText::List(items)) => {
-                let item = |item: &'a String| Pattern::template(engine, "doc_to_choice", item);
-                Some(ChoiceTexts::Each(items.iter().map(item).collect::<Result<_, _>>()?))
-            }
+            Some(ListOrText::List(items)) => Some(ChoiceTexts::Each(items)),
             Some(ListOrText::Text(words)) => Some(ChoiceTexts::Together(text("doc_to_choice", words)?)),
             None => None,
         };
@@ -123,9 +119,7 @@ impl<'a> Texts<'a> {
         let fields = &doc.row.fields;
         Ok(match &self.choices {
             None => None,
-            Some(ChoiceTexts::Each(items)) => {
-                Some(items.iter().map(|item| item.text_of(fields)).collect::<Result<_, _>>()?)
-            }
+            Some(ChoiceTexts::Each(items)) => Some(items.to_vec()),
             Some(ChoiceTexts::Together(list)) if list.is_field() => Some(list.list_of(fields)?),
             Some(ChoiceTexts::Together(list)) => {
                 let text = list.text_of(fields)?;
