@@ -12,8 +12,10 @@ made short. Compared are prompts (to the byte), log-probabilities (1e-3 relative
 and metrics. Prints a table, and exits 1 if anything differs.
 
 --chat compares what `--chat` gives with what the harness's `--apply_chat_template` does: the fixtures
-with a chat template of this script, once with a tokenizer that adds a BOS token and once without;
-each task as it is, and with answers that have begun (`gen_prefix`). Prompts are then not compared.
+with a chat template of this script: with a tokenizer that adds no BOS token, with one that does, and
+with one that does where the template has it, too. Each task runs as it is, and with answers that
+have begun (`gen_prefix`). Prompts are then rendered ones, and not compared where the choices are
+the questions.
 """
 
 import argparse
@@ -177,7 +179,7 @@ def differences(keys, samples, metrics, examples, evaluation, chat):
             several = len(contexts) > 1
             for i, (context, _) in enumerate(requests):
                 own = example["prompt"] + (example["choices"][i] if several else "")
-                if context != own and not chat:
+                if context != own and not (chat and several):
                     found.append(f"row {number}: prompt {context[-60:]!r} there, {own[-60:]!r} here")
             for i, (there, here) in enumerate(zip(responses, logprobs)):
                 compared += 1
@@ -189,7 +191,7 @@ def differences(keys, samples, metrics, examples, evaluation, chat):
             if not near(there, here):
                 found.append(f"row {number}: text: {there:.4f} there, {here:.4f} here")
         else:
-            if requests[0][0] != example["prompt"] and not chat:
+            if requests[0][0] != example["prompt"]:
                 found.append(f"row {number}: prompt {requests[0][0][-60:]!r} there, {example['prompt'][-60:]!r} here")
             compared += 1
             if kind == "loglikelihood":
@@ -211,14 +213,15 @@ def differences(keys, samples, metrics, examples, evaluation, chat):
     return found, compared
 
 
-def talking(name, with_bos, scratch):
-    """A fixture with a chat template, and with a tokenizer that adds a BOS token."""
-    folder = scratch / f"{name}-{with_bos}"
+def talking(name, bos_by, scratch):
+    """A fixture with a chat template; the tokenizer adds a BOS token, or the template, too."""
+    folder = scratch / f"{name}-{bos_by}"
     shutil.copytree(ROOT / "tests/fixtures" / name, folder)
     path = folder / "tokenizer_config.json"
     config = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps(config | {"chat_template": CHAT}), encoding="utf-8")
-    if with_bos:
+    template = "{{ bos_token }}" + CHAT if bos_by == "both" else CHAT
+    path.write_text(json.dumps(config | {"chat_template": template}), encoding="utf-8")
+    if bos_by:
         path = folder / "tokenizer.json"
         tokenizer = json.loads(path.read_text(encoding="utf-8"))
         bos = config["bos_token"]
@@ -238,10 +241,10 @@ def opened(name, chat, scratch):
     from lm_eval.models.huggingface import HFLM
 
     if chat:
-        name, _, bos = name.partition("+")
+        name, _, bos_by = name.partition("+")
         if name == "smollm2":
             return None, None, "it is not one of the fixtures"
-        folder = talking(name, bool(bos), scratch)
+        folder = talking(name, bos_by, scratch)
         return HFLM(pretrained=str(folder), dtype="float32", device="cpu", batch_size=1), folder, None
     if name != "smollm2":
         folder = ROOT / "tests/fixtures" / name
@@ -295,14 +298,14 @@ def compare(asked, scratch):
     names = asked.tasks.split(",") if asked.tasks else list(rows.TASKS)
     models = asked.models.split(",")
     if asked.chat:
-        models = [f"{model}{bos}" for model in models for bos in ("", "+bos")]
+        models = [f"{model}{bos}" for model in models for bos in ("", "+bos", "+both")]
     different, numbers, runs = 0, 0, 0
-    print(f"{'model':<9} {'task':<38} shots  compared  result")
+    print(f"{'model':<10} {'task':<38} shots  compared  result")
     for model in models:
         with contextlib.redirect_stderr(io.StringIO()):
             loaded, folder, why = opened(model, asked.chat, scratch)
         if loaded is None:
-            print(f"{model:<9} left out: {why}")
+            print(f"{model:<10} left out: {why}")
             continue
         for name in names:
             variants = [(int(shots), begun) for shots in asked.shots.split(",") for begun in begun_by(asked.chat, name)]
@@ -319,9 +322,9 @@ def compare(asked, scratch):
                 runs, numbers, different = runs + 1, numbers + compared, different + bool(problems)
                 result = "equal" if not problems else f"{len(problems)} differ: {problems[0]}"
                 title = name if begun is None else f"{name}, {begun!r}"
-                print(f"{model:<9} {title:<38} {shots:>5} {compared:>9}  {result}", flush=True)
+                print(f"{model:<10} {title:<38} {shots:>5} {compared:>9}  {result}", flush=True)
                 for problem in problems[1:] if asked.verbose else []:
-                    print(f"{'':<65}{problem}")
+                    print(f"{'':<66}{problem}")
     print(f"{runs} runs, {numbers} numbers compared, {different} runs differ")
     return 1 if different else 0
 

@@ -1,6 +1,5 @@
 //! The prompts with an empty content that contextual calibration asks a model.
 
-use crate::error::{Error, Result};
 use crate::evaluator::Response;
 use laser_example::Example;
 use laser_run::Record;
@@ -17,28 +16,23 @@ pub struct ContentFreePrompts {
 
 impl ContentFreePrompts {
     /// Those of `examples` of a task; there is none for an example without choices.
-    ///
-    /// # Errors
-    /// If the choices of an example cannot follow the empty prompt.
-    pub fn new(task: &Task, examples: &[&Example]) -> Result<Self> {
+    pub fn new(task: &Task, examples: &[&Example]) -> Self {
         let mut known: HashMap<(String, &[String]), usize> = HashMap::new();
         let mut all = Self { examples: Vec::new(), of: Vec::with_capacity(examples.len()) };
         for example in examples {
-            let (Some(prompt), Some(choices)) = (task.content_free_prompt(example), example.choices()) else {
+            let (Some(empty), Some(choices)) = (task.content_free(example), example.choices()) else {
                 all.of.push(None);
                 continue;
             };
             let next = all.examples.len();
-            let index = *known.entry((prompt.clone(), choices)).or_insert(next);
+            let index = *known.entry((empty.prompt.clone(), choices)).or_insert(next);
             if index == next {
-                let empty = Example::new(format!("content-free-{index}"), None, prompt, example.target.clone());
-                let empty = empty.map_err(|problem| Error::ContentFree { id: example.id.clone(), problem })?;
-                let (delimiter, description) = (example.delimiter.clone(), example.description);
-                all.examples.push(Example { delimiter, description, ..empty });
+                let id = format!("content-free-{index}");
+                all.examples.push(Example { group: id.clone(), id, ..empty });
             }
             all.of.push(Some(index));
         }
-        Ok(all)
+        all
     }
 
     /// Puts what a model said to the empty prompts into the records of the examples; `numbers` are

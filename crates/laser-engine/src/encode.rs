@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Result};
 use laser_checkpoint::Config;
-use laser_example::{Choice, Example, Target};
-use laser_tokenizer::{Pairs, Prompt, Tokenizer};
+use laser_example::{Choice, Example, Speaker, Target};
+use laser_tokenizer::{Message, Pairs, Prompt, Role, Tokenizer};
 use std::ops::Range;
 
 /// The token ids of one example.
@@ -125,27 +125,39 @@ pub fn tokens_cut(tokenizer: &Tokenizer, example: &Example, config: &Config) -> 
     }
 }
 
-/// An example's prompt, the description apart.
-pub fn said(example: &Example) -> Prompt<'_> {
-    said_in(&example.prompt, example)
+/// An example's prompt as the tokenizer takes it.
+pub fn prompt_of(example: &Example) -> Prompt<'_> {
+    let role = |speaker| match speaker {
+        Speaker::System => Role::System,
+        Speaker::User => Role::User,
+        Speaker::Assistant => Role::Assistant,
+    };
+    let said = example.messages().into_iter();
+    let messages =
+        said.map(|it| Message { role: role(it.speaker), content: it.content.into(), delimiter: it.delimiter });
+    Prompt { messages: messages.collect() }
 }
 
-/// The same of another text that ends as the example's prompt does.
-fn said_in<'t>(text: &'t str, example: &Example) -> Prompt<'t> {
-    Prompt::new(text, example.description, example.prefix.delimiter, example.prefix.length)
+/// The same with `choice` at the end of the question.
+fn prompt_with<'a>(example: &'a Example, choice: &str) -> Prompt<'a> {
+    let mut prompt = prompt_of(example);
+    if let Some(question) = prompt.messages.iter_mut().rfind(|message| message.role == Role::User) {
+        question.content.to_mut().push_str(choice);
+    }
+    prompt
 }
 
 /// A prompt that is gone on from as it stands, and the answer after it.
 fn generated(tokenizer: &Tokenizer, example: &Example) -> Result<Encoded> {
-    let prompt = tokenizer.encode_context(said(example))?;
-    let answer = tokenizer.encode_continuation(said(example), &example.continuation(example.answer()))?;
+    let prompt = tokenizer.encode_context(prompt_of(example))?;
+    let answer = tokenizer.encode_continuation(prompt_of(example), &example.continuation(example.answer()))?;
     Ok(Encoded { prompt, continuations: vec![answer], answer: 0..1, ..Encoded::default() })
 }
 
 /// A prompt and what is scored after it.
 fn joined(tokenizer: &Tokenizer, example: &Example) -> Result<Encoded> {
     // The turn of a chat is what parts a choice from the question, unless the answer has begun.
-    let after = |text: &str| match tokenizer.is_in_chat() && !example.prefix.delimits {
+    let after = |text: &str| match tokenizer.is_in_chat() && !example.delimits_in_chat {
         true => text.to_owned(),
         false => example.continuation(text),
     };
@@ -153,8 +165,7 @@ fn joined(tokenizer: &Tokenizer, example: &Example) -> Result<Encoded> {
         Target::Choose(Choice { choices, correct, ending: Some(ending), .. }) => {
             let mut encoded = Encoded { answer: *correct..*correct + 1, ..Encoded::default() };
             for choice in choices {
-                let whole = format!("{}{choice}", example.prompt);
-                let pairs = tokenizer.encode_pairs(said_in(&whole, example), &[after(ending)])?;
+                let pairs = tokenizer.encode_pairs(prompt_with(example, choice), &[after(ending)])?;
                 encoded.contexts.push(pairs.context);
                 encoded.continuations.extend(pairs.continuations);
             }
@@ -164,7 +175,7 @@ fn joined(tokenizer: &Tokenizer, example: &Example) -> Result<Encoded> {
         Target::Choose(choice) => (choice.choices.iter().map(|text| after(text)).collect(), choice.correct),
         _ => (vec![after(example.answer())], 0),
     };
-    let pairs = tokenizer.encode_pairs(said(example), &texts)?;
+    let pairs = tokenizer.encode_pairs(prompt_of(example), &texts)?;
     let Pairs { context: prompt, continuations } = pairs;
     Ok(Encoded { prompt, continuations, answer: correct..correct + 1, ..Encoded::default() })
 }
@@ -172,13 +183,13 @@ fn joined(tokenizer: &Tokenizer, example: &Example) -> Result<Encoded> {
 /// The inputs of a masked model.
 fn masked(tokenizer: &Tokenizer, example: &Example) -> Result<Encoded> {
     let token = tokenizer.mask_token().ok_or(Error::NoMaskToken)?;
-    let (prompt, after) = tokenizer.encode_masked(said(example))?;
+    let (prompt, after) = tokenizer.encode_masked(prompt_of(example))?;
     let (texts, correct) = match &example.target {
         Target::Choose(Choice { ending: Some(_), .. }) => return Err(Error::NotMasked { id: example.id.clone() }),
         Target::Choose(choice) => (choice.choices.iter().map(String::as_str).collect(), choice.correct),
         _ => (vec![example.answer()], 0),
     };
-    let ids = |text: &str| tokenizer.encode_continuation(said(example), &example.continuation(text));
+    let ids = |text: &str| tokenizer.encode_continuation(prompt_of(example), &example.continuation(text));
     let continuations = texts.into_iter().map(ids).collect::<laser_tokenizer::Result<_>>()?;
     let masks = Some(Masks { token, after, generated: example.new_tokens() });
     Ok(Encoded { prompt, continuations, answer: correct..correct + 1, masks, ..Encoded::default() })

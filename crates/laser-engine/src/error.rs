@@ -48,14 +48,6 @@ pub enum Error {
         /// Why.
         problem: laser_example::ExampleError,
     },
-    /// An example whose choices cannot follow an empty prompt.
-    #[error("example {id}: {problem}")]
-    ContentFree {
-        /// The example.
-        id: String,
-        /// What is wrong.
-        problem: laser_example::ExampleError,
-    },
     /// The tokenizer and the weights do not belong together.
     #[error(
         "example {id}: token {token} is outside the model's vocabulary of {vocabulary}: the tokenizer is not this model's"

@@ -26,7 +26,7 @@ mod tiles;
 pub use content_free::ContentFreePrompts;
 pub use corpus::{Corpus, windows_for};
 pub use editor::Editor;
-pub use encode::{Encoded, Masks, check, encode, said, tokens_cut};
+pub use encode::{Encoded, Masks, check, encode, prompt_of, tokens_cut};
 pub use error::{Error, Result};
 pub use evaluator::{Detail, Evaluator, Response};
 pub use local_scorer::{LocalScorer, Subject};

@@ -68,7 +68,7 @@ fn run_boxed(fixture: &Fixture, task: &Task, strategy: &mut dyn Strategy, out: &
     let (split, space) = (Split::shuffled(task, 0.5, 3).unwrap(), space(fixture));
     let pick = |numbers: &[usize]| -> Vec<&Example> { numbers.iter().map(|&i| &task.examples[i]).collect() };
     let (validation, test) = (pick(&split.validation), pick(&split.test));
-    let content_free = ContentFreePrompts::new(task, &test).unwrap();
+    let content_free = ContentFreePrompts::new(task, &test);
     let mut scorer = LocalScorer::new(Subject {
         checkpoint: &fixture.checkpoint,
         model: &fixture.model,

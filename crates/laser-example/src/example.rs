@@ -1,10 +1,13 @@
 //! One example: a prompt and what should follow it.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::ExampleError;
 use crate::filter::Pipeline;
 use crate::scoring::generation_is_correct;
+use crate::turn::{self, Dialogue, Message, Speaker, Turn};
 use crate::words::ExactMatch;
 
 /// A prompt and its target.
@@ -14,42 +17,21 @@ pub struct Example {
     pub id: String,
     /// Shared by examples that ask for the same thing (paraphrases of one fact). The id where the file gives none.
     pub group: String,
-    /// The text before the answer: a description and solved examples, then the question.
+    /// The text before the answer: a description and solved examples, then the question, then what
+    /// the answer begins with already.
     pub prompt: String,
-    /// Where the question begins in `prompt`, in bytes.
-    pub question: usize,
-    /// Where the description ends in `prompt`, in bytes; in a chat it is what the system says.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub description: usize,
-    /// What the answer begins with already, at the end of `prompt`.
-    #[serde(default, skip_serializing_if = "AnswerPrefix::is_none")]
-    pub prefix: AnswerPrefix,
+    /// Who says what of the prompt in a chat, together as long as it: the system the description,
+    /// user and model the solved examples by turns, the user the question, the model the beginning
+    /// of its answer. If empty, the user says all of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub turns: Vec<Turn>,
     /// What stands between the prompt and an answer: one space, unless a task says otherwise.
     pub delimiter: String,
+    /// Whether the delimiter stands before choices also in a chat.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub delimits_in_chat: bool,
     /// What should follow.
     pub target: Target,
-}
-
-/// What an answer begins with already: the last bytes of a prompt, which in a chat the model has said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct AnswerPrefix {
-    /// Its length in bytes; 0 if there is none.
-    pub length: usize,
-    /// The length of what stands before it in text, and not in a chat.
-    pub delimiter: usize,
-    /// Whether choices follow it behind the delimiter of choices also in a chat.
-    pub delimits: bool,
-}
-
-impl AnswerPrefix {
-    /// Whether the task has none.
-    pub fn is_none(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-fn is_zero(number: &usize) -> bool {
-    *number == 0
 }
 
 /// What should follow a prompt, which decides how the example is scored.
@@ -138,16 +120,7 @@ impl Example {
         not_empty("id", &id)?;
         let group = group.unwrap_or_else(|| id.clone());
         not_empty("group", &group)?;
-        Ok(Self {
-            id,
-            group,
-            prompt,
-            question: 0,
-            description: 0,
-            prefix: AnswerPrefix::default(),
-            delimiter: " ".to_owned(),
-            target,
-        })
+        Ok(Self { id, group, prompt, turns: Vec::new(), delimiter: " ".to_owned(), delimits_in_chat: false, target })
     }
 
     /// Whether an example that was read back is one that [`Self::new`] and [`Target`] could have made.
@@ -157,7 +130,48 @@ impl Example {
             Target::Choose(choice) => choice.right().all(|index| index < choice.choices.len()),
             Target::LogLikelihood { answer: text } | Target::Rolling { text } => !text.is_empty(),
         };
-        target && self.prompt.is_char_boundary(self.question) && self.prompt.is_char_boundary(self.description)
+        target && (self.turns.is_empty() || turn::parted(&self.prompt, &self.turns).is_some())
+    }
+
+    /// The prompt as messages of a chat, at least one.
+    pub fn messages(&self) -> Vec<Message<'_>> {
+        turn::messages(&self.prompt, &self.turns)
+    }
+
+    /// Where the question stands in the prompt, in bytes: what the user says last.
+    pub fn question(&self) -> Range<usize> {
+        let messages = self.messages();
+        let Some(last) = messages.iter().rposition(|message| message.speaker == Speaker::User) else {
+            return 0..self.prompt.len();
+        };
+        let before = messages[..last].iter().map(|message| message.content.len() + message.delimiter.len());
+        let start = before.sum();
+        start..start + messages[last].content.len()
+    }
+
+    /// The example with another question in the place of its own.
+    pub fn asking(&self, question: &str) -> Self {
+        let mut asking = self.clone();
+        asking.prompt.replace_range(self.question(), question);
+        if let Some(turn) = asking.turns.iter_mut().rfind(|turn| turn.speaker == Speaker::User) {
+            turn.length = question.len();
+        }
+        asking
+    }
+
+    /// The example with `solved` before its question.
+    pub fn behind(mut self, solved: &Dialogue) -> Self {
+        if solved.turns.is_empty() {
+            return self;
+        }
+        if self.turns.is_empty() {
+            self.turns = vec![Turn { speaker: Speaker::User, length: self.prompt.len(), delimiter: 0 }];
+        }
+        let start = self.question().start;
+        let last = self.turns.iter().rposition(|turn| turn.speaker == Speaker::User).unwrap_or(0);
+        self.prompt.insert_str(start, &solved.text);
+        self.turns.splice(last..last, solved.turns.iter().copied());
+        self
     }
 
     /// The text that log-loss is measured on: the first answer, the right choice, or the text itself.

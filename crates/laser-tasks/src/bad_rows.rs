@@ -33,6 +33,11 @@ impl BadRows {
         Self { skip: on_bad_row == OnBadRow::Skip, found: RefCell::new((0, None)) }
     }
 
+    /// Whether such rows are left out, and are no errors.
+    pub fn are_left_out(&self) -> bool {
+        self.skip
+    }
+
     /// What a row gave; nothing where it is left out.
     pub fn met<T>(&self, row: Result<T, TaskError>) -> Result<Option<T>, TaskError> {
         match row {

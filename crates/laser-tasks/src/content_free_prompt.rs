@@ -14,7 +14,7 @@ impl ContentFreePrompt {
     /// Of the questions that are answered by choice. None where they have nothing in common.
     pub fn of(examples: &[Example]) -> Option<Self> {
         let chosen = examples.iter().filter(|example| matches!(example.target, Target::Choose(_)));
-        let mut questions = chosen.map(|example| &example.prompt[example.question..]);
+        let mut questions = chosen.map(|example| &example.prompt[example.question()]);
         let first = questions.next()?;
         let (mut before, mut after, mut same) = (first.len(), first.len(), true);
         for question in questions {
@@ -37,14 +37,14 @@ impl ContentFreePrompt {
         (!before.trim().is_empty() || !after.trim().is_empty()).then_some(prompt)
     }
 
-    /// The prompt of `example` with an empty content, behind the same description and solved examples.
-    pub fn prompt(&self, example: &Example) -> String {
+    /// `example` with an empty content, behind the same description and solved examples.
+    pub fn example(&self, example: &Example) -> Example {
         // One space, not two, where the content was.
         let after = match self.before.ends_with(char::is_whitespace) {
             true => self.after.trim_start_matches(' '),
             false => &self.after,
         };
-        [&example.prompt[..example.question], &self.before, after].concat()
+        example.asking(&[&self.before, after].concat())
     }
 
     /// The two parts.
@@ -61,16 +61,17 @@ fn common(left: impl Iterator<Item = char>, right: impl Iterator<Item = char>) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use laser_example::{Dialogue, Speaker};
 
     fn prompt(questions: &[&str]) -> Option<String> {
         let example = |question: &&str| {
             let target = Target::choose(vec!["yes".into(), "no".into()], 0).unwrap();
-            let mut example = Example::new("0".into(), None, format!("Shots. {question}"), target).unwrap();
-            example.question = "Shots. ".len();
-            example
+            let mut shots = Dialogue::default();
+            shots.say(Speaker::System, "Shots. ", "");
+            Example::new("0".into(), None, (*question).to_owned(), target).unwrap().behind(&shots)
         };
         let examples: Vec<Example> = questions.iter().map(example).collect();
-        ContentFreePrompt::of(&examples).map(|prompt| prompt.prompt(&examples[0]))
+        ContentFreePrompt::of(&examples).map(|prompt| prompt.example(&examples[0]).prompt)
     }
 
     #[test]

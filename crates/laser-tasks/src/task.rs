@@ -119,9 +119,9 @@ impl Task {
         Ok(settled)
     }
 
-    /// The prompt of `example` with an empty content: what its question has in common with all others of the task. None where the
+    /// `example` with an empty content: its question is what it has in common with all others of the task. None where the
     /// example has no choices, or the questions nothing in common.
-    pub fn content_free_prompt(&self, example: &Example) -> Option<String> {
+    pub fn content_free(&self, example: &Example) -> Option<Example> {
         example.choices()?;
         let own = |part: &&Subtask| match self.subtasks.len() {
             1 => true,
@@ -129,7 +129,7 @@ impl Task {
         };
         // Of names that begin alike, the longest.
         let part = self.subtasks.iter().filter(own).max_by_key(|part| part.name.len())?;
-        Some(part.content_free.as_ref()?.prompt(example))
+        Some(part.content_free.as_ref()?.example(example))
     }
 
     /// The first `n` examples of each subtask, as lm-evaluation-harness takes them with its `--limit`.
@@ -281,17 +281,15 @@ fn digest(examples: &[Example], subtasks: &[Subtask]) -> String {
         for text in texts {
             add(text);
         }
-        if example.description > 0 {
-            add("description");
-            add(&example.description.to_string());
-        }
-        if !example.prefix.is_none() {
-            add("prefix");
-            add(&format!("{:?}", example.prefix));
+        for turn in &example.turns {
+            add(&stored(turn));
         }
         if example.delimiter != " " {
             add("delimiter");
             add(&example.delimiter);
+        }
+        if example.delimits_in_chat {
+            add("delimits in a chat");
         }
         match &example.target {
             Target::Generate(generation) => {

@@ -45,3 +45,37 @@ fn rows_that_a_template_cannot_take() {
     let error = opened(&files, "t.yaml", Some(OnBadRow::Skip)).unwrap_err();
     assert!(error.starts_with("d.jsonl:1: doc_to_target: "), "{error}");
 }
+
+#[test]
+fn a_bad_solved_example_costs_no_question() {
+    let text = "dataset_kwargs: {data_files: {dev: s.jsonl, test: d.jsonl}}\ntest_split: test\nfewshot_split: dev\n\
+                doc_to_text: q\ndoc_to_target: '{{a.b}}'\nnum_fewshot: 1\n";
+    let (good, solved) =
+        (r#"{"q": "one", "a": {"b": "1"}}"#, "{\"q\": \"bad\"}\n{\"q\": \"two\", \"a\": {\"b\": \"2\"}}\n");
+    let questions = format!("{good}\n{good}\n");
+    for sampler in ["first_n", "default"] {
+        let text = format!("{text}fewshot_config: {{sampler: {sampler}}}\n");
+        let files: [(&str, &[u8]); 3] =
+            [("t.yaml", text.as_bytes()), ("s.jsonl", solved.as_bytes()), ("d.jsonl", questions.as_bytes())];
+        let task = opened(&files, "t.yaml", Some(OnBadRow::Skip)).unwrap();
+        let prompts: Vec<&str> = task.examples.iter().map(|example| example.prompt.as_str()).collect();
+        assert_eq!(prompts, ["two 2\n\none"; 2], "{sampler}");
+        assert_eq!(task.skipped.unwrap().count, 1, "{sampler}");
+    }
+    let text = format!("{text}fewshot_config: {{sampler: first_n}}\n");
+    let files: [(&str, &[u8]); 3] =
+        [("t.yaml", text.as_bytes()), ("s.jsonl", solved.as_bytes()), ("d.jsonl", questions.as_bytes())];
+    let error = opened(&files, "t.yaml", None).unwrap_err();
+    assert!(error.starts_with("s.jsonl:1: doc_to_target: "), "{error}");
+}
+
+#[test]
+fn a_bad_row_that_is_question_and_solved_example_is_counted_once() {
+    let rows = b"{\"q\": \"a\", \"g\": {\"m\": 1}}\n{\"q\": \"b\"}\n{\"q\": \"c\", \"g\": {\"m\": 3}}\n";
+    let text = with_data("doc_to_text: q\ndoc_to_target: '{{g.m}}'\ndoc_to_group: '{{g.m}}'\nnum_fewshot: 1");
+    let files: [(&str, &[u8]); 2] = [("t.yaml", text.as_bytes()), ("d.jsonl", rows)];
+    let task = opened(&files, "t.yaml", Some(OnBadRow::Skip)).unwrap();
+    let prompts: Vec<&str> = task.examples.iter().map(|example| example.prompt.as_str()).collect();
+    assert_eq!(prompts, ["c 3\n\na", "a 1\n\nc"]);
+    assert_eq!(task.skipped.unwrap().count, 1);
+}

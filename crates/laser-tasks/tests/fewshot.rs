@@ -16,7 +16,7 @@ fn shown(task: &Task) -> Vec<Vec<String>> {
     let shots = |prompt: &str| -> Vec<String> {
         prompt.split("; ").filter_map(|shot| shot.split_once('=').map(|(question, _)| question.to_owned())).collect()
     };
-    task.examples.iter().map(|example| shots(&example.prompt[..example.question])).collect()
+    task.examples.iter().map(|example| shots(&example.prompt[..example.question().start])).collect()
 }
 
 const TEXT: &str = "doc_to_text: q\ndoc_to_target: a\nfewshot_delimiter: '; '\ntarget_delimiter: '='\n";
@@ -69,6 +69,32 @@ fn a_question_may_be_shown_where_the_harness_does_and_a_note_says_so() {
     }
 }
 
+/// One file is the harness's `train`, which it may slice.
+#[test]
+fn a_question_may_be_shown_where_one_file_is_the_harness_s_only_split() {
+    let text = with_data(&format!("test_split: train\nnum_fewshot: 2\n{TEXT}"));
+    let task = yaml(&text, &rows('q', &[0, 1, 2, 3, 4, 5])).unwrap();
+    let expected = [["q3", "q0"], ["q0", "q5"], ["q4", "q0"], ["q5", "q0"], ["q0", "q2"], ["q1", "q0"]];
+    assert_eq!(shown(&task), expected);
+    // Two names for one file are of our own.
+    let text = with_data(&format!("test_split: test\ntraining_split: train\nnum_fewshot: 2\n{TEXT}"));
+    let task = yaml(&text, &rows('q', &[0, 1, 2, 3, 4, 5])).unwrap();
+    for (number, shots) in shown(&task).iter().enumerate() {
+        assert!(!shots.contains(&format!("q{number}")), "{shots:?}");
+    }
+}
+
+#[test]
+fn the_groups_of_many_rows_are_read_once() {
+    let rows: String = (0..6_000).map(|i| format!("{{\"q\": \"q{i}\", \"a\": \"a{i}\", \"g\": {i}}}\n")).collect();
+    let text = with_data(&format!("{TEXT}doc_to_group: '{{{{g // 2}}}}'\nnum_fewshot: 2\n"));
+    let started = std::time::Instant::now();
+    let task = yaml(&text, &rows).unwrap();
+    assert_eq!(task.examples.len(), 6_000);
+    // Each with each took a minute.
+    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+}
+
 #[test]
 fn paraphrases_are_not_shown() {
     for sampler in ["default", "first_n"] {
@@ -104,5 +130,5 @@ output_type: multiple_choice\ndoc_to_text: q\ndoc_to_choice: [x, y]\ndoc_to_targ
     let files: [(&str, &[u8]); 3] = [("t.yaml", text.as_bytes()), ("d.jsonl", NUMBERS.as_bytes()), ("s.jsonl", shots)];
     let task = open(folder(&files).path(), "t.yaml").unwrap();
     assert_eq!(task.examples[0].prompt, "0+0 y\n\n1+1");
-    assert_eq!(task.content_free_prompt(&task.examples[0]), None);
+    assert_eq!(task.content_free(&task.examples[0]), None);
 }

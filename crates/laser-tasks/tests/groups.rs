@@ -78,7 +78,7 @@ fn tags_paths_groups_and_keys_for_all() {
     let task = open(folder.path(), "tasks/own/few.yaml").unwrap();
     // The group's own folder holds one task of the tag: the folder above is not asked.
     assert_eq!(task.subtasks.iter().map(|part| part.name.as_str()).collect::<Vec<_>>(), ["one"]);
-    assert!(task.examples[0].prompt.starts_with("one: one ") && task.examples[0].question > "one: ".len());
+    assert!(task.examples[0].prompt.starts_with("one: one ") && task.examples[0].question().start > "one: ".len());
     write(folder.path(), "tasks/g/paths.yaml", "group: paths\ntask: [../own/two.yaml, some, more]\n");
     let task = open(folder.path(), "tasks/g/paths.yaml").unwrap();
     assert_eq!(task.subtasks.iter().map(|part| part.name.as_str()).collect::<Vec<_>>(), ["two", "one", "three"]);

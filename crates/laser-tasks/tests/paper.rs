@@ -38,7 +38,7 @@ fn the_whole_data_sets_have_the_papers_sizes() {
         println!(
             "{name}: {} examples, content-free prompt {:?}",
             task.examples.len(),
-            task.content_free_prompt(&task.examples[0])
+            task.content_free(&task.examples[0]).map(|empty| empty.prompt)
         );
         println!("  {:?} -> {:?}", task.examples[0].prompt, task.examples[0].answer());
         assert_eq!(task.examples.len(), size, "{name}");

@@ -4,7 +4,7 @@ mod support;
 
 use std::fs;
 
-use laser_example::{Choice, ExactMatch, Example, Generation, Matching, Target};
+use laser_example::{Choice, Dialogue, ExactMatch, Example, Generation, Matching, Speaker, Target};
 use laser_tasks::{OpenOptions, Task};
 use support::*;
 
@@ -50,15 +50,17 @@ metadata: {version: 1.0}
     assert_eq!(
         task.examples,
         [
-            behind(21, example("0", "3", "Answer the question.\nQ: Who?\nA:", exactly(&["Ada", "A. L."], 3))),
-            behind(19, example("2", "t", "Answer the riddle.\nQ: What?\nA:", exactly(&["It"], 3))),
+            behind("Answer the question.\n", example("0", "3", "Q: Who?\nA:", exactly(&["Ada", "A. L."], 3))),
+            behind("Answer the riddle.\n", example("2", "t", "Q: What?\nA:", exactly(&["It"], 3))),
         ]
     );
 }
 
-/// The same with a question behind a description of so many bytes.
-fn behind(question: usize, example: Example) -> Example {
-    Example { question, description: question, ..example }
+/// The same behind a description.
+fn behind(description: &str, example: Example) -> Example {
+    let mut system = Dialogue::default();
+    system.say(Speaker::System, description, "");
+    example.behind(&system)
 }
 
 /// Right where the generation is an answer.
@@ -142,6 +144,33 @@ fn a_prefix_stands_between_question_and_answer() {
     let task = yaml(&with_data(keys), rows).unwrap();
     assert_eq!(task.examples[0].prompt, "two So it is 2\n\none So it is");
     assert_eq!(task.examples[1].prompt, "one So it is 1\n\ntwo So it is");
+}
+
+#[test]
+fn each_turn_of_a_chat_is_known() {
+    let keys = "description: \"Think.\\n\"\ndoc_to_text: q\ndoc_to_target: a\ngen_prefix: So\nnum_fewshot: 1\nfewshot_config: {sampler: first_n}\n";
+    let rows = "{\"q\": \"one\", \"a\": \"1\"}\n{\"q\": \"two \", \"a\": \"2\"}";
+    let said = |keys: &str, number: usize| -> Vec<(Speaker, String, String)> {
+        let task = yaml(&with_data(keys), rows).unwrap();
+        let message = |it: laser_example::Message| (it.speaker, it.content.to_owned(), it.delimiter.to_owned());
+        task.examples[number].messages().into_iter().map(message).collect()
+    };
+    let turn = |speaker, content: &str, delimiter: &str| (speaker, content.to_owned(), delimiter.to_owned());
+    let expected = [
+        turn(Speaker::System, "Think.\n", ""),
+        turn(Speaker::User, "two ", ""),
+        turn(Speaker::Assistant, "So 2", "\n\n"),
+        turn(Speaker::User, "one", " "),
+        turn(Speaker::Assistant, "So", ""),
+    ];
+    assert_eq!(said(keys, 0), expected);
+    let plain = keys.replace("gen_prefix: So\n", "").replace("description: \"Think.\\n\"\n", "");
+    let expected =
+        [turn(Speaker::User, "one", " "), turn(Speaker::Assistant, "1", "\n\n"), turn(Speaker::User, "two ", "")];
+    assert_eq!(said(&plain, 1), expected);
+    let alone = plain.replace("num_fewshot: 1\nfewshot_config: {sampler: first_n}\n", "");
+    assert_eq!(said(&alone, 1), [turn(Speaker::User, "two ", "")]);
+    assert!(yaml(&with_data(&alone), rows).unwrap().examples[1].turns.is_empty());
 }
 
 #[test]

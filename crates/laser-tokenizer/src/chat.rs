@@ -1,11 +1,13 @@
 //! A checkpoint's chat template: the text that its model was trained to answer after.
 
-use laser_template::{Dialect, Environment};
-use serde_json::{Value, json};
+use std::sync::Arc;
+
+use laser_template::{Dialect, Environment, Template};
+use serde_json::{Map, Value, json};
 
 use crate::{
     error::{Result, TokenizerError},
-    prompt::Prompt,
+    prompt::{Prompt, Role},
     tokenizer_source::TokenizerSettings,
 };
 
@@ -13,16 +15,20 @@ use crate::{
 const GOES_ON: &str = "CONTINUE_FINAL_MESSAGE_TAG";
 
 /// The template, with the special tokens that it may name.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) struct ChatTemplate {
     source: String,
+    /// Read once; why it cannot be read is said when it is used.
+    template: Result<Arc<Template>, String>,
     /// `bos_token` and the like.
     tokens: Vec<(String, String)>,
 }
 
 impl ChatTemplate {
     pub fn new(source: String, tokens: Vec<(String, String)>) -> Self {
-        Self { source, tokens }
+        let template = Environment::new(Dialect::Chat).template(&source);
+        let template = template.map(Arc::new).map_err(|error| error.to_string());
+        Self { source, template, tokens }
     }
 
     /// The folder's template: chat_template.jinja, else `chat_template` of tokenizer_config.json,
@@ -36,7 +42,7 @@ impl ChatTemplate {
             }
             _ => None,
         };
-        settings.chat_template.clone().or_else(in_config).map(|source| Self { source, tokens })
+        settings.chat_template.clone().or_else(in_config).map(|source| Self::new(source, tokens))
     }
 
     /// The template itself, in Jinja.
@@ -44,35 +50,32 @@ impl ChatTemplate {
         &self.source
     }
 
-    /// The text in which the system, perhaps, and a user have said something and the model is about
-    /// to answer, or has begun to.
-    pub fn render(&self, prompt: Prompt) -> Result<String> {
-        let begun = !prompt.assistant.is_empty();
-        let mut messages = Vec::new();
-        if !prompt.system.is_empty() {
-            messages.push(json!({"role": "system", "content": prompt.system}));
-        }
-        messages.push(json!({"role": "user", "content": prompt.user}));
-        if begun {
-            messages.push(json!({"role": "assistant", "content": format!("{}{GOES_ON} ", prompt.assistant)}));
+    /// The text in which the messages have been said and the model is about to answer, or has begun
+    /// to.
+    pub fn render(&self, prompt: &Prompt) -> Result<String> {
+        let wrong = |why: String| TokenizerError::Tokenizer { why, advice: "score the model without --chat" };
+        let begun = prompt.begun();
+        let mut messages: Vec<Value> =
+            prompt.messages.iter().map(|message| said(message.role, &message.content)).collect();
+        if let (Some(begun), Some(last)) = (begun, messages.last_mut()) {
+            *last = said(Role::Assistant, &format!("{begun}{GOES_ON} "));
         }
         // As transformers calls it, where there are neither tools nor documents.
-        let context = json!({"messages": messages, "tools": null, "documents": null, "add_generation_prompt": !begun});
-        let Value::Object(mut context) = context else { return Err(missing()) };
-        for (name, token) in &self.tokens {
-            context.insert(name.clone(), json!(token));
-        }
-        let environment = Environment::new(Dialect::Chat);
-        let wrong = |why: String| TokenizerError::Tokenizer { why, advice: "score the model without --chat" };
-        let rendered = environment.template(&self.source).and_then(|template| template.render(&context));
+        let mut context = Map::from_iter([
+            ("messages".to_owned(), messages.into()),
+            ("tools".to_owned(), Value::Null),
+            ("documents".to_owned(), Value::Null),
+            ("add_generation_prompt".to_owned(), begun.is_none().into()),
+        ]);
+        context.extend(self.tokens.iter().map(|(name, token)| (name.clone(), json!(token))));
+        let template = self.template.as_ref().map_err(Clone::clone);
+        let rendered = template.and_then(|template| template.render(&context).map_err(|error| error.to_string()));
         let rendered = rendered.map_err(|error| wrong(format!("the chat template cannot be rendered: {error}")))?;
-        if !begun {
-            return Ok(rendered);
-        }
+        let Some(begun) = begun else { return Ok(rendered) };
         // As transformers continues a final message: up to the mark, which shows whether the template strips texts.
         let (kept, rest) = rendered
             .rsplit_once(GOES_ON)
-            .filter(|(kept, _)| kept.contains(prompt.assistant.trim()))
+            .filter(|(kept, _)| kept.contains(begun.trim()))
             .ok_or_else(|| wrong("the chat template leaves out what an answer begins with".to_owned()))?;
         Ok(if rest.starts_with(' ') { kept.to_owned() } else { kept.trim_end().to_owned() })
     }
@@ -85,6 +88,10 @@ impl ChatTemplate {
     }
 }
 
+fn said(role: Role, content: &str) -> Value {
+    json!({"role": role.name(), "content": content})
+}
+
 pub(crate) fn missing() -> TokenizerError {
     TokenizerError::Tokenizer { why: "the checkpoint has no chat template".into(), advice: "score it without --chat" }
 }
@@ -92,9 +99,10 @@ pub(crate) fn missing() -> TokenizerError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prompt::Message;
 
     fn render(source: &str) -> Result<String> {
-        ChatTemplate::new(source.into(), vec![("bos_token".into(), "<s>".into())]).render("Hi <you> & 'me'".into())
+        ChatTemplate::new(source.into(), vec![("bos_token".into(), "<s>".into())]).render(&"Hi <you> & 'me'".into())
     }
 
     #[test]
@@ -134,18 +142,29 @@ mod tests {
         assert_eq!(source(&settings(json!({"chat_template": 7}))), None);
     }
 
+    fn prompt<'a>(messages: &[(Role, &'a str, &'a str)]) -> Prompt<'a> {
+        let message = |&(role, content, delimiter): &(Role, &'a str, &'a str)| Message {
+            role,
+            content: content.into(),
+            delimiter,
+        };
+        Prompt { messages: messages.iter().map(message).collect() }
+    }
+
     #[test]
-    fn the_system_speaks_first_if_it_says_something() {
-        let template = ChatTemplate::new(
-            "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>".into(),
-            Vec::new(),
-        );
-        let text = "Be brief.\n\nHi";
-        let prompt = Prompt::new(text, "Be brief.\n\n".len(), 0, 0);
-        assert_eq!(template.render(prompt).unwrap(), "<system>Be brief.\n\n<user>Hi<assistant>");
-        assert_eq!(template.render(text.into()).unwrap(), "<user>Be brief.\n\nHi<assistant>");
-        assert_eq!(Prompt::new("é", 1, 0, 0), Prompt::from("é"));
-        assert_eq!(Prompt::new("ab", 2, 1, 1), Prompt::from("ab"));
+    fn each_says_what_is_theirs() {
+        let source = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>";
+        let template = ChatTemplate::new(source.into(), Vec::new());
+        let said = prompt(&[
+            (Role::System, "Be brief.\n\n", ""),
+            (Role::User, "1+1", " "),
+            (Role::Assistant, "2", "\n\n"),
+            (Role::User, "Hi", ""),
+        ]);
+        let expected = "<system>Be brief.\n\n<user>1+1<assistant>2<user>Hi<assistant>";
+        assert_eq!(template.render(&said).unwrap(), expected);
+        assert_eq!(said.into_text(), "Be brief.\n\n1+1 2\n\nHi");
+        assert_eq!(template.render(&"a\nb".into()).unwrap(), "<user>a\nb<assistant>");
     }
 
     /// As `apply_chat_template(..., continue_final_message=True)` of transformers 5.24 renders them.
@@ -153,12 +172,11 @@ mod tests {
     fn an_answer_that_has_begun_is_not_closed() {
         let plain = "{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}";
         let stripping = plain.replace("m.content", "m.content | trim");
-        let text = "Why? Because ";
-        let prompt = Prompt::new(text, 0, 1, "Because ".len());
-        assert_eq!(prompt.text(), text);
-        let render = |source: &str| ChatTemplate::new(source.into(), Vec::new()).render(prompt);
+        let said = prompt(&[(Role::User, "Why?", " "), (Role::Assistant, "Because ", "")]);
+        let render = |source: &str| ChatTemplate::new(source.into(), Vec::new()).render(&said);
         assert_eq!(render(plain).unwrap(), "<user>Why?</s><assistant>Because ");
         assert_eq!(render(&stripping).unwrap(), "<user>Why?</s><assistant>Because");
         assert!(render("{{ messages[0].content }}").is_err());
+        assert_eq!(said.into_text(), "Why? Because ");
     }
 }

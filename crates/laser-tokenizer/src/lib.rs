@@ -29,5 +29,5 @@ mod word_piece;
 pub use error::{Result, TokenizerError};
 pub use gguf_vocabulary::GGUF_KEYS;
 pub use pair::Pairs;
-pub use prompt::Prompt;
+pub use prompt::{Message, Prompt, Role};
 pub use tokenizer::Tokenizer;

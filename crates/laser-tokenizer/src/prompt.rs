@@ -1,45 +1,71 @@
 //! A prompt and who says what of it.
 
-/// A text before an answer. In a chat its beginning may be what the system says, and its end what the model has said of its answer.
+use std::borrow::Cow;
+
+/// Who says a message, under the names that chat templates know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Prompt<'a> {
-    /// What the system says in a chat; empty if it says nothing.
-    pub system: &'a str,
-    /// What the user says.
-    pub user: &'a str,
-    /// What stands before `assistant` in a text, and not in a chat.
+pub enum Role {
+    /// Speaks first, if at all.
+    System,
+    /// Asks.
+    User,
+    /// The model.
+    Assistant,
+}
+
+/// One message of a chat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message<'a> {
+    /// Who says it.
+    pub role: Role,
+    /// What is said.
+    pub content: Cow<'a, str>,
+    /// What stands behind it in a text, and not in a chat.
     pub delimiter: &'a str,
-    /// What the model's answer begins with; empty if it has not begun.
-    pub assistant: &'a str,
+}
+
+/// A text before an answer, as messages. If the last is the model's, its answer has begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prompt<'a> {
+    /// In order.
+    pub messages: Vec<Message<'a>>,
+}
+
+impl Role {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::User => "user",
+            Self::Assistant => "assistant",
+        }
+    }
 }
 
 impl<'a> Prompt<'a> {
-    /// A prompt of which the first `system` bytes are what the system says, and the last `assistant` what the model has said, after
-    /// `delimiter` bytes. All is the user's where these do not end at characters.
-    pub fn new(text: &'a str, system: usize, delimiter: usize, assistant: usize) -> Self {
-        let parted = || {
-            let (system, rest) = text.split_at_checked(system)?;
-            let (rest, assistant) = rest.split_at_checked(rest.len().checked_sub(assistant)?)?;
-            let (user, delimiter) = rest.split_at_checked(rest.len().checked_sub(delimiter)?)?;
-            Some(Self { system, user, delimiter, assistant })
-        };
-        parted().unwrap_or_else(|| Self::from(text))
+    /// The whole as one text.
+    pub fn into_text(mut self) -> Cow<'a, str> {
+        match self.messages.as_slice() {
+            [Message { delimiter: "", .. }] => self.messages.remove(0).content,
+            messages => messages.iter().flat_map(|message| [&*message.content, message.delimiter]).collect(),
+        }
     }
 
-    /// The whole as one text.
-    pub fn text(&self) -> String {
-        [self.system, self.user, self.delimiter, self.assistant].concat()
+    /// What the model's answer begins with; nothing if it has not begun.
+    pub(crate) fn begun(&self) -> Option<&str> {
+        let last = self.messages.last().filter(|message| message.role == Role::Assistant)?;
+        Some(&last.content).filter(|content| !content.is_empty()).map(AsRef::as_ref)
     }
 }
 
 impl<'a> From<&'a str> for Prompt<'a> {
-    fn from(user: &'a str) -> Self {
-        Self { system: "", user, delimiter: "", assistant: "" }
+    fn from(text: &'a str) -> Self {
+        Self { messages: vec![Message { role: Role::User, content: Cow::Borrowed(text), delimiter: "" }] }
     }
 }
 
 impl<'a> From<&'a String> for Prompt<'a> {
-    fn from(user: &'a String) -> Self {
-        Self::from(user.as_str())
+    fn from(text: &'a String) -> Self {
+        Self::from(text.as_str())
     }
 }

@@ -48,6 +48,26 @@ fn special_tokens_only_where_the_file_adds_them() {
 }
 
 #[test]
+fn a_chat_has_one_bos_token_whoever_brings_it() {
+    let of = |add_bos: bool, template: &str| {
+        let chat_template = Some(template.to_owned());
+        of_gguf(GgufVocabulary { add_bos: Some(add_bos), chat_template, ..vocabulary("gpt-2") })
+            .unwrap()
+            .in_chat()
+            .unwrap()
+    };
+    let (without, with) = ("{{ messages[0].content }}", "{{ bos_token }}{{ messages[0].content }}");
+    for (add_bos, template, ids) in
+        [(false, without, vec![4]), (true, without, vec![0, 4]), (false, with, vec![0, 4]), (true, with, vec![0, 4])]
+    {
+        let tokenizer = of(add_bos, template);
+        assert_eq!(tokenizer.encode_context("ab").unwrap(), ids, "{add_bos} {template}");
+        let pairs = tokenizer.encode_pairs("ab", &[" ab".to_owned()]).unwrap();
+        assert_eq!((pairs.context, pairs.continuations), (ids, vec![vec![5]]), "{add_bos} {template}");
+    }
+}
+
+#[test]
 fn no_second_space_comes_before_an_answer() {
     // Llama 2's kind: every text gets a space in front.
     let json = json!({

@@ -12,7 +12,7 @@ use crate::{
     gguf_definition,
     gguf_export::Export,
     gguf_vocabulary::GgufVocabulary,
-    prompt::Prompt,
+    prompt::{Message, Prompt, Role},
     sentence_piece,
     settings::Settings,
     small_files::read,
@@ -208,16 +208,19 @@ impl Tokenizer {
         self.inner.decode(ids, true).map_err(|error| malformed(error.to_string()))
     }
 
-    /// The chat template for one message of a user, behind one of the system if that says
-    /// something, up to where the model answers. A template that knows no system is rendered without
-    /// its message. Dates are 26 July 2024.
+    /// The chat template for some messages, up to where the model answers. A template that knows no
+    /// system is rendered without its message. Dates are 26 July 2024.
     ///
     /// # Errors
     /// There is no template, or it cannot be rendered.
     pub fn chat<'p>(&self, prompt: impl Into<Prompt<'p>>) -> Result<String> {
-        let (template, prompt) = (self.template.as_ref().ok_or_else(chat::missing)?, prompt.into());
-        match template.render(prompt) {
-            Err(_) if !prompt.system.is_empty() => template.render(Prompt { system: "", ..prompt }),
+        let (template, mut prompt) = (self.template.as_ref().ok_or_else(chat::missing)?, prompt.into());
+        let is_system = |message: &Message| message.role == Role::System;
+        match template.render(&prompt) {
+            Err(_) if prompt.messages.iter().any(is_system) => {
+                prompt.messages.retain(|message| !is_system(message));
+                template.render(&prompt)
+            }
             rendered => rendered,
         }
     }
@@ -230,6 +233,12 @@ impl Tokenizer {
     pub fn in_chat(mut self) -> Result<Self> {
         self.in_chat = self.template.is_some();
         if self.in_chat { Ok(self) } else { Err(chat::missing()) }
+    }
+
+    /// The same tokenizer for texts that are no chat.
+    pub fn outside_chat(mut self) -> Self {
+        self.in_chat = false;
+        self
     }
 
     /// Whether prompts are rendered by the chat template.
@@ -259,11 +268,7 @@ impl Tokenizer {
     /// As [`chat`](Self::chat).
     pub fn rendered<'a>(&self, prompt: impl Into<Prompt<'a>>) -> Result<Cow<'a, str>> {
         let prompt = prompt.into();
-        Ok(match self.in_chat {
-            true => Cow::Owned(self.chat(prompt)?),
-            false if prompt == Prompt::from(prompt.user) => Cow::Borrowed(prompt.user),
-            false => Cow::Owned(prompt.text()),
-        })
+        if self.in_chat { self.chat(prompt).map(Cow::Owned) } else { Ok(prompt.into_text()) }
     }
 
     fn is_closed(&self, rendered: &str) -> bool {

@@ -9,7 +9,7 @@ use crate::task_source::OpenTask;
 use crate::text_source::OpenText;
 use laser_edit::Candidate;
 use laser_engine::record;
-use laser_example::{Example, Given, Outcome, Score};
+use laser_example::{Example, Given, Outcome, Score, Target};
 use laser_run::{Constant, Interval, Metrics, Perplexity, PerplexityChange, Record, statistics};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -110,14 +110,25 @@ impl Session {
         })
     }
 
-    /// The log-probabilities of each example's choices after the empty prompt, where a metric asks for them.
+    /// The log-probabilities of each example's choices after nothing, which is no chat, where a metric asks for them.
     fn alone(&self, edited: &Edited, task: &OpenTask, examples: &[&Example]) -> Result<Vec<Vec<f64>>> {
         if !task.task.metrics.need_alone() {
             return Ok(Vec::new());
         }
-        let empty = |example: &&Example| Example { prompt: String::new(), question: 0, ..(*example).clone() };
-        let alone: Vec<Example> = examples.iter().map(empty).collect();
-        let responses = edited.model.evaluate(&self.tokenizer, alone.iter().collect(), &*self.options.progress)?;
+        let in_chat = self.tokenizer.is_in_chat();
+        let alone = |example: &&Example| {
+            let mut alone = Example { prompt: String::new(), turns: Vec::new(), ..(*example).clone() };
+            if in_chat && !alone.delimits_in_chat {
+                alone.delimiter.clear();
+            }
+            if let Target::Choose(choice) = &mut alone.target {
+                choice.ending = None;
+            }
+            alone
+        };
+        let alone: Vec<Example> = examples.iter().map(alone).collect();
+        let tokenizer = self.tokenizer.clone().outside_chat();
+        let responses = edited.model.evaluate(&tokenizer, alone.iter().collect(), &*self.options.progress)?;
         Ok(responses.into_iter().map(|response| response.choice_logprobs.unwrap_or_default()).collect())
     }
 

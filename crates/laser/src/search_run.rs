@@ -125,7 +125,7 @@ impl Session {
             None => None,
         };
         let (validation, test) = (task.pick(&split.validation), task.pick(&split.test));
-        let content_free = ContentFreePrompts::new(&task.task, &test)?;
+        let content_free = ContentFreePrompts::new(&task.task, &test);
         let mut strategy = strategy(plan.strategy, &space, exhaustive);
         let run = RunWriter::create(out.as_ref(), &description)?;
         if split.validation.len() < FEW {

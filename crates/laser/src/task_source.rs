@@ -111,7 +111,7 @@ impl TaskSource {
         let tokens = |example: &Example| {
             let text = example.continuation(example.answer());
             // A text that cannot be encoded is refused when it is scored.
-            tokenizer.encode_continuation(laser_engine::said(example), &text).map_or(0, |ids| ids.len())
+            tokenizer.encode_continuation(laser_engine::prompt_of(example), &text).map_or(0, |ids| ids.len())
         };
         let task = task.for_tokenizer(tokenizer.is_sentencepiece(), tokens)?;
         let over = |example: &Example| laser_engine::tokens_cut(tokenizer, example, config);

@@ -199,9 +199,16 @@ impl Splits<'_> {
         }
     }
 
-    /// Whether every split is the same file, so that a question stands among the solved examples.
+    /// Whether splits of different names are the same file, so that a question stands among its
+    /// solved examples: data of the user's own, and one file that has more than the `train` of the
+    /// harness.
     pub fn are_one_file(&self) -> bool {
-        self.options.data.is_some() || matches!(self.files(), Ok(Some(DataFiles::One(_))))
+        let config = self.config;
+        let one = matches!(self.files(), Ok(Some(DataFiles::One(_))));
+        let named = [&config.test_split, &config.validation_split, &config.training_split, &config.fewshot_split];
+        let is_other =
+            |split: &&String| parts("", split).is_ok_and(|parts| parts.iter().any(|part| part.name != "train"));
+        self.options.data.is_some() || (one && named.into_iter().flatten().any(|split| is_other(&split)))
     }
 
     /// The rows of a file of the user's own, which may have the form in which a benchmark is

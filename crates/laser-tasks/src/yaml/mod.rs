@@ -107,12 +107,19 @@ fn task_of(
     shots.leave_out_question |= splits.are_one_file();
     let example = |doc: &Doc| {
         let example = reader.example(doc).map_err(|wrong| doc.at(wrong))?;
-        let example = shots.before(doc, example).map_err(|wrong| doc.at(wrong))?;
         let help = "there are not so many solved examples beside a question and its paraphrases";
         let count = config.num_fewshot.unwrap_or(0).to_string();
-        example.ok_or_else(|| at(unsupported("num_fewshot", &count, help)))
+        let solved = shots.before(doc, &bad)?.ok_or_else(|| at(unsupported("num_fewshot", &count, help)))?;
+        Ok(example.behind(&solved))
     };
     let examples = rows.iter().map(example).map(|example| bad.met(example)).collect::<Result<Vec<_>, _>>()?;
+    let may_show_question = separate.is_none() && shots.may_show_question();
+    for (place, error) in shots.unusable() {
+        // A row that is a question, too, has been counted where it cannot be one either.
+        if separate.is_some() || examples[place].is_some() {
+            bad.met(Err::<(), _>(error))?;
+        }
+    }
     let mut task = Task::new(config.task.as_deref().unwrap_or(name), bad.left(examples)?)?;
     task.metrics = config.metrics.task();
     task.left_out = left_out;
@@ -120,7 +127,7 @@ fn task_of(
     task.notes = config.notes.iter().chain(&reader.notes).cloned().collect();
     task.notes.extend(none_right(&task.examples));
     task.notes.extend(run_together(&task.examples));
-    task.notes.extend((separate.is_none() && shots.may_show_question()).then(|| {
+    task.notes.extend(may_show_question.then(|| {
         "a question may stand among its own solved examples, as in lm-evaluation-harness: name another `fewshot_split`"
             .to_owned()
     }));

@@ -11,7 +11,7 @@ use super::texts::{Answer, Question, Texts};
 use super::values::{ListOrText, OutputType};
 use crate::template::Pattern;
 use crate::{RowError, YamlError};
-use laser_example::{AnswerPrefix, Choice, Example, ExampleError, Generation, Target};
+use laser_example::{Choice, Dialogue, Example, ExampleError, Generation, Speaker, Target};
 
 /// Turns rows into examples.
 pub struct Reader<'a> {
@@ -69,7 +69,7 @@ impl<'a> Reader<'a> {
         Ok(group.unwrap_or_else(|| doc.group.clone()))
     }
 
-    /// The example of a row, behind the description.
+    /// The example of a row, without solved ones before it.
     pub fn example(&self, doc: &Doc) -> Result<Example, RowError> {
         let fields = &doc.row.fields;
         let group = self.group(doc)?;
@@ -81,34 +81,36 @@ impl<'a> Reader<'a> {
             }
             return Ok(whole(String::new(), Target::Rolling { text })?);
         }
-        let mut prompt = match &self.description {
-            Some(description) => description.text_of(fields)?,
-            None => String::new(),
-        };
-        let start = prompt.len();
-        let question = self.texts.question(doc)?;
-        if let Question::Text(text) = &question {
-            prompt.push_str(text);
+        let description = self.description.as_ref().map(|description| description.text_of(fields)).transpose()?;
+        let mut dialogue = Dialogue::default();
+        if let Some(description) = description.filter(|description| !description.is_empty()) {
+            dialogue.say(Speaker::System, &description, "");
         }
-        let mut prefix = AnswerPrefix::default();
-        if let Some(text) = self.prefix.as_ref().map(|prefix| prefix.text_of(fields)).transpose()? {
-            if matches!(question, Question::Choice(_)) {
-                return Err(RowError::ChoiceAsQuestion);
-            }
-            let delimiter = if needs_delimiter(&prompt[start..], &text) { self.delimiter() } else { "" };
-            // As written: the harness looks at the key, not at what it renders to.
-            let written = self.config.gen_prefix.as_deref().unwrap_or_default();
-            let delimits = !written.ends_with(laser_python::text::is_space);
-            prefix = AnswerPrefix { length: text.len(), delimiter: delimiter.len(), delimits };
-            prompt.push_str(delimiter);
-            prompt.push_str(&text);
+        let question = self.texts.question(doc)?;
+        let prefix = self.prefix.as_ref().map(|prefix| prefix.text_of(fields)).transpose()?;
+        if prefix.is_some() && matches!(question, Question::Choice(_)) {
+            return Err(RowError::ChoiceAsQuestion);
+        }
+        let prefix = prefix.unwrap_or_default();
+        let asked = if let Question::Text(text) = &question { text } else { "" };
+        let delimiter = if needs_delimiter(asked, &prefix) { self.delimiter() } else { "" };
+        dialogue.say(Speaker::User, asked, delimiter);
+        if !prefix.is_empty() {
+            dialogue.say(Speaker::Assistant, &prefix, "");
+        }
+        if dialogue.turns.len() == 1 {
+            dialogue.turns.clear();
         }
         let target = self.scored(doc, &question)?;
         let delimiter = match target {
             Target::LogLikelihood { .. } => String::new(),
             _ => self.delimiter().to_owned(),
         };
-        Ok(Example { question: start, description: start, prefix, delimiter, ..whole(prompt, target)? })
+        // As written: the harness looks at the key, not at what it renders to.
+        let written = self.config.gen_prefix.as_deref().unwrap_or_default();
+        let delimits_in_chat = !written.is_empty() && !written.ends_with(laser_python::text::is_space);
+        let Dialogue { text, turns } = dialogue;
+        Ok(Example { turns, delimiter, delimits_in_chat, ..whole(text, target)? })
     }
 
     fn delimiter(&self) -> &str {

@@ -11,6 +11,7 @@ use super::texts::{Answer, Question, Texts};
 use super::values::Keys;
 use crate::template::Pattern;
 use crate::{RowError, YamlError};
+use laser_example::{Dialogue, Speaker};
 
 /// Turns rows into solved examples. What `fewshot_config` does not say is as in the questions.
 pub struct SolvedReader<'a> {
@@ -41,32 +42,31 @@ impl<'a> SolvedReader<'a> {
         })
     }
 
-    /// Question, answer, and the delimiters behind each. As in lm-evaluation-harness nothing but the
-    /// question and the prefix is there if the answer is empty.
-    pub fn text(&self, doc: &Doc) -> Result<String, RowError> {
+    /// The user's question and the model's answer, with the delimiters behind each. As in
+    /// lm-evaluation-harness nothing but the question and the prefix is there if there is no answer.
+    pub fn dialogue(&self, doc: &Doc) -> Result<Dialogue, RowError> {
         let choices = self.texts.choices(doc)?;
-        let mut text = match self.texts.question(doc)? {
+        let question = match self.texts.question(doc)? {
             Question::Text(text) => text,
             Question::Choice(index) => Answer::Index(index, index.to_string()).text(choices.as_deref()),
         };
         let prefix = self.prefix.as_ref().map(|prefix| prefix.text_of(&doc.row.fields)).transpose()?;
         let prefix = prefix.unwrap_or_default();
-        let answer = self.texts.target(doc)?.text(choices.as_deref());
-        let delimited = if prefix.is_empty() { !answer.is_empty() } else { needs_delimiter(&text, &prefix) };
-        if delimited {
-            text.push_str(self.target_delimiter);
+        let answer = self.texts.target(doc)?;
+        let is_answered = answer != Answer::Text(String::new()) && answer != Answer::Several(Vec::new());
+        let mut answer = answer.text(choices.as_deref());
+        if needs_delimiter(&prefix, &answer) {
+            answer.insert(0, ' ');
         }
-        if prefix.is_empty() && answer.is_empty() {
-            return Ok(text);
+        let delimited = if prefix.is_empty() { is_answered } else { needs_delimiter(&question, &prefix) };
+        let mut solved = Dialogue::default();
+        solved.say(Speaker::User, &question, if delimited { self.target_delimiter } else { "" });
+        let begun = [prefix, answer].concat();
+        if is_answered {
+            solved.say(Speaker::Assistant, &begun, &self.fewshot_delimiter);
+        } else if !begun.is_empty() {
+            solved.say(Speaker::Assistant, &begun, "");
         }
-        text.push_str(&prefix);
-        if !answer.is_empty() {
-            if needs_delimiter(&prefix, &answer) {
-                text.push(' ');
-            }
-            text.push_str(&answer);
-            text.push_str(&self.fewshot_delimiter);
-        }
-        Ok(text)
+        Ok(solved)
     }
 }

@@ -60,7 +60,7 @@ pub struct TaskOptions {
     /// Let this metric of a YAML task say what is right (exact_match,flexible-extract); else the first that can
     #[arg(long, value_name = "NAME[,FILTER]", requires = "task")]
     pub metric: Option<String>,
-    /// Put each prompt to the model as a user's message in its own chat template; the answer follows where the template has it begin
+    /// Put each prompt to the model as a chat, in its own template; the answer follows where that has it begin
     #[arg(long)]
     pub chat: bool,
 }

@@ -122,7 +122,7 @@ fn write_examples(path: &Path, examples: &[EvaluatedExample], session: &Session)
         let mut line = json!({
             "id": example.id,
             "group": example.group,
-            "prompt": session.tokenizer().rendered(laser::engine::said(example))?,
+            "prompt": session.tokenizer().rendered(laser::engine::prompt_of(example))?,
             "answer": example.answer(),
             "answer_tokens": outcome.answer_tokens,
             "answer_logprob": outcome.answer_logprob,
