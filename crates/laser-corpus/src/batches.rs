@@ -4,6 +4,8 @@ use crate::corpus_error::{CorpusError, Result};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// About so many bytes are a batch.
 const BATCH: usize = 4 << 20;
@@ -24,8 +26,10 @@ pub struct Batch {
     /// Lines before it in its file.
     line: usize,
     bytes: Vec<u8>,
-    /// Bytes of the corpus that it was made of, as they are decompressed.
+    /// Bytes of text that it was made of, as they are decompressed.
     pub size: usize,
+    /// Bytes of the file that were read for it.
+    pub read: u64,
 }
 
 impl Batch {
@@ -100,6 +104,14 @@ pub fn files_of(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// Bytes of the corpus's files on disk.
+///
+/// # Errors
+/// As [`files_of`].
+pub fn size_of(path: &Path) -> Result<u64> {
+    Ok(files_of(path)?.iter().map(|file| std::fs::metadata(file).map_or(0, |it| it.len())).sum())
+}
+
 /// By the name's ending, and whether it is compressed.
 fn form_of(path: &Path) -> Option<(Form, bool)> {
     let name = path.file_name()?.to_str()?;
@@ -116,6 +128,8 @@ pub struct Batches {
     path: PathBuf,
     form: Form,
     reader: Box<dyn BufRead + Send>,
+    /// Bytes of the file that were read since the last batch.
+    read: Arc<AtomicU64>,
     line: usize,
     ended: bool,
 }
@@ -128,12 +142,13 @@ impl Batches {
     pub fn open(path: &Path) -> Result<Self> {
         let io = |source| CorpusError::Io { path: path.to_owned(), source };
         let (form, compressed) = form_of(path).ok_or_else(|| CorpusError::NoText { path: path.to_owned() })?;
-        let file = File::open(path).map_err(io)?;
+        let read = Arc::new(AtomicU64::new(0));
+        let file = Counted { file: File::open(path).map_err(io)?, read: read.clone() };
         let reader: Box<dyn BufRead + Send> = match compressed {
             true => Box::new(BufReader::with_capacity(1 << 20, zstd::Decoder::new(file).map_err(io)?)),
             false => Box::new(BufReader::with_capacity(1 << 20, file)),
         };
-        Ok(Self { path: path.to_owned(), form, reader, line: 0, ended: false })
+        Ok(Self { path: path.to_owned(), form, reader, read, line: 0, ended: false })
     }
 
     fn read(&mut self) -> Result<Option<Batch>> {
@@ -156,8 +171,22 @@ impl Batches {
         if self.form == Form::Lines {
             self.line += bytes.iter().filter(|&&byte| byte == b'\n').count();
         }
-        let size = bytes.len();
-        Ok(Some(Batch { path: self.path.clone(), form: self.form, line, bytes, size }))
+        let (size, read) = (bytes.len(), self.read.swap(0, Ordering::Relaxed));
+        Ok(Some(Batch { path: self.path.clone(), form: self.form, line, bytes, size, read }))
+    }
+}
+
+/// A file that counts what is read of it.
+struct Counted {
+    file: File,
+    read: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        self.read.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
     }
 }
 

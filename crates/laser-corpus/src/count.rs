@@ -46,7 +46,8 @@ pub struct FactCounts {
     pub windows: u64,
 }
 
-/// Counts `facts` in the text at `corpus`, a file or a folder. `progress` hears how many bytes of it more were read.
+/// Counts `facts` in the text at `corpus`, a file or a folder. `progress` hears how many bytes more of its
+/// files were read, of [`size_of`](crate::size_of).
 ///
 /// # Errors
 /// A file cannot be read, or is not of its form.
@@ -65,7 +66,7 @@ pub fn count_facts(
             |mut tally, batch| {
                 let batch = batch?;
                 tally.add(&searcher, &batch, how.window.max(1))?;
-                progress(batch.size as u64);
+                progress(batch.read);
                 Ok::<Tally, CorpusError>(tally)
             },
         );

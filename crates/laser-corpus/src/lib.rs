@@ -6,6 +6,7 @@ mod corpus_error;
 mod count;
 mod facts;
 
+pub use batches::size_of;
 pub use corpus_error::{CorpusError, Result};
 pub use count::{Counting, FactCount, FactCounts, count_facts};
 pub use facts::{Fact, read_facts};

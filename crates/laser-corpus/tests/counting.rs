@@ -1,6 +1,6 @@
 //! Counts on small corpora, against what can be counted by hand and by the simplest program.
 
-use laser_corpus::{CorpusError, Counting, Fact, FactCount, count_facts, read_facts};
+use laser_corpus::{CorpusError, Counting, Fact, FactCount, count_facts, read_facts, size_of};
 use std::io::Write;
 use std::path::Path;
 
@@ -65,6 +65,12 @@ fn every_form_gives_the_same() {
     {
         let path = write(name, bytes);
         assert_eq!(count(&path, &facts, 1_000), by_hand, "{name}");
+        let read = std::sync::atomic::AtomicU64::new(0);
+        let progress = |bytes| {
+            read.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
+        };
+        count_facts(&path, &facts, Counting::default(), &progress).unwrap();
+        assert_eq!(read.into_inner(), size_of(&path).unwrap(), "{name}");
         assert_eq!(count(&folder.path().join(&name[..1]), &facts, 1_000), by_hand, "the folder of {name}");
     }
 }

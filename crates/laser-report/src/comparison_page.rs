@@ -2,8 +2,10 @@
 
 use crate::charts::{self, Point};
 use crate::data_table::{Cell, DataTable};
+use crate::numbers::p_text;
 use crate::page::{page, section};
 use crate::report_data::{ReportData, State};
+use crate::result_form::ResultForm;
 use crate::visible_text::visible;
 use maud::{Markup, html};
 use serde::Serialize;
@@ -27,8 +29,8 @@ impl ComparedRuns {
                 (self.notices())
             }
             (section("table", "The best of each run", &table.html(usize::MAX)))
-            @if let Some(figure) = charts::best_layer(&self.runs) { (section("layers", "Where it helps", &figure)) }
-            @if let Some((figure, _)) = charts::cost_front(&self.points()) { (section("cost", "What it costs", &figure)) }
+            @if let Some(figure) = charts::best_layer(&self.runs, &self.names()) { (section("layers", "Where it helps", &figure)) }
+            @if let Some((figure, _)) = self.costs() { (section("cost", "What it costs", &figure)) }
         };
         page(&format!("{} runs compared", self.runs.len()), &body, &table.json())
     }
@@ -46,7 +48,7 @@ impl ComparedRuns {
     /// # Errors
     /// A file cannot be written.
     pub fn write_csv(&self, folder: &Path) -> Result<Vec<String>, laser_run::Error> {
-        let costs = charts::cost_front(&self.points()).map(|(_, table)| table);
+        let costs = self.costs().map(|(_, table)| table);
         let written = |table: DataTable| table.write_csv(folder).map(|()| format!("{}.csv", table.name));
         [self.table()].into_iter().chain(costs).map(written).collect()
     }
@@ -60,31 +62,39 @@ impl ComparedRuns {
             ("base_accuracy", "base, %"),
             ("best_accuracy", "best, %"),
             ("gain", "gain, points"),
+            ("p", "p"),
+            ("validation_gain", "gain on validation, points"),
             ("base_log_loss", "base log-loss"),
             ("best_log_loss", "best log-loss"),
+            ("perplexity", "perplexity of the text, change in %"),
             ("verdict", "verdict"),
         ];
         let mut table = DataTable::new("compared", "On test, the best edits of each run", &columns);
         for run in &self.runs {
             let mut row = vec![run.task_name().into(), run.model_name().into()];
-            let result = |value: f64| if run.is_binary() { Cell::Percent(value) } else { Cell::Number(value, 3) };
+            let form = run.form();
             row.extend(match &run.verdict {
                 Some(verdict) => {
                     let (base, edited) = (verdict.base.test.score, verdict.edited.test.score);
                     [
                         verdict.best.to_string().into(),
-                        result(base.accuracy),
-                        result(edited.accuracy),
-                        Cell::Points(verdict.test.accuracy_gain),
+                        form.cell(base.accuracy),
+                        form.cell(edited.accuracy),
+                        form.change_cell(verdict.test.accuracy_gain),
+                        Cell::Text(p_text(verdict.test.p)),
+                        form.change_cell(
+                            verdict.edited.validation.score.accuracy - verdict.base.validation.score.accuracy,
+                        ),
                         Cell::Number(base.log_loss, 3),
                         Cell::Number(edited.log_loss, 3),
+                        verdict.perplexity.as_ref().map_or(Cell::Empty, |it| Cell::Points(it.edited / it.base - 1.0)),
                         verdict.word().to_string().into(),
                     ]
                 }
                 None => {
                     let state = if run.state == State::Running { "running" } else { "not finished" };
-                    let [a, b, c, d, e, f] = [const { Cell::Empty }; 6];
-                    [a, b, c, d, e, f, state.into()]
+                    let [a, b, c, d, e, f, g, h, i] = [const { Cell::Empty }; 9];
+                    [a, b, c, d, e, f, g, h, i, state.into()]
                 }
             });
             table.rows.push(row);
@@ -92,17 +102,34 @@ impl ComparedRuns {
         table
     }
 
-    fn points(&self) -> Vec<Point> {
-        let of_run = |run: &ReportData| {
-            let name = run.task_name();
+    /// What each run is called: its task; its model where there are several; its folder where that is not enough.
+    fn names(&self) -> Vec<String> {
+        let one_model = self.runs.windows(2).all(|pair| pair[0].model_name() == pair[1].model_name());
+        let name = |run: &ReportData| match one_model {
+            true => run.task_name(),
+            false => format!("{}, {}", run.task_name(), run.model_name()),
+        };
+        let names: Vec<String> = self.runs.iter().map(name).collect();
+        let is_one = |name: &String| names.iter().filter(|other| *other == name).count() == 1;
+        let named = |(run, name): (&ReportData, &String)| match is_one(name) {
+            true => name.clone(),
+            false => format!("{name} ({})", run.folder.display()),
+        };
+        self.runs.iter().zip(&names).map(named).collect()
+    }
+
+    fn costs(&self) -> Option<(Markup, DataTable)> {
+        let points = self.runs.iter().zip(self.names()).enumerate().flat_map(|(number, (run, name))| {
             let point = move |cost: &crate::report_data::Cost| Point {
                 name: format!("{name}: {}", cost.edits),
                 gain: cost.gain,
                 cost: cost.perplexity,
+                run: number,
             };
-            run.costs.iter().map(point).collect::<Vec<_>>()
-        };
-        self.runs.iter().flat_map(of_run).collect()
+            run.costs.iter().map(point)
+        });
+        let form = ResultForm { binary: self.runs.iter().all(ReportData::is_binary) };
+        charts::cost_front(&points.collect::<Vec<_>>(), form)
     }
 
     fn notices(&self) -> Markup {

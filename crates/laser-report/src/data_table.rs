@@ -41,6 +41,8 @@ pub enum Cell {
     Percent(f64),
     /// A change of a fraction, shown in points with its sign.
     Points(f64),
+    /// A change, shown with its sign and so many places.
+    Change(f64, usize),
 }
 
 impl Cell {
@@ -53,6 +55,7 @@ impl Cell {
             Self::Number(value, places) => format!("{value:.places$}"),
             Self::Percent(value) => format!("{:.1}", 100.0 * value),
             Self::Points(value) => format!("{:+.1}", 100.0 * value),
+            Self::Change(value, places) => format!("{value:+.places$}"),
         }
     }
 
@@ -62,7 +65,9 @@ impl Cell {
             Self::Empty => String::new(),
             Self::Text(text) => text.clone(),
             Self::Count(count) => count.to_string(),
-            Self::Number(value, _) | Self::Percent(value) | Self::Points(value) => value.to_string(),
+            Self::Number(value, _) | Self::Percent(value) | Self::Points(value) | Self::Change(value, _) => {
+                value.to_string()
+            }
         }
     }
 
@@ -122,7 +127,7 @@ impl DataTable {
                 }
             }
             @if left_out > 0 {
-                p.note { (left_out) " more rows: " code { "laser report RUN --csv DIR" } " writes them all." }
+                p.note { (left_out) " more rows: " code { "--csv DIR" } " writes them all." }
             }
         }
     }
@@ -133,7 +138,9 @@ impl DataTable {
             Cell::Empty => Value::Null,
             Cell::Text(text) => text.as_str().into(),
             Cell::Count(count) => (*count).into(),
-            Cell::Number(value, _) | Cell::Percent(value) | Cell::Points(value) => (*value).into(),
+            Cell::Number(value, _) | Cell::Percent(value) | Cell::Points(value) | Cell::Change(value, _) => {
+                (*value).into()
+            }
         };
         let row = |row: &Vec<Cell>| {
             self.columns.iter().zip(row).map(|(column, it)| (column.key.clone(), cell(it))).collect::<Value>()

@@ -1,9 +1,9 @@
 //! The command that asks for a search again.
 
-use laser_run::RunDescription;
+use laser_run::{RunDescription, TaskReading};
 use std::fmt::Write;
 
-/// A command that gives the same search, as far as `run.json` tells: where the task's data came from is not in it.
+/// A command that gives the same search, as far as `run.json` tells: the text's file is not in it.
 pub fn equivalent_command(run: &RunDescription) -> String {
     let search = &run.search;
     let numbers = |values: &[usize]| values.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
@@ -11,6 +11,16 @@ pub fn equivalent_command(run: &RunDescription) -> String {
     let mut add = |option: &str| {
         let _ = write!(command, " {option}");
     };
+    if let Some(architecture) = &run.model.architecture {
+        add(&format!("--architecture {}", quoted(architecture)));
+    }
+    let TaskReading { data, metric, on_bad_row, on_long, shots: _ } = &run.task.reading;
+    let options = [("--data", data), ("--metric", metric), ("--on-bad-row", on_bad_row), ("--on-long", on_long)];
+    for (option, value) in options {
+        if let Some(value) = value {
+            add(&format!("{option} {}", quoted(value)));
+        }
+    }
     if let Some(limit) = search.limit {
         add(&format!("--limit {limit}"));
     }
@@ -94,6 +104,28 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn options_that_change_the_examples_are_in_the_command() {
+        let description = serde_json::json!({
+            "version": "1",
+            "model": {"path": "m", "files": [], "architecture": "my family.toml"},
+            "task": {
+                "spec": "t.yaml", "digest": "", "examples": 2,
+                "reading": {"data": "d.jsonl", "metric": "exact_match,strict", "on_bad_row": "skip", "on_long": "error", "shots": 2},
+            },
+            "search": {
+                "strategy": "race", "matrices": ["fc_in"], "layers": [1], "rho": [0.5], "limit": 10, "seed": 3,
+                "split_first": false, "device": "cpu",
+            },
+        });
+        let command = equivalent_command(&serde_json::from_value(description).unwrap());
+        assert_eq!(
+            command,
+            "laser search m --task t.yaml --architecture 'my family.toml' --data d.jsonl --metric exact_match,strict \
+             --on-bad-row skip --on-long error --limit 10 --seed 3 --strategy race --layers 1 --matrices fc_in --rho 0.5 --out RUN"
+        );
+    }
 
     #[test]
     fn layers_are_ranges_and_paths_are_quoted() {

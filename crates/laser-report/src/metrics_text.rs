@@ -1,5 +1,6 @@
 //! Metrics in words.
 
+use crate::visible_text::visible;
 use laser_run::Metrics;
 use std::fmt::Write;
 
@@ -41,6 +42,6 @@ pub fn metrics_text(metrics: &Metrics) -> String {
 
 /// How often each class, in words.
 pub(crate) fn class_counts(classes: &[String], counts: &[usize]) -> String {
-    let each = classes.iter().zip(counts).map(|(class, count)| format!("{class} {count}"));
+    let each = classes.iter().zip(counts).map(|(class, count)| format!("{} {count}", visible(class)));
     each.collect::<Vec<_>>().join(", ")
 }

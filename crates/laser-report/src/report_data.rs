@@ -2,11 +2,13 @@
 
 use crate::changed_example::ChangedExample;
 use crate::reason_text::because;
+use crate::result_form::ResultForm;
 use crate::sweep::{Other, Sweep};
+use crate::time_text::seconds_text;
 use laser_edit::Candidate;
 use laser_example::{Example, Score};
 use laser_run::{
-    Bf16Check, Entries, RunDescription, RunFolder, SearchTrace, SplitName, Verdict, Word, chosen, statistics,
+    Bf16Check, Entries, JudgedFiles, RunDescription, RunFolder, SearchTrace, SplitName, Verdict, Word, chosen,
 };
 use serde::Serialize;
 use std::path::PathBuf;
@@ -104,37 +106,75 @@ pub struct ReadRun {
     pub test: Vec<Example>,
 }
 
+/// What there is of a run: read from its folder, or still in memory.
+#[derive(Debug, Default)]
+pub struct RunParts {
+    /// `run.json`.
+    pub description: Option<RunDescription>,
+    /// What has been scored.
+    pub entries: Entries,
+    /// The examples of the validation split.
+    pub validation: Vec<Example>,
+    /// The examples of the test split.
+    pub test: Vec<Example>,
+    /// How the search went through its space.
+    pub trace: Option<SearchTrace>,
+    /// What comparing in bf16 changed.
+    pub bf16_checks: Option<Vec<Bf16Check>>,
+    /// The verdict.
+    pub verdict: Option<Verdict>,
+    /// What could not be read or does not fit, a line each.
+    pub problems: Vec<String>,
+}
+
+impl RunParts {
+    /// Reads `folder`. Whatever cannot be read is left out and is a problem. `judged`: with the verdict, which takes a while
+    /// where there are many candidates.
+    fn read(folder: &RunFolder, judged: bool) -> Self {
+        let mut problems = Vec::new();
+        let description = noted(folder.description(), &mut problems);
+        let read = noted(folder.sound_entries(), &mut problems);
+        let whole = read.as_ref().is_some_and(|(_, wrong)| wrong.is_empty());
+        let (entries, wrong) = read.unwrap_or_default();
+        problems.extend(some_of(&wrong));
+        let splits = match folder.splits() {
+            // A search that has just begun has not written them yet.
+            Err(laser_run::Error::Unfinished { .. } | laser_run::Error::Running { .. }) => None,
+            found => noted(found, &mut problems),
+        };
+        let trace = noted(folder.trace(), &mut problems).flatten();
+        let bf16_checks = noted(folder.bf16_checks(), &mut problems).flatten();
+        let mut verdict = None;
+        if let (true, Some(description), Some((validation, test))) = (judged && whole, &description, &splits) {
+            let text = noted(folder.perplexity(), &mut problems).flatten();
+            let (trace, text) = (trace.as_ref(), text.as_ref());
+            let files = JudgedFiles { description, entries: &entries, validation, test, trace, text };
+            verdict = match files.judge(folder) {
+                // That it is not finished is its state.
+                Err(laser_run::Error::Unfinished { .. } | laser_run::Error::Running { .. }) => None,
+                judged => noted(judged, &mut problems),
+            };
+        }
+        let (validation, test) = splits.unwrap_or_default();
+        Self { description, entries, validation, test, trace, bf16_checks, verdict, problems }
+    }
+}
+
 impl ReadRun {
     /// Reads `folder`. Whatever cannot be read is left out and named in [`ReportData::problems`].
     pub fn open(folder: &RunFolder) -> Self {
-        Self::read(folder, |problems| match folder.judge() {
-            Ok(verdict) => Some(verdict),
-            // That it is not finished is its state; what is damaged has been named.
-            Err(laser_run::Error::Unfinished { .. } | laser_run::Error::Running { .. }) => None,
-            Err(error) => {
-                if problems.is_empty() {
-                    problems.push(error.to_string());
-                }
-                None
-            }
-        })
+        Self::of(folder, RunParts::read(folder, true))
     }
 
-    /// The same where the verdict is known: of many candidates it takes a while.
-    pub fn of_finished(folder: &RunFolder, verdict: Verdict) -> Self {
-        Self::read(folder, |_| Some(verdict))
+    /// The same of a search that has not come to its end, which has no verdict.
+    pub fn of_running(folder: &RunFolder) -> Self {
+        Self::of(folder, RunParts::read(folder, false))
     }
 
-    fn read(folder: &RunFolder, verdict: impl FnOnce(&mut Vec<String>) -> Option<Verdict>) -> Self {
-        let mut problems = Vec::new();
-        let run = noted(folder.description(), &mut problems);
-        let (entries, wrong) = noted(folder.sound_entries(), &mut problems).unwrap_or_default();
-        problems.extend(some_of(&wrong));
-        let (validation, test) = examples(folder, &mut problems);
-        let trace = noted(folder.trace(), &mut problems).flatten();
-        let bf16_checks = noted(folder.bf16_checks(), &mut problems).flatten();
+    /// What `parts` show of the run in `folder`.
+    pub fn of(folder: &RunFolder, parts: RunParts) -> Self {
+        let RunParts { description: run, entries, validation, test, trace, bf16_checks, verdict, mut problems } = parts;
         let running = folder.is_running();
-        let verdict = verdict(&mut problems);
         if let Some(other) = run.as_ref().map(|run| &run.version).filter(|version| *version != VERSION) {
             problems.push(format!(
                 "the search was run by version {other} of laser, and this is version {VERSION}: what the other recorded \
@@ -159,7 +199,7 @@ impl ReadRun {
             state,
             problems,
             word: verdict.as_ref().map(Verdict::word),
-            because: verdict.as_ref().map(|verdict| because(&verdict.reason)),
+            because: verdict.as_ref().map(because),
             base: entries.get(SplitName::Validation, &base).map(|entry| entry.score),
             best,
             candidates: candidates.len(),
@@ -184,8 +224,8 @@ impl ReportData {
     /// The same with the times that the folder's files carry. They are not part of the outcome, so that the report that a search
     /// writes does without them.
     pub fn with_times(mut self, folder: &RunFolder) -> Self {
-        if let [Some(began), Some(scored)] = folder.written() {
-            self.times = Some([began, scored].map(|time| humantime::format_rfc3339_seconds(time).to_string()));
+        if let [Some(began), Some(scored)] = folder.written().map(|time| time.and_then(seconds_text)) {
+            self.times = Some([began, scored]);
         }
         self
     }
@@ -213,10 +253,9 @@ impl ReportData {
         (grid > 0 && search.strategy == "exhaustive").then_some(grid)
     }
 
-    /// The 95 % interval of a validation accuracy, where results are right or wrong.
-    pub fn interval(&self, score: &Score) -> Option<statistics::Interval> {
-        let right = (score.accuracy * score.n as f64).round() as usize;
-        self.is_binary().then(|| statistics::wilson(right, score.n))
+    /// How results are written.
+    pub(crate) fn form(&self) -> ResultForm {
+        ResultForm { binary: self.is_binary() }
     }
 }
 
@@ -247,15 +286,6 @@ fn some_of(errors: &[laser_run::Error]) -> Vec<String> {
         texts.push(format!("{} more lines of the journal are damaged", errors.len() - SHOWN));
     }
     texts
-}
-
-fn examples(folder: &RunFolder, problems: &mut Vec<String>) -> (Vec<Example>, Vec<Example>) {
-    let mut split = |split| match folder.examples(split) {
-        // A search that has just begun has not written them yet.
-        Err(laser_run::Error::Unfinished { .. } | laser_run::Error::Running { .. }) => Vec::new(),
-        found => noted(found, problems).unwrap_or_default(),
-    };
-    (split(SplitName::Validation), split(SplitName::Test))
 }
 
 fn changed(entries: &Entries, verdict: Option<&Verdict>, test: &[Example]) -> Vec<ChangedExample> {

@@ -70,10 +70,10 @@ impl ReportData {
     pub fn write_csv(&self, folder: &Path) -> Result<Vec<String>, laser_run::Error> {
         let mut tables = Vec::new();
         tables.extend(charts::intervals(self).map(|(_, table)| table));
-        tables.extend(charts::heat_map(self).map(|(_, tables)| tables).unwrap_or_default());
+        tables.extend(charts::heat_map(self, 0).map(|(_, tables)| tables).unwrap_or_default());
         tables.extend(charts::steps(self).map(|(_, table)| table));
         tables.extend(charts::label_histogram(self).map(|(_, table)| table));
-        tables.extend(charts::cost_front(&self.points()).map(|(_, table)| table));
+        tables.extend(charts::cost_front(&self.points(), self.form()).map(|(_, table)| table));
         tables.extend(self.rounds());
         tables.extend([self.others_table(), self.facts()]);
         if self.verdict.is_some() {
@@ -104,9 +104,9 @@ impl ReportData {
         html! {
             header { h1 { (visible(&self.model_name())) " on " (visible(&self.task_name())) } (self.headline()) (self.notices()) }
             (part(charts::intervals(self).map(|it| it.0), "before-and-after", "Before and after"))
-            (part(charts::heat_map(self).map(|it| it.0), "where", "Where it helps"))
+            (part(charts::heat_map(self, caps.sweep).map(|it| it.0), "where", "Where it helps"))
             (part(charts::curves(self), "how-much", "How much to remove"))
-            (part(charts::cost_front(&self.points()).map(|it| it.0), "cost", "What it costs"))
+            (part(charts::cost_front(&self.points(), self.form()).map(|it| it.0), "cost", "What it costs"))
             (part(charts::label_histogram(self).map(|it| it.0), "choices", "Which choices"))
             (part(charts::steps(self).map(|it| it.0), "composition", "Composition"))
             (part(self.others_section(caps.others), "others", "Other candidates"))
@@ -120,7 +120,8 @@ impl ReportData {
         let Some((verdict, because)) = self.verdict.as_ref().zip(self.because.as_deref()) else {
             return html! { p.verdict { (self.so_far()) } };
         };
-        let [base, edited] = [&verdict.base, &verdict.edited].map(|scores| self.result(&scores.test.score));
+        let [base, edited] =
+            [&verdict.base, &verdict.edited].map(|scores| self.form().value(scores.test.score.accuracy));
         let word = verdict.word();
         html! {
             p.verdict {
@@ -151,19 +152,12 @@ impl ReportData {
             (Some(best), Some(base)) => format!(
                 "; the best so far is {} with {} on validation (base {})",
                 best.edits,
-                self.result(&best.score),
-                self.result(base)
+                self.form().value(best.score.accuracy),
+                self.form().value(base.accuracy)
             ),
             _ => String::new(),
         };
         format!("{state}: {}{of} candidates were scored{best}.", self.candidates)
-    }
-
-    fn result(&self, score: &Score) -> String {
-        match self.is_binary() {
-            true => format!("{:.1} %", 100.0 * score.accuracy),
-            false => format!("{:.3}", score.accuracy),
-        }
     }
 
     fn notices(&self) -> Markup {
@@ -189,25 +183,22 @@ impl ReportData {
             name: cost.edits.clone(),
             gain: cost.gain,
             cost: cost.perplexity,
+            run: 0,
         };
         self.costs.iter().map(point).collect()
     }
 
     fn others_table(&self) -> DataTable {
-        let accuracy = if self.is_binary() { "accuracy, %" } else { "mean result" };
+        let form = self.form();
         let columns =
-            [("edits", "edits"), ("count", "number of edits"), ("accuracy", accuracy), ("log_loss", "log-loss")];
+            [("edits", "edits"), ("count", "number of edits"), ("accuracy", form.heading()), ("log_loss", "log-loss")];
         let mut table =
             DataTable::new("others", "Candidates beside the grid, on validation, the better first", &columns);
         for other in &self.others {
-            let result = match self.is_binary() {
-                true => Cell::Percent(other.score.accuracy),
-                false => Cell::Number(other.score.accuracy, 3),
-            };
             let row = vec![
                 other.edits.as_str().into(),
                 Cell::Count(other.count),
-                result,
+                form.cell(other.score.accuracy),
                 Cell::Number(other.score.log_loss, 4),
             ];
             table.rows.push(row);

@@ -15,7 +15,7 @@ pub fn trace_text(trace: &SearchTrace, composed: bool) -> String {
         return text;
     }
     // The unedited model is scored, too.
-    let all = (space + 1) * examples;
+    let all = space.saturating_add(1).saturating_mul(*examples);
     let ratio = all as f64 / (*evaluations).max(1) as f64;
     let compared = if ratio >= 1.0 {
         format!("{ratio:.1} times fewer than all {space} candidates on all examples ({all})")

@@ -3,7 +3,9 @@
 use crate::metrics_text::class_counts;
 use crate::numbers::p_text;
 use crate::reason_text::because;
+use crate::result_form::ResultForm;
 use crate::table::aligned;
+use crate::visible_text::visible;
 use laser_run::{Changed, ClassVerdict, Gain, Interval, ScoreWithInterval, Scores, Verdict};
 use std::fmt::Write;
 
@@ -16,16 +18,18 @@ const LONGEST: usize = 70;
 
 /// The word, why, and the figures that it follows from.
 pub fn verdict_text(verdict: &Verdict) -> String {
-    let mut text = format!("{}: {}\n\n", verdict.word(), because(&verdict.reason));
-    text.push_str(&scores(verdict));
-    text.push_str("The edit was chosen on validation, which so flatters it: believe test.\n");
+    let form = ResultForm { binary: verdict.is_binary() };
+    let mut text = format!("{}: {}\n\n", verdict.word(), because(verdict));
+    text.push_str(&scores(verdict, form));
+    text.push_str("The edit was chosen on validation, so its score there is too high. Trust the test figures.\n");
     let test = &verdict.test;
     let loss = test.log_loss_change_interval;
     let _ = write!(
         text,
-        "\nOn test: accuracy {}, log-loss {:+.3} nats a token (95 % {:+.3} to {:+.3});\n\
+        "\nOn test: {} {}, log-loss {:+.3} nats per token (95 % {:+.3} to {:+.3});\n\
          {} answers gained, {} lost, ",
-        points(test.accuracy_gain, test.accuracy_gain_interval),
+        form.name(),
+        change(form, test.accuracy_gain, test.accuracy_gain_interval),
         test.log_loss_change,
         loss.low,
         loss.high,
@@ -42,17 +46,20 @@ pub fn verdict_text(verdict: &Verdict) -> String {
     let place = match dropped {
         0 => String::from("On validation"),
         _ => {
-            format!("On the {} examples of validation that dropped none of the others ({dropped})", selection.examples)
+            format!(
+                "On the {} validation examples that had no part in dropping the other {dropped}",
+                selection.examples
+            )
         }
     };
-    let made = if verdict.adaptive { " (chosen by what was seen there, so that p is too small)" } else { "" };
+    let made = if verdict.adaptive { " (partly chosen by results on validation, so p is too small)" } else { "" };
     let _ = writeln!(
         text,
-        "{place}: {:+.1} points, the best of {}{made}; chance alone shows at most {:+.1} half of the time and {:+.1} in 19 of 20 (p = {}).",
-        100.0 * selection.observed,
+        "{place}: {}, the best of {}{made}; chance alone shows at most {} half of the time and {} in 19 of 20 (p = {}).",
+        form.change(selection.observed),
         selection.candidates,
-        100.0 * selection.median,
-        100.0 * selection.upper,
+        form.signed(selection.median),
+        form.signed(selection.upper),
         p_text(selection.p),
     );
     if verdict.groups < test_examples(verdict) && verdict.groups < FEW_GROUPS {
@@ -103,17 +110,20 @@ fn test_examples(verdict: &Verdict) -> usize {
 }
 
 /// Base and best on both splits.
-fn scores(verdict: &Verdict) -> String {
+fn scores(verdict: &Verdict, form: ResultForm) -> String {
     let row = |name: String, scores: &Scores| {
         vec![
             name,
-            percent(&scores.validation),
+            result(form, &scores.validation),
             format!("{:.3}", scores.validation.score.log_loss),
-            percent(&scores.test),
+            result(form, &scores.test),
             loss(&scores.test),
         ]
     };
-    let header = ["", "validation accuracy", "log-loss", "test accuracy", "log-loss"].map(str::to_owned).to_vec();
+    let name = form.name();
+    let header = ["", &format!("validation {name}"), "log-loss", &format!("test {name}"), "log-loss"]
+        .map(str::to_owned)
+        .to_vec();
     aligned(&[header, row("base".into(), &verdict.base), row(verdict.best.to_string(), &verdict.edited)])
 }
 
@@ -161,22 +171,23 @@ fn changes(what: &str, changes: &[Changed]) -> String {
             (Some(before), Some(after)) => format!("  {} -> {}", quoted(before), quoted(after)),
             _ => String::new(),
         };
-        let _ = writeln!(text, "{what}: {} [{}]{said}", end(&change.prompt), change.answer.trim());
+        let _ = writeln!(text, "{what}: {} [{}]{said}", end(&change.prompt), one_line(&change.answer));
     }
     text
 }
 
+/// Only results that are right or wrong have these gains.
 fn gain(gain: &Gain) -> String {
-    points(gain.gain, gain.interval)
+    change(ResultForm { binary: true }, gain.gain, gain.interval)
 }
 
-fn points(value: f64, interval: Interval) -> String {
-    format!("{:+.1} points (95 % {:+.1} to {:+.1})", 100.0 * value, 100.0 * interval.low, 100.0 * interval.high)
+fn change(form: ResultForm, value: f64, interval: Interval) -> String {
+    format!("{} (95 % {} to {})", form.change(value), form.signed(interval.low), form.signed(interval.high))
 }
 
-fn percent(score: &ScoreWithInterval) -> String {
+fn result(form: ResultForm, score: &ScoreWithInterval) -> String {
     let Interval { low, high } = score.accuracy_interval;
-    format!("{:.1} % ({:.1} to {:.1})", 100.0 * score.score.accuracy, 100.0 * low, 100.0 * high)
+    format!("{} ({} to {})", form.value(score.score.accuracy), form.number(low), form.number(high))
 }
 
 fn loss(score: &ScoreWithInterval) -> String {
@@ -186,7 +197,7 @@ fn loss(score: &ScoreWithInterval) -> String {
 
 /// The end of a prompt, on one line.
 fn end(prompt: &str) -> String {
-    let line = prompt.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = one_line(prompt);
     let length = line.chars().count();
     match length > LONGEST {
         true => format!("...{}", line.chars().skip(length - LONGEST).collect::<String>()),
@@ -196,9 +207,14 @@ fn end(prompt: &str) -> String {
 
 /// What a model said, on one line.
 fn quoted(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = one_line(text);
     match line.chars().count() > LONGEST {
         true => format!("\"{}...\"", line.chars().take(LONGEST).collect::<String>()),
         false => format!("\"{line}\""),
     }
+}
+
+/// Fit for a terminal, whatever the text holds.
+fn one_line(text: &str) -> String {
+    visible(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }

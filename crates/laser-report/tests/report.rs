@@ -2,7 +2,7 @@
 
 use laser_edit::{Candidate, MatrixKind};
 use laser_example::{Example, Target};
-use laser_report::{ComparedRuns, ReadRun, State, lm_eval_files, optuna_journal};
+use laser_report::{ComparedRuns, ReadRun, State, judged_text, lm_eval_files, optuna_journal};
 use laser_run::{
     Entry, ExampleRange, ExampleResult, Record, ResultKind, RunDescription, RunFolder, RunWriter, SearchTrace,
     SplitName, Step,
@@ -20,7 +20,7 @@ fn description(task: &str) -> RunDescription {
             "path": format!("models/{HOSTILE}"),
             "files": [{"name": "model.safetensors", "bytes": 8, "sha256": "00".repeat(32)}],
         },
-        "task": {"spec": task, "digest": "11".repeat(32), "examples": 60},
+        "task": {"spec": task, "digest": "11".repeat(32), "examples": 60, "reading": {"shots": 3}},
         "search": {
             "strategy": "exhaustive", "matrices": ["fc_in", "fc_out"], "layers": [0, 1], "rho": [0.9, 0.1],
             "limit": null, "seed": 0, "split_first": false, "device": "cpu",
@@ -208,6 +208,56 @@ fn a_damaged_file_is_named_and_the_rest_is_shown() {
 }
 
 #[test]
+fn what_keeps_a_verdict_away_is_told_beside_other_problems() {
+    let run = Run::new(true);
+    let path = run.path().join("examples.jsonl");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.lines().skip(50).map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    std::fs::write(run.path().join("rounding.json"), "?").unwrap();
+    let data = run.read().data;
+    assert!(data.verdict.is_none());
+    assert!(data.problems.iter().any(|problem| problem.contains("rounding.json")), "{:?}", data.problems);
+    assert!(data.problems.iter().any(|problem| problem.contains("strategy.json")), "{:?}", data.problems);
+}
+
+#[test]
+fn results_that_are_not_right_or_wrong_are_not_in_percent() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut real = description("returns.jsonl");
+    real.task.results = ResultKind::Real;
+    let writer = RunWriter::create(folder.path(), &real).unwrap();
+    let (validation, test) = (examples(0, 20), examples(20, 40));
+    writer.write_examples(&validation.iter().collect::<Vec<_>>(), &test.iter().collect::<Vec<_>>()).unwrap();
+    let mut journal = writer.journal().unwrap();
+    for (candidate, value) in [(Candidate::base(), 2.0), (one(0, "fc_in", 0.9), 1.0), (one(1, "fc_in", 0.1), 12.5)] {
+        for (split, n) in [(SplitName::Validation, 20), (SplitName::Test, 40)] {
+            let results = (0..n).map(|i| ExampleResult::real(value + i as f64 / 100.0, 1.0)).collect();
+            journal.append(Entry::new(split, &candidate, None, ResultKind::Real, results)).unwrap();
+        }
+    }
+    let (race, gradient, steps) = (None, None, Vec::new());
+    let trace = SearchTrace { space: 2, dropped: 0, examples: 20, evaluations: 60, race, gradient, steps };
+    writer.write_trace(&trace).unwrap();
+    drop(writer);
+    let data = ReadRun::open(&RunFolder::open(folder.path()).unwrap()).data;
+    let verdict = data.verdict.as_ref().unwrap_or_else(|| panic!("{:?}", data.problems));
+    let text = judged_text(None, verdict);
+    assert!(text.starts_with("real: 10.500 more per result on unseen examples"), "{text}");
+    assert!(text.contains("mean result +10.500 (95 % +10.500 to +10.500)"), "{text}");
+    let compared = ComparedRuns { runs: vec![data] };
+    let text = text + &compared.text() + &compared.page();
+    assert!(text.contains("+10.500") && !text.contains("1050"), "{text}");
+}
+
+#[test]
+fn a_terminal_gets_no_control_characters() {
+    let data = Run::new(true).read().data;
+    let text = judged_text(None, data.verdict.as_ref().unwrap());
+    assert!(text.contains("␛[31m"), "{text:?}");
+    assert!(!text.chars().any(|letter| letter.is_control() && letter != '\n'), "{text:?}");
+}
+
+#[test]
 fn another_version_is_told() {
     let run = Run::new(true);
     let path = run.path().join("run.json");
@@ -238,10 +288,16 @@ fn a_large_run_stays_below_a_megabyte_and_says_what_it_leaves_out() {
         );
         add(&candidate(&two), a % 20);
     }
+    // Many numbers of each matrix: what stands under the heat map is cut, too.
+    for layer in 0..80 {
+        for number in 1..60 {
+            add(&one(layer, "fc_up", f64::from(number) / 61.0), layer % 20);
+        }
+    }
     std::fs::write(run.path().join("journal.jsonl"), lines).unwrap();
     let page = run.read().data.page();
     assert!(page.len() < 1_000_000, "{}", page.len());
-    assert!(page.contains("more rows: <code>laser report RUN --csv DIR</code>"));
+    assert!(page.contains("more rows: <code>--csv DIR</code>"));
     let csv = tempfile::tempdir().unwrap();
     run.read().data.write_csv(csv.path()).unwrap();
     assert_eq!(std::fs::read_to_string(csv.path().join("others.csv")).unwrap().lines().count(), 2002);
@@ -251,10 +307,13 @@ fn a_large_run_stays_below_a_megabyte_and_says_what_it_leaves_out() {
 fn optuna_gets_a_study_of_single_edits_and_one_of_the_others() {
     let run = Run::new(true);
     let writer = RunWriter::reopen(&RunFolder::open(run.path()).unwrap()).unwrap();
-    let part = Some(ExampleRange { start: 0, end: 1 });
-    let results = vec![ExampleResult::binary(true, 0.5)];
-    let dropped = Entry::new(SplitName::Validation, &one(0, "fc_in", 0.1), part, ResultKind::Binary, results);
-    writer.journal().unwrap().append(dropped).unwrap();
+    // Two rounds of a race, the second of which was scored twice.
+    for (start, end) in [(0, 5), (5, 8), (5, 8)] {
+        let results = vec![ExampleResult::binary(true, 0.5); end - start];
+        let part = Some(ExampleRange { start, end });
+        let dropped = Entry::new(SplitName::Validation, &one(0, "fc_in", 0.1), part, ResultKind::Binary, results);
+        writer.journal().unwrap().append(dropped).unwrap();
+    }
     let text = optuna_journal(&run.read(), "2024-01-02T03:04:05Z");
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let of = |code: u8| lines.iter().filter(|line| line["op_code"] == code).collect::<Vec<_>>();
@@ -269,6 +328,7 @@ fn optuna_gets_a_study_of_single_edits_and_one_of_the_others() {
     // A category is stored by its number: fc_in, fc_out; 0.1, 0.9.
     assert_eq!(best["params"], serde_json::json!({"layer": 1, "matrix": 0, "edit": 0}));
     assert!(trials[3].get("values").is_none());
+    assert_eq!(trials[3]["user_attrs"]["examples"], 8);
 }
 
 #[test]
@@ -281,6 +341,7 @@ fn lm_eval_gets_results_and_samples_of_base_and_best() {
     assert!(names[3].ends_with("/samples_facts_2024-01-02T03-04-05.000000.jsonl"), "{names:?}");
     assert!(names.iter().all(|name| name.matches('/').count() == 1));
     let results: Value = serde_json::from_str(&files[2].1).unwrap();
+    assert_eq!((&results["n-shot"]["facts"], &results["configs"]["facts"]["task"]), (&3.into(), &"facts".into()));
     assert_eq!(results["results"]["facts"]["acc,none"], 0.9);
     let samples: Vec<Value> = files[3].1.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(samples.len(), 40);

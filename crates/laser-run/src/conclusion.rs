@@ -1,9 +1,11 @@
 //! The verdict of a finished search, from what was noted of it.
 
+use crate::description::RunDescription;
 use crate::entries::Entries;
 use crate::entry::{SplitName, best};
 use crate::error::{Error, Result};
 use crate::perplexity::MeasuredText;
+use crate::run_file::RunFile;
 use crate::run_folder::RunFolder;
 use crate::search_trace::SearchTrace;
 use crate::verdict::{Evidence, Pair, Verdict, judge};
@@ -61,7 +63,7 @@ impl Conclusion<'_> {
             candidates: &self.entries.candidates(),
             dropped: self.trace.dropped,
             adaptive: self.trace.is_adaptive(),
-            last_round: self.trace.last_round(self.seed).as_deref(),
+            last_round: self.trace.last_round(self.validation.len(), self.seed).as_deref(),
             validation: self.validation,
             test: self.test,
             perplexity: self.text.map(|text| text.change.clone()),
@@ -86,31 +88,70 @@ impl Unfit {
     }
 }
 
+/// The files of a RUN folder that a verdict follows from, as they were read.
+pub struct JudgedFiles<'a> {
+    /// `run.json`.
+    pub description: &'a RunDescription,
+    /// `journal.jsonl`.
+    pub entries: &'a Entries,
+    /// The validation split of `examples.jsonl`.
+    pub validation: &'a [Example],
+    /// Its test split.
+    pub test: &'a [Example],
+    /// `strategy.json`, if it is there.
+    pub trace: Option<&'a SearchTrace>,
+    /// `perplexity.json`, if it is there.
+    pub text: Option<&'a MeasuredText>,
+}
+
+impl JudgedFiles<'_> {
+    /// The verdict of the finished search in `folder`, whose files these are.
+    ///
+    /// # Errors
+    /// [`Error::Unfinished`], or what does not belong together.
+    pub fn judge(&self, folder: &RunFolder) -> Result<Verdict> {
+        let text = match &self.description.search.text {
+            Some(asked) => {
+                let measured = self.text.filter(|measured| measured.change.text == asked.sha256);
+                Some(measured.ok_or_else(|| folder.unfinished())?)
+            }
+            None => None,
+        };
+        let trace = self.trace.ok_or_else(|| folder.unfinished())?;
+        if trace.examples != self.validation.len() {
+            let path = RunFile::Trace.at(folder.path());
+            let (found, of) = (trace.examples, self.validation.len());
+            let why = format!("it is of a search on {found} validation examples, and examples.jsonl has {of}");
+            return Err(Error::Malformed { path, why, advice: RunFile::Trace.advice() });
+        }
+        let conclusion = Conclusion {
+            entries: self.entries,
+            trace,
+            validation: &self.validation.iter().collect::<Vec<_>>(),
+            test: &self.test.iter().collect::<Vec<_>>(),
+            text,
+            seed: self.description.search.seed,
+        };
+        conclusion.verdict().map_err(|unfit| unfit.of(folder))
+    }
+}
+
 impl RunFolder {
     /// The verdict of the finished search in this folder, from its files alone.
     ///
     /// # Errors
     /// A file cannot be read, or [`Error::Unfinished`].
     pub fn judge(&self) -> Result<Verdict> {
-        let description = self.description()?;
-        let (validation, test) = (self.examples(SplitName::Validation)?, self.examples(SplitName::Test)?);
-        let entries = self.entries()?;
-        let measured = match &description.search.text {
-            Some(text) => {
-                let measured = self.perplexity()?.filter(|measured| measured.change.text == text.sha256);
-                Some(measured.ok_or_else(|| self.unfinished())?)
-            }
-            None => None,
+        let (validation, test) = self.splits()?;
+        let (trace, text) = (self.trace()?, self.perplexity()?);
+        let files = JudgedFiles {
+            description: &self.description()?,
+            entries: &self.entries()?,
+            validation: &validation,
+            test: &test,
+            trace: trace.as_ref(),
+            text: text.as_ref(),
         };
-        let trace = self.trace()?.ok_or_else(|| self.unfinished())?;
-        let conclusion = Conclusion {
-            entries: &entries,
-            trace: &trace,
-            validation: &validation.iter().collect::<Vec<_>>(),
-            test: &test.iter().collect::<Vec<_>>(),
-            text: measured.as_ref(),
-            seed: description.search.seed,
-        };
-        conclusion.verdict().map_err(|unfit| unfit.of(self))
+        files.judge(self)
     }
 }

@@ -26,6 +26,9 @@ pub struct ModelDescription {
     pub path: String,
     /// Names, sizes and hashes.
     pub files: Vec<FileHash>,
+    /// The table of its family, where it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<String>,
 }
 
 /// The task of a run.
@@ -46,6 +49,36 @@ pub struct TaskDescription {
     /// How many rows of the data were left out because they cannot be used, or are too long.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub skipped_rows: usize,
+    /// How its file was read.
+    #[serde(default, skip_serializing_if = "TaskReading::is_default")]
+    pub reading: TaskReading,
+}
+
+/// The options by which a task's file was read, for who asks for the search again or shows it. What came of them is in the
+/// digest: two searches do not differ by them.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct TaskReading {
+    /// The file of its examples, where one was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
+    /// The metric that says what is right, where one was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<String>,
+    /// What became of rows that cannot be used, where it was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_bad_row: Option<String>,
+    /// What became of prompts that are too long, where they were not cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_long: Option<String>,
+    /// Solved examples before each question, where all have as many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shots: Option<usize>,
+}
+
+impl TaskReading {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 fn is_zero(count: &usize) -> bool {
@@ -127,7 +160,9 @@ impl RunDescription {
         let comparable = |description: &Self| {
             let mut description = description.clone();
             description.model.path.clear();
+            description.model.architecture = None;
             description.task.spec.clear();
+            description.task.reading = TaskReading::default();
             // What to do about other kernels is a question of its own.
             description.search.kernel_path = None;
             serde_json::to_value(description).unwrap_or_default()

@@ -13,6 +13,7 @@ mod entry;
 mod error;
 mod example_range;
 mod example_result;
+mod group_numbers;
 mod journal;
 mod metrics;
 mod perplexity;
@@ -29,14 +30,17 @@ mod verdict;
 mod write_whole;
 
 pub use bf16_check::Bf16Check;
-pub use conclusion::{Conclusion, Unfit, chosen};
+pub use conclusion::{Conclusion, JudgedFiles, Unfit, chosen};
 pub use constant::Constant;
-pub use description::{ModelDescription, RunDescription, SearchDescription, TaskDescription, TextDescription};
+pub use description::{
+    ModelDescription, RunDescription, SearchDescription, TaskDescription, TaskReading, TextDescription,
+};
 pub use entries::Entries;
 pub use entry::{Entry, SplitName};
 pub use error::{Error, Result};
 pub use example_range::{ExampleRange, race_order};
 pub use example_result::{ExampleResult, ResultKind};
+pub use group_numbers::group_numbers;
 pub use journal::Journal;
 pub use metrics::{ChoiceMetrics, ClassMetrics, GenerationMetrics, Metrics};
 pub use perplexity::{MeasuredText, Perplexity, PerplexityChange, WindowLoss, Windows};

@@ -84,18 +84,18 @@ impl RunFolder {
         journal::read_sound(&RunFile::Journal.at(&self.path))
     }
 
-    /// The examples of a split: `examples.jsonl`.
+    /// The examples of validation and of test: `examples.jsonl`.
     ///
     /// # Errors
     /// [`Error::Unfinished`] if the file is not there, [`Error::Malformed`] if a line is not an example.
-    pub fn examples(&self, split: SplitName) -> Result<Vec<Example>> {
+    pub fn splits(&self) -> Result<(Vec<Example>, Vec<Example>)> {
         let path = RunFile::Examples.at(&self.path);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(self.unfinished()),
             Err(source) => return Err(Error::Io { path, source }),
         };
-        let mut examples = Vec::new();
+        let (mut validation, mut test) = (Vec::new(), Vec::new());
         for (number, line) in bytes.split(|&byte| byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
             let malformed = |why: &str| Error::Malformed {
                 path: path.clone(),
@@ -107,11 +107,12 @@ impl RunFolder {
             if !row.example.is_whole() {
                 return Err(malformed("its answers or choices contradict each other"));
             }
-            if row.split == split {
-                examples.push(row.example);
+            match row.split {
+                SplitName::Validation => validation.push(row.example),
+                SplitName::Test => test.push(row.example),
             }
         }
-        Ok(examples)
+        Ok((validation, test))
     }
 
     /// What the strategy did: `strategy.json`; none before it has come to its end.
@@ -219,7 +220,7 @@ impl RunFolder {
             .map(|file| fs::metadata(file.at(&self.path)).and_then(|it| it.modified()).ok())
     }
 
-    /// Whether a process writes to the folder.
+    /// Whether a process writes to the folder. It does not wait, and keeps no writer from beginning.
     pub fn is_running(&self) -> bool {
         let lock = fs::File::open(RunFile::Lock.at(&self.path));
         lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))

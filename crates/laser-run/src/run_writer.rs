@@ -17,6 +17,12 @@ use laser_example::Example;
 use serde::Serialize;
 use std::fs::{self, File};
 use std::path::Path;
+use std::time::Duration;
+
+/// Who asks whether a search is running ([`RunFolder::is_running`]) holds the lock for a moment: a
+/// writer tries so often, this far apart, before it says that another one is there.
+const LOOKS: u32 = 50;
+const A_LOOK: Duration = Duration::from_millis(4);
 
 /// A RUN folder to be written to. No other process can open it so meanwhile; all can read it.
 #[derive(Debug)]
@@ -66,11 +72,15 @@ impl RunWriter {
         let lock_path = RunFile::Lock.at(path);
         let lock = File::options().write(true).create(true).truncate(false).open(&lock_path);
         let lock = lock.map_err(|source| Error::Io { path: lock_path, source })?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { folder: RunFolder::at(path), _lock: lock }),
-            Err(fs::TryLockError::WouldBlock) => Err(Error::Busy { path: path.to_owned() }),
-            Err(fs::TryLockError::Error(source)) => Err(Error::Io { path: path.to_owned(), source }),
+        for patience in (0..LOOKS).rev() {
+            match lock.try_lock() {
+                Ok(()) => return Ok(Self { folder: RunFolder::at(path), _lock: lock }),
+                Err(fs::TryLockError::WouldBlock) if patience > 0 => std::thread::sleep(A_LOOK),
+                Err(fs::TryLockError::WouldBlock) => break,
+                Err(fs::TryLockError::Error(source)) => return Err(Error::Io { path: path.to_owned(), source }),
+            }
         }
+        Err(Error::Busy { path: path.to_owned() })
     }
 
     /// The folder, to be read.

@@ -90,10 +90,10 @@ impl SearchTrace {
     }
 
     /// The numbers, in rising order, of the validation examples that a race's last round alone was over, and which so had no part in
-    /// dropping candidates. None where none were dropped by rounds. `seed` is the search's.
-    pub fn last_round(&self, seed: u64) -> Option<Vec<usize>> {
+    /// dropping candidates. None where none were dropped by rounds. `examples` are on validation, `seed` is the search's.
+    pub fn last_round(&self, examples: usize, seed: u64) -> Option<Vec<usize>> {
         let [.., before, last] = self.race.as_ref()?.rounds.as_slice() else { return None };
-        let order = race_order(self.examples, seed);
+        let order = race_order(examples, seed);
         let mut numbers = order.get(before.examples..last.examples)?.to_vec();
         numbers.sort_unstable();
         (!numbers.is_empty()).then_some(numbers)
@@ -119,13 +119,13 @@ mod tests {
             gradient: None,
             steps: Vec::new(),
         };
-        let fresh = rounds(&[5, 10, 30]).last_round(3).unwrap();
+        let fresh = rounds(&[5, 10, 30]).last_round(30, 3).unwrap();
         let order = race_order(30, 3);
         assert_eq!(fresh.len(), 20);
         assert!(fresh.is_sorted() && fresh.iter().all(|number| !order[..10].contains(number)));
         // One round drops nothing; a trace that is wrong has none.
-        assert_eq!(rounds(&[30]).last_round(3), None);
-        assert_eq!(rounds(&[20, 40]).last_round(3), None);
-        assert_eq!(rounds(&[30, 30]).last_round(3), None);
+        assert_eq!(rounds(&[30]).last_round(30, 3), None);
+        assert_eq!(rounds(&[20, 40]).last_round(30, 3), None);
+        assert_eq!(rounds(&[30, 30]).last_round(30, 3), None);
     }
 }

@@ -65,7 +65,7 @@ fn what_is_written_is_read_beside_the_writer() {
     let folder = RunFolder::open(&path).unwrap();
     assert_eq!(folder.description().unwrap(), description("exhaustive"));
     assert_eq!(folder.entries().unwrap().all().len(), 4);
-    assert_eq!(folder.examples(SplitName::Test).unwrap(), examples());
+    assert_eq!(folder.splits().unwrap(), (examples(), examples()));
     assert_eq!(folder.trace().unwrap(), Some(trace()));
     assert_eq!((folder.ranking().unwrap(), folder.bf16_checks().unwrap()), (None, None));
     let ranking = vec![PredictedChange { interventions: candidate(), change: -0.25 }];
@@ -121,6 +121,39 @@ fn beside_a_search_that_has_not_ended_one_is_told_to_wait() {
     assert!(matches!(judge(), Err(Error::Running { .. })));
     drop(writer);
     assert!(matches!(judge(), Err(Error::Unfinished { .. })));
+}
+
+#[test]
+fn a_trace_of_impossible_size_is_named() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("run");
+    drop(finished(&path));
+    let rounds =
+        r#"{"rounds":[{"candidates":1,"examples":2},{"candidates":1,"examples":4}],"confidence":1,"margin":0}"#;
+    for examples in ["5", "1000000000000000000"] {
+        let trace = format!(r#"{{"space":1,"dropped":0,"examples":{examples},"evaluations":8,"race":{rounds}}}"#);
+        std::fs::write(path.join("strategy.json"), trace).unwrap();
+        let message = RunFolder::open(&path).unwrap().judge().unwrap_err().to_string();
+        assert!(message.contains("strategy.json") && message.contains(examples), "{message}");
+    }
+}
+
+#[test]
+fn who_looks_whether_a_search_runs_keeps_none_from_beginning() {
+    let scratch = tempfile::tempdir().unwrap();
+    let path = scratch.path().join("run");
+    drop(RunWriter::create(&path, &description("exhaustive")).unwrap());
+    let ended = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(std::sync::atomic::Ordering::Relaxed) {
+                RunFolder::open(&path).unwrap().is_running();
+            }
+        });
+        let begun: Vec<_> = (0..300).map(|_| RunWriter::create(&path, &description("exhaustive")).map(drop)).collect();
+        ended.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(begun.into_iter().all(|begun| begun.is_ok()));
+    });
 }
 
 #[test]

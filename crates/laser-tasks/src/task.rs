@@ -27,6 +27,8 @@ pub struct Task {
     pub notes: Vec<String>,
     /// The rows of the data that were left out because they cannot be used.
     pub skipped: Option<SkippedRows>,
+    /// Solved examples before each question; none where the tasks of a group have different numbers.
+    pub shots: Option<usize>,
     /// The parts of the examples, in order: one unless this is a group of tasks.
     pub subtasks: Vec<Subtask>,
     /// This group of tasks and those in it; none for a plain task.
@@ -58,6 +60,8 @@ impl Task {
         let (mut examples, mut subtasks, mut left_out) = (Vec::new(), Vec::new(), 0);
         let (mut skipped, mut notes) = (Vec::new(), Vec::new());
         let mut names = HashSet::new();
+        let shots = tasks.first().and_then(|task| task.shots);
+        let shots = shots.filter(|&shots| tasks.iter().all(|task| task.shots == Some(shots)));
         for task in tasks {
             if !names.insert(task.name.clone()) {
                 return Err(TaskError::DuplicateId { task: name.to_owned(), id: task.name });
@@ -81,7 +85,7 @@ impl Task {
             return Err(TaskError::Empty { file: name.to_owned() });
         }
         let mut all = Self::of_checked(name, examples, subtasks, groups);
-        (all.left_out, all.notes) = (left_out, notes);
+        (all.left_out, all.notes, all.shots) = (left_out, notes, shots);
         all.skipped = SkippedRows::together(skipped);
         Ok(all)
     }
@@ -219,6 +223,7 @@ impl Task {
         let skipped = self.skipped.clone();
         Self {
             skipped,
+            shots: self.shots,
             metrics: self.metrics.clone(),
             ..Self::of_checked(&self.name, examples, subtasks, self.groups.clone())
         }
@@ -234,6 +239,7 @@ impl Task {
             metrics: TaskMetrics::default(),
             notes: Vec::new(),
             skipped: None,
+            shots: Some(0),
             subtasks,
             groups,
         }

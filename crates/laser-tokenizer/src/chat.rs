@@ -53,24 +53,13 @@ impl ChatTemplate {
     /// The text in which the messages have been said and the model is about to answer, or has begun
     /// to.
     pub fn render(&self, prompt: &Prompt) -> Result<String> {
-        let wrong = |why: String| TokenizerError::Tokenizer { why, advice: "score the model without --chat" };
         let begun = prompt.begun();
         let mut messages: Vec<Value> =
             prompt.messages.iter().map(|message| said(message.role, &message.content)).collect();
         if let (Some(begun), Some(last)) = (begun, messages.last_mut()) {
             *last = said(Role::Assistant, &format!("{begun}{GOES_ON} "));
         }
-        // As transformers calls it, where there are neither tools nor documents.
-        let mut context = Map::from_iter([
-            ("messages".to_owned(), messages.into()),
-            ("tools".to_owned(), Value::Null),
-            ("documents".to_owned(), Value::Null),
-            ("add_generation_prompt".to_owned(), begun.is_none().into()),
-        ]);
-        context.extend(self.tokens.iter().map(|(name, token)| (name.clone(), json!(token))));
-        let template = self.template.as_ref().map_err(Clone::clone);
-        let rendered = template.and_then(|template| template.render(&context).map_err(|error| error.to_string()));
-        let rendered = rendered.map_err(|error| wrong(format!("the chat template cannot be rendered: {error}")))?;
+        let rendered = self.render_messages(messages, begun.is_none())?;
         let Some(begun) = begun else { return Ok(rendered) };
         // As transformers continues a final message: up to the mark, which shows whether the template strips texts.
         let (kept, rest) = rendered
@@ -78,6 +67,34 @@ impl ChatTemplate {
             .filter(|(kept, _)| kept.contains(begun.trim()))
             .ok_or_else(|| wrong("the chat template leaves out what an answer begins with".to_owned()))?;
         Ok(if rest.starts_with(' ') { kept.to_owned() } else { kept.trim_end().to_owned() })
+    }
+
+    /// What stands between the last answer of a conversation and the model's next: its end, what the user says next, and
+    /// the beginning of an answer. `turns` are what the user said and the model answered before.
+    pub fn render_next(&self, turns: &[(String, String)], next: &str) -> Result<String> {
+        let mut messages = Vec::new();
+        for (number, (user, answer)) in turns.iter().enumerate() {
+            let mark = if number + 1 == turns.len() { GOES_ON } else { "" };
+            messages.extend([said(Role::User, user), said(Role::Assistant, &format!("{answer}{mark}"))]);
+        }
+        messages.push(said(Role::User, next));
+        let rendered = self.render_messages(messages, true)?;
+        let rest = rendered.rsplit_once(GOES_ON).map(|(_, rest)| rest.to_owned());
+        rest.ok_or_else(|| wrong("the chat template leaves out what was answered before".to_owned()))
+    }
+
+    fn render_messages(&self, messages: Vec<Value>, add_generation_prompt: bool) -> Result<String> {
+        // As transformers calls it, where there are neither tools nor documents.
+        let mut context = Map::from_iter([
+            ("messages".to_owned(), messages.into()),
+            ("tools".to_owned(), Value::Null),
+            ("documents".to_owned(), Value::Null),
+            ("add_generation_prompt".to_owned(), add_generation_prompt.into()),
+        ]);
+        context.extend(self.tokens.iter().map(|(name, token)| (name.clone(), json!(token))));
+        let template = self.template.as_ref().map_err(Clone::clone);
+        let rendered = template.and_then(|template| template.render(&context).map_err(|error| error.to_string()));
+        rendered.map_err(|error| wrong(format!("the chat template cannot be rendered: {error}")))
     }
 
     /// Whether an answer follows `rendered` without a space: it ends in whitespace or in one of the
@@ -90,6 +107,10 @@ impl ChatTemplate {
 
 fn said(role: Role, content: &str) -> Value {
     json!({"role": role.name(), "content": content})
+}
+
+fn wrong(why: String) -> TokenizerError {
+    TokenizerError::Tokenizer { why, advice: "use the model without its chat template" }
 }
 
 pub(crate) fn missing() -> TokenizerError {
@@ -165,6 +186,21 @@ mod tests {
         assert_eq!(template.render(&said).unwrap(), expected);
         assert_eq!(said.into_text(), "Be brief.\n\n1+1 2\n\nHi");
         assert_eq!(template.render(&"a\nb".into()).unwrap(), "<user>a\nb<assistant>");
+    }
+
+    #[test]
+    fn a_next_turn_goes_on_behind_the_answer() {
+        let plain = "{{ bos_token }}{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}";
+        let render = |source: &str, turns: &[(String, String)]| {
+            ChatTemplate::new(source.into(), vec![("bos_token".into(), "<s>".into())]).render_next(turns, "And you?")
+        };
+        let turns = [("Hi".to_owned(), "Hello ".to_owned()), ("How?".to_owned(), " Well. ".to_owned())];
+        let expected = "</s><user>And you?</s><assistant>";
+        assert_eq!(render(plain, &turns[..1]).unwrap(), expected);
+        assert_eq!(render(plain, &turns).unwrap(), expected);
+        assert_eq!(render(&plain.replace("m.content", "m.content | trim"), &turns).unwrap(), expected);
+        let error = render("{{ messages[-1].content }}", &turns).unwrap_err().to_string();
+        assert!(error.contains("answered before"), "{error}");
     }
 
     /// As `apply_chat_template(..., continue_final_message=True)` of transformers 5.24 renders them.

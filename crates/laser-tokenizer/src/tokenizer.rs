@@ -161,7 +161,25 @@ impl Tokenizer {
     pub fn encode_continuation<'p>(&self, prompt: impl Into<Prompt<'p>>, text: &str) -> Result<Vec<u32>> {
         let prompt = self.rendered(prompt)?;
         let text = if self.in_chat && self.is_closed(&prompt) { text.trim_start() } else { text };
-        let (before, whole) = (self.encode(&prompt, false)?, self.encode(&format!("{prompt}{text}"), false)?);
+        self.encode_after(&prompt, text)
+    }
+
+    /// The ids by which a conversation goes on: from the end of the model's last answer to where it answers next. `turns` are
+    /// what the user said and the model answered before, and are there already. Out of a chat a line end comes between.
+    ///
+    /// # Errors
+    /// The text cannot be encoded, or in chat the template cannot be rendered.
+    pub fn encode_next_turn(&self, turns: &[(String, String)], next: &str) -> Result<Vec<u32>> {
+        let Some((_, answer)) = turns.last() else { return self.encode_prompt(next) };
+        match self.template.as_ref().filter(|_| self.in_chat) {
+            Some(template) => self.encode_after(answer, &template.render_next(turns, next)?),
+            None => self.encode_after(answer, &format!("\n{next}")),
+        }
+    }
+
+    /// The ids of `text` after `before`, or on its own where the two together do not begin as `before` alone.
+    fn encode_after(&self, before: &str, text: &str) -> Result<Vec<u32>> {
+        let (before, whole) = (self.encode(before, false)?, self.encode(&format!("{before}{text}"), false)?);
         match whole.strip_prefix(&before[..]) {
             Some(rest) if !rest.is_empty() => Ok(rest.to_vec()),
             _ => self.encode(text, false),

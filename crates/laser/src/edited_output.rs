@@ -78,15 +78,17 @@ impl OutputPlan {
         self.precision.map_or_else(|| stored().any(Precision::is_quantised), Precision::is_quantised)
     }
 
-    fn writer(&self, checkpoint: &Checkpoint, tokenizer: &Tokenizer) -> Result<Box<dyn ModelWriter>> {
+    fn writer(&self, checkpoint: &Checkpoint) -> Result<Box<dyn ModelWriter>> {
         let base = base_model(checkpoint);
         Ok(match self.format {
             OutputFormat::HuggingFace => Box::new(HuggingFaceWriter::default()),
             OutputFormat::Factored => Box::new(FactoredWriter { rank_multiple: self.rank_multiple }),
             OutputFormat::Gguf => {
-                let is_gguf = checkpoint.gguf_head().is_some();
-                let entries = || tokenizer.gguf_entries(checkpoint.config().vocab_size);
-                let tokenizer = if is_gguf { Vec::new() } else { entries()? };
+                // A GGUF file has its tokenizer in its metadata, which are copied.
+                let tokenizer = match checkpoint.gguf_head() {
+                    Some(_) => Vec::new(),
+                    None => tokenizer_of(checkpoint)?.gguf_entries(checkpoint.config().vocab_size)?,
+                };
                 Box::new(GgufWriter { precision: self.precision, tokenizer, name: base })
             }
             OutputFormat::Lora => Box::new(LoraWriter { base }),
@@ -120,12 +122,10 @@ pub fn write_edited<'a>(
     out: &Path,
     plan: &OutputPlan,
 ) -> Result<Output> {
-    let tokenizer = tokenizer_of(checkpoint)?;
     let card = plan.card.clone().of(base_model(checkpoint), plan.format.name());
     let text = |edits: &[laser_writers::EditRecord]| card.text(checkpoint, edits);
-    // What is not a whole model needs no tokenizer.
     let is_model = matches!(plan.format, OutputFormat::HuggingFace | OutputFormat::Factored);
-    let extra = if is_model { tokenizer.huggingface_files().to_vec() } else { Vec::new() };
+    let extra = if is_model { tokenizer_of(checkpoint)?.huggingface_files().to_vec() } else { Vec::new() };
     let changes = changes.into();
     let edits = match changes {
         Changes::Edits(edits) => Some(edits),
@@ -138,7 +138,7 @@ pub fn write_edited<'a>(
     let is_run = (is_model || plan.format == OutputFormat::Gguf) && read_back::is_small(checkpoint);
     let check: Option<laser_writers::Check<'_>> = if is_run { Some(&run) } else { None };
     let options = WriteOptions { force: plan.force, extra, card: Some(&text), check, ..WriteOptions::default() };
-    let writer = plan.writer(checkpoint, &tokenizer)?;
+    let writer = plan.writer(checkpoint)?;
     let Written { edits, bytes } = write_model(checkpoint, changes, out, &*writer, &options)?;
     let before = products(checkpoint.config());
     let saved: i64 = edits

@@ -10,7 +10,7 @@ use crate::text_source::OpenText;
 use laser_edit::Candidate;
 use laser_engine::record;
 use laser_example::{Example, Given, Outcome, Score, Target};
-use laser_run::{Constant, Interval, Metrics, Perplexity, PerplexityChange, Record, statistics};
+use laser_run::{Constant, Interval, Metrics, Perplexity, PerplexityChange, Record, group_numbers, statistics};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub struct Evaluation {
     /// Accuracy and log-loss.
     #[serde(flatten)]
     pub score: Score,
-    /// The accuracy's 95 % interval (Wilson).
+    /// The accuracy's 95 % interval (Wilson), with the number of examples over their design effect where they come in groups.
     pub accuracy_interval: Interval,
     /// The answer that is right most often.
     pub majority: Option<Constant>,
@@ -86,7 +86,8 @@ impl Session {
         let given: Vec<Given> = given.collect();
         let task_metrics = task.task.metrics.of(&given)?.into_iter().collect();
         let part_metrics = part_metrics(&task.task, numbers, &given)?;
-        let right = outcomes.iter().filter(|outcome| outcome.correct).count();
+        let hits: Vec<bool> = outcomes.iter().map(|outcome| outcome.correct).collect();
+        let accuracy_interval = statistics::wilson_of_groups(&hits, &group_numbers(&examples));
         let (majority, metrics) = (Constant::most_frequent(&examples), Metrics::of(&examples, &records));
         let examples: Vec<EvaluatedExample> = examples
             .into_iter()
@@ -98,7 +99,7 @@ impl Session {
         Ok(Evaluation {
             task: task.task.name.clone(),
             score,
-            accuracy_interval: statistics::wilson(right, score.n),
+            accuracy_interval,
             majority,
             metrics,
             task_metrics,

@@ -1,7 +1,7 @@
-//! The report of a search while it runs and at its end.
+//! The report of a search while it runs.
 
 use laser_report::ReadRun;
-use laser_run::{Progress, RunFolder, Verdict, write_whole};
+use laser_run::{Progress, RunFolder, write_whole};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,7 @@ impl<'a> LiveReport<'a> {
             return;
         }
         // A report that cannot be written is not a reason to stop a search.
-        let _ = write_whole(&self.folder.report_path(), ReadRun::open(&self.folder).data.page().as_bytes());
+        let _ = write_whole(&self.folder.report_path(), ReadRun::of_running(&self.folder).data.page().as_bytes());
         *next = Instant::now() + LEAST.max(SHARE * begun.elapsed());
     }
 }
@@ -59,13 +59,4 @@ impl Progress for LiveReport<'_> {
     fn note(&self, text: &str) {
         self.progress.note(text);
     }
-}
-
-/// Writes the report of a finished search.
-///
-/// # Errors
-/// The file cannot be written.
-pub fn write_report(folder: &RunFolder, verdict: &Verdict) -> laser_run::Result<()> {
-    let read = ReadRun::of_finished(folder, verdict.clone());
-    write_whole(&folder.report_path(), read.data.page().as_bytes())
 }

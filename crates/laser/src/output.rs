@@ -60,6 +60,12 @@ pub fn complain(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
+/// Asks for a line on standard error; if nobody reads it, so be it.
+pub fn ask(prompt: &str) {
+    let mut stderr = io::stderr();
+    let _ = stderr.write_all(prompt.as_bytes()).and_then(|()| stderr.flush());
+}
+
 /// Something that cannot be asked for: exit code 2.
 #[derive(Debug)]
 pub struct Usage(pub Cow<'static, str>);

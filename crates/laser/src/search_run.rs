@@ -1,7 +1,7 @@
 //! A whole search: from a plan to a verdict.
 
 use crate::error::{Error, Result};
-use crate::live_report::{LiveReport, write_report};
+use crate::live_report::LiveReport;
 use crate::loaded_model::ScoredExamples;
 use crate::search_plan::{PoolChoice, SearchPlan, SpaceChoice, StrategyChoice, layers_of, matrices_of};
 use crate::session::Session;
@@ -9,11 +9,11 @@ use crate::spectra_cache::SpectraCache;
 use crate::task_source::OpenTask;
 use laser_edit::{Candidate, MatrixId};
 use laser_engine::{ContentFreePrompts, check};
-use laser_example::{Score, Target};
-use laser_report::{Sweep, heat_text, search_text, verdict_file};
+use laser_example::{Example, Score, Target};
+use laser_report::{ReadRun, RunParts, Sweep, heat_text, search_text, verdict_file};
 use laser_run::{
     Bf16Check, Entries, ModelDescription, PredictedChange, ResultKind, RunDescription, RunFolder, RunWriter, Scorer,
-    SearchDescription, SearchTrace, TaskDescription, TextDescription, Verdict,
+    SearchDescription, SearchTrace, TaskDescription, TextDescription, Verdict, write_whole,
 };
 use laser_search::{Beam, Compose, Exhaustive, Finished, Gradient, Plan, Race, Strategy, TextPlan, grid, noise_edge};
 use std::path::Path;
@@ -46,6 +46,9 @@ impl FoundEdits {
 
     /// The heat map in colour, for a terminal that is `width` letters wide; none where there is no room, or nothing to show.
     pub fn heat_text(&self, width: usize) -> Option<String> {
+        if !self.verdict.is_binary() {
+            return None;
+        }
         let (sweep, _) = Sweep::of(&self.entries.candidates());
         heat_text(&sweep, self.verdict.base.validation.score.accuracy, &self.verdict.best, width)
     }
@@ -89,6 +92,7 @@ impl Session {
             model: ModelDescription {
                 path: self.source.location.display().to_string(),
                 files: self.checkpoint.fingerprint()?,
+                architecture: self.source.architecture.as_ref().map(|path| path.display().to_string()),
             },
             task: TaskDescription {
                 spec: task.source.spec.clone(),
@@ -97,6 +101,7 @@ impl Session {
                 results: ResultKind::Binary,
                 cut_prompts: task.cut.len(),
                 skipped_rows: task.skipped_rows,
+                reading: task.reading(),
             },
             search: SearchDescription {
                 strategy: plan.name().to_owned(),
@@ -162,10 +167,23 @@ impl Session {
         let folder = run.folder().clone();
         // A report says of a locked folder that a search is running in it.
         drop(run);
-        if let Err(error) = write_report(&folder, &verdict) {
+        // All that it shows is at hand: the folder's files need not be read again.
+        let owned = |examples: Vec<&Example>| examples.into_iter().cloned().collect();
+        let parts = RunParts {
+            description: Some(description),
+            entries,
+            validation: owned(validation),
+            test: owned(test),
+            trace: Some(trace.clone()),
+            bf16_checks: bf16_checks.clone(),
+            verdict: Some(verdict.clone()),
+            problems: Vec::new(),
+        };
+        let read = ReadRun::of(&folder, parts);
+        if let Err(error) = write_whole(&folder.report_path(), read.data.page().as_bytes()) {
             progress.note(&format!("there is no report: {error}"));
         }
-        Ok(FoundEdits { verdict, trace, entries, bf16_checks, ranking, composed: plan.pool().is_some() })
+        Ok(FoundEdits { verdict, trace, entries: read.entries, bf16_checks, ranking, composed: plan.pool().is_some() })
     }
 
     /// The candidates of the noise edge. Spectra are kept for the next time.

@@ -4,9 +4,9 @@ use crate::error::Result;
 use crate::evaluation::Edited;
 use crate::loaded_model::Continuation;
 use crate::session::Session;
+use laser_example::SplitMix64;
 use laser_tokenizer::Tokenizer;
 use serde::Serialize;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// How many of the likeliest tokens a step tells of.
 const LIKELIEST: usize = 5;
@@ -37,8 +37,11 @@ pub struct Speech<'a> {
     tokenizer: &'a Tokenizer,
     ends: &'a [u32],
     sampling: Sampling,
-    /// The logits of the next token.
+    random: SplitMix64,
+    /// The logits of the next token, once `last` was appended.
     logits: Vec<f32>,
+    /// What was said last, until something comes after it.
+    last: Option<u32>,
     said: Vec<u32>,
     /// The text of `said`, as far as it is whole letters.
     text: String,
@@ -55,8 +58,10 @@ impl Session {
             continuation: edited.model.begin()?,
             tokenizer: &self.tokenizer,
             ends: &self.config().eos_token_ids,
+            random: SplitMix64::new(sampling.seed),
             sampling,
             logits: Vec::new(),
+            last: None,
             said: Vec::new(),
             text: String::new(),
             ended: false,
@@ -70,7 +75,8 @@ impl Speech<'_> {
     /// # Errors
     /// If the text outgrows the model's context.
     pub fn hear(&mut self, tokens: &[u32]) -> Result<()> {
-        self.logits = self.continuation.append(tokens)?;
+        let tokens: Vec<u32> = self.last.take().into_iter().chain(tokens.iter().copied()).collect();
+        self.logits = self.continuation.append(&tokens)?;
         (self.said, self.text, self.ended) = (Vec::new(), String::new(), false);
         Ok(())
     }
@@ -82,6 +88,9 @@ impl Speech<'_> {
     pub fn step(&mut self) -> Result<Option<Step>> {
         if self.ended || self.logits.is_empty() {
             return Ok(None);
+        }
+        if let Some(last) = self.last.take() {
+            self.logits = self.continuation.append(&[last])?;
         }
         let likeliest = likeliest(&self.logits);
         let token = match likeliest.first() {
@@ -101,7 +110,7 @@ impl Speech<'_> {
         if is_whole {
             self.text = whole;
         }
-        self.logits = self.continuation.append(&[token])?;
+        self.last = Some(token);
         Ok(Some(Step { token, likeliest, text }))
     }
 
@@ -110,15 +119,13 @@ impl Speech<'_> {
         &self.text
     }
 
-    /// A token by its probability at the temperature. The draw depends on the seed and on the number of
-    /// tokens said, so that the same command says the same.
-    fn draw(&self) -> u32 {
+    /// A token by its probability at the temperature; the same seed draws the same tokens.
+    fn draw(&mut self) -> u32 {
         let max = self.logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let weight = |logit: &f32| (f64::from(logit - max) / self.sampling.temperature).exp();
+        let temperature = self.sampling.temperature;
+        let weight = |logit: &f32| (f64::from(logit - max) / temperature).exp();
         let total: f64 = self.logits.iter().map(weight).sum();
-        let mut hash = DefaultHasher::new();
-        (self.sampling.seed, &self.said).hash(&mut hash);
-        let mut left = (hash.finish() >> 11) as f64 / (1_u64 << 53) as f64 * total;
+        let mut left = (self.random.next_u64() >> 11) as f64 / (1_u64 << 53) as f64 * total;
         for (token, logit) in (0..).zip(&self.logits) {
             left -= weight(logit);
             if left < 0.0 {

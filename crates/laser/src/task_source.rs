@@ -5,7 +5,7 @@ use crate::model_source::FileProgress;
 use laser_checkpoint::Config;
 use laser_example::Example;
 use laser_hub::{DatasetFiles, Hub};
-use laser_run::Progress;
+use laser_run::{Progress, TaskReading};
 use laser_tasks::{HubSplit, OnBadRow, OpenOptions, SkippedRows, Split, Task};
 use laser_tokenizer::Tokenizer;
 use std::path::PathBuf;
@@ -195,6 +195,24 @@ impl OpenTask {
         } else {
             Split::shuffled(&self.task, VALIDATION_FRACTION, self.source.seed)?
         })
+    }
+
+    /// How it was read, for `run.json`.
+    pub(crate) fn reading(&self) -> TaskReading {
+        TaskReading {
+            data: self.source.data.as_ref().map(|path| path.display().to_string()),
+            metric: self.source.metric.clone(),
+            on_bad_row: self.source.on_bad_row.map(|choice| match choice {
+                OnBadRow::Error => "error".to_owned(),
+                OnBadRow::Skip => "skip".to_owned(),
+            }),
+            on_long: match self.source.on_long {
+                OnLong::Truncate => None,
+                OnLong::Skip => Some("skip".to_owned()),
+                OnLong::Error => Some("error".to_owned()),
+            },
+            shots: self.task.shots,
+        }
     }
 
     /// The examples with these numbers.

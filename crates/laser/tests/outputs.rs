@@ -118,6 +118,17 @@ fn a_patch_is_put_back_onto_its_own_base() {
 }
 
 #[test]
+fn what_holds_no_tokenizer_needs_none() {
+    let session = Session::new();
+    session.copy_of("llama", "model");
+    session.write("model/tokenizer.json", "damaged");
+    session.prints("apply model --reduce 1.fc_in:0.1 --format patch --out edits.patch");
+    session.prints("apply model --reduce 1.fc_in:0.9 --format lora --out lora");
+    let (_, message) = session.fails("apply model --reduce 1.fc_in:0.1 --format gguf --out edited.gguf");
+    assert!(message.contains("tokenizer"), "{message}");
+}
+
+#[test]
 fn the_same_edit_gives_the_same_bytes() {
     let session = with_task();
     let model = fixture("qwen3").display().to_string();

@@ -44,6 +44,37 @@ fn a_model_says_what_it_generates_in_an_evaluation() {
     assert!(message.contains("--prompt"), "{message}");
 }
 
+/// The likeliest next tokens after `tokens`, at most so many, and their text.
+fn answered(session: &laser::Session, tokens: &[u32], most: usize) -> (Vec<u32>, String) {
+    let edited = session.edit(&laser::edit::Candidate::base()).unwrap();
+    let mut speech = session.speech(&edited, laser::Sampling { temperature: 0.0, seed: 0 }).unwrap();
+    speech.hear(tokens).unwrap();
+    let said = (0..most).map_while(|_| speech.step().unwrap()).map(|step| step.token).collect();
+    (said, speech.text().to_owned())
+}
+
+#[test]
+fn a_conversation_goes_on_behind_the_answer_that_was_given() {
+    let scratch = Session::new();
+    scratch.copy_of("llama", "model");
+    let template = "{{ bos_token }}{% for m in messages %}{{ m.role + ': ' + m.content }}\n{% endfor %}assistant: ";
+    scratch.write("model/chat_template.jinja", template);
+    let model = laser::Session::open(scratch.path("model")).unwrap();
+    for (typed, tokenizer) in [
+        ("chat model --max-tokens 8", model.tokenizer().clone().in_chat().unwrap()),
+        ("chat model --max-tokens 8 --raw", model.tokenizer().clone()),
+    ] {
+        let mut tokens = tokenizer.encode_next_turn(&[], "Berlin").unwrap();
+        let (said, first) = answered(&model, &tokens, 8);
+        let next = tokenizer.encode_next_turn(&[("Berlin".to_owned(), first.clone())], "and on").unwrap();
+        assert!(tokenizer.decode(&next).unwrap().starts_with('\n'));
+        tokens.extend(said.into_iter().chain(next));
+        let (_, second) = answered(&model, &tokens, 8);
+        let output = scratch.laser(typed).write_stdin("Berlin\nand on\n").output().unwrap();
+        assert_eq!(String::from_utf8(output.stdout).unwrap(), format!("{first}\n{second}\n"));
+    }
+}
+
 #[test]
 fn two_answers_stand_side_by_side() {
     let session = Session::new();

@@ -5,7 +5,7 @@ use crate::data_table::{Cell, DataTable};
 use crate::plot::{WIDTH, at, drawing};
 use crate::report_data::ReadRun;
 use laser_edit::Candidate;
-use laser_run::{Entry, SplitName, statistics};
+use laser_run::{Entry, Interval, SplitName, group_numbers, statistics};
 use maud::{Markup, html};
 use std::collections::HashMap;
 
@@ -31,6 +31,17 @@ struct Bin {
     edited: usize,
     gained: usize,
     lost: usize,
+    /// Of each, whether it was right before and after, and the number of its group.
+    hits: Vec<(bool, bool)>,
+    groups: Vec<usize>,
+}
+
+impl Bin {
+    /// 95 % intervals (Wilson) of the accuracy before and after; examples of one group are not independent.
+    fn intervals(&self) -> [Interval; 2] {
+        let (before, after): (Vec<bool>, Vec<bool>) = self.hits.iter().copied().unzip();
+        [before, after].map(|hits| statistics::wilson_of_groups(&hits, &self.groups))
+    }
 }
 
 /// The analysis of the test split; `facts` by id of the example, or of its group. None where there is no verdict yet, or no test
@@ -51,7 +62,8 @@ pub fn frequency(run: &ReadRun, facts: &HashMap<String, Occurrences>, corpus: &s
     if known.is_empty() {
         return None;
     }
-    let bins = bins(&known, base, edited);
+    let groups = group_numbers(&run.test.iter().collect::<Vec<_>>());
+    let bins = bins(&known, &groups, base, edited);
     let columns = [
         ("together", "windows with both"),
         ("examples", "examples"),
@@ -77,20 +89,17 @@ pub fn frequency(run: &ReadRun, facts: &HashMap<String, Occurrences>, corpus: &s
         ]);
     }
     let hits: Vec<(bool, bool)> = base.hits().zip(edited.hits()).collect();
-    let median = |wanted: (bool, bool)| {
-        let mut counts: Vec<u64> = known.iter().filter(|(i, _)| hits[*i] == wanted).map(|it| it.1).collect();
-        counts.sort_unstable();
-        counts.get(counts.len() / 2).copied()
-    };
-    let said = |median: Option<u64>| median.map_or_else(|| "unknown (there are none)".to_owned(), |it| it.to_string());
+    let median_of =
+        |wanted: (bool, bool)| median(known.iter().filter(|(i, _)| hits[*i] == wanted).map(|it| it.1).collect());
+    let said = |median: Option<f64>| median.map_or_else(|| "unknown (there are none)".to_owned(), |it| it.to_string());
     let findings = vec![
         format!(
             "Median number of windows in which subject and answer occur together: {} for examples that {} brings out, {} for \
              those right before and after, {} for those wrong in both.",
-            said(median((false, true))),
+            said(median_of((false, true))),
             verdict.best,
-            said(median((true, true))),
-            said(median((false, false)))
+            said(median_of((true, true))),
+            said(median_of((false, false)))
         ),
         format!("{} of {} test examples have a fact in the list.", known.len(), run.test.len()),
     ];
@@ -98,7 +107,14 @@ pub fn frequency(run: &ReadRun, facts: &HashMap<String, Occurrences>, corpus: &s
     Some(Analysis { name: "frequency", title, findings, figure: bars(&bins), tables: vec![table] })
 }
 
-fn bins(known: &[(usize, u64)], base: &Entry, edited: &Entry) -> Vec<Bin> {
+/// The one in the middle, or halfway between the two there.
+fn median(mut counts: Vec<u64>) -> Option<f64> {
+    counts.sort_unstable();
+    let (low, high) = (*counts.get(counts.len().checked_sub(1)? / 2)?, *counts.get(counts.len() / 2)?);
+    Some(low as f64 + (high - low) as f64 / 2.0)
+}
+
+fn bins(known: &[(usize, u64)], groups: &[usize], base: &Entry, edited: &Entry) -> Vec<Bin> {
     let hits: Vec<(bool, bool)> = base.hits().zip(edited.hits()).collect();
     let mut bins: Vec<Bin> = (0..=BINS.len()).map(|_| Bin::default()).collect();
     for &(number, together) in known {
@@ -109,6 +125,8 @@ fn bins(known: &[(usize, u64)], base: &Entry, edited: &Entry) -> Vec<Bin> {
         bin.edited += usize::from(after);
         bin.gained += usize::from(!before && after);
         bin.lost += usize::from(before && !after);
+        bin.hits.push((before, after));
+        bin.groups.push(groups[number]);
     }
     bins
 }
@@ -136,7 +154,7 @@ fn bars(bins: &[Bin]) -> Markup {
             @for (class, count, down) in right(bin) {
                 @if bin.examples > 0 {
                     @let share = count as f64 / bin.examples as f64;
-                    @let interval = statistics::wilson(count, bin.examples);
+                    @let interval = bin.intervals()[usize::from(class == "best")];
                     g {
                         title { (class) ": " (count) " of " (bin.examples) }
                         rect class=(format!("bar {class}")) x=(at(LEFT)) y=(at(top + down)) width=(at(x(share) - LEFT)) height="11" {}
@@ -165,5 +183,20 @@ mod tests {
     fn bins_have_no_gaps() {
         let names: Vec<String> = (0..=BINS.len()).map(name_of).collect();
         assert_eq!(names, ["0", "1 to 2", "3 to 9", "10 to 29", "30 to 99", "100 to 999", "1000 and more"]);
+    }
+
+    #[test]
+    fn the_median_of_an_even_number_is_halfway() {
+        assert_eq!((median(vec![]), median(vec![7]), median(vec![9, 1])), (None, Some(7.0), Some(5.0)));
+        assert_eq!((median(vec![4, 1, 2, 1]), median(vec![3, 1, 2])), (Some(1.5), Some(2.0)));
+    }
+
+    #[test]
+    fn paraphrases_are_not_independent_in_a_bin() {
+        let hits = vec![(true, true), (true, true), (false, true), (false, false), (true, false), (true, false)];
+        let alone = Bin { hits: hits.clone(), groups: (0..6).collect(), ..Bin::default() };
+        let together = Bin { hits, groups: vec![0, 0, 1, 1, 2, 2], ..Bin::default() };
+        let width = |bin: &Bin| bin.intervals().map(|it| it.high - it.low);
+        assert!(width(&together)[0] > width(&alone)[0], "{:?}", together.intervals());
     }
 }

@@ -4,6 +4,7 @@ use super::Analysis;
 use crate::data_table::{Cell, DataTable};
 use crate::plot::{Scale, WIDTH, at, drawing, points, vertical_axis};
 use crate::report_data::ReadRun;
+use crate::result_form::ResultForm;
 use laser_edit::{Candidate, Intervention};
 use laser_run::{Entry, SplitName};
 use maud::{Markup, html};
@@ -36,18 +37,18 @@ pub fn methods_compared(run: &ReadRun) -> Option<Analysis> {
     if methods.len() < 2 {
         return None;
     }
-    let accuracy = if run.data.is_binary() { "best accuracy, %" } else { "best mean result" };
+    let form = run.data.form();
+    let (accuracy, gain) = (format!("best {}", form.heading()), format!("gain{}", form.points()));
     let columns = [
         ("method", "method"),
         ("edits", "edits"),
         ("best", "its best"),
-        ("accuracy", accuracy),
-        ("gain", "gain, points"),
+        ("accuracy", &accuracy),
+        ("gain", &gain),
         ("log_loss", "log-loss of it"),
         ("better", "edits better than the base"),
     ];
     let mut table = DataTable::new("prune", "Edits of single matrices by method, on validation", &columns);
-    let result = |value: f64| if run.data.is_binary() { Cell::Percent(value) } else { Cell::Number(value, 3) };
     let mut best: Vec<(&String, &Point)> = Vec::new();
     for (method, points) in &methods {
         let top = points.iter().reduce(|a, b| if is_better(b.entry, a.entry) { b } else { a })?;
@@ -57,28 +58,28 @@ pub fn methods_compared(run: &ReadRun) -> Option<Analysis> {
             method.as_str().into(),
             Cell::Count(points.len()),
             top.one.to_string().into(),
-            result(top.entry.score.accuracy),
-            Cell::Points(top.entry.score.accuracy - base.score.accuracy),
+            form.cell(top.entry.score.accuracy),
+            form.change_cell(top.entry.score.accuracy - base.score.accuracy),
             Cell::Number(top.entry.score.log_loss, 4),
             Cell::Count(better),
         ]);
     }
     best.sort_by(|a, b| b.1.entry.score.accuracy.total_cmp(&a.1.entry.score.accuracy));
-    let shown = |value: f64| match run.data.is_binary() {
-        true => format!("{:.1} %", 100.0 * value),
-        false => format!("{value:.3}"),
-    };
     let each: Vec<String> = (best.iter())
-        .map(|(method, point)| format!("{method} {} ({})", shown(point.entry.score.accuracy), point.one))
+        .map(|(method, point)| format!("{method} {} ({})", form.value(point.entry.score.accuracy), point.one))
         .collect();
     let findings = vec![
-        format!("The best of each method on validation, base {}: {}.", shown(base.score.accuracy), each.join("; ")),
-        "Each is the best of as many as the table counts, and the more were tried, the more of it is chance."
+        format!(
+            "The best of each method on validation, base {}: {}.",
+            form.value(base.score.accuracy),
+            each.join("; ")
+        ),
+        "Each is the best of as many edits as the table counts. The more were tried, the more of the gain is chance."
             .to_owned(),
     ];
     let title = format!("Methods of removing parts of one matrix: {}", run.data.task_name());
     let (_, top) = best.first()?;
-    let figure = curves(&methods, (top.one.layer, top.one.matrix), base, run.data.is_binary());
+    let figure = curves(&methods, (top.one.layer, top.one.matrix), base, form);
     Some(Analysis { name: "prune", title, findings, figure, tables: vec![table] })
 }
 
@@ -107,7 +108,7 @@ fn curves(
     methods: &BTreeMap<String, Vec<Point>>,
     matrix: (usize, laser_edit::MatrixId),
     base: &Entry,
-    percent: bool,
+    form: ResultForm,
 ) -> Markup {
     const LINES: [(&str, &str); 3] = [("best", ""), ("other", "6 3"), ("base", "2 3")];
     let of_matrix = |points: &[Point]| -> Vec<(f64, f64)> {
@@ -131,8 +132,8 @@ fn curves(
     };
     let base_y = scale.place(base.score.accuracy);
     let content = html! {
-        text.name x="0" y="12" { (matrix.0) "." (matrix.1.to_string()) ": " (if percent { "accuracy, %" } else { "mean result" }) }
-        (vertical_axis(&scale, LEFT, WIDTH - 4.0, percent))
+        text.name x="0" y="12" { (matrix.0) "." (matrix.1.to_string()) ": " (form.heading()) }
+        (vertical_axis(&scale, LEFT, WIDTH - 4.0, form.binary))
         line.dashed x1=(at(LEFT)) x2=(at(WIDTH - 4.0)) y1=(at(base_y)) y2=(at(base_y)) {}
         @for (number, (name, line)) in lines.iter().enumerate() {
             @let (class, dash) = LINES[number % LINES.len()];

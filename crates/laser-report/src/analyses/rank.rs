@@ -51,6 +51,7 @@ pub fn rank(run: &ReadRun, spectra: &[MatrixSpectrum]) -> Option<Analysis> {
     if points.is_empty() {
         return None;
     }
+    let gain_heading = format!("gain on validation{}", run.data.form().points());
     let columns = [
         ("matrix", "matrix"),
         ("maximum", "maximum rank"),
@@ -60,7 +61,7 @@ pub fn rank(run: &ReadRun, spectra: &[MatrixSpectrum]) -> Option<Analysis> {
         ("alpha", "alpha"),
         ("best", "best rho"),
         ("best_rank", "its rank"),
-        ("gain", "gain on validation, points"),
+        ("gain", &gain_heading),
     ];
     let mut table =
         DataTable::new("rank", "Ranks of each matrix, and the fraction at which the task is best", &columns);
@@ -74,7 +75,7 @@ pub fn rank(run: &ReadRun, spectra: &[MatrixSpectrum]) -> Option<Analysis> {
             spectrum.alpha.map_or(Cell::Empty, |alpha| Cell::Number(alpha, 2)),
             edit.as_str().into(),
             Cell::Count((rho * spectrum.maximum as f64 + 1e-9) as usize),
-            Cell::Points(*gain),
+            run.data.form().change_cell(*gain),
         ]);
     }
     let shares: Vec<f64> = points.iter().map(|it| it.spectrum.effective / it.spectrum.maximum as f64).collect();

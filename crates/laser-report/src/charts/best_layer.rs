@@ -2,8 +2,9 @@
 
 use crate::plot::{WIDTH, at, drawing, figure};
 use crate::report_data::ReportData;
+use crate::result_form::ResultForm;
 use crate::sweep::Measure;
-use crate::visible_text::beginning;
+use crate::visible_text::{beginning, visible};
 use maud::{Markup, html};
 
 const LEFT: f64 = 112.0;
@@ -17,11 +18,12 @@ struct Layers {
     name: String,
     gains: Vec<(usize, f64)>,
     best: usize,
+    form: ResultForm,
 }
 
-/// The figure, where some run has a sweep.
-pub fn best_layer(runs: &[ReportData]) -> Option<Markup> {
-    let rows: Vec<Layers> = runs.iter().filter_map(of_run).collect();
+/// The figure, where some run has a sweep. `names` are those of the runs.
+pub fn best_layer(runs: &[ReportData], names: &[String]) -> Option<Markup> {
+    let rows: Vec<Layers> = runs.iter().zip(names).filter_map(|(run, name)| of_run(run, name)).collect();
     let last = rows.iter().flat_map(|row| &row.gains).map(|(layer, _)| *layer).max()?;
     let width = (WIDTH - LEFT) / (last + 1) as f64;
     let x = |layer: usize| LEFT + width * layer as f64;
@@ -33,11 +35,14 @@ pub fn best_layer(runs: &[ReportData]) -> Option<Markup> {
         @for (number, row) in rows.iter().enumerate() {
             @let y = TOP + ROW * number as f64;
             @let greatest = row.gains.iter().map(|(_, gain)| gain.abs()).fold(0.0, f64::max);
-            text.tick x=(at(LEFT - 8.0)) y=(at(y + 15.0)) text-anchor="end" { (beginning(&row.name, LETTERS)) }
+            text.tick x=(at(LEFT - 8.0)) y=(at(y + 15.0)) text-anchor="end" {
+                title { (visible(&row.name)) }
+                (beginning(&row.name, LETTERS))
+            }
             @for (layer, gain) in &row.gains {
                 @let strength = if greatest > 0.0 { STRONGEST * gain.abs() / greatest } else { 0.0 };
                 g {
-                    title { "layer " (layer) ": " (format!("{:+.1}", 100.0 * gain)) }
+                    title { "layer " (layer) ": " (row.form.signed(*gain)) }
                     rect.plain x=(at(x(*layer))) y=(at(y + 2.0)) width=(at(width)) height=(at(ROW - 4.0)) {}
                     rect class=(if *gain > 0.0 { "better" } else { "worse" }) x=(at(x(*layer))) y=(at(y + 2.0)) width=(at(width))
                         height=(at(ROW - 4.0)) fill-opacity=(format!("{strength:.2}")) {}
@@ -53,16 +58,16 @@ pub fn best_layer(runs: &[ReportData]) -> Option<Markup> {
     let drawn = drawing("best-layers", "Best layer of each run", &said.join("; "), [WIDTH, bottom + 32.0], &content);
     let numbers = html! {
         @for row in &rows {
-            p.note { (row.name) ": best in layer " (row.best) ". "
-                @for (layer, gain) in &row.gains { (layer) " (" (format!("{:+.1}", 100.0 * gain)) ") " } }
+            p.note { (visible(&row.name)) ": best in layer " (row.best) ". "
+                @for (layer, gain) in &row.gains { (layer) " (" (row.form.signed(*gain)) ") " } }
         }
     };
-    let caption = "The best gain on validation in each layer, in points, and the layer of the greatest (dot). Each row has colours of \
+    let caption = "The best gain on validation in each layer (of accuracies in points), and the layer of the greatest (dot). Each row has colours of \
                    its own: blue (+) is better than the base, orange (−) worse.";
     Some(figure("best-layer", caption, &drawn, &numbers))
 }
 
-fn of_run(data: &ReportData) -> Option<Layers> {
+fn of_run(data: &ReportData, name: &str) -> Option<Layers> {
     let base = data.base?.accuracy;
     let gains: Vec<(usize, f64)> = (data.sweep.layers().into_iter())
         .filter_map(|layer| {
@@ -72,5 +77,5 @@ fn of_run(data: &ReportData) -> Option<Layers> {
         })
         .collect();
     let best = gains.iter().reduce(|a, b| if b.1 > a.1 { b } else { a })?.0;
-    Some(Layers { name: data.task_name(), gains, best })
+    Some(Layers { name: name.to_owned(), gains, best, form: data.form() })
 }

@@ -2,6 +2,7 @@
 
 use crate::data_table::{Cell, DataTable};
 use crate::plot::{Scale, WIDTH, at, drawing, figure, vertical_axis};
+use crate::result_form::ResultForm;
 use maud::{Markup, html};
 
 const LEFT: f64 = 44.0;
@@ -17,16 +18,19 @@ pub struct Point {
     pub gain: f64,
     /// Change of a text's perplexity, as a fraction.
     pub cost: f64,
+    /// The number of its run: costs and gains of different models and tasks do not compare.
+    pub run: usize,
 }
 
-/// The figure, where a cost of an edit was measured.
-pub fn cost_front(all: &[Point]) -> Option<(Markup, DataTable)> {
+/// The figure, where a cost of an edit was measured. `form` is that of the results of all runs.
+pub fn cost_front(all: &[Point], form: ResultForm) -> Option<(Markup, DataTable)> {
     if all.len() < 2 {
         return None;
     }
+    let gained = format!("gain on test{}", form.points());
     let columns = [
         ("edits", "edits"),
-        ("gain", "gain on test, points"),
+        ("gain", gained.as_str()),
         ("perplexity", "perplexity, change in %"),
         ("front", "on the front"),
     ];
@@ -34,7 +38,7 @@ pub fn cost_front(all: &[Point]) -> Option<(Markup, DataTable)> {
     for point in all {
         table.rows.push(vec![
             point.name.as_str().into(),
-            Cell::Points(point.gain),
+            form.change_cell(point.gain),
             Cell::Percent(point.cost),
             if on_front(point, all) { "yes" } else { "no" }.into(),
         ]);
@@ -43,11 +47,11 @@ pub fn cost_front(all: &[Point]) -> Option<(Markup, DataTable)> {
     let y = Scale::over(all.iter().map(|point| point.gain), BOTTOM, TOP);
     let said: Vec<String> = all
         .iter()
-        .map(|point| format!("{}: {:+.1} points at {:+.1} %", point.name, 100.0 * point.gain, 100.0 * point.cost))
+        .map(|point| format!("{}: {} at {:+.1} %", point.name, form.change(point.gain), 100.0 * point.cost))
         .collect();
     let content = html! {
-        text.name x="0" y="12" { "Gain on test, points" }
-        (vertical_axis(&y, LEFT, WIDTH - 4.0, true))
+        text.name x="0" y="12" { "Gain on test" (form.points()) }
+        (vertical_axis(&y, LEFT, WIDTH - 4.0, form.binary))
         @for tick in x.ticks() {
             text.tick x=(at(x.place(tick))) y=(at(BOTTOM + 14.0)) text-anchor="middle" { (format!("{tick:.*}", x.places())) }
         }
@@ -62,15 +66,19 @@ pub fn cost_front(all: &[Point]) -> Option<(Markup, DataTable)> {
         }
     };
     let drawn = drawing("front-points", "Gain against cost", &said.join("; "), [WIDTH, BOTTOM + 34.0], &content);
-    let caption = "Gain on test against the change of a text's perplexity. Large dots are on the front: no other gains as much at so \
-                   low a cost.";
-    Some((figure("costs", caption, &drawn, &table.html(usize::MAX)), table))
+    let several = all.iter().any(|point| point.run != all[0].run);
+    let caption = format!(
+        "Gain on test against the change of a text's perplexity. Large dots are on the front{}: no other gains as much at so low a \
+         cost.",
+        if several { " of their run" } else { "" }
+    );
+    Some((figure("costs", &caption, &drawn, &table.html(usize::MAX)), table))
 }
 
-/// Whether no other point is at least as good in both, and better in one.
+/// Whether no other point of its run is at least as good in both, and better in one.
 fn on_front(point: &Point, all: &[Point]) -> bool {
     !all.iter().any(|other| {
-        let as_good = other.gain >= point.gain && other.cost <= point.cost;
+        let as_good = other.run == point.run && other.gain >= point.gain && other.cost <= point.cost;
         as_good && (other.gain > point.gain || other.cost < point.cost)
     })
 }
@@ -81,9 +89,11 @@ mod tests {
 
     #[test]
     fn the_front_is_what_no_other_beats() {
-        let point = |gain, cost| Point { name: String::new(), gain, cost };
+        let point = |gain, cost| Point { name: String::new(), gain, cost, run: 0 };
         let all = [point(0.0, 0.0), point(0.1, 0.05), point(0.05, 0.06), point(0.2, 0.3), point(0.2, 0.4)];
         let on: Vec<bool> = all.iter().map(|point| on_front(point, &all)).collect();
         assert_eq!(on, [true, true, false, true, false]);
+        let other_run = Point { run: 1, ..point(0.01, 0.5) };
+        assert!(on_front(&other_run, &[all.as_slice(), std::slice::from_ref(&other_run)].concat()));
     }
 }

@@ -3,6 +3,7 @@
 use crate::data_table::{Cell, DataTable};
 use crate::plot::{WIDTH, at, drawing, figure};
 use crate::report_data::ReportData;
+use crate::result_form::ResultForm;
 use crate::sweep::{Measure, Sweep};
 use laser_edit::MatrixId;
 use maud::{Markup, html};
@@ -24,8 +25,8 @@ struct Best {
     name: String,
 }
 
-/// The figure, once the base and some candidates were scored.
-pub fn heat_map(data: &ReportData) -> Option<(Markup, Vec<DataTable>)> {
+/// The figure, once the base and some candidates were scored. At most `longest` rows of each table stand under it.
+pub fn heat_map(data: &ReportData, longest: usize) -> Option<(Markup, Vec<DataTable>)> {
     let base = data.base?;
     if data.sweep.is_empty() {
         return None;
@@ -50,7 +51,7 @@ pub fn heat_map(data: &ReportData) -> Option<(Markup, Vec<DataTable>)> {
         @for (measure, drawing) in &drawings { div.measure data-measure=(measure.key()) { (drawing) } }
         div #cell aria-live="polite" hidden {}
     };
-    let numbers = html! { @for table in &tables { (table.html(data.sweep.rows.len())) } };
+    let numbers = html! { @for table in &tables { (table.html(longest)) } };
     Some((figure("map", caption, &drawn, &numbers), tables))
 }
 
@@ -85,8 +86,8 @@ fn map(data: &ReportData, measure: Measure, base: f64) -> Markup {
         }
     }
     let greatest = cells.values().map(|cell| cell.change.abs()).fold(0.0, f64::max);
-    let percent = measure == Measure::Accuracy && data.is_binary();
-    let change = |change: f64| if percent { format!("{:+.1}", 100.0 * change) } else { format!("{change:+.3}") };
+    let form = ResultForm { binary: measure == Measure::Accuracy && data.is_binary() };
+    let change = |change: f64| form.signed(change);
     let layers = sweep.layers();
     let width = (WIDTH - LEFT) / columns.len().max(1) as f64;
     let cell = |layer: usize, number: usize, y: f64| {
@@ -94,7 +95,7 @@ fn map(data: &ReportData, measure: Measure, base: f64) -> Markup {
         let better = measure.is_better(best.value, base);
         let strength = if greatest > 0.0 { STRONGEST * best.change.abs() / greatest } else { 0.0 };
         let x = LEFT + width * number as f64;
-        let title = format!("{}:{}: {} ({})", best.name, best.edit, change(best.change), shown(best.value, percent));
+        let title = format!("{}:{}: {} ({})", best.name, best.edit, change(best.change), form.value(best.value));
         Some(html! {
             g.cell data-cell=(best.name) {
                 title { (title) }
@@ -108,7 +109,7 @@ fn map(data: &ReportData, measure: Measure, base: f64) -> Markup {
         })
     };
     let content = html! {
-        text.name x="0" y="12" { "Change of " (name(measure, data.is_binary())) (if percent { ", points" } else { "" }) }
+        text.name x="0" y="12" { "Change of " (name(measure, data.is_binary())) (form.points()) }
         @for (number, matrix) in columns.iter().enumerate() {
             text.tick x=(at(LEFT + width * (number as f64 + 0.5))) y=(at(TOP - 6.0)) text-anchor="middle" { (matrix.to_string()) }
         }
@@ -132,10 +133,6 @@ fn map(data: &ReportData, measure: Measure, base: f64) -> Markup {
     let id = format!("map-{}", measure.key());
     let title = format!("Change of {} by layer and matrix", name(measure, data.is_binary()));
     drawing(&id, &title, &description, [WIDTH, TOP + ROW * layers.len() as f64 + 2.0], &content)
-}
-
-fn shown(value: f64, percent: bool) -> String {
-    if percent { format!("{:.1} %", 100.0 * value) } else { format!("{value:.3}") }
 }
 
 /// All candidates of the grid under one measure.

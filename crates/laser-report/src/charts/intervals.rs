@@ -3,6 +3,7 @@
 use crate::data_table::{Cell, DataTable};
 use crate::plot::{Scale, WIDTH, at, drawing, figure};
 use crate::report_data::ReportData;
+use crate::result_form::ResultForm;
 use laser_run::{Interval, ScoreWithInterval, Scores};
 use maud::{Markup, html};
 
@@ -14,7 +15,6 @@ const TOP: f64 = 26.0;
 pub fn intervals(data: &ReportData) -> Option<(Markup, DataTable)> {
     let verdict = data.verdict.as_ref()?;
     let (base, edited) = (&verdict.base, &verdict.edited);
-    let accuracy = if data.is_binary() { "accuracy" } else { "mean result" };
     let label = if data.is_binary() { "Accuracy, %" } else { "Mean result" };
     let panel = |id: &str, title: &str, percent: bool, of: fn(&ScoreWithInterval) -> (f64, Interval)| {
         let rows = rows(base, edited).map(|(name, edited, score)| (name, edited, of(score)));
@@ -24,8 +24,8 @@ pub fn intervals(data: &ReportData) -> Option<(Markup, DataTable)> {
         (panel("scores-accuracy", label, data.is_binary(), |it| (it.score.accuracy, it.accuracy_interval)))
         (panel("scores-log-loss", "Log-loss, nats per token", false, |it| (it.score.log_loss, it.log_loss_interval)))
     };
-    let table = table(&verdict.best.to_string(), accuracy, base, edited);
-    let caption = "Base and best with 95 % intervals. The best was chosen on validation, which flatters it there: test is what counts.";
+    let table = table(&verdict.best.to_string(), data.form(), base, edited);
+    let caption = "Base and best with 95 % intervals. The best was chosen on validation, so its score there is too high. Trust the test figures.";
     Some((figure("scores", caption, &drawings, &table.html(usize::MAX)), table))
 }
 
@@ -71,33 +71,28 @@ fn panel(id: &str, title: &str, percent: bool, rows: &[(&str, bool, (f64, Interv
     drawing(id, title, &said.join("; "), [WIDTH, bottom + 18.0], &content)
 }
 
-fn table(best: &str, accuracy: &str, base: &Scores, edited: &Scores) -> DataTable {
+fn table(best: &str, form: ResultForm, base: &Scores, edited: &Scores) -> DataTable {
     let columns = [
         ("edits", "edits"),
         ("split", "split"),
         ("examples", "examples"),
-        ("accuracy", accuracy),
+        ("accuracy", form.heading()),
         ("accuracy_low", "from"),
         ("accuracy_high", "to"),
         ("log_loss", "log-loss"),
         ("log_loss_low", "from"),
         ("log_loss_high", "to"),
     ];
-    let percent = accuracy == "accuracy";
-    let result = |value: f64| if percent { Cell::Percent(value) } else { Cell::Number(value, 3) };
     let mut table = DataTable::new("scores", "Base and best on both splits, with 95 % intervals", &columns);
-    if percent {
-        table.columns[3].label = "accuracy, %".to_owned();
-    }
     for (name, is_edited, score) in rows(base, edited) {
         let split = name.split(',').next().unwrap_or_default();
         table.rows.push(vec![
             if is_edited { best.into() } else { "base".into() },
             split.into(),
             Cell::Count(score.score.n),
-            result(score.score.accuracy),
-            result(score.accuracy_interval.low),
-            result(score.accuracy_interval.high),
+            form.cell(score.score.accuracy),
+            form.cell(score.accuracy_interval.low),
+            form.cell(score.accuracy_interval.high),
             Cell::Number(score.score.log_loss, 4),
             Cell::Number(score.log_loss_interval.low, 4),
             Cell::Number(score.log_loss_interval.high, 4),

@@ -12,19 +12,14 @@ const BOTTOM: f64 = 150.0;
 /// The figure, where reductions were composed.
 pub fn steps(data: &ReportData) -> Option<(Markup, DataTable)> {
     let trace = data.trace.as_ref().filter(|trace| !trace.steps.is_empty())?;
-    let columns = [
-        ("step", "step"),
-        ("edits", "edits"),
-        ("accuracy", if data.is_binary() { "accuracy, %" } else { "mean result" }),
-        ("log_loss", "log-loss"),
-    ];
+    let columns = [("step", "step"), ("edits", "edits"), ("accuracy", data.form().heading()), ("log_loss", "log-loss")];
     let mut table = DataTable::new("steps", "Accepted steps, on validation", &columns);
-    let result = |value: f64| if data.is_binary() { Cell::Percent(value) } else { Cell::Number(value, 3) };
     let base = data.base.map(|base| ("base".to_owned(), base.accuracy, base.log_loss));
     let accepted = trace.steps.iter().map(|step| (step.interventions.to_string(), step.accuracy, step.log_loss));
     let path: Vec<(String, f64, f64)> = base.into_iter().chain(accepted).collect();
     for (number, (edits, accuracy, log_loss)) in path.iter().enumerate() {
-        let row = vec![Cell::Count(number), edits.as_str().into(), result(*accuracy), Cell::Number(*log_loss, 4)];
+        let row =
+            vec![Cell::Count(number), edits.as_str().into(), data.form().cell(*accuracy), Cell::Number(*log_loss, 4)];
         table.rows.push(row);
     }
     let scale = Scale::over(path.iter().map(|step| step.1), BOTTOM, TOP);

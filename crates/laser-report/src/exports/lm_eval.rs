@@ -20,8 +20,9 @@ pub fn lm_eval_files(run: &ReadRun, time: &str) -> Vec<(PathBuf, String)> {
         let Some(entry) = entry.filter(|entry| entry.is_over(run.test.len()) && !run.test.is_empty()) else { continue };
         let name = if candidate == Candidate::base() { model.clone() } else { format!("{model} with {candidate}") };
         let folder = PathBuf::from(sanitised(&name));
-        let samples: Vec<Value> = (0..run.test.len()).map(|i| sample(i, &run.test[i], entry)).collect();
-        let results = results(run, &task, &name, entry, &samples);
+        let values = entry.values();
+        let samples: Vec<Value> = (0..run.test.len()).map(|i| sample(i, &run.test[i], entry, values[i])).collect();
+        let results = results(run, &task, &name, &values, &entry.log_loss, &samples);
         files.push((folder.join(format!("results_{date}.json")), format!("{results:#}\n")));
         let lines: String = samples.iter().map(|sample| format!("{sample}\n")).collect();
         files.push((folder.join(format!("samples_{task}_{date}.jsonl")), lines));
@@ -39,7 +40,7 @@ fn metric(example: &Example) -> &'static str {
     }
 }
 
-fn sample(number: usize, example: &Example, entry: &Entry) -> Value {
+fn sample(number: usize, example: &Example, entry: &Entry, value: f64) -> Value {
     let record = entry.records.as_ref().and_then(|records| records.get(number));
     let document = json!({"id": example.id, "prompt": example.prompt, "answer": example.answer()});
     let arguments: Vec<[Value; 2]> = match &example.target {
@@ -74,7 +75,7 @@ fn sample(number: usize, example: &Example, entry: &Entry) -> Value {
         "metrics": [metric, "log_loss"],
         "log_loss": entry.log_loss[number],
     });
-    sample[metric] = json!(entry.values()[number]);
+    sample[metric] = json!(value);
     sample
 }
 
@@ -89,27 +90,27 @@ fn responses(example: &Example, record: Option<&Record>) -> Vec<Value> {
     }
 }
 
-fn results(run: &ReadRun, task: &str, model: &str, entry: &Entry, samples: &[Value]) -> Value {
+fn results(run: &ReadRun, task: &str, model: &str, values: &[f64], log_loss: &[f64], samples: &[Value]) -> Value {
     let metric = run.test.first().map_or("acc", metric);
     let n = run.test.len();
     let mut of_task = json!({"alias": task, "name": task, "sample_len": n});
-    for (name, values) in [(metric, entry.values()), ("log_loss", entry.log_loss.clone())] {
+    for (name, values) in [(metric, values), ("log_loss", log_loss)] {
         of_task[format!("{name},none")] = json!(values.iter().sum::<f64>() / n as f64);
-        of_task[format!("{name}_stderr,none")] = standard_error(&values).map_or(json!("N/A"), |error| json!(error));
+        of_task[format!("{name}_stderr,none")] = standard_error(values).map_or(json!("N/A"), |error| json!(error));
     }
     let hashes = |sample: &Value| -> String {
         ["doc_hash", "prompt_hash", "target_hash"].map(|key| sample[key].as_str().unwrap_or_default()).concat()
     };
-    let (seed, device) = match &run.data.run {
-        Some(run) => (json!(run.search.seed), json!(run.search.device)),
-        None => (Value::Null, Value::Null),
+    let (seed, device, shots) = match &run.data.run {
+        Some(run) => (json!(run.search.seed), json!(run.search.device), json!(run.task.reading.shots)),
+        None => (Value::Null, Value::Null, Value::Null),
     };
     json!({
         "results": {task: of_task},
         "group_subtasks": {task: []},
         "configs": {task: {"task": task, "output_type": output_type(&run.test[0])}},
         "versions": {task: Value::Null},
-        "n-shot": {task: 0},
+        "n-shot": {task: shots},
         "higher_is_better": {task: {metric: true, "log_loss": false}},
         "n-samples": {task: {"original": n, "effective": n}},
         "config": {"model": "laser", "model_args": {"pretrained": model}, "random_seed": seed, "device": device},

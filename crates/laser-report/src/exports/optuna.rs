@@ -6,7 +6,7 @@
 
 use crate::report_data::ReadRun;
 use laser_edit::Candidate;
-use laser_run::SplitName;
+use laser_run::{ExampleRange, SplitName};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,7 +25,10 @@ struct Trial {
     edits: Candidate,
     /// None where it was dropped.
     values: Option<[f64; 2]>,
+    /// On how many examples it was scored.
     examples: usize,
+    /// The parts of the split that it was scored on.
+    parts: Vec<ExampleRange>,
 }
 
 /// The file's content. `time` is when the journal was written, as RFC 3339.
@@ -70,12 +73,17 @@ fn trials(run: &ReadRun) -> Vec<Trial> {
     for entry in run.entries.all().iter().filter(|it| it.split == SplitName::Validation && it.interventions != base) {
         let values = entry.part.is_none().then_some([entry.score.accuracy, entry.score.log_loss]);
         let number = *numbers.entry(entry.interventions.to_string()).or_insert_with(|| {
-            found.push(Trial { edits: entry.interventions.clone(), values: None, examples: 0 });
+            found.push(Trial { edits: entry.interventions.clone(), values: None, examples: 0, parts: Vec::new() });
             found.len() - 1
         });
         let trial = &mut found[number];
         trial.values = values.or(trial.values);
-        trial.examples = if entry.part.is_none() { entry.score.n } else { trial.examples.max(entry.score.n) };
+        // Rounds are over examples of their own; one that was scored twice counts once.
+        if let Some(part) = entry.part.filter(|part| !trial.parts.contains(part)) {
+            trial.parts.push(part);
+        }
+        let in_parts = trial.parts.iter().map(|part| part.len()).sum();
+        trial.examples = if entry.part.is_none() { entry.score.n } else { trial.examples.max(in_parts) };
     }
     found
 }

@@ -26,13 +26,18 @@ pub fn wilson(successes: usize, n: usize) -> Interval {
 /// [`wilson`] where examples come in clusters: `hits[i]` says whether example i was right, `clusters[i]` is its cluster.
 ///
 /// n is divided by the design effect, the variance of the mean by whole clusters over that of independent examples
-/// (Kish 1965), at least 1. Where all are right or all wrong, each cluster counts as one example.
+/// (Kish 1965), at least 1. Where all are right or all wrong, or there is one cluster alone, each
+/// cluster counts as one example. Where each example is a cluster of its own, this is [`wilson`].
 pub fn wilson_of_groups(hits: &[bool], clusters: &[usize]) -> Interval {
     let n = hits.len().min(clusters.len());
     let clusters = Clusters::new(&clusters[..n]);
     let successes = hits.iter().take(n).filter(|&&hit| hit).count();
-    if successes == 0 || successes == n {
+    // One cluster says nothing of how clusters differ.
+    if successes == 0 || successes == n || clusters.count == 1 {
         return score_interval(successes, n, clusters.count as f64);
+    }
+    if clusters.count == n {
+        return wilson(successes, n);
     }
     let (count, groups) = (n as f64, clusters.count as f64);
     let p = successes as f64 / count;
@@ -41,7 +46,7 @@ pub fn wilson_of_groups(hits: &[bool], clusters: &[usize]) -> Interval {
         residuals[cluster] += f64::from(hit) - p;
     }
     let squares: f64 = residuals.iter().map(|residual| residual * residual).sum();
-    let by_clusters = squares * groups / (groups - 1.0).max(1.0) / (count * count);
+    let by_clusters = squares * groups / (groups - 1.0) / (count * count);
     let effect = (by_clusters / (p * (1.0 - p) / count)).max(1.0);
     score_interval(successes, n, count / effect)
 }
@@ -136,6 +141,11 @@ mod tests {
         assert!((few.low - copied.low).abs() < 0.002 && (few.high - copied.high).abs() < 0.002, "{copied:?}");
         assert_eq!(wilson_of_groups(&[true; 180], &together), wilson(60, 60));
         assert_eq!(wilson_of_groups(&[], &[]), wilson(0, 0));
+        let alone: Vec<usize> = (0..60).collect();
+        assert_eq!(wilson_of_groups(&once, &alone), few);
+        // Forty paraphrases of one fact are one example that is half right.
+        let one = wilson_of_groups(&[[true; 20], [false; 20]].concat(), &[7; 40]);
+        assert!(one.low < 0.1 && one.high > 0.9, "{one:?}");
         // Examples that are independent within clusters lose next to nothing.
         let mut random = SplitMix64::new(8);
         let mixed: Vec<bool> = (0..1_800).map(|_| random.below(3) == 0).collect();

@@ -8,6 +8,7 @@ use super::figures::{
 use super::rules::{self, Reason, Word};
 use crate::constant::Constant;
 use crate::entry::Entry;
+use crate::group_numbers::{group_numbers, numbered};
 use crate::metrics::Metrics;
 use crate::perplexity::PerplexityChange;
 use crate::statistics::{
@@ -17,7 +18,6 @@ use crate::statistics::{
 use laser_edit::Candidate;
 use laser_example::Example;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 
 /// How many random signs a randomisation test draws.
 const FLIPS: usize = 20_000;
@@ -73,6 +73,11 @@ impl Verdict {
     /// The verdict in one word.
     pub fn word(&self) -> Word {
         self.reason.word()
+    }
+
+    /// Whether results are right or wrong, nothing between.
+    pub fn is_binary(&self) -> bool {
+        self.test.mcnemar_p.is_some()
     }
 }
 
@@ -146,7 +151,7 @@ pub fn judge(evidence: &Evidence) -> Option<Verdict> {
     if !consistent || test.is_empty() || validation.is_empty() {
         return None;
     }
-    let groups = Groups { validation: numbered(validation), test: numbered(test) };
+    let groups = Groups { validation: group_numbers(validation), test: group_numbers(test) };
 
     let comparison = compare(base.test, edited.test, &groups.test, seed)?;
     let selection = selection(evidence, &groups.validation)?;
@@ -172,7 +177,7 @@ pub fn judge(evidence: &Evidence) -> Option<Verdict> {
         reason,
         best: edited.test.interventions.clone(),
         candidates: evidence.candidates.len(),
-        considered: evidence.candidates.len() + evidence.dropped,
+        considered: evidence.candidates.len().saturating_add(evidence.dropped),
         adaptive: evidence.adaptive,
         groups: groups.test.iter().max().map_or(0, |&last| last + 1),
         base: base_scores,
@@ -299,7 +304,7 @@ fn without_top_answer(
     clusters: &[usize],
     seed: u64,
 ) -> Option<WithoutTopAnswer> {
-    let answers = numbered_by(test, |example| example.answer().to_lowercase());
+    let answers = numbered(test.iter().map(|example| example.answer().to_lowercase()));
     let mut gains = gains(base, edited);
     let mut sums = vec![0.0; answers.iter().max()? + 1];
     for (&answer, gain) in answers.iter().zip(&gains) {
@@ -322,20 +327,4 @@ fn without_top_answer(
 /// edited model is right, -1 where only the base is.
 fn gains(base: &Entry, edited: &Entry) -> Vec<f64> {
     base.values().iter().zip(edited.values()).map(|(before, after)| after - before).collect()
-}
-
-/// The number of each example's group, in order of first appearance.
-fn numbered(examples: &[&Example]) -> Vec<usize> {
-    numbered_by(examples, |example| example.group.clone())
-}
-
-fn numbered_by(examples: &[&Example], name: impl Fn(&Example) -> String) -> Vec<usize> {
-    let mut numbers = HashMap::new();
-    examples
-        .iter()
-        .map(|example| {
-            let next = numbers.len();
-            *numbers.entry(name(example)).or_insert(next)
-        })
-        .collect()
 }

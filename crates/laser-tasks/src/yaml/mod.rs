@@ -124,6 +124,7 @@ fn task_of(
     task.metrics = config.metrics.task();
     task.left_out = left_out;
     task.skipped = bad.skipped();
+    task.shots = Some(config.num_fewshot.unwrap_or(0));
     task.notes = config.notes.iter().chain(&reader.notes).cloned().collect();
     task.notes.extend(none_right(&task.examples));
     task.notes.extend(run_together(&task.examples));

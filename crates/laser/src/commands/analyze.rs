@@ -6,7 +6,7 @@ use crate::commands::table;
 use crate::output::{self, is_free, is_page_or_free, make_folder};
 use anyhow::Context;
 use laser::{Session, SessionOptions, SpectraCache, TextSource};
-use laser_corpus::{Counting, count_facts, read_facts};
+use laser_corpus::{Counting, count_facts, read_facts, size_of};
 use laser_edit::{Candidate, InterventionSpec};
 use laser_report::{
     Analysis, MatrixSpectrum, Occurrences, ReadRun, frequency, methods_compared, monotone, paraphrase,
@@ -30,15 +30,15 @@ pub fn run(options: &AnalyzeOptions, global: &Global) -> anyhow::Result<()> {
             let matrix = matrix.map(|matrix| (matrix.0, matrix.1));
             let why =
                 "the base and two reductions of the matrix are needed, scored right or wrong on all of validation";
-            monotone(&read(run)?, matrix).with_context(|| missing(run, why))?
+            monotone(&read(run, global)?, matrix).with_context(|| missing(run, why))?
         }
         AnalysisChoice::Prune { run } => {
             let why = "edits of two methods are needed: search with --edit zero --edit prune=0.9";
-            methods_compared(&read(run)?).with_context(|| missing(run, why))?
+            methods_compared(&read(run, global)?).with_context(|| missing(run, why))?
         }
         AnalysisChoice::Paraphrase { run } => {
             let why = "a finished search is needed over a task with several examples a group";
-            paraphrase(&read(run)?).with_context(|| missing(run, why))?
+            paraphrase(&read(run, global)?).with_context(|| missing(run, why))?
         }
         AnalysisChoice::Rank { run, checkpoint } => of_ranks(run, checkpoint, global)?,
         AnalysisChoice::Frequency { run, facts, corpus, window } => {
@@ -53,16 +53,15 @@ pub fn run(options: &AnalyzeOptions, global: &Global) -> anyhow::Result<()> {
     print(&analysis, to, global)
 }
 
-fn read(run: &Path) -> anyhow::Result<ReadRun> {
+fn read(run: &Path, global: &Global) -> anyhow::Result<ReadRun> {
     let read = ReadRun::open(&RunFolder::open(run)?);
-    for problem in &read.data.problems {
-        output::complain(problem);
-    }
+    let notes = Bar::new(global.quiet);
+    read.data.problems.iter().for_each(|problem| notes.note(problem));
     Ok(read)
 }
 
 fn missing(run: &Path, why: &str) -> String {
-    format!("{}: this run has not what the analysis needs: {why}", run.display())
+    format!("{}: this run lacks what the analysis needs: {why}", run.display())
 }
 
 fn print(analysis: &Analysis, to: &AnalysisOutput, global: &Global) -> anyhow::Result<()> {
@@ -85,7 +84,7 @@ fn print(analysis: &Analysis, to: &AnalysisOutput, global: &Global) -> anyhow::R
 
 /// The matrices of the run's grid in the model that it is of.
 fn of_ranks(run: &Path, checkpoint: &CheckpointOptions, global: &Global) -> anyhow::Result<Analysis> {
-    let read = read(run)?;
+    let read = read(run, global)?;
     let progress = Bar::new(global.quiet);
     let checkpoint = checkpoint.source().open(&progress)?;
     let known = read.data.run.as_ref().map(|run| &run.model.files);
@@ -119,12 +118,12 @@ fn of_ranks(run: &Path, checkpoint: &CheckpointOptions, global: &Global) -> anyh
 }
 
 fn of_frequencies(run: &Path, facts: &Path, corpus: &Path, window: usize, global: &Global) -> anyhow::Result<Analysis> {
-    let read = read(run)?;
+    let read = read(run, global)?;
     let facts = read_facts(facts)?;
     let bar = Bar::new(global.quiet);
-    bar.start("kB read", size_of(corpus), 0);
+    bar.start("bytes read", usize::try_from(size_of(corpus)?).unwrap_or(usize::MAX), 0);
     let begun = std::time::Instant::now();
-    let counts = count_facts(corpus, &facts, Counting { window }, &|bytes| bar.advance((bytes / 1024) as usize))?;
+    let counts = count_facts(corpus, &facts, Counting { window }, &|bytes| bar.advance(bytes as usize))?;
     bar.finish();
     let seconds = begun.elapsed().as_secs_f64();
     bar.note(&format!(
@@ -141,12 +140,6 @@ fn of_frequencies(run: &Path, facts: &Path, corpus: &Path, window: usize, global
         .collect();
     let why = "a finished search is needed, and facts with the ids of its test examples";
     frequency(&read, &by_id, &corpus.display().to_string()).with_context(|| missing(run, why))
-}
-
-/// Kilobytes of a file or folder on disk, for the bar; compressed ones are larger than they look.
-fn size_of(path: &Path) -> usize {
-    let entries = std::fs::read_dir(path).map(|entries| entries.flatten().map(|it| size_of(&it.path())).sum());
-    entries.unwrap_or_else(|_| std::fs::metadata(path).map_or(0, |it| (it.len() / 1024) as usize))
 }
 
 fn of_perplexity(

@@ -10,13 +10,16 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::sync::Arc;
 
 pub fn run(options: &ChatOptions, global: &Global) -> anyhow::Result<()> {
+    if global.json && options.prompt.is_none() {
+        return Err(output::Usage("--json needs a --prompt".into()).into());
+    }
     let session = open(&options.model, global)?;
     let candidate = edits(&session, &options.edit)?;
     let edited = session.edit(&candidate)?;
     let mut speech = session.speech(&edited, options.speech.sampling())?;
-    let mut steps = Vec::new();
-    let mut answer = |prompt: &str, is_first: bool| -> anyhow::Result<Vec<u32>> {
-        let tokens = encoded(&session, &options.speech, prompt, is_first)?;
+    let (mut steps, mut turns) = (Vec::new(), Vec::new());
+    let mut answer = |prompt: &str| -> anyhow::Result<Vec<u32>> {
+        let tokens = encoded(&session, &options.speech, &turns, prompt)?;
         speech.hear(&tokens)?;
         let mut stdout = std::io::stdout().lock();
         steps.clear();
@@ -31,11 +34,13 @@ pub fn run(options: &ChatOptions, global: &Global) -> anyhow::Result<()> {
         if !global.json {
             stdout.write_all(b"\n")?;
         }
-        count.map(|()| tokens)
+        count?;
+        turns.push((prompt.to_owned(), speech.text().to_owned()));
+        Ok(tokens)
     };
     match &options.prompt {
         Some(prompt) => {
-            let tokens = answer(prompt, true)?;
+            let tokens = answer(prompt)?;
             if global.json {
                 let text = speech.text();
                 let document = json!({
@@ -44,7 +49,7 @@ pub fn run(options: &ChatOptions, global: &Global) -> anyhow::Result<()> {
                 return output::print_json(&document);
             }
         }
-        None => each_line(global, &mut |line, number| answer(line, number == 0).map(drop))?,
+        None => each_line(global, &mut |line| answer(line).map(drop))?,
     }
     Ok(())
 }
@@ -64,20 +69,20 @@ pub(super) fn edits(session: &Session, options: &EditOptions) -> anyhow::Result<
     })
 }
 
-/// The tokens of what is said: by the chat template, unless there is none or the text is meant raw.
+/// The tokens of what is said after `turns`: by the chat template, unless there is none or the text is meant raw.
 pub(super) fn encoded(
     session: &Session,
     options: &SpeechOptions,
+    turns: &[(String, String)],
     text: &str,
-    is_first: bool,
 ) -> anyhow::Result<Vec<u32>> {
     let tokenizer = session.tokenizer();
     if !options.raw
         && let Ok(chat) = tokenizer.clone().in_chat()
     {
-        return Ok(chat.encode_prompt(text)?);
+        return Ok(chat.encode_next_turn(turns, text)?);
     }
-    if is_first { Ok(tokenizer.encode_prompt(text)?) } else { Ok(tokenizer.encode_continuation("\n", text)?) }
+    Ok(tokenizer.encode_next_turn(turns, text)?)
 }
 
 /// Lets the model say up to `most` tokens.
@@ -93,28 +98,20 @@ pub(super) fn say(
     Ok(())
 }
 
-/// Each line of standard input that says something, and its number.
-pub(super) fn each_line(
-    global: &Global,
-    said: &mut dyn FnMut(&str, usize) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    if global.json {
-        return Err(output::Usage("--json needs a --prompt".into()).into());
-    }
+/// Each line of standard input that says something.
+pub(super) fn each_line(global: &Global, said: &mut dyn FnMut(&str) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let stdin = std::io::stdin();
     let asks = stdin.is_terminal() && !global.quiet;
-    let mut number = 0;
     loop {
         if asks {
-            eprint!("> ");
+            output::ask("> ");
         }
         let mut line = String::new();
         if stdin.lock().read_line(&mut line)? == 0 {
             return Ok(());
         }
         if !line.trim().is_empty() {
-            said(line.trim_end_matches(['\n', '\r']), number)?;
-            number += 1;
+            said(line.trim_end_matches(['\n', '\r']))?;
         }
     }
 }

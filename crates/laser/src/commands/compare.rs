@@ -12,12 +12,12 @@ use serde_json::json;
 const WIDTH: usize = 48;
 
 pub fn run(options: &CompareOptions, global: &Global) -> anyhow::Result<()> {
-    let session = open(&options.model, global)?;
-    let candidate = edits(&session, &options.edit)?;
-    let models = [session.edit(&Candidate::default())?, session.edit(&candidate)?];
     if global.json && options.prompt.is_empty() {
         return Err(output::Usage("--json needs a --prompt".into()).into());
     }
+    let session = open(&options.model, global)?;
+    let candidate = edits(&session, &options.edit)?;
+    let models = [session.edit(&Candidate::default())?, session.edit(&candidate)?];
     let mut documents = Vec::new();
     let mut compare = |prompt: &str| -> anyhow::Result<()> {
         if !global.json {
@@ -29,7 +29,7 @@ pub fn run(options: &CompareOptions, global: &Global) -> anyhow::Result<()> {
         Ok(())
     };
     if options.prompt.is_empty() {
-        return each_line(global, &mut |line, _| compare(line));
+        return each_line(global, &mut |line| compare(line));
     }
     options.prompt.iter().try_for_each(|prompt| compare(prompt))?;
     match global.json {
@@ -46,7 +46,7 @@ fn both(
     prompt: &str,
     global: &Global,
 ) -> anyhow::Result<[String; 2]> {
-    let tokens = encoded(session, &options.speech, prompt, true)?;
+    let tokens = encoded(session, &options.speech, &[], prompt)?;
     let mut speeches = Vec::new();
     for model in models {
         let mut speech = session.speech(model, options.speech.sampling())?;

@@ -1,14 +1,14 @@
 //! `laser report`: the page of a run, and its data for other programs.
 
+use crate::bar::Bar;
 use crate::cli::{Global, ReportOptions};
 use crate::output::{self, is_free, is_page_or_free, make_folder};
 use anyhow::{Context, ensure};
 use laser::write_outcomes;
-use laser_report::{ComparedRuns, ReadRun, lm_eval_files, optuna_journal};
-use laser_run::{RunFolder, write_whole};
+use laser_report::{ComparedRuns, ReadRun, lm_eval_files, optuna_journal, time_text};
+use laser_run::{Progress, RunFolder, write_whole};
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 pub fn run(options: &ReportOptions, global: &Global) -> anyhow::Result<()> {
     match &options.run {
@@ -28,7 +28,7 @@ fn one(run: &Path, options: &ReportOptions, global: &Global) -> anyhow::Result<(
     read.data = read.data.with_times(&folder);
     write_page(&out, &read.data.page(), options.out.is_none())?;
     let mut written = vec![out];
-    let time = humantime::format_rfc3339_micros(folder.written()[1].unwrap_or(SystemTime::UNIX_EPOCH)).to_string();
+    let time = folder.written()[1].and_then(time_text).unwrap_or_else(|| "1970-01-01T00:00:00.000000Z".to_owned());
     if let Some(csv) = &options.csv {
         make_folder(csv)?;
         written.extend(read.data.write_csv(csv)?.into_iter().map(|name| csv.join(name)));
@@ -59,9 +59,8 @@ fn one(run: &Path, options: &ReportOptions, global: &Global) -> anyhow::Result<(
     if global.json {
         return output::print_json(&json!({"written": written, "report": read.data}));
     }
-    for problem in &read.data.problems {
-        output::complain(problem);
-    }
+    let notes = Bar::new(global.quiet);
+    read.data.problems.iter().for_each(|problem| notes.note(problem));
     output::print(&format!("{}\n{}", read.data.sentence(), lines(&written)))
 }
 

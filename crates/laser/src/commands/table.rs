@@ -19,7 +19,7 @@ pub fn run(options: &TableOptions, to: &AnalysisOutput, global: &Global) -> anyh
     is_page_or_free(&page, to.force)?;
     let text = options.text.as_ref().map(|path| TextSource { path: path.clone(), limit: tokens(options.text_tokens) });
     let plan = options.space.plan(text)?;
-    let mut runs: Vec<PathBuf> = Vec::new();
+    let (mut runs, mut compared): (Vec<PathBuf>, ComparedRuns) = (Vec::new(), ComparedRuns { runs: Vec::new() });
     for model in &options.models {
         let how = SessionOptions { progress: progress.clone(), ..SessionOptions::default() };
         let source = ModelSource { location: model.clone(), architecture: None };
@@ -31,13 +31,14 @@ pub fn run(options: &TableOptions, to: &AnalysisOutput, global: &Global) -> anyh
                 "{}: two models or tasks of one name: give one of them in a table of its own",
                 run.display()
             );
-            progress.note(&format!("{} on {task}", model.display()));
+            let of = options.models.len() * options.tasks.len();
+            progress.note(&format!("{} of {of}: {} on {task}", runs.len() + 1, model.display()));
             session.search(&session.task(&source_of(task, options))?, &plan, &run)?;
+            compared.runs.push(ReadRun::open(&RunFolder::open(&run)?).data);
             runs.push(run);
-            write_whole(&page, compared(&runs)?.page().as_bytes())?;
+            write_whole(&page, compared.page().as_bytes())?;
         }
     }
-    let compared = compared(&runs)?;
     let mut written = vec![page];
     if let Some(csv) = &to.csv {
         make_folder(csv)?;
@@ -47,11 +48,6 @@ pub fn run(options: &TableOptions, to: &AnalysisOutput, global: &Global) -> anyh
         return output::print_json(&json!({"written": written, "runs": compared}));
     }
     output::print(&compared.text())
-}
-
-fn compared(runs: &[PathBuf]) -> anyhow::Result<ComparedRuns> {
-    let read = |run: &PathBuf| Ok(ReadRun::open(&RunFolder::open(run)?).data);
-    Ok(ComparedRuns { runs: runs.iter().map(read).collect::<anyhow::Result<_>>()? })
 }
 
 /// `TASK`, or `TASK=FILE`.
