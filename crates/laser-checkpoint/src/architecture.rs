@@ -9,7 +9,7 @@ use laser_edit::FileHash;
 
 use crate::{
     architecture_table::{Bias, Block, Entry, Fused, Key, Keys, Requirement},
-    block_kinds::Residual,
+    block_kinds::{InTransformers, Residual},
     error::{CheckpointError, Result},
     file_hash::hash_file,
     param_kind::ParamKind,
@@ -33,6 +33,9 @@ pub struct Architecture {
     /// Values of `architectures` in config.json: transformers' classes. The first is the one that
     /// is written.
     pub classes: Vec<String>,
+    /// How transformers opens the family.
+    #[serde(default)]
+    pub transformers: InTransformers,
     /// Values of `general.architecture` in GGUF files.
     #[serde(default)]
     pub gguf_architectures: Vec<String>,

@@ -94,6 +94,19 @@ impl BlockRotary {
     }
 }
 
+/// How transformers opens a family.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InTransformers {
+    /// By a class of its own, whose tensors have the names that files have.
+    #[default]
+    Native,
+    /// By another family's class: tensors get that one's names when they are read.
+    Renamed,
+    /// Only by code that comes with the model.
+    Remote,
+}
+
 /// A table's `rotated_layers`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -31,18 +31,22 @@ impl Checkpoint {
         self.stored_precision(param)
     }
 
-    /// Hashes of the files that make the model: configuration, weights, tokenizer. Reads every byte
-    /// of them.
+    /// Hashes of the files that make the model: configuration, weights, tokenizer. The first time it
+    /// reads every byte of them.
     ///
     /// # Errors
     /// A file cannot be read.
     pub fn fingerprint(&self) -> Result<Vec<FileHash>> {
+        if let Some(known) = self.hashes().get() {
+            return Ok(known.clone());
+        }
         let companions = self.convention().companions().iter().map(|name| self.path().join(name));
         let mut paths: Vec<PathBuf> = companions.filter(|path| path.is_file()).collect();
         paths.extend(self.weights().paths().into_iter().map(Path::to_owned));
         paths.sort();
         let files = paths.iter().map(|path| hash_file(path));
-        files.chain(self.architecture().file.clone().map(Ok)).collect()
+        let hashes = files.chain(self.architecture().file.clone().map(Ok)).collect::<Result<Vec<_>>>()?;
+        Ok(self.hashes().get_or_init(|| hashes).clone())
     }
 
     /// The table that it was opened by, if that is a user's own.

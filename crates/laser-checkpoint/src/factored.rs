@@ -12,6 +12,7 @@ use crate::{
     error::{CheckpointError, Result},
     model_config::Config,
     param_id::ParamId,
+    param_kind::ParamKind,
     storage_layout::StorageLayout,
 };
 
@@ -67,14 +68,47 @@ impl Factored {
         Ok(Some(Self { modules: HashMap::deserialize(modules).map_err(wrong)? }))
     }
 
+    /// Refuses modules that are no matrices of the model's, and ranks that no matrix has.
+    ///
+    /// # Errors
+    /// The first such module.
+    pub(crate) fn check(&self, architecture: &Architecture, config: &Config, path: &Path) -> Result<()> {
+        let mut matrices: HashMap<String, Vec<String>> = HashMap::new();
+        for param in ParamId::all(architecture, config) {
+            let is_own = matches!(param.kind, ParamKind::Matrix(_)) && !config.is_expert(param.kind) && !param.is_bias;
+            if let Some(module) = module_of(architecture, config, param).filter(|_| is_own)
+                && let Some((_, name)) = module.split_once('.')
+            {
+                matrices.entry(name.to_owned()).or_default().push(param.kind.to_string());
+            }
+        }
+        for (name, module) in &self.modules {
+            let own = matrices.get(name).map(Vec::as_slice).unwrap_or_default();
+            let names = |part: &Part| own.contains(&part.name) && part.rank != Some(0);
+            let fits = match module.parts.as_slice() {
+                [] => own.len() == 1 && module.rank.is_some_and(|rank| rank > 0),
+                parts => parts.len() == own.len() && parts.iter().all(names) && module.rank.is_none(),
+            };
+            if !fits {
+                let what = if own.is_empty() { "no matrix" } else { "other matrices" };
+                let why = format!("the model has {what} there: have `laser apply` write the folder again");
+                return Err(CheckpointError::Config {
+                    path: path.to_owned(),
+                    key: format!("{KEY}.modules.{name}"),
+                    why,
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// Where `param` lies, if it is in one of the modules.
     pub(crate) fn place(&self, architecture: &Architecture, config: &Config, param: ParamId) -> Option<FactoredPlace> {
-        let usual = StorageLayout::of(architecture, config, param, Convention::HuggingFace)?.tensor;
-        let (module, _) = usual.rsplit_once('.')?;
+        let module = module_of(architecture, config, param)?;
         let found = self.modules.get(module.split_once('.')?.1)?;
         let (base, rank) = match found.parts.iter().find(|part| part.name == param.kind.to_string()) {
             Some(part) => (format!("{module}.{}", part.name), part.rank),
-            None => (module.to_owned(), found.rank),
+            None => (module, found.rank),
         };
         let shape = param.shape(architecture, config);
         Some(match rank {
@@ -91,4 +125,10 @@ impl Factored {
             }
         })
     }
+}
+
+/// The module that holds a tensor of the model.
+fn module_of(architecture: &Architecture, config: &Config, param: ParamId) -> Option<String> {
+    let usual = StorageLayout::of(architecture, config, param, Convention::HuggingFace)?.tensor;
+    usual.rsplit_once('.').map(|(module, _)| module.to_owned())
 }

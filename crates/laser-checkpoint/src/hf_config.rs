@@ -15,10 +15,12 @@ pub fn huggingface_config(architecture: &Architecture, config: &Config, dtype: D
     let keys = &architecture.config;
     let mut json = Map::new();
     let mut set = |key: &Key, value: Value| {
-        // A dotted name, that of a value within an object, is not the first one of any key that is
-        // written.
         if let Some(name) = key.json.iter().find(|name| !name.contains('.')) {
             json.insert(name.clone(), value);
+        } else if let Some((object, name)) = key.json.first().and_then(|name| name.split_once('.')) {
+            // A value that is within an object under every name.
+            let object = json.entry(object).or_insert_with(|| Value::Object(Map::new()));
+            object[name] = value;
         }
     };
     set(&keys.vocab_size, config.vocab_size.into());
@@ -58,7 +60,11 @@ pub fn huggingface_config(architecture: &Architecture, config: &Config, dtype: D
     set(&keys.logit_divisor, (1.0 / config.logit_scale.unwrap_or(1.0)).into());
     set(&keys.rotated, config.rotated.iter().map(|&turns| u8::from(turns)).collect());
     set(&keys.attention_scale, config.attention_scale.into());
-    set(&keys.attention_scalar, config.attention_scale.powi(-2).round().into());
+    set(&keys.alibi, config.alibi.into());
+    let scalar = config.attention_scale.powi(-2);
+    let is_whole = (scalar - scalar.round()).abs() <= 1e-6 * scalar;
+    // transformers takes a whole number for no float.
+    set(&keys.attention_scalar, if is_whole { (scalar.round() as u64).into() } else { scalar.into() });
     set(&keys.attention_softcap, config.attention_softcap.into());
     set(&keys.final_softcap, config.final_softcap.into());
     set(&keys.parallel, (config.residual == Residual::Parallel).into());

@@ -9,6 +9,7 @@ mod architecture_table;
 mod block_kinds;
 mod checkpoint;
 mod checkpoint_tensors;
+mod checkpoint_values;
 mod config_reader;
 mod config_shape;
 mod config_source;
@@ -42,7 +43,7 @@ mod tied_head;
 mod weight_file;
 
 pub use architecture::Architecture;
-pub use block_kinds::{Activation, Norm, Residual, RotaryStyle};
+pub use block_kinds::{Activation, InTransformers, Norm, Residual, RotaryStyle};
 pub use checkpoint::Checkpoint;
 pub use convention::Convention;
 pub use error::{CheckpointError, Result};

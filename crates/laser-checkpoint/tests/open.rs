@@ -114,6 +114,11 @@ fn a_fingerprint_is_the_sha256_of_each_file() {
     // FIPS 180-2, appendix B.1.
     assert_eq!(hashes[2].sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     assert_eq!(hashes[2].bytes, 3);
+    // Files are read for it once.
+    let checkpoint = Checkpoint::open(folder.path()).unwrap();
+    let hashes = checkpoint.fingerprint().unwrap();
+    fs::remove_file(folder.path().join("tokenizer.json")).unwrap();
+    assert_eq!(checkpoint.fingerprint().unwrap(), hashes);
 }
 
 #[test]
@@ -380,4 +385,23 @@ fn heads_that_cannot_share_a_tensor_are_refused() {
     assert!(error.contains("is [144, 48], but the configuration implies [96, 48]"), "{error}");
     let text = "like = \"phi3\"\n[matrices]\nfc_in = { hf = \"{layer}.weight\", hf_fused = \"by_head\" }";
     assert!(Architecture::from_toml("mine.toml", text).unwrap_err().to_string().contains("cannot be fused by head"));
+}
+
+/// What config.json says of thin matrices must be of matrices that the model has.
+#[test]
+fn modules_that_are_no_matrices_are_refused() {
+    for (family, modules, message) in [
+        ("llama", json!({ "layers.0.input_layernorm": { "rank": 3 } }), "no matrix there"),
+        ("llama", json!({ "layers.9.mlp.up_proj": { "rank": 3 } }), "no matrix there"),
+        ("llama", json!({ "layers.0.mlp.up_proj": { "rank": 0 } }), "other matrices there"),
+        ("llama", json!({ "layers.0.mlp.up_proj": {} }), "other matrices there"),
+        ("phi3", json!({ "layers.0.self_attn.qkv_proj": { "rank": 3 } }), "other matrices there"),
+        ("mixtral", json!({ "layers.0.block_sparse_moe.experts.0.w1": { "rank": 3 } }), "no matrix there"),
+        ("llama", json!({ "layers.0.mlp.up_proj": { "rank": 3 } }), "factor_in"),
+    ] {
+        let folder = copy_of(family);
+        set_config(folder.path(), "laser", json!({ "modules": modules }));
+        let error = error_of(folder.path());
+        assert!(error.contains(message), "{modules}: {error}");
+    }
 }

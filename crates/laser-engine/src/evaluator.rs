@@ -1,7 +1,7 @@
 //! Scores models on a set of examples.
 
 use crate::activation_cache::ActivationCache;
-use crate::chunk::{Chunk, Tree};
+use crate::chunk::{Chunk, LogprobSlot, Tree};
 use crate::edited_forward::{EditedForward, NodeInstance};
 use crate::encode::Encoded;
 use crate::error::{Error, Result};
@@ -80,19 +80,27 @@ impl<'a, B: Backend> Evaluator<'a, B> {
         let nodes = (memory / (kept * size_of::<f32>())).max(1);
         let elements = config.matrices.iter().map(|kind| kind.shape(config).iter().product::<usize>());
         let matrix_nodes = elements.max().unwrap_or(0).div_ceil(kept);
-        let chunks =
-            cut(encoded.iter().zip(&examples).map(|(encoded, example)| expected_nodes(encoded, example)), nodes);
         Ok(Self {
             model,
             tokenizer,
+            chunks: cut(expected(&encoded, &examples), nodes),
             examples,
             encoded,
-            chunks,
             nodes,
             matrix_nodes,
             resident: None,
             caches: Vec::new(),
         })
+    }
+
+    /// An evaluator of those of the examples that have these numbers, with memory of its own, as much
+    /// as this one has.
+    pub fn of_some(&self, numbers: &[usize]) -> Self {
+        let numbers = || numbers.iter().copied().filter(|&number| number < self.examples.len());
+        let encoded: Vec<Encoded> = numbers().map(|number| self.encoded[number].clone()).collect();
+        let examples: Vec<&Example> = numbers().map(|number| self.examples[number]).collect();
+        let chunks = cut(expected(&encoded, &examples), self.nodes);
+        Self { encoded, examples, chunks, resident: None, caches: Vec::new(), ..*self }
     }
 
     /// How many chunks the examples take: with one, candidates can be finished one by one at no
@@ -244,11 +252,11 @@ impl<'a, B: Backend> Evaluator<'a, B> {
         if sums.iter().any(|sum| !sum.is_finite()) {
             return Err(Error::NotFinite { id: example.id.clone() });
         }
-        let greedy: Vec<bool> =
-            tree.continuations.iter().map(|slots| slots.iter().all(|slot| slot.rank(readings) == 0)).collect();
+        let is_greedy = |slots: &Vec<LogprobSlot>| slots.iter().all(|slot| slot.rank(readings) == 0);
+        let is_choice = matches!(example.target, Target::Choose(_));
         let correct = match &example.target {
             Target::Generate(_) | Target::Rolling { .. } => false,
-            Target::LogLikelihood { .. } => greedy[0],
+            Target::LogLikelihood { .. } => is_greedy(&tree.continuations[0]),
             Target::Choose(choice) => choice.is_right(choice.predicted(&sums)),
         };
         let answer = encoded.answer.clone();
@@ -259,8 +267,8 @@ impl<'a, B: Backend> Evaluator<'a, B> {
                 answer_tokens: encoded.continuations[answer.clone()].iter().map(Vec::len).sum(),
             },
             generated: None,
-            choice_logprobs: matches!(example.target, Target::Choose(_)).then_some(sums),
-            choice_greedy: matches!(example.target, Target::Choose(_)).then_some(greedy),
+            choice_logprobs: is_choice.then_some(sums),
+            choice_greedy: is_choice.then(|| tree.continuations.iter().map(is_greedy).collect()),
             answer_rank: tree.continuations[answer.start][0].rank(readings),
         })
     }
@@ -355,6 +363,11 @@ struct Unfinished<'e> {
     /// The last token.
     at: NodeInstance,
     generated: Vec<u32>,
+}
+
+/// The nodes that each example will take.
+fn expected<'e>(encoded: &'e [Encoded], examples: &'e [&Example]) -> impl Iterator<Item = usize> + 'e {
+    encoded.iter().zip(examples).map(|(encoded, example)| expected_nodes(encoded, example))
 }
 
 /// The nodes that an example will take: prompt, continuations, and a few different generations.

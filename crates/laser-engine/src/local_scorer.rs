@@ -54,9 +54,6 @@ pub struct LocalScorer<'a, B: Backend = Cpu> {
 struct Kept<'a, B: Backend> {
     split: SplitName,
     exact: bool,
-    model: &'a Model<B>,
-    /// Bytes for an evaluator's activations.
-    memory: usize,
     evaluator: Evaluator<'a, B>,
     editor: Editor<'a, B>,
 }
@@ -89,8 +86,6 @@ impl<'a, B: Backend> LocalScorer<'a, B> {
                 Ok(Kept {
                     split,
                     exact,
-                    model,
-                    memory,
                     evaluator: Evaluator::new(model, tokenizer, self.examples(split).to_vec(), memory)?,
                     editor: Editor::new(checkpoint, model).with_memory(decompositions),
                 })
@@ -123,9 +118,9 @@ impl<'a, B: Backend> LocalScorer<'a, B> {
         let with_records = batch.split == SplitName::Test;
         let detail = if with_records { Detail::Full } else { Detail::Outcome };
         let mut of_some = match batch.examples {
-            Some(_) => {
+            Some(numbers) => {
                 kept.evaluator.release();
-                Some(Evaluator::new(kept.model, self.subject.tokenizer, examples.clone(), kept.memory)?)
+                Some(kept.evaluator.of_some(numbers))
             }
             None => None,
         };

@@ -18,12 +18,13 @@ use std::sync::Arc;
 use support::{candidate, folder};
 
 /// Families that differ in what they ask of a backend.
-const FAMILIES: [&str; 12] = [
+const FAMILIES: [&str; 13] = [
     "llama",
     "gpt2",
     "gemma2",
     "phi",
     "mixtral",
+    "qwen2_moe",
     "qwen3",
     "bert",
     "gptj",

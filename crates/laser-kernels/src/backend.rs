@@ -157,13 +157,17 @@ pub trait Backend: Clone + Debug + Send + Sync + 'static {
     fn low_rank_weight(&self, _: &LowRank, _: Precision) -> Result<Self::Weight> {
         Err(Error::Operands { op: "weight", why: "this backend takes no factors".to_owned() })
     }
+    /// Whether there are weights that stay two thin matrices: [`Self::weight_in_factors`].
+    fn keeps_factors(&self) -> bool {
+        false
+    }
     /// A weight that stays two thin matrices, W = outer inner: x is multiplied by the one and then by
-    /// the other. `None` if the backend has no such weights.
+    /// the other.
     ///
     /// # Errors
-    /// As [`Self::weight`].
-    fn weight_in_factors(&self, _inner: &Matrix, _outer: &Matrix, _: Precision) -> Result<Option<Self::Weight>> {
-        Ok(None)
+    /// As [`Self::weight`], and if the backend has no such weights.
+    fn weight_in_factors(&self, _inner: &Matrix, _outer: &Matrix, _: Precision) -> Result<Self::Weight> {
+        Err(Error::Operands { op: "weight", why: "this backend keeps no factors".to_owned() })
     }
     /// A weight that stays where it is and is read each time it is used, if the backend can;
     /// otherwise it is read now.

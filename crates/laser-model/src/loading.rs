@@ -41,12 +41,16 @@ impl<B: Backend> Loader<'_, B> {
     /// A matrix of a layer, in memory or on disk.
     pub fn matrix(&self, layer: usize, matrix: MatrixId) -> Result<LinearOn<B>> {
         let bias = self.checkpoint.bias(ParamKind::Matrix(matrix.kind), layer, matrix.expert)?;
-        if let Some(factors) = self.checkpoint.factors(layer, matrix)? {
-            let (inner, outer) = (factors.v().transpose(), factors.u());
-            if let Some(weight) = self.backend.weight_in_factors(&inner, outer, Precision::F32)? {
-                let bias = bias.map(|bias| self.backend.vector(bias)).transpose()?;
-                return Ok(Linear { weight, bias });
-            }
+        let (keeps, takes) = (self.backend.keeps_factors(), self.backend.takes_factors());
+        if (keeps || takes)
+            && let Some(factors) = self.checkpoint.factors(layer, matrix)?
+        {
+            let weight = match keeps {
+                true => self.backend.weight_in_factors(&factors.v().transpose(), factors.u(), Precision::F32)?,
+                false => self.backend.low_rank_weight(&factors, Precision::F32)?,
+            };
+            let bias = bias.map(|bias| self.backend.vector(bias)).transpose()?;
+            return Ok(Linear { weight, bias });
         }
         match self.residency {
             WeightResidency::Memory => self.linear(&self.checkpoint.matrix(layer, matrix)?, bias),

@@ -260,12 +260,16 @@ impl<B: Backend> Model<B> {
     }
 }
 
-/// Bytes of a layer's matrices in f32.
+/// Bytes of a layer's matrices in f32, with those of the expert for every row, which are always in
+/// memory.
 fn layer_bytes(config: &Config) -> usize {
     let elements = |kind: &MatrixKind| {
         let [rows, cols] = kind.shape(config);
         let experts = config.experts_of(*kind).map_or(1, |experts| experts.count);
         (rows * cols).saturating_mul(experts)
     };
-    config.matrices.iter().map(elements).fold(0, usize::saturating_add).saturating_mul(size_of::<f32>())
+    let shared = [ParamKind::SharedIn, ParamKind::SharedUp, ParamKind::SharedOut];
+    let shared = shared.iter().filter(|&&kind| config.has(kind)).count();
+    let shared = config.shared_size.saturating_mul(config.hidden_size).saturating_mul(shared);
+    config.matrices.iter().map(elements).fold(shared, usize::saturating_add).saturating_mul(size_of::<f32>())
 }

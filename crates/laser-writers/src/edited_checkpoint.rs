@@ -159,14 +159,20 @@ impl<'a> EditedCheckpoint<'a> {
     /// # Errors
     /// The matrix cannot be read, or the edit fails.
     pub fn edited(&self, param: ParamId) -> Result<Option<EditedMatrix>> {
+        let Some((edit, matrix, edited)) = self.applied(param)? else { return Ok(None) };
+        self.note(edit, matrix.matrix(), &dense(edited.clone()));
+        Ok(Some(edited))
+    }
+
+    /// The edit of a matrix, the matrix, and what the one makes of the other.
+    fn applied(&self, param: ParamId) -> Result<Option<(Intervention, DecomposedMatrix, EditedMatrix)>> {
         let Some(edit) = self.edit_of(param) else { return Ok(None) };
         let matrix = DecomposedMatrix::new(self.checkpoint.read_matrix(param)?);
         let edited = match self.patched(&edit) {
             Some(edited) => edited.clone(),
             None => edit.apply(&matrix)?,
         };
-        self.note(edit, matrix.matrix(), &dense(edited.clone()));
-        Ok(Some(edited))
+        Ok(Some((edit, matrix, edited)))
     }
 
     /// What the edit takes away from a matrix, as factors, if it is a sum of some of its singular
@@ -182,9 +188,9 @@ impl<'a> EditedCheckpoint<'a> {
         Ok(Some(removed))
     }
 
-    /// Notes what an edit made of a matrix.
+    /// Notes what an edit made of a matrix; how it was written stays as it was noted.
     fn note(&self, edit: Intervention, matrix: &Matrix, edited: &Matrix) {
-        let record = EditRecord {
+        let mut record = EditRecord {
             shape: [matrix.rows(), matrix.cols()],
             kept_rank: edit.edit.kept_rank(matrix.rows(), matrix.cols()),
             relative_error: relative_error(matrix, edited),
@@ -192,7 +198,9 @@ impl<'a> EditedCheckpoint<'a> {
             stored: None,
         };
         let at = (record.intervention.layer, record.intervention.matrix);
-        self.records.borrow_mut().insert(at, record);
+        let mut records = self.records.borrow_mut();
+        record.stored = records.remove(&at).and_then(|earlier| earlier.stored);
+        records.insert(at, record);
     }
 
     /// Notes how an edited matrix was written: densely if `rank` is `None`. Does nothing for others.
@@ -234,10 +242,10 @@ impl<'a> EditedCheckpoint<'a> {
     /// # Errors
     /// The tensor cannot be read, or the edit fails.
     pub fn values(&self, param: ParamId) -> Result<Vec<f32>> {
-        match self.edited(param)? {
-            Some(edited) => Ok(dense(edited).into_data()),
-            None => Ok(self.checkpoint.read(param)?),
-        }
+        let Some((edit, matrix, edited)) = self.applied(param)? else { return Ok(self.checkpoint.read(param)?) };
+        let values = dense(edited);
+        self.note(edit, matrix.matrix(), &values);
+        Ok(values.into_data())
     }
 
     /// What the edits that were applied did, by layer and matrix.
@@ -252,4 +260,29 @@ fn relative_error(matrix: &Matrix, edited: &Matrix) -> f64 {
         matrix.data().iter().zip(edited.data()).map(|(&before, &after)| (f64::from(after) - f64::from(before)).powi(2));
     let (change, whole) = (change.sum::<f64>().sqrt(), matrix.frobenius_norm());
     if change == 0.0 { 0.0 } else { change / whole }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use laser_edit::InterventionSpec;
+
+    use super::*;
+
+    /// The two thin matrices of a pair may be in two files, so that the edit is applied for each.
+    #[test]
+    fn how_a_matrix_was_stored_outlives_a_second_application() {
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/llama");
+        let checkpoint = Checkpoint::open(&fixture).unwrap();
+        let specs: Vec<InterventionSpec> = vec!["1.fc_in:0.1".parse().unwrap()];
+        let edits = InterventionSpec::expand_all(&specs, checkpoint.config()).unwrap();
+        let model = EditedCheckpoint::new(&checkpoint, Changes::Edits(&edits)).unwrap();
+        let param = model.edited_params()[0];
+        model.edited(param).unwrap();
+        model.note_stored(param, Precision::F32, Some(4)).unwrap();
+        model.edited(param).unwrap();
+        let records = model.into_records();
+        assert_eq!(records[0].stored.as_ref().and_then(|stored| stored.rank), Some(4));
+    }
 }

@@ -1,5 +1,7 @@
 //! Which tensors a factored folder has: two thin matrices in place of an edited one where those are smaller.
 
+use std::collections::{HashMap, HashSet};
+
 use laser_checkpoint::{Checkpoint, Convention, ParamId, ParamKind, Precision};
 
 use crate::{
@@ -38,40 +40,35 @@ pub(crate) struct FactoredPlan<'a> {
     pub modules: Vec<(String, FactoredModule)>,
     /// The edited matrices that stay whole, and why.
     pub whole: Vec<(ParamId, String)>,
-    /// Modules that were split: their biases go with the parts.
-    split: Vec<Split>,
-}
-
-struct Split {
-    module: String,
-    parts: Vec<(ParamKind, Option<usize>)>,
+    /// The parts, with their ranks, of modules that were split: their biases go with them.
+    split: HashMap<String, Vec<(ParamKind, Option<usize>)>>,
 }
 
 impl<'a> FactoredPlan<'a> {
     /// Ranks are rounded up to a multiple of `rank_multiple`.
     pub(crate) fn new(model: &'a EditedCheckpoint<'a>, rank_multiple: usize) -> Result<Self> {
-        let (tensors, modules, whole, split) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let mut plan = Self { model, rank_multiple, tensors, modules, whole, split };
+        let (tensors, modules, whole) = (Vec::new(), Vec::new(), Vec::new());
+        let mut plan = Self { model, rank_multiple, tensors, modules, whole, split: HashMap::new() };
         let checkpoint = model.checkpoint();
         let layout = |param| Ok(checkpoint.layout_in(param, Convention::HuggingFace));
         let is_quantised = is_quantised(checkpoint);
-        let mut read = Vec::new();
+        let mut read = HashSet::new();
         for (name, params) in by_tensor(checkpoint.params(), layout)? {
             let first = params[0].param;
             if checkpoint.convention() == Convention::HuggingFace {
-                read.push(checkpoint.layout(first)?.tensor);
+                read.insert(checkpoint.layout(first)?.tensor);
             }
             let precision = if is_quantised { Precision::F16 } else { checkpoint.stored_precision(first)? };
             let module = name.rsplit_once('.').map_or(name.as_str(), |(module, _)| module);
-            match plan.split.iter().position(|split| split.module == module) {
-                Some(split) => plan.add_biases(split, &params, precision),
+            match plan.split.get(module).cloned() {
+                Some(parts) => plan.add_biases(module, &parts, &params, precision),
                 None => plan.add(&name, module, params, precision)?,
             }
         }
         if checkpoint.convention() == Convention::HuggingFace {
             // Tensors that the model does not read are kept, too.
             for name in checkpoint.tensor_names() {
-                if !read.iter().any(|read| read == name) {
+                if !read.contains(name) {
                     plan.copy(Convention::without_wrapper(name).0, name, false, Precision::F32)?;
                 }
             }
@@ -140,13 +137,18 @@ impl<'a> FactoredPlan<'a> {
         let own = module.split_once('.').map_or(module, |(_, own)| own).to_owned();
         self.modules.push((own, described(self.checkpoint(), params, ranks)));
         let parts = params.iter().map(|placed| placed.param.kind).zip(ranks.iter().copied()).collect();
-        self.split.push(Split { module: module.to_owned(), parts });
+        self.split.insert(module.to_owned(), parts);
     }
 
     /// The biases of a split module: those of the outer matrices.
-    fn add_biases(&mut self, split: usize, params: &[PlacedParam], precision: Precision) {
+    fn add_biases(
+        &mut self,
+        module: &str,
+        parts: &[(ParamKind, Option<usize>)],
+        params: &[PlacedParam],
+        precision: Precision,
+    ) {
         for placed in params {
-            let Split { module, parts } = &self.split[split];
             let rank = parts.iter().find(|(kind, _)| *kind == placed.param.kind).and_then(|(_, rank)| *rank);
             let base = part_name(module, parts.len(), placed.param.kind);
             let layer = if rank.is_some() { ".factor_out" } else { "" };

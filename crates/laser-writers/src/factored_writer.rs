@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use laser_checkpoint::Convention;
+use laser_checkpoint::{Convention, InTransformers};
 use safetensors::Dtype;
 use serde_json::Value;
 
@@ -39,12 +39,20 @@ impl ModelWriter for FactoredWriter {
 
     fn write(&self, model: &EditedCheckpoint<'_>, folder: &Staging) -> Result<()> {
         let checkpoint = model.checkpoint();
+        let refused = |what: &str, why: &str| {
+            Err(WriteError::Format { format: "hf-factored", what: what.to_owned(), why: why.to_owned() })
+        };
         if checkpoint.is_factored() {
-            return Err(WriteError::Format {
-                format: "hf-factored",
-                what: "an edit of a folder that is factored already".to_owned(),
-                why: "write it as hf first".to_owned(),
-            });
+            return refused("an edit of a folder that is factored already", "write it as hf first");
+        }
+        if checkpoint.is_text_part() {
+            let why = "transformers keeps the text model within another one: write it as hf";
+            return refused("the text model of a model for images or sound", why);
+        }
+        let family = &checkpoint.architecture().family;
+        if checkpoint.architecture().transformers != InTransformers::Native {
+            let why = "transformers has no class of its own for it: write it as hf";
+            return refused(&format!("a model of the family {family}"), why);
         }
         let FactoredPlan { tensors, modules, whole, .. } = FactoredPlan::new(model, self.rank_multiple)?;
         let dtype = tensors.first().map_or(Dtype::F16, |tensor| tensor.dtype);

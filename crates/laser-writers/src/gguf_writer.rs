@@ -1,8 +1,6 @@
 //! An edited model as a GGUF file.
 
-use std::path::Path;
-
-use laser_checkpoint::{Checkpoint, CheckpointError, Config, Convention, Precision, gguf_config, rope_factors};
+use laser_checkpoint::{Checkpoint, Convention, Precision, gguf_config, rope_factors};
 use serde_json::{Value, json};
 
 use crate::{
@@ -11,6 +9,7 @@ use crate::{
     gguf_file::{ALIGNMENT, GgufTensor, head, put_file},
     model_writer::ModelWriter,
     placed_params::{PlacedParam, assembled, by_tensor, copy, encoded},
+    same_config,
     staged_file::StagedFile,
     staging::{Form, Staging},
 };
@@ -56,7 +55,7 @@ impl ModelWriter for GgufWriter {
             None => {
                 let tensors = self.of_folder(model)?;
                 write(&head(tensors.len(), &self.metadata(checkpoint, &tensors)?), ALIGNMENT, &tensors)?;
-                check_config(checkpoint, &to.staged())
+                same_config::check(checkpoint, &to.staged(), &|why| no_gguf(checkpoint, why))
             }
         }
     }
@@ -125,75 +124,6 @@ fn no_gguf(checkpoint: &Checkpoint, why: &str) -> WriteError {
     WriteError::Format { format: "gguf", what, why: format!("{why}: write it as hf") }
 }
 
-/// Refuses a model of which the file says something else than its own configuration.
-fn check_config(checkpoint: &Checkpoint, file: &Path) -> Result<()> {
-    let read = |error: CheckpointError| no_gguf(checkpoint, &format!("the file could not be read: {error}"));
-    let file = Checkpoint::open(file).map_err(read)?;
-    match differences(checkpoint.config(), file.config()).first() {
-        None => Ok(()),
-        Some((what, own, file)) => {
-            Err(no_gguf(checkpoint, &format!("its {what} would be read as {file} where the model has {own}")))
-        }
-    }
-}
-
-/// What decides a forward pass and differs, beyond the rounding of f32.
-fn differences(a: &Config, b: &Config) -> Vec<(&'static str, String, String)> {
-    let same = |a: f64, b: f64| (a - b).abs() <= 1e-6 * a.abs().max(b.abs());
-    let same_if = |a: Option<f64>, b: Option<f64>| match (a, b) {
-        (Some(a), Some(b)) => same(a, b),
-        _ => a.is_none() && b.is_none(),
-    };
-    // A window as long as the context is none.
-    let windows = |config: &Config| -> Vec<Option<usize>> {
-        config.windows.iter().map(|window| window.filter(|&window| window < config.context_length)).collect()
-    };
-    let speeds = |config: &Config| -> Vec<f32> {
-        let rotary = config.rotary.iter().chain(&config.local_rotary);
-        rotary.flat_map(|rotary| rotary.inverse_frequencies()).collect()
-    };
-    let (own, other) = (speeds(a), speeds(b));
-    let same_speeds = own.len() == other.len() && own.iter().zip(&other).all(|(a, b)| (a - b).abs() <= 1e-4 * a.abs());
-    let text = |value: &dyn std::fmt::Debug| format!("{value:?}");
-    let all = [
-        ("windows", windows(a) == windows(b), text(&a.windows), text(&b.windows)),
-        ("rotary positions", same_speeds, text(&a.rotary), text(&b.rotary)),
-        ("activation", a.activation == b.activation, text(&a.activation), text(&b.activation)),
-        ("residual layout", a.residual == b.residual, text(&a.residual), text(&b.residual)),
-        ("layers with rotary positions", a.rotated == b.rotated, text(&a.rotated), text(&b.rotated)),
-        ("distance bias", same_if(a.alibi, b.alibi), text(&a.alibi), text(&b.alibi)),
-        (
-            "residual scale",
-            same_if(a.residual_scale, b.residual_scale),
-            text(&a.residual_scale),
-            text(&b.residual_scale),
-        ),
-        ("logit scale", same_if(a.logit_scale, b.logit_scale), text(&a.logit_scale), text(&b.logit_scale)),
-        ("experts", a.experts == b.experts, text(&a.experts), text(&b.experts)),
-        ("norm epsilon", same(a.norm_eps, b.norm_eps), text(&a.norm_eps), text(&b.norm_eps)),
-        (
-            "attention scale",
-            same(a.attention_scale, b.attention_scale),
-            text(&a.attention_scale),
-            text(&b.attention_scale),
-        ),
-        (
-            "attention soft cap",
-            same_if(a.attention_softcap, b.attention_softcap),
-            text(&a.attention_softcap),
-            text(&b.attention_softcap),
-        ),
-        ("final soft cap", same_if(a.final_softcap, b.final_softcap), text(&a.final_softcap), text(&b.final_softcap)),
-        (
-            "embedding scale",
-            same_if(a.embedding_scale, b.embedding_scale),
-            text(&a.embedding_scale),
-            text(&b.embedding_scale),
-        ),
-    ];
-    all.into_iter().filter(|(_, same, ..)| !same).map(|(what, _, own, file)| (what, own, file)).collect()
-}
-
 /// Refuses a type whose blocks do not divide a row.
 fn fitting(tensor: GgufTensor<Content>) -> Result<GgufTensor<Content>> {
     let (row, block) = (tensor.shape.last().copied().unwrap_or(0), tensor.precision.block_values());
@@ -235,10 +165,12 @@ fn put(model: &EditedCheckpoint<'_>, tensor: &GgufTensor<Content>, to: &mut Stag
     let values = assembled(model, params, Convention::Gguf)?;
     let bytes = encoded(&tensor.name, precision, &values)?;
     to.put(&bytes)?;
-    let rounding = (precision != Precision::F32).then(|| distance(&values, &precision.decode(&bytes)));
-    for placed in params {
-        model.note_stored(placed.param, precision, None)?;
-        model.amend_stored(placed.param, |stored| stored.rounding = rounding);
+    if params.iter().any(|placed| model.edit_of(placed.param).is_some()) {
+        let rounding = (precision != Precision::F32).then(|| distance(&values, &precision.decode(&bytes)));
+        for placed in params {
+            model.note_stored(placed.param, precision, None)?;
+            model.amend_stored(placed.param, |stored| stored.rounding = rounding);
+        }
     }
     Ok(())
 }

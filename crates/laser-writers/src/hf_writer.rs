@@ -2,18 +2,19 @@
 
 use std::collections::HashMap;
 
-use laser_checkpoint::{Checkpoint, Convention, ElementType, Precision};
+use laser_checkpoint::{Checkpoint, Convention, ElementType, InTransformers, Precision};
 use safetensors::Dtype;
 use serde_json::Value;
 
 use crate::{
     companion_files::{config_json, copy_small_files, is_weights},
     edited_checkpoint::EditedCheckpoint,
-    error::Result,
+    error::{Result, WriteError},
     factored_config,
     model_writer::ModelWriter,
     placed_params::{PlacedParam, assembled, by_tensor, copy, encoded},
-    safetensors_shards::{PlannedTensor, write_files, write_shards},
+    safetensors_shards::{PlannedTensor, SINGLE, write_files, write_shards},
+    same_config,
     staged_file::StagedFile,
     staging::Staging,
 };
@@ -37,6 +38,14 @@ impl ModelWriter for HuggingFaceWriter {
 
     fn write(&self, model: &EditedCheckpoint<'_>, folder: &Staging) -> Result<()> {
         let checkpoint = model.checkpoint();
+        let refusal = |why: &str| {
+            let what = format!("a model of the family {} from a GGUF file", checkpoint.architecture().family);
+            WriteError::Format { format: "hf", what, why: format!("{why}: write it as gguf") }
+        };
+        let is_gguf = checkpoint.convention() == Convention::Gguf;
+        if is_gguf && checkpoint.architecture().transformers == InTransformers::Remote {
+            return Err(refusal("transformers opens it only by code that comes with the model's folder"));
+        }
         let planned = plan(model)?;
         let dtype = planned.first().map_or(Dtype::F16, |tensor| tensor.dtype);
         if checkpoint.is_factored() {
@@ -55,9 +64,10 @@ impl ModelWriter for HuggingFaceWriter {
         }
         let put = |tensor: &PlannedTensor<Content>, to: &mut StagedFile| put(model, tensor, to);
         match (self.shard_bytes, source_files(checkpoint)) {
-            (None, Some(files)) => write_files(in_files(planned, &files), folder, &put),
-            (bytes, _) => write_shards(planned, bytes.unwrap_or(SHARD_BYTES), folder, &put),
+            (None, Some(files)) => write_files(in_files(planned, &files), folder, &put)?,
+            (bytes, _) => write_shards(planned, bytes.unwrap_or(SHARD_BYTES), folder, &put)?,
         }
+        if is_gguf { same_config::check(checkpoint, &folder.staged(), &refusal) } else { Ok(()) }
     }
 }
 
@@ -117,8 +127,11 @@ pub(crate) fn is_quantised(checkpoint: &Checkpoint) -> bool {
     checkpoint.tensor_names().into_iter().filter_map(precision_of).any(Precision::is_quantised)
 }
 
-/// The file of each tensor, where they are safetensors files of the usual names.
+/// The file of each tensor, where they are safetensors files that have the tensors that are written.
 fn source_files(checkpoint: &Checkpoint) -> Option<HashMap<String, String>> {
+    if checkpoint.is_factored() {
+        return None;
+    }
     let file = |name: &str| {
         let path = checkpoint.stored(name).ok()?.path().to_owned();
         let file = path.file_name()?.to_str()?.to_owned();
@@ -128,16 +141,15 @@ fn source_files(checkpoint: &Checkpoint) -> Option<HashMap<String, String>> {
     checkpoint.tensor_names().into_iter().map(file).collect()
 }
 
-/// Tensors by the files of `names`, in the order of those; one that is in none goes to the first.
+/// Tensors by the files of `names`, in the order of those.
 fn in_files<C>(
     tensors: Vec<PlannedTensor<C>>,
     names: &HashMap<String, String>,
 ) -> Vec<(String, Vec<PlannedTensor<C>>)> {
     let mut files: std::collections::BTreeMap<String, Vec<PlannedTensor<C>>> = Default::default();
-    let first = names.values().min().cloned().unwrap_or_default();
     for tensor in tensors {
-        let file = names.get(&tensor.name).unwrap_or(&first);
-        files.entry(file.clone()).or_default().push(tensor);
+        let file = names.get(&tensor.name).map_or(SINGLE, String::as_str);
+        files.entry(file.to_owned()).or_default().push(tensor);
     }
     files.into_iter().collect()
 }

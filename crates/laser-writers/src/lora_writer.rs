@@ -1,7 +1,7 @@
 //! Edits as a LoRA adapter that subtracts what they take away: a PEFT folder, with the same as a GGUF
 //! adapter.
 
-use laser_checkpoint::{Checkpoint, Convention, ParamId, Precision, StorageLayout, gguf_config};
+use laser_checkpoint::{Checkpoint, Convention, InTransformers, ParamId, Precision, StorageLayout, gguf_config};
 use safetensors::Dtype;
 use serde_json::{Map, Value, json};
 
@@ -10,7 +10,8 @@ use crate::{
     error::{Result, WriteError},
     gguf_file::{self, ALIGNMENT, GgufTensor},
     model_writer::ModelWriter,
-    placed_params::by_tensor,
+    placed_params::{PlacedParam, by_tensor, encoded},
+    removed_factors::RemovedFactors,
     removed_part::Removed,
     safetensors_shards::{self, PlannedTensor},
     staged_file::StagedFile,
@@ -33,12 +34,17 @@ pub struct LoraWriter {
 
 /// The adapter of one stored tensor: W + b a, a of rank x inputs, b of outputs x rank.
 struct Adapter {
-    a: Vec<f32>,
-    b: Vec<f32>,
+    tensor: String,
+    /// The matrices that share the tensor, where each has its rows, and their numbers among what is
+    /// removed.
+    parts: Vec<(StorageLayout, usize)>,
     rank: usize,
-    inputs: usize,
-    outputs: usize,
-    transposed: bool,
+}
+
+/// One of an adapter's two matrices.
+enum Half<'a> {
+    A(&'a Adapter),
+    B(&'a Adapter),
 }
 
 impl ModelWriter for LoraWriter {
@@ -48,21 +54,32 @@ impl ModelWriter for LoraWriter {
 
     fn write(&self, model: &EditedCheckpoint<'_>, folder: &Staging) -> Result<()> {
         let checkpoint = model.checkpoint();
-        let mut removed = Vec::new();
+        check_base(checkpoint)?;
+        let mut removed = RemovedFactors::new(folder)?;
         for param in model.edited_params() {
-            let factors = removed_factors(model, param)?;
-            if let Some((rank, _)) = &factors {
-                model.note_stored(param, Precision::F32, Some(*rank))?;
+            if let Some((rank, factors)) = removed_factors(model, param)? {
+                model.note_stored(param, Precision::F32, Some(rank))?;
+                removed.push(param, rank, &factors)?;
             }
-            removed.extend(factors.map(|(rank, factors)| (param, rank, factors)));
         }
         self.write_peft(checkpoint, &removed, folder)?;
-        if let Some(metadata) = gguf_config(checkpoint.architecture(), checkpoint.config()) {
-            let adapters = adapters(checkpoint, &removed, Convention::Gguf)?;
-            write_gguf(metadata, adapters, folder)?;
+        match gguf_config(checkpoint.architecture(), checkpoint.config()) {
+            Some(metadata) => write_gguf(metadata, checkpoint, &removed, folder),
+            None => Ok(()),
         }
-        Ok(())
     }
+}
+
+/// Refuses models whose modules have other names in transformers than their tensors.
+fn check_base(checkpoint: &Checkpoint) -> Result<()> {
+    let (what, why) = if checkpoint.is_factored() {
+        ("an edit of a folder that is factored already", "write it as hf first")
+    } else if checkpoint.is_text_part() || checkpoint.architecture().transformers == InTransformers::Renamed {
+        ("an edit of this model", "transformers has its modules under other names: write it as hf")
+    } else {
+        return Ok(());
+    };
+    Err(WriteError::Format { format: "lora", what: what.to_owned(), why: why.to_owned() })
 }
 
 /// What an edit takes away, with a minus, and its rank; `None` if that is nothing.
@@ -100,67 +117,95 @@ fn removed_factors(model: &EditedCheckpoint<'_>, param: ParamId) -> Result<Optio
 }
 
 /// The adapters of the stored tensors of a convention: matrices that share a tensor share its adapter.
-fn adapters(
-    checkpoint: &Checkpoint,
-    removed: &[(ParamId, usize, ThinFactors)],
-    convention: Convention,
-) -> Result<Vec<(String, Adapter)>> {
+fn adapters(checkpoint: &Checkpoint, removed: &RemovedFactors, convention: Convention) -> Result<Vec<Adapter>> {
     let layout = |param| Ok(checkpoint.layout_in(param, convention));
-    let tensors = by_tensor(removed.iter().map(|(param, ..)| *param).collect(), layout)?;
-    let mut adapters = Vec::new();
-    for (name, params) in tensors {
-        let parts: Vec<(&StorageLayout, usize, &ThinFactors)> = params
-            .iter()
-            .filter_map(|placed| {
-                let (_, rank, factors) = removed.iter().find(|(param, ..)| *param == placed.param)?;
-                Some((&placed.layout, *rank, factors))
-            })
-            .collect();
-        let Some((first, ..)) = parts.first() else { continue };
-        let rank: usize = parts.iter().map(|(_, rank, _)| rank).sum();
-        let (outputs, inputs) = (first.stored_rows(), first.cols());
+    let adapter = |(tensor, params): (String, Vec<PlacedParam>)| {
+        let number = |param| removed.matrices().iter().position(|matrix| matrix.param == param);
+        let parts: Vec<_> =
+            params.into_iter().filter_map(|placed| Some((placed.layout, number(placed.param)?))).collect();
+        let rank = parts.iter().map(|&(_, number)| removed.matrices()[number].rank).sum();
+        Adapter { tensor, parts, rank }
+    };
+    let params = removed.matrices().iter().map(|matrix| matrix.param).collect();
+    Ok(by_tensor(params, layout)?.into_iter().map(adapter).collect())
+}
+
+impl Adapter {
+    fn inputs(&self) -> usize {
+        self.parts.first().map_or(0, |(layout, _)| layout.cols())
+    }
+
+    fn outputs(&self) -> usize {
+        self.parts.first().map_or(0, |(layout, _)| layout.stored_rows())
+    }
+
+    fn is_transposed(&self) -> bool {
+        self.parts.iter().any(|(layout, _)| layout.transposed)
+    }
+
+    fn a(&self, removed: &RemovedFactors) -> Result<Vec<f32>> {
+        let mut a = Vec::new();
+        for &(_, number) in &self.parts {
+            a.extend(removed.inner(number)?);
+        }
+        Ok(a)
+    }
+
+    fn b(&self, removed: &RemovedFactors) -> Result<Vec<f32>> {
+        let (outputs, rank) = (self.outputs(), self.rank);
         let mut b = vec![0.0; outputs * rank];
         let mut before = 0;
-        for (layout, own, factors) in &parts {
+        for (layout, number) in &self.parts {
+            let own = removed.matrices()[*number].rank;
             // Rows go where the tensor has the part's.
-            let rows = StorageLayout { shape: vec![outputs, *own], transposed: false, ..(*layout).clone() };
+            let rows = StorageLayout { shape: vec![outputs, own], transposed: false, ..layout.clone() };
             let mut whole = vec![0.0; outputs * own];
-            rows.insert(&factors.outer, &mut whole);
-            for (row, values) in whole.chunks_exact(*own).enumerate() {
-                b[row * rank + before..][..*own].copy_from_slice(values);
+            rows.insert(&removed.outer(*number)?, &mut whole);
+            for (row, values) in whole.chunks_exact(own).enumerate() {
+                b[row * rank + before..][..own].copy_from_slice(values);
             }
             before += own;
         }
-        let a = parts.iter().flat_map(|(_, _, factors)| factors.inner.iter().copied()).collect();
-        adapters.push((name, Adapter { a, b, rank, inputs, outputs, transposed: first.transposed }));
+        Ok(b)
     }
-    Ok(adapters)
+}
+
+impl Half<'_> {
+    fn shape(&self) -> [usize; 2] {
+        match self {
+            Self::A(adapter) => [adapter.rank, adapter.inputs()],
+            Self::B(adapter) => [adapter.outputs(), adapter.rank],
+        }
+    }
+
+    /// Puts its values into a file, as f32.
+    fn put(&self, tensor: &str, removed: &RemovedFactors, to: &mut StagedFile) -> Result<()> {
+        let values = match self {
+            Self::A(adapter) => adapter.a(removed)?,
+            Self::B(adapter) => adapter.b(removed)?,
+        };
+        to.put(&encoded(tensor, Precision::F32, &values)?)
+    }
 }
 
 impl LoraWriter {
-    fn write_peft(
-        &self,
-        checkpoint: &Checkpoint,
-        removed: &[(ParamId, usize, ThinFactors)],
-        folder: &Staging,
-    ) -> Result<()> {
+    fn write_peft(&self, checkpoint: &Checkpoint, removed: &RemovedFactors, folder: &Staging) -> Result<()> {
         let adapters = adapters(checkpoint, removed, Convention::HuggingFace)?;
         let mut ranks = Map::new();
         let mut planned = Vec::new();
-        let transposed = adapters.iter().any(|(_, adapter)| adapter.transposed);
-        let largest = adapters.iter().map(|(_, adapter)| adapter.rank).max().unwrap_or(1);
-        for (name, adapter) in adapters {
-            let module = name.strip_suffix(".weight").unwrap_or(&name).to_owned();
-            ranks.insert(module.clone(), adapter.rank.into());
-            let tensor = |end: &str, shape: [usize; 2], content: Vec<f32>| PlannedTensor {
-                name: format!("base_model.model.{module}.{end}.weight"),
-                dtype: Dtype::F32,
-                shape: shape.to_vec(),
-                content,
-            };
-            planned.push(tensor("lora_A", [adapter.rank, adapter.inputs], adapter.a));
-            planned.push(tensor("lora_B", [adapter.outputs, adapter.rank], adapter.b));
+        for adapter in &adapters {
+            let module = adapter.tensor.strip_suffix(".weight").unwrap_or(&adapter.tensor);
+            ranks.insert(module.to_owned(), adapter.rank.into());
+            for (end, half) in [("lora_A", Half::A(adapter)), ("lora_B", Half::B(adapter))] {
+                planned.push(PlannedTensor {
+                    name: format!("base_model.model.{module}.{end}.weight"),
+                    dtype: Dtype::F32,
+                    shape: half.shape().to_vec(),
+                    content: half,
+                });
+            }
         }
+        let largest = adapters.iter().map(|adapter| adapter.rank).max().unwrap_or(1);
         let config = json!({
             "peft_type": "LORA",
             "task_type": if checkpoint.config().masked { Value::Null } else { "CAUSAL_LM".into() },
@@ -168,7 +213,7 @@ impl LoraWriter {
             "inference_mode": true,
             "bias": "none",
             "lora_dropout": 0.0,
-            "fan_in_fan_out": transposed,
+            "fan_in_fan_out": adapters.iter().any(Adapter::is_transposed),
             // The scale, alpha / r, is 1 in each.
             "r": largest,
             "lora_alpha": largest,
@@ -177,35 +222,33 @@ impl LoraWriter {
             "alpha_pattern": ranks,
         });
         folder.write_json(CONFIG, &config)?;
-        let put = |tensor: &PlannedTensor<Vec<f32>>, to: &mut StagedFile| {
-            to.put(&Precision::F32.encode(&tensor.content).unwrap_or_default())
-        };
+        let put = |tensor: &PlannedTensor<Half<'_>>, to: &mut StagedFile| tensor.content.put(&tensor.name, removed, to);
         let metadata = json!({ "format": "pt" });
         folder.file(WEIGHTS, |to| safetensors_shards::put_file(planned, &metadata, to, &put))
     }
 }
 
-fn write_gguf(config: Vec<(String, Value)>, adapters: Vec<(String, Adapter)>, folder: &Staging) -> Result<()> {
+fn write_gguf(
+    config: Vec<(String, Value)>,
+    checkpoint: &Checkpoint,
+    removed: &RemovedFactors,
+    folder: &Staging,
+) -> Result<()> {
     let mut metadata: Vec<(String, Value)> =
         config.into_iter().filter(|(key, _)| key == "general.architecture").collect();
     metadata.push(("general.type".to_owned(), "adapter".into()));
     metadata.push(("adapter.type".to_owned(), "lora".into()));
     // 0: the product is added as it is, whatever its rank.
     metadata.push(("adapter.lora.alpha".to_owned(), json!(0.0)));
+    let adapters = adapters(checkpoint, removed, Convention::Gguf)?;
     let mut tensors = Vec::new();
-    for (name, adapter) in adapters {
-        let tensor = |end: &str, shape: [usize; 2], content: Vec<f32>| GgufTensor {
-            name: format!("{name}.{end}"),
-            shape: shape.to_vec(),
-            precision: Precision::F32,
-            content,
-        };
-        tensors.push(tensor("lora_a", [adapter.rank, adapter.inputs], adapter.a));
-        tensors.push(tensor("lora_b", [adapter.outputs, adapter.rank], adapter.b));
+    for adapter in &adapters {
+        for (end, half) in [("lora_a", Half::A(adapter)), ("lora_b", Half::B(adapter))] {
+            let (name, shape) = (format!("{}.{end}", adapter.tensor), half.shape().to_vec());
+            tensors.push(GgufTensor { name, shape, precision: Precision::F32, content: half });
+        }
     }
-    let put = |tensor: &GgufTensor<Vec<f32>>, to: &mut StagedFile| {
-        to.put(&Precision::F32.encode(&tensor.content).unwrap_or_default())
-    };
+    let put = |tensor: &GgufTensor<Half<'_>>, to: &mut StagedFile| tensor.content.put(&tensor.name, removed, to);
     let head = gguf_file::head(tensors.len(), &metadata);
     folder.file(GGUF, |to| gguf_file::put_file(&head, ALIGNMENT, &tensors, to, &put))
 }

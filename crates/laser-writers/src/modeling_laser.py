@@ -89,3 +89,15 @@ class LaserModel(Factored, FamilyBase):
 
 class LaserWithHead(Factored, FamilyWithHead):
     pass
+
+
+try:
+    from transformers import conversion_mapping
+except ImportError:  # before transformers 5
+    conversion_mapping = None
+if conversion_mapping is not None:
+    # Where tensors get new names by the name of the family's class, they get them here, too.
+    for own, family in ((LaserModel, FamilyBase), (LaserWithHead, FamilyWithHead)):
+        renamed = conversion_mapping.get_checkpoint_conversion_mapping(family.__name__)
+        if renamed is not None:
+            conversion_mapping.register_checkpoint_conversion_mapping(own.__name__, renamed, overwrite=True)

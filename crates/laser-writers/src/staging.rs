@@ -20,6 +20,10 @@ pub(crate) const RECORD: &str = "laser.json";
 /// Names of temporary folders end like this.
 const PARTIAL: &str = ".partial";
 
+/// Names of folders that hold what is being replaced, as [`REPLACED`], end like this.
+const ASIDE: &str = ".old";
+const REPLACED: &str = "replaced";
+
 /// What a writer makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
@@ -54,6 +58,8 @@ impl Staging {
             refused(format!("the folder {} cannot be used: {cause}: make it first", parent.display()))
         })?;
         let target = parent.join(name);
+        let prefix = format!(".{}.", name.to_string_lossy());
+        clean_up(&parent, &prefix, &target);
         if source.is_dir() && source.canonicalize().is_ok_and(|source| parent.starts_with(source)) {
             return Err(refused("it is inside the model that is being read: choose another place".to_owned()));
         }
@@ -73,8 +79,6 @@ impl Staging {
                 true
             }
         };
-        let prefix = format!(".{}.", name.to_string_lossy());
-        remove_abandoned(&parent, &prefix);
         let mut builder = tempfile::Builder::new();
         builder.prefix(&prefix).suffix(PARTIAL);
         #[cfg(unix)]
@@ -129,6 +133,12 @@ impl Staging {
         self.write(name, format!("{value:#}\n").as_bytes())
     }
 
+    /// A file without a name, on the disk that is written to.
+    pub(crate) fn scratch(&self) -> Result<File> {
+        let failed = |cause| WriteError::Io { action: "write", path: self.target.clone(), cause };
+        tempfile::tempfile_in(self.path()).map_err(failed)
+    }
+
     /// Whether a file of this name has been made.
     pub fn has(&self, name: &str) -> bool {
         self.path().join(name).exists()
@@ -137,6 +147,11 @@ impl Staging {
     /// Where a file will be, for messages: errors name the path that the user asked for.
     pub fn target_of(&self, name: &str) -> PathBuf {
         if self.form == Form::File { self.target.clone() } else { self.target.join(name) }
+    }
+
+    /// Where everything will be, for messages.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
     }
 
     /// Bytes of all tensors so far.
@@ -160,23 +175,32 @@ impl Staging {
         let failed = |cause| WriteError::Io { action: "write", path: self.target.clone(), cause };
         sync_folder(self.folder.path()).map_err(failed)?;
         match self.form {
+            _ if !self.replaces => put_where_nothing_is(&self.staged(), &self.target).map_err(|cause| {
+                if !matches!(cause.kind(), io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty) {
+                    return failed(cause);
+                }
+                let why = "something was put there meanwhile: choose another --out, or add --force".to_owned();
+                WriteError::Refused { path: self.target.clone(), why }
+            })?,
             Form::File => fs::rename(self.staged(), &self.target).map_err(failed)?,
-            Form::Folder if self.replaces => {
+            Form::Folder => {
                 if !exchange(self.folder.path(), &self.target) {
                     self.replace_in_two_steps()?;
                 }
             }
-            Form::Folder => fs::rename(self.folder.path(), &self.target).map_err(failed)?,
         }
         sync_folder(&self.parent).map_err(failed)
         // What is now at the temporary place, the replaced folder or nothing, goes with `self`.
     }
 
-    /// Where the two cannot be exchanged in one step.
+    /// Where the two cannot be exchanged in one step. What a kill between the two leaves is put back
+    /// by [`clean_up`].
     fn replace_in_two_steps(&self) -> Result<()> {
         let failed = |cause| WriteError::Io { action: "write", path: self.target.clone(), cause };
-        let aside = tempfile::Builder::new().prefix(".").suffix(".old").tempdir_in(&self.parent).map_err(failed)?;
-        let old = aside.path().join("old");
+        let prefix = format!(".{}.", self.file_name());
+        let aside = tempfile::Builder::new().prefix(&prefix).suffix(ASIDE).tempdir_in(&self.parent).map_err(failed)?;
+        let _lock = lock(aside.path());
+        let old = aside.path().join(REPLACED);
         fs::rename(&self.target, &old).map_err(failed)?;
         if let Err(error) = fs::rename(self.folder.path(), &self.target) {
             if fs::rename(&old, &self.target).is_err() {
@@ -209,19 +233,49 @@ fn lock(folder: &Path) -> Option<File> {
     file.try_lock().ok().map(|()| file)
 }
 
-/// Removes what processes left that were killed while they wrote to the same target.
-fn remove_abandoned(parent: &Path, prefix: &str) {
-    if !cfg!(unix) {
-        return;
+/// Moves a file or a folder to a place where nothing is; fails if something is there after all.
+fn put_where_nothing_is(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            Ok(()) => return Ok(()),
+            // What some file systems do not have.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
+    if from.is_file() {
+        // A second name, which cannot be that of something else. The first one goes with its folder.
+        match fs::hard_link(from, to) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {}
+            done => return done,
+        }
+        if fs::symlink_metadata(to).is_ok() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+    }
+    // A folder goes to no place but that of an empty one.
+    fs::rename(from, to)
+}
+
+/// Clears up what processes left that were killed while they wrote to `target`, in folders beside it
+/// whose names start with `prefix`: what was not finished is removed, what was to be replaced is put
+/// back where nothing has come in its place.
+fn clean_up(parent: &Path, prefix: &str, target: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
-        let name = entry.file_name();
+        let (name, path) = (entry.file_name(), entry.path());
         let name = name.to_string_lossy();
-        let middle = name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(PARTIAL));
-        let ours = middle.is_some_and(|middle| middle.len() == 6 && middle.chars().all(char::is_alphanumeric));
-        if ours && let Some(held) = lock(&entry.path()) {
-            let _ = fs::remove_dir_all(entry.path());
-            drop(held);
+        let Some(rest) = name.strip_prefix(prefix) else { continue };
+        let Some(random) = rest.strip_suffix(PARTIAL).or(rest.strip_suffix(ASIDE)) else { continue };
+        // Whoever still writes holds the lock.
+        let ours = random.len() == 6 && random.chars().all(char::is_alphanumeric);
+        let Some(_lock) = Some(&path).filter(|_| ours).and_then(|path| lock(path)) else { continue };
+        let replaced = path.join(REPLACED);
+        let is_lost = rest.ends_with(ASIDE) && replaced.exists() && fs::symlink_metadata(target).is_err();
+        if !is_lost || put_where_nothing_is(&replaced, target).is_ok() {
+            let _ = fs::remove_dir_all(path);
         }
     }
 }

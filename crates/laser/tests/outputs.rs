@@ -91,6 +91,74 @@ fn a_matrix_that_factors_do_not_make_smaller_stays_whole() {
     assert_eq!(log_loss(&session, "out", ""), log_loss(&session, &model, edits));
 }
 
+/// Changes one key of a copied model's config.json.
+fn configure(session: &Session, model: &str, key: &str, value: Value) {
+    let path = format!("{model}/config.json");
+    let mut config = session.json(&path);
+    config[key] = value;
+    session.write(&path, config.to_string());
+}
+
+/// What nothing could open is not written.
+#[test]
+fn a_form_that_would_not_open_is_refused() {
+    let session = with_task();
+    for (family, format, message) in [
+        ("exaone", "hf-factored", "no class of its own"),
+        ("exaone", "lora", "under other names"),
+        ("internlm2", "hf-factored", "no class of its own"),
+    ] {
+        let model = fixture(family).display().to_string();
+        let (_, said) = session.fails(&format!("apply {model} --reduce 1.q_proj:0.9 --format {format} --out out"));
+        assert!(said.contains(message), "{family}: {said}");
+    }
+    // The text model of one that sees images, too.
+    session.copy_of("mistral", "images");
+    let text = session.json("images/config.json");
+    session
+        .write("images/config.json", serde_json::json!({ "model_type": "mistral3", "text_config": text }).to_string());
+    for (format, message) in [("hf-factored", "keeps the text model within"), ("lora", "under other names")] {
+        let (_, said) = session.fails(&format!("apply images --reduce 1.q_proj:0.9 --format {format} --out out"));
+        assert!(said.contains(message), "{said}");
+    }
+    session.prints("apply images --reduce 1.q_proj:0.9 --out out");
+    // Scores that YaRN stretches by a factor that is not the usual one.
+    session.copy_of("llama_yarn_rope", "yarn");
+    session.prints("apply yarn --reduce 1.q_proj:0.9 --format gguf --out usual.gguf");
+    let mut scaling = session.json("yarn/config.json")["rope_parameters"].clone();
+    scaling["attention_factor"] = 1.5.into();
+    configure(&session, "yarn", "rope_parameters", scaling);
+    let (_, said) = session.fails("apply yarn --reduce 1.q_proj:0.9 --format gguf --out other.gguf");
+    assert!(said.contains("its rotary positions would be read as") && said.contains("write it as hf"), "{said}");
+    // A second adapter, or a second pair of thin matrices, for what has thin ones already.
+    let model = fixture("llama").display().to_string();
+    session.prints(&format!("apply {model} --reduce 1.q_proj:0.1 --format hf-factored --out thin"));
+    for format in ["lora", "hf-factored"] {
+        let (_, said) = session.fails(&format!("apply thin --reduce 1.v_proj:0.9 --format {format} --out other"));
+        assert!(said.contains("factored already: write it as hf first"), "{said}");
+    }
+}
+
+/// Values that config.json has within an object, or as a whole number.
+#[test]
+fn a_gguf_file_gives_back_the_whole_configuration() {
+    let session = with_task();
+    session.copy_of("mpt", "mpt");
+    let mut attention = session.json("mpt/config.json")["attn_config"].clone();
+    attention["alibi_bias_max"] = 4.into();
+    configure(&session, "mpt", "attn_config", attention);
+    session.copy_of("gemma2", "gemma2");
+    for family in ["mpt", "gemma2"] {
+        session.prints(&format!("apply {family} --reduce 1.q_proj:0.5 --format gguf --out {family}.gguf"));
+        session.prints(&format!("apply {family}.gguf --reduce 1.v_proj:0.5 --out {family}-again"));
+        let edits = "--reduce 1.q_proj:0.5 --reduce 1.v_proj:0.5";
+        let (here, there) = (log_loss(&session, family, edits), log_loss(&session, &format!("{family}-again"), ""));
+        assert!((here - there).abs() < 1e-5 * here.abs(), "{family}: {here} and {there}");
+    }
+    assert_eq!(session.json("mpt-again/config.json")["attn_config"]["alibi_bias_max"], 4.0);
+    assert!(session.json("gemma2-again/config.json")["query_pre_attn_scalar"].is_u64());
+}
+
 #[test]
 fn a_patch_is_put_back_onto_its_own_base() {
     let session = with_task();

@@ -149,6 +149,16 @@ pub(super) fn elementwise(device: &Device, size: Size, numbers: &mut Numbers) ->
         allowed: 1e-6,
         same_bits: bits_agree(&device.add_scaled(&a1, &b1, 0.25)?.to_host()?, &row(&found)),
     });
+    let (gates, of_gates) = numbers.rows(device, Kind::F32, rows, 1, 3.0)?;
+    let found = device.gate_rows(&a, &gates)?.to_host()?;
+    let gated = of_a.chunks(width).zip(&of_gates);
+    let expected: Vec<f64> = gated.flat_map(|(row, gate)| row.iter().map(move |x| x / (1.0 + (-gate).exp()))).collect();
+    checks.push(Check {
+        name: format!("gate_rows, {rows} x {width}"),
+        error: furthest(&found, &expected),
+        allowed: 2e-6,
+        same_bits: bits_agree(&device.gate_rows(&a1, &gates.slice(1..2)?)?.to_host()?, &row(&found)),
+    });
     let activations: [(Activation, Formula); 5] = [
         (Activation::Silu, |x| x / (1.0 + (-x).exp())),
         (Activation::Gelu, |x| 0.5 * x * (1.0 + erf(x / 2f64.sqrt()))),

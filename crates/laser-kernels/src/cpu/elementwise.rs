@@ -52,11 +52,12 @@ pub fn gate_rows(x: &[f32], gates: &[f32], width: usize) -> Result<Vec<f32>> {
         let why = format!("{} values are not {} rows of {width}", x.len(), gates.len());
         return Err(Error::Operands { op: "gate rows", why });
     }
-    let row = |(x, gate): (&[f32], &f32)| {
+    let mut gated = x.to_vec();
+    for (row, gate) in gated.chunks_exact_mut(width.max(1)).zip(gates) {
         let gate = 1.0 / (1.0 + vector::exp(-gate));
-        x.iter().map(|x| x * gate).collect::<Vec<_>>()
-    };
-    Ok(x.chunks_exact(width.max(1)).zip(gates).flat_map(row).collect())
+        row.iter_mut().for_each(|x| *x *= gate);
+    }
+    Ok(gated)
 }
 
 /// `x * scale`. What is zero becomes a positive zero.

@@ -124,8 +124,12 @@ impl Backend for Cpu {
         CpuWeight::new(matrix, precision)
     }
 
-    fn weight_in_factors(&self, inner: &Matrix, outer: &Matrix, precision: Precision) -> Result<Option<CpuWeight>> {
-        CpuWeight::in_factors(inner, outer, precision).map(Some)
+    fn keeps_factors(&self) -> bool {
+        true
+    }
+
+    fn weight_in_factors(&self, inner: &Matrix, outer: &Matrix, precision: Precision) -> Result<CpuWeight> {
+        CpuWeight::in_factors(inner, outer, precision)
     }
 
     fn weight_on_demand(&self, source: Arc<dyn WeightSource>) -> Result<CpuWeight> {

@@ -28,13 +28,10 @@ pub fn attention(
     for start in (0..queries).step_by(step) {
         let n = step.min(queries - start);
         let (mut rows, mut mask) = (vec![0u32; n * longest], vec![f32::NEG_INFINITY; n * longest]);
-        let mut distances = vec![0f32; n * longest];
         for i in 0..n {
             let seen = attended.of(start + i);
             rows[i * longest..][..seen.len()].copy_from_slice(seen);
             mask[i * longest..][..seen.len()].fill(0.0);
-            let away = (0..seen.len()).rev().map(|away| away as f32);
-            distances[i * longest..].iter_mut().zip(away).for_each(|(distance, away)| *distance = away);
         }
         let rows = Tensor::from_vec(rows, n * longest, q.device())?;
         let mask = Tensor::from_vec(mask, (n, 1, 1, longest), q.device())?;
@@ -49,6 +46,11 @@ pub fn attention(
         };
         let scores = match &slopes {
             Some(slopes) => {
+                let mut distances = vec![0f32; n * longest];
+                for i in 0..n {
+                    let away = (0..attended.of(start + i).len()).rev().map(|away| away as f32);
+                    distances[i * longest..].iter_mut().zip(away).for_each(|(distance, away)| *distance = away);
+                }
                 let slopes = Tensor::from_slice(slopes, (1, kv_heads, group, 1), q.device())?;
                 let distances = Tensor::from_vec(distances, (n, 1, 1, longest), q.device())?;
                 scores.sub(&slopes.broadcast_mul(&distances)?)?

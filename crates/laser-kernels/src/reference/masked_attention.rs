@@ -17,12 +17,10 @@ pub fn attention(
     let ((queries, q_width), (rows, kv_width)) = (q.dims2()?, k.dims2()?);
     let (kv_heads, group) = (kv_width / head_dim, q_width / kv_width);
     let slopes = scores.slopes(q_width / head_dim);
-    let mut distances = vec![0f32; queries * rows];
     let mut mask = vec![f32::NEG_INFINITY; queries * rows];
     for query in 0..queries {
-        for (away, &row) in attended.of(query).iter().rev().enumerate() {
+        for &row in attended.of(query) {
             mask[query * rows + row as usize] = 0.0;
-            distances[query * rows + row as usize] = away as f32;
         }
     }
     let mask = Tensor::from_vec(mask, (1, 1, queries, rows), q.device())?;
@@ -39,6 +37,12 @@ pub fn attention(
     };
     let scores = match &slopes {
         Some(slopes) => {
+            let mut distances = vec![0f32; queries * rows];
+            for query in 0..queries {
+                for (away, &row) in attended.of(query).iter().rev().enumerate() {
+                    distances[query * rows + row as usize] = away as f32;
+                }
+            }
             let slopes = Tensor::from_slice(slopes, (kv_heads, group, 1, 1), q.device())?;
             let distances = Tensor::from_vec(distances, (1, 1, queries, rows), q.device())?;
             scores.sub(&slopes.broadcast_mul(&distances)?)?
