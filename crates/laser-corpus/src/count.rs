@@ -46,8 +46,8 @@ pub struct FactCounts {
     pub windows: u64,
 }
 
-/// Counts `facts` in the text at `corpus`, a file or a folder. `progress` hears how many bytes more of its
-/// files were read, of [`size_of`](crate::size_of).
+/// Counts `facts` in the text at `corpus`, a file or a folder. `progress` hears how many bytes more
+/// of its files were read, of [`size_of`](crate::size_of).
 ///
 /// # Errors
 /// A file cannot be read, or is not of its form.

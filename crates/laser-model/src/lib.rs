@@ -26,7 +26,7 @@ mod transformer;
 pub use backward::{LossTerm, Sample};
 pub use batch::Batch;
 pub use cache::KeyValueCache;
-pub use decoder::Decoder;
+pub use decoder::{Decoder, logprob};
 pub use device::{Device, DeviceKind};
 pub use error::{Error, Result};
 pub use forest::{Forest, NodeId};

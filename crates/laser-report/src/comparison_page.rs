@@ -102,7 +102,8 @@ impl ComparedRuns {
         table
     }
 
-    /// What each run is called: its task; its model where there are several; its folder where that is not enough.
+    /// What each run is called: its task; its model where there are several; its folder where that
+    /// is not enough.
     fn names(&self) -> Vec<String> {
         let one_model = self.runs.windows(2).all(|pair| pair[0].model_name() == pair[1].model_name());
         let name = |run: &ReportData| match one_model {

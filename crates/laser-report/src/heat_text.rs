@@ -7,8 +7,9 @@ use std::fmt::Write;
 /// Letters of a cell; room for a sign, two digits and a space.
 const CELL: usize = 4;
 
-/// The change of validation accuracy by the best edit of each matrix, in points, coloured; `width` letters wide at most. None
-/// where there is nothing to show or no room. It is for results that are right or wrong: others have no common scale.
+/// The change of validation accuracy by the best edit of each matrix, in points, coloured; `width`
+/// letters wide at most. None where there is nothing to show or no room. It is for results that are
+/// right or wrong: others have no common scale.
 pub fn heat_text(sweep: &Sweep, base_accuracy: f64, best: &Candidate, width: usize) -> Option<String> {
     let (layers, matrices) = (sweep.layers(), sweep.matrices());
     let names: Vec<String> = matrices.iter().map(ToString::to_string).collect();

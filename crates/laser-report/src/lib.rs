@@ -29,7 +29,8 @@ mod verdict_text;
 mod visible_text;
 
 pub use analyses::{
-    Analysis, MatrixSpectrum, Occurrences, frequency, methods_compared, monotone, paraphrase, perplexity_change, rank,
+    Analysis, MatrixPart, MatrixSpectrum, Occurrences, PartAnswer, PartAnswers, PushedTokens, TailFindings, frequency,
+    is_frequent_word, methods_compared, monotone, paraphrase, perplexity_change, rank, tail,
 };
 pub use changed_example::ChangedExample;
 pub use comparison_page::ComparedRuns;

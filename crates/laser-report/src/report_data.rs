@@ -128,8 +128,8 @@ pub struct RunParts {
 }
 
 impl RunParts {
-    /// Reads `folder`. Whatever cannot be read is left out and is a problem. `judged`: with the verdict, which takes a while
-    /// where there are many candidates.
+    /// Reads `folder`. Whatever cannot be read is left out and is a problem. `judged`: with the
+    /// verdict, which takes a while where there are many candidates.
     fn read(folder: &RunFolder, judged: bool) -> Self {
         let mut problems = Vec::new();
         let description = noted(folder.description(), &mut problems);

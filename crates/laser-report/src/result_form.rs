@@ -1,4 +1,5 @@
-//! How results are written: those that are right or wrong in percent and points, others as they are.
+//! How results are written: those that are right or wrong in percent and points, others as they
+//! are.
 
 use crate::data_table::Cell;
 

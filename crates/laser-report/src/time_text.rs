@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 /// The first second of the year 10000, which RFC 3339 cannot write.
 const END: Duration = Duration::from_secs(253_402_300_800);
 
-/// A time as RFC 3339, in microseconds. A file may carry any time: none of those before 1970 and after 9999.
+/// A time as RFC 3339, in microseconds. A file may carry any time: none of those before 1970 and
+/// after 9999.
 pub fn time_text(time: SystemTime) -> Option<String> {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).ok()?;
     (since < END).then(|| humantime::format_rfc3339_micros(time).to_string())

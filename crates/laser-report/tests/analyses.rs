@@ -3,7 +3,8 @@
 use laser_edit::{Candidate, MatrixKind};
 use laser_example::{Example, Target};
 use laser_report::{
-    MatrixSpectrum, Occurrences, ReadRun, frequency, methods_compared, monotone, paraphrase, perplexity_change, rank,
+    MatrixPart, MatrixSpectrum, Occurrences, PartAnswer, PartAnswers, PushedTokens, ReadRun, TailFindings, frequency,
+    methods_compared, monotone, paraphrase, perplexity_change, rank, tail,
 };
 use laser_run::{
     Entry, ExampleResult, PerplexityChange, Record, ResultKind, RunDescription, RunFolder, RunWriter, SearchTrace,
@@ -176,4 +177,58 @@ fn perplexities_are_compared() {
     let rows = rows(&analysis, "perplexity");
     assert_eq!(column(&rows, "perplexity"), [10.0, 12.5]);
     assert!(analysis.findings[0].contains("+25.0 %"));
+}
+
+#[test]
+fn a_tail_is_counted_by_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = read(&folder);
+    let answer = |token: &str, right: bool, cosine: f64, near: bool| PartAnswer {
+        token: token.into(),
+        said: format!("{token}, said"),
+        right,
+        cosine,
+        near,
+    };
+    let parts = vec![
+        PartAnswers {
+            part: MatrixPart::Bottom(0.9),
+            answers: vec![answer(" the", false, 0.1, false), answer(" Rome", false, 0.5, true)],
+        },
+        PartAnswers {
+            part: MatrixPart::Whole,
+            answers: vec![answer(" a", false, 0.0, false), answer(".", false, 0.0, false)],
+        },
+        PartAnswers {
+            part: MatrixPart::Kept,
+            answers: vec![answer(" Oslo", true, 1.0, true), answer(" Paris", true, 1.0, true)],
+        },
+    ];
+    let component = |component: usize, kept: bool, ends: [&str; 2]| PushedTokens {
+        component,
+        value: 1.0,
+        kept,
+        ends: ends.map(|end| end.split(' ').map(str::to_owned).collect()),
+    };
+    let found = TailFindings {
+        edit: edit(r#""rho":0.1"#).interventions()[0].clone(),
+        turned: [5, 40],
+        examples: vec![["Norway?".into(), "Oslo".into()], ["France?".into(), "Paris".into()]],
+        parts,
+        nearest: 0.01,
+        way: "what it writes",
+        components: vec![component(1, true, ["Oslo the", "Rome Paris"]), component(9, false, ["the a", "of Bern"])],
+        frequent_tokens: 0.02,
+    };
+    let analysis = tail(&run, &found).unwrap();
+    let text = analysis.findings.join("\n");
+    assert!(text.contains("turns 5 of 40 test examples right; 2 of them"), "{text}");
+    assert!(text.contains("word: the whole matrix 100 %, the kept part 0 %, the tail alone 50 %"), "{text}");
+    assert!(text.contains("answer's): the whole matrix 0 %, the kept part 100 %, the tail alone 50 %"), "{text}");
+    assert!(text.contains("are 25 % for the kept components and 75 % for those of the tail"), "{text}");
+    let document = analysis.json();
+    assert_eq!(document["tables"]["tail"][0]["cosine"], 0.3);
+    assert_eq!(document["tables"]["tail_answers"][1]["kept"], "Paris, said");
+    let nothing = PartAnswers { part: MatrixPart::Whole, answers: Vec::new() };
+    assert!(tail(&run, &TailFindings { parts: vec![nothing], ..found }).is_none());
 }

@@ -54,8 +54,8 @@ pub struct TaskDescription {
     pub reading: TaskReading,
 }
 
-/// The options by which a task's file was read, for who asks for the search again or shows it. What came of them is in the
-/// digest: two searches do not differ by them.
+/// The options by which a task's file was read, for who asks for the search again or shows it. What
+/// came of them is in the digest: two searches do not differ by them.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct TaskReading {
     /// The file of its examples, where one was given.

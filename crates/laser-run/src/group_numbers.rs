@@ -4,7 +4,8 @@ use laser_example::Example;
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// The number of each example's group, in order of first appearance: what the statistics call a cluster.
+/// The number of each example's group, in order of first appearance: what the statistics call a
+/// cluster.
 pub fn group_numbers(examples: &[&Example]) -> Vec<usize> {
     numbered(examples.iter().map(|example| example.group.as_str()))
 }

@@ -220,7 +220,8 @@ impl RunFolder {
             .map(|file| fs::metadata(file.at(&self.path)).and_then(|it| it.modified()).ok())
     }
 
-    /// Whether a process writes to the folder. It does not wait, and keeps no writer from beginning.
+    /// Whether a process writes to the folder. It does not wait, and keeps no writer from
+    /// beginning.
     pub fn is_running(&self) -> bool {
         let lock = fs::File::open(RunFile::Lock.at(&self.path));
         lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))

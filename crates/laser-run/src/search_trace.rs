@@ -89,8 +89,9 @@ impl SearchTrace {
         self.gradient.is_some() || !self.steps.is_empty()
     }
 
-    /// The numbers, in rising order, of the validation examples that a race's last round alone was over, and which so had no part in
-    /// dropping candidates. None where none were dropped by rounds. `examples` are on validation, `seed` is the search's.
+    /// The numbers, in rising order, of the validation examples that a race's last round alone was
+    /// over, and which so had no part in dropping candidates. None where none were dropped by
+    /// rounds. `examples` are on validation, `seed` is the search's.
     pub fn last_round(&self, examples: usize, seed: u64) -> Option<Vec<usize>> {
         let [.., before, last] = self.race.as_ref()?.rounds.as_slice() else { return None };
         let order = race_order(examples, seed);

@@ -27,7 +27,8 @@ pub struct Task {
     pub notes: Vec<String>,
     /// The rows of the data that were left out because they cannot be used.
     pub skipped: Option<SkippedRows>,
-    /// Solved examples before each question; none where the tasks of a group have different numbers.
+    /// Solved examples before each question; none where the tasks of a group have different
+    /// numbers.
     pub shots: Option<usize>,
     /// The parts of the examples, in order: one unless this is a group of tasks.
     pub subtasks: Vec<Subtask>,

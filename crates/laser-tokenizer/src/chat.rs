@@ -61,7 +61,8 @@ impl ChatTemplate {
         }
         let rendered = self.render_messages(messages, begun.is_none())?;
         let Some(begun) = begun else { return Ok(rendered) };
-        // As transformers continues a final message: up to the mark, which shows whether the template strips texts.
+        // As transformers continues a final message: up to the mark, which shows whether the
+        // template strips texts.
         let (kept, rest) = rendered
             .rsplit_once(GOES_ON)
             .filter(|(kept, _)| kept.contains(begun.trim()))
@@ -69,8 +70,9 @@ impl ChatTemplate {
         Ok(if rest.starts_with(' ') { kept.to_owned() } else { kept.trim_end().to_owned() })
     }
 
-    /// What stands between the last answer of a conversation and the model's next: its end, what the user says next, and
-    /// the beginning of an answer. `turns` are what the user said and the model answered before.
+    /// What stands between the last answer of a conversation and the model's next: its end, what
+    /// the user says next, and the beginning of an answer. `turns` are what the user said and the
+    /// model answered before.
     pub fn render_next(&self, turns: &[(String, String)], next: &str) -> Result<String> {
         let mut messages = Vec::new();
         for (number, (user, answer)) in turns.iter().enumerate() {

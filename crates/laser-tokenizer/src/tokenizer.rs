@@ -164,8 +164,9 @@ impl Tokenizer {
         self.encode_after(&prompt, text)
     }
 
-    /// The ids by which a conversation goes on: from the end of the model's last answer to where it answers next. `turns` are
-    /// what the user said and the model answered before, and are there already. Out of a chat a line end comes between.
+    /// The ids by which a conversation goes on: from the end of the model's last answer to where it
+    /// answers next. `turns` are what the user said and the model answered before, and are there
+    /// already. Out of a chat a line end comes between.
     ///
     /// # Errors
     /// The text cannot be encoded, or in chat the template cannot be rendered.
@@ -177,7 +178,8 @@ impl Tokenizer {
         }
     }
 
-    /// The ids of `text` after `before`, or on its own where the two together do not begin as `before` alone.
+    /// The ids of `text` after `before`, or on its own where the two together do not begin as
+    /// `before` alone.
     fn encode_after(&self, before: &str, text: &str) -> Result<Vec<u32>> {
         let (before, whole) = (self.encode(before, false)?, self.encode(&format!("{before}{text}"), false)?);
         match whole.strip_prefix(&before[..]) {
@@ -214,7 +216,7 @@ impl Tokenizer {
     }
 
     /// The text of one token, special or not.
-    pub(crate) fn token_text(&self, id: u32) -> Option<String> {
+    pub fn token_text(&self, id: u32) -> Option<String> {
         self.inner.decode(&[id], false).ok().filter(|text| !text.is_empty())
     }
 

@@ -135,6 +135,14 @@ pub enum Error {
         /// Why.
         source: parquet::errors::ParquetError,
     },
+    /// An edit of which no part is taken away that could be looked at.
+    #[error(
+        "{edit}: there is no tail to look at: give one edit by a fraction, such as --reduce 9.fc_in:0.05, of a model that predicts next tokens"
+    )]
+    NoTail {
+        /// The edit.
+        edit: String,
+    },
     /// The demo's files could not be written.
     #[error("{}: the demo's files cannot be written: choose another --out", folder.display())]
     DemoFolder {

@@ -8,7 +8,7 @@ use crate::subtask_scores::{GroupScore, SubtaskScore, group_scores, part_metrics
 use crate::task_source::OpenTask;
 use crate::text_source::OpenText;
 use laser_edit::Candidate;
-use laser_engine::record;
+use laser_engine::{QuestionScore, record};
 use laser_example::{Example, Given, Outcome, Score, Target};
 use laser_run::{Constant, Interval, Metrics, Perplexity, PerplexityChange, Record, group_numbers, statistics};
 use serde::Serialize;
@@ -22,7 +22,8 @@ pub struct Evaluation {
     /// Accuracy and log-loss.
     #[serde(flatten)]
     pub score: Score,
-    /// The accuracy's 95 % interval (Wilson), with the number of examples over their design effect where they come in groups.
+    /// The accuracy's 95 % interval (Wilson), with the number of examples over their design effect
+    /// where they come in groups.
     pub accuracy_interval: Interval,
     /// The answer that is right most often.
     pub majority: Option<Constant>,
@@ -109,6 +110,16 @@ impl Session {
             subtasks,
             examples,
         })
+    }
+
+    /// What an edited model makes of the questions of `examples` before it answers: the ten most
+    /// likely next tokens, and the question's own log-probability. None where there is no next
+    /// token: of masked models, and of whole texts.
+    ///
+    /// # Errors
+    /// If an example does not fit the model.
+    pub fn question_scores(&self, edited: &Edited, examples: &[&Example]) -> Result<Vec<Option<QuestionScore>>> {
+        edited.model.question_scores(&self.tokenizer, examples, &*self.options.progress)
     }
 
     /// The log-probabilities of each example's choices after nothing, which is no chat, where a metric asks for them.

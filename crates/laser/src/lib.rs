@@ -26,14 +26,17 @@ mod loaded_model;
 mod model_card;
 mod model_source;
 mod outcomes_parquet;
+mod output_head;
 mod read_back;
 mod recipe_file;
+
 mod search_plan;
 mod search_run;
 mod session;
 mod spectra_cache;
 mod speech;
 mod subtask_scores;
+mod tail_findings;
 mod task_source;
 mod text_source;
 

@@ -3,7 +3,9 @@
 use crate::error::Result;
 use laser_checkpoint::Checkpoint;
 use laser_edit::Candidate;
-use laser_engine::{Corpus, Detail, Editor, Evaluator, LocalScorer, Response, Subject};
+use laser_engine::{
+    Corpus, Detail, Editor, Evaluator, LocalScorer, QuestionScore, Response, Subject, encode, question_score,
+};
 use laser_example::Example;
 use laser_kernels::Differentiable;
 use laser_model::{Decoder, Device, Model};
@@ -23,6 +25,9 @@ const EVALUATION_MEMORY: usize = 1 << 28;
 /// The same on a device with memory of its own, whose products want more rows.
 const EVALUATION_DEVICE_MEMORY: usize = 1 << 33;
 
+/// How many of the most likely next tokens are told.
+const NEXT_TOKENS: usize = 10;
+
 /// What a session does with its model; the backend is behind it.
 pub(crate) trait LoadedModel: Debug + Send + Sync {
     /// What decides the bits of its results: the device and the instruction set.
@@ -38,6 +43,15 @@ pub(crate) trait LoadedModel: Debug + Send + Sync {
         examples: Vec<&Example>,
         progress: &dyn Progress,
     ) -> Result<Vec<Response>>;
+
+    /// What it makes of the questions of examples, before it answers; none where there is no next
+    /// token.
+    fn question_scores(
+        &self,
+        tokenizer: &Tokenizer,
+        examples: &[&Example],
+        progress: &dyn Progress,
+    ) -> Result<Vec<Option<QuestionScore>>>;
 
     /// The perplexity of a text.
     fn perplexity(&self, text: &Corpus, progress: &dyn Progress) -> Result<Perplexity>;
@@ -139,6 +153,24 @@ impl<B: Differentiable> LoadedModel for OnBackend<B> {
         }
         progress.finish();
         Ok(responses)
+    }
+
+    fn question_scores(
+        &self,
+        tokenizer: &Tokenizer,
+        examples: &[&Example],
+        progress: &dyn Progress,
+    ) -> Result<Vec<Option<QuestionScore>>> {
+        progress.start("questions", examples.len(), 0);
+        let score = |example: &&Example| {
+            let encoded = encode(tokenizer, example, self.unedited.config())?;
+            let score = question_score(&self.model, &encoded, NEXT_TOKENS)?;
+            progress.advance(1);
+            Ok(score)
+        };
+        let scores = examples.iter().map(score).collect();
+        progress.finish();
+        scores
     }
 
     fn perplexity(&self, text: &Corpus, progress: &dyn Progress) -> Result<Perplexity> {

@@ -106,3 +106,27 @@ fn perplexities_before_and_after() {
     assert_eq!(rows[1]["perplexity"], edited["text"]["perplexity"]);
     assert_ne!(rows[0]["perplexity"], rows[1]["perplexity"]);
 }
+
+#[test]
+fn what_an_edit_takes_away_is_looked_at() {
+    let session = searched();
+    let model = fixture("llama").display().to_string();
+    let command = format!("analyze tail run {model} --reduce 1.fc_in:0.1 --most 3 --quiet");
+    let document: Value = serde_json::from_str(&session.prints(&format!("{command} --json --page tail.html"))).unwrap();
+    let parts: Vec<&str> =
+        document["tables"]["tail"].as_array().unwrap().iter().map(|row| row["part"].as_str().unwrap()).collect();
+    assert_eq!(parts[..2], ["smallest 1 %", "smallest 5 %"]);
+    assert_eq!(parts[parts.len() - 3..], ["smallest 90 %", "whole matrix", "kept part"]);
+    let right = |part: &str| {
+        let rows = document["tables"]["tail"].as_array().unwrap();
+        rows.iter().find(|row| row["part"] == part).unwrap()["right"].as_f64().unwrap()
+    };
+    assert_eq!((right("whole matrix"), right("kept part")), (0.0, 1.0));
+    assert!(document["tables"]["tail_answers"].as_array().unwrap().len() <= 3);
+    assert!(!document["tables"]["tail_components"].as_array().unwrap().is_empty());
+    assert!(session.read("tail.html").contains("<svg"));
+    let (code, message) = session.fails(&format!("analyze tail run {model} --reduce 1.mlp:0.1"));
+    assert!(code == 2 && message.contains("--reduce"), "{message}");
+    let (_, message) = session.fails(&format!("analyze tail run {model} --reduce 1.fc_in:zero --quiet"));
+    assert!(message.contains("no tail"), "{message}");
+}

@@ -202,3 +202,31 @@ fn a_closed_pipe_is_no_error() {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+#[test]
+fn a_line_of_examples_tells_of_the_question_too() {
+    let session = Session::new();
+    let model = fixture("llama").display().to_string();
+    let prompt = "The writer of the book is";
+    session.write("one.jsonl", format!("{{\"prompt\":\"{prompt}\",\"answer\":\"French\"}}\n"));
+    session.write("prompt.txt", prompt);
+    session.prints(&format!("eval {model} --task one.jsonl --reduce 1.fc_in:0.1 --examples rows.jsonl --quiet"));
+    let row: serde_json::Value = serde_json::from_str(session.read("rows.jsonl").trim()).unwrap();
+    let number = |key: &str| row[key].as_f64().unwrap();
+    // The perplexity of the prompt alone says the same of it.
+    let text = session.prints(&format!("eval {model} --text prompt.txt --reduce 1.fc_in:0.1 --json --quiet"));
+    let text: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let (perplexity, tokens) = (text["text"]["perplexity"].as_f64().unwrap(), text["text"]["tokens"].as_f64().unwrap());
+    assert!((number("question_logprob") + tokens * perplexity.ln()).abs() < 1e-3, "{row}");
+    let both = number("question_logprob") + number("answer_logprob");
+    assert!((number("question_answer_logprob") - both).abs() < 1e-9);
+    let next = row["next_tokens"].as_array().unwrap();
+    assert_eq!(next.len(), 10);
+    let logprobs: Vec<f64> = next.iter().map(|token| token["logprob"].as_f64().unwrap()).collect();
+    assert!(logprobs.is_sorted_by(|a, b| a >= b) && logprobs.iter().map(|it| it.exp()).sum::<f64>() <= 1.0);
+    assert!(row["generation"].as_str().unwrap().starts_with(next[0]["text"].as_str().unwrap().trim()), "{row}");
+    // A masked model has no next token.
+    let bert = fixture("bert").display().to_string();
+    session.prints(&format!("eval {bert} --task one.jsonl --examples masked.jsonl --quiet"));
+    assert!(!session.read("masked.jsonl").contains("next_tokens"));
+}

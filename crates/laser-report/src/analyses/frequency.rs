@@ -37,7 +37,8 @@ struct Bin {
 }
 
 impl Bin {
-    /// 95 % intervals (Wilson) of the accuracy before and after; examples of one group are not independent.
+    /// 95 % intervals (Wilson) of the accuracy before and after; examples of one group are not
+    /// independent.
     fn intervals(&self) -> [Interval; 2] {
         let (before, after): (Vec<bool>, Vec<bool>) = self.hits.iter().copied().unzip();
         [before, after].map(|hits| statistics::wilson_of_groups(&hits, &self.groups))

@@ -25,7 +25,8 @@ struct Best {
     name: String,
 }
 
-/// The figure, once the base and some candidates were scored. At most `longest` rows of each table stand under it.
+/// The figure, once the base and some candidates were scored. At most `longest` rows of each table
+/// stand under it.
 pub fn heat_map(data: &ReportData, longest: usize) -> Option<(Markup, Vec<DataTable>)> {
     let base = data.base?;
     if data.sweep.is_empty() {

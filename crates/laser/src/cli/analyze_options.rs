@@ -68,6 +68,21 @@ pub enum AnalysisChoice {
         #[arg(long, allow_negative_numbers = true, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         window: u32,
     },
+    /// What the removed components say: answers with the whole matrix, the kept part and the
+    /// removed part, on examples that an edit turns right
+    Tail {
+        /// The RUN folder of a search
+        run: PathBuf,
+        #[command(flatten)]
+        model: ModelOptions,
+        /// The edit, as LAYER.MATRIX:RHO [default: that which the run found best, if it is one such
+        /// edit]
+        #[arg(long, value_name = "SPEC", allow_hyphen_values = true)]
+        reduce: Option<InterventionSpec>,
+        /// Look at no more than N of the examples that it turns right
+        #[arg(long, default_value_t = 200, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        most: u32,
+    },
     /// Perplexity of a text before and after, by a sliding window
     Perplexity {
         #[command(flatten)]

@@ -6,11 +6,12 @@ use crate::commands::table;
 use crate::output::{self, is_free, is_page_or_free, make_folder};
 use anyhow::Context;
 use laser::{Session, SessionOptions, SpectraCache, TextSource};
+use laser_checkpoint::Checkpoint;
 use laser_corpus::{Counting, count_facts, read_facts, size_of};
 use laser_edit::{Candidate, InterventionSpec};
 use laser_report::{
     Analysis, MatrixSpectrum, Occurrences, ReadRun, frequency, methods_compared, monotone, paraphrase,
-    perplexity_change, rank,
+    perplexity_change, rank, tail,
 };
 use laser_run::{Progress, RunFolder, write_whole};
 use std::collections::HashMap;
@@ -43,6 +44,9 @@ pub fn run(options: &AnalyzeOptions, global: &Global) -> anyhow::Result<()> {
         AnalysisChoice::Rank { run, checkpoint } => of_ranks(run, checkpoint, global)?,
         AnalysisChoice::Frequency { run, facts, corpus, window } => {
             of_frequencies(run, facts, corpus, *window as usize, global)?
+        }
+        AnalysisChoice::Tail { run, model, reduce, most } => {
+            of_tail(run, model, reduce.as_ref(), *most as usize, global)?
         }
         AnalysisChoice::Perplexity { model, text, text_tokens, reduce } => {
             let limit = text_tokens.map_or(usize::MAX, |tokens| usize::try_from(tokens).unwrap_or(usize::MAX));
@@ -82,18 +86,48 @@ fn print(analysis: &Analysis, to: &AnalysisOutput, global: &Global) -> anyhow::R
     output::print(&analysis.text())
 }
 
+/// Refuses another model than the one that a run is of.
+fn check_model(run: &Path, read: &ReadRun, checkpoint: &Checkpoint) -> anyhow::Result<()> {
+    let known = read.data.run.as_ref().map(|run| &run.model.files);
+    let here = checkpoint.fingerprint()?;
+    let same = known.is_none_or(|known| *known == here);
+    anyhow::ensure!(same, "{}: is the run of another model: give its own", run.display());
+    Ok(())
+}
+
+/// What an edit takes away, on the run's test examples.
+fn of_tail(
+    run: &Path,
+    model: &ModelOptions,
+    reduce: Option<&InterventionSpec>,
+    most: usize,
+    global: &Global,
+) -> anyhow::Result<Analysis> {
+    let read = read(run, global)?;
+    let chat = read.data.run.as_ref().is_some_and(|run| run.search.chat);
+    let how = SessionOptions { device: model.device, chat, progress: Arc::new(Bar::new(global.quiet)) };
+    let session = Session::open_with(model.checkpoint.source(), how)?;
+    check_model(run, &read, session.checkpoint())?;
+    let edits = match reduce {
+        Some(spec) => InterventionSpec::expand_all(std::slice::from_ref(spec), session.config())?,
+        None => read.data.best.as_ref().map(|best| best.edits.interventions().to_vec()).unwrap_or_default(),
+    };
+    let [edit] = edits.as_slice() else {
+        return Err(
+            output::Usage("the run's best are several edits: name one with --reduce LAYER.MATRIX:RHO".into()).into()
+        );
+    };
+    let found = session.tail(&read.test, edit, most)?;
+    tail(&read, &found)
+        .with_context(|| missing(run, "no test example is turned right by the edit: try another --reduce"))
+}
+
 /// The matrices of the run's grid in the model that it is of.
 fn of_ranks(run: &Path, checkpoint: &CheckpointOptions, global: &Global) -> anyhow::Result<Analysis> {
     let read = read(run, global)?;
     let progress = Bar::new(global.quiet);
     let checkpoint = checkpoint.source().open(&progress)?;
-    let known = read.data.run.as_ref().map(|run| &run.model.files);
-    let here = checkpoint.fingerprint()?;
-    anyhow::ensure!(
-        known.is_none_or(|known| *known == here),
-        "{}: is the run of another model: give its own",
-        run.display()
-    );
+    check_model(run, &read, &checkpoint)?;
     let cache = SpectraCache::open();
     let rows = &read.data.sweep.rows;
     progress.start("spectra", rows.len(), 0);

@@ -69,7 +69,8 @@ pub(super) fn edits(session: &Session, options: &EditOptions) -> anyhow::Result<
     })
 }
 
-/// The tokens of what is said after `turns`: by the chat template, unless there is none or the text is meant raw.
+/// The tokens of what is said after `turns`: by the chat template, unless there is none or the text
+/// is meant raw.
 pub(super) fn encoded(
     session: &Session,
     options: &SpeechOptions,

@@ -3,9 +3,10 @@
 use crate::bar::Bar;
 use crate::cli::{EvalOptions, Global, SplitChoice};
 use crate::output;
-use laser::{EvaluatedExample, Evaluation, OpenTask, Session, SessionOptions};
+use laser::engine::QuestionScore;
+use laser::{Edited, EvaluatedExample, Evaluation, OpenTask, Session, SessionOptions};
 use laser_edit::{Candidate, InterventionSpec};
-use laser_example::Target;
+use laser_example::{Example, Target};
 use laser_report::metrics_text;
 use laser_run::{Perplexity, write_whole};
 use serde::Serialize;
@@ -43,7 +44,7 @@ pub fn run(options: &EvalOptions, global: &Global) -> anyhow::Result<()> {
             let task = session.settle(&task, &source)?;
             let evaluation = session.evaluate(&edited, &task, &chosen(&task, options.split)?)?;
             if let Some(path) = &options.examples {
-                write_examples(path, &evaluation.examples, &session)?;
+                write_examples(path, &evaluation.examples, &session, &edited)?;
             }
             Some(evaluation)
         }
@@ -75,7 +76,7 @@ impl Evaluated {
             let (score, interval) = (task.score, task.accuracy_interval);
             let _ = writeln!(
                 text,
-                "{} on {}: accuracy {:.1} % (95 % {:.1} to {:.1}), log-loss {:.4} nats a token, {} examples",
+                "{} on {}: accuracy {:.1} % (95 % {:.1} to {:.1}), log-loss {:.4} nats per token, {} examples",
                 self.interventions,
                 task.task,
                 100.0 * score.accuracy,
@@ -116,9 +117,16 @@ impl Evaluated {
 }
 
 /// One JSON line per example, through a temporary file.
-fn write_examples(path: &Path, examples: &[EvaluatedExample], session: &Session) -> anyhow::Result<()> {
+fn write_examples(
+    path: &Path,
+    examples: &[EvaluatedExample],
+    session: &Session,
+    edited: &Edited,
+) -> anyhow::Result<()> {
+    let questions: Vec<&Example> = examples.iter().map(|it| &it.example).collect();
+    let questions = session.question_scores(edited, &questions)?;
     let mut lines = Vec::new();
-    for EvaluatedExample { example, outcome, record } in examples {
+    for (EvaluatedExample { example, outcome, record }, question) in examples.iter().zip(questions) {
         let mut line = json!({
             "id": example.id,
             "group": example.group,
@@ -129,6 +137,12 @@ fn write_examples(path: &Path, examples: &[EvaluatedExample], session: &Session)
             "answer_rank": record.answer_rank,
             "correct": outcome.correct,
         });
+        if let Some(QuestionScore { logprob, next }) = question {
+            let token = |&(token, logprob): &(u32, f64)| json!({"id": token, "text": session.tokenizer().token_text(token), "logprob": logprob});
+            line["question_logprob"] = json!(logprob);
+            line["question_answer_logprob"] = json!(logprob + outcome.answer_logprob);
+            line["next_tokens"] = json!(next.iter().map(token).collect::<Vec<_>>());
+        }
         if let Some(generation) = &record.generation {
             line["generation"] = json!(generation);
         }
