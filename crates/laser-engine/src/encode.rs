@@ -87,7 +87,7 @@ fn cut(encoded: &mut Encoded, example: &Example, context_length: usize) -> Resul
     }
     let new_tokens = example.new_tokens();
     if new_tokens >= context_length {
-        return Err(too_long(prompt.len(), new_tokens));
+        return Err(Error::TooManyNewTokens { id: example.id.clone(), new_tokens, context_length });
     }
     let overs: Vec<usize> = (0..continuations.len()).map(over).collect();
     let prompt_over = match new_tokens {

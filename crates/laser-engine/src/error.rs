@@ -74,6 +74,18 @@ pub enum Error {
         /// Tokens that the model can look at.
         context_length: usize,
     },
+    /// More is to be generated than the model can look at.
+    #[error(
+        "example {id}: {new_tokens} tokens are to be generated, and the model's context has {context_length}: lower max_gen_toks in the task's generation_kwargs"
+    )]
+    TooManyNewTokens {
+        /// The example.
+        id: String,
+        /// Tokens that are to be generated.
+        new_tokens: usize,
+        /// Tokens that the model can look at.
+        context_length: usize,
+    },
     /// The model computes infinities or NaNs.
     #[error(
         "example {id}: the model gives a log-probability that is not a finite number: check the weights, or leave the edited matrix out with --layers or --matrices"

@@ -121,19 +121,6 @@ impl MetricKind {
 }
 
 impl Aggregation {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::Mean,
-        Self::NanMean,
-        Self::Median,
-        Self::Perplexity,
-        Self::WeightedPerplexity,
-        Self::BitsPerByte,
-        Self::F1,
-        Self::MatthewsCorrcoef,
-        Self::BrierScore,
-    ];
-
     /// Its name in a task file.
     pub fn name(self) -> &'static str {
         match self {

@@ -10,6 +10,15 @@ pub fn plain(text: &str) -> String {
     one_line(text, 600)
 }
 
+/// `text` as it is to be read, with its control characters but line ends and tabs escaped.
+pub fn readable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() && !matches!(c, '\n' | '\t') { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    shown
+}
+
 /// The first `longest` characters of `text`, with control characters escaped.
 fn one_line(text: &str, longest: usize) -> String {
     let mut line = String::new();

@@ -16,9 +16,18 @@ pub struct TaskMetrics {
     pub pipelines: Vec<Pipeline>,
 }
 
+/// The metrics of some examples, under the names of lm-evaluation-harness: `acc,none`.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Measured {
+    /// Those that could be computed.
+    pub values: Vec<(String, f64)>,
+    /// Those that could not, and why.
+    pub missing: Vec<(String, &'static str)>,
+}
+
 /// What one example gave.
 #[derive(Debug, Clone, Copy)]
-pub struct Given<'a> {
+pub struct ScoredExample<'a> {
     /// The example.
     pub example: &'a Example,
     /// Right or wrong, and the answer's log-probability.
@@ -50,26 +59,38 @@ impl TaskMetrics {
         self.metrics.iter().any(|metric| metric.kind == MetricKind::AccMutualInfo)
     }
 
-    /// Every metric that can be computed, under the names of lm-evaluation-harness: `acc,none`.
+    /// Every metric.
     ///
     /// # Errors
     /// A pattern takes too long.
-    pub fn of(&self, given: &[Given]) -> Result<Vec<(String, f64)>, ExampleError> {
-        let mut all = Vec::new();
+    pub fn of(&self, given: &[ScoredExample]) -> Result<Measured, ExampleError> {
+        let mut measured = Measured::default();
         for pipeline in &self.pipelines {
             for metric in &self.metrics {
                 let items = given.iter().map(|given| item(metric, pipeline, given));
                 let items = items.collect::<Result<Option<Vec<Item>>, _>>()?;
-                if let Some(value) = items.and_then(|items| aggregate(metric.aggregation, &items)) {
-                    all.push((format!("{},{}", metric.kind.name(), pipeline.name), value));
+                let name = format!("{},{}", metric.kind.name(), pipeline.name);
+                match items.and_then(|items| aggregate(metric.aggregation, &items)) {
+                    Some(value) => measured.values.push((name, value)),
+                    None => measured.missing.push((name, needs(metric))),
                 }
             }
         }
-        Ok(all)
+        Ok(measured)
     }
 }
 
-fn item(metric: &Metric, pipeline: &Pipeline, given: &Given) -> Result<Option<Item>, ExampleError> {
+/// What examples must have so that a metric can be computed.
+fn needs(metric: &Metric) -> &'static str {
+    match metric.aggregation {
+        Aggregation::F1 => "it needs two choices, of which one is right",
+        Aggregation::MatthewsCorrcoef => "it needs choices of which at most one is right",
+        Aggregation::BrierScore => "it needs the same number of choices everywhere, of which one is right",
+        _ => "it does not fit all examples",
+    }
+}
+
+fn item(metric: &Metric, pipeline: &Pipeline, given: &ScoredExample) -> Result<Option<Item>, ExampleError> {
     let outcome = given.outcome;
     Ok(match &given.example.target {
         Target::Generate(target) => {
@@ -101,7 +122,7 @@ fn item(metric: &Metric, pipeline: &Pipeline, given: &Given) -> Result<Option<It
     })
 }
 
-fn of_choice(kind: MetricKind, choice: &Choice, logprobs: &[f64], given: &Given) -> Option<Item> {
+fn of_choice(kind: MetricKind, choice: &Choice, logprobs: &[f64], given: &ScoredExample) -> Option<Item> {
     if logprobs.len() != choice.choices.len() {
         return None;
     }

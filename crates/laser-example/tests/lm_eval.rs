@@ -1,7 +1,8 @@
 //! Filters and metrics against lm-evaluation-harness's own (`interop/filters_and_metrics.py`).
 
 use laser_example::{
-    Choice, ExactMatch, Example, Filter, Given, Metric, MetricKind, Outcome, Pipeline, Response, Target, TaskMetrics,
+    Choice, ExactMatch, Example, Filter, Metric, MetricKind, Outcome, Pipeline, Response, ScoredExample, Target,
+    TaskMetrics,
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -98,10 +99,10 @@ fn metric(name: &str) -> Metric {
     Metric { kind, aggregation: *aggregation.unwrap(), exact: ExactMatch::default() }
 }
 
-fn compare(values: &BTreeMap<String, f64>, given: &[Given]) {
+fn compare(values: &BTreeMap<String, f64>, given: &[ScoredExample]) {
     for (name, &expected) in values {
         let metrics = TaskMetrics { metrics: vec![metric(name)], pipelines: vec![Pipeline::default()] };
-        let found = metrics.of(given).unwrap();
+        let found = metrics.of(given).unwrap().values;
         let (full, kind) = (&found[0].0, name.split_once(' ').unwrap().0);
         assert_eq!(*full, format!("{kind},none"));
         let close = (found[0].1 - expected).abs() <= 1e-9 * expected.abs().max(1.0);
@@ -114,7 +115,7 @@ fn metrics_of_choices_are_those_of_the_harness() {
     for Rows { rows, values } in golden().choices {
         let examples: Vec<Example> = rows.iter().enumerate().map(|(number, row)| chosen(number, row)).collect();
         let outcome = Outcome { correct: false, answer_logprob: -1.0, answer_tokens: 1 };
-        let given = rows.iter().zip(&examples).map(|(row, example)| Given {
+        let given = rows.iter().zip(&examples).map(|(row, example)| ScoredExample {
             example,
             outcome: &outcome,
             generation: None,
@@ -149,7 +150,7 @@ fn metrics_of_texts_are_those_of_the_harness() {
         let given = |examples: &[Example], values: &BTreeMap<String, f64>, scale: f64| {
             let outcomes: Vec<Outcome> =
                 outcomes.iter().map(|it| Outcome { answer_logprob: it.answer_logprob / scale, ..*it }).collect();
-            let given = examples.iter().zip(&outcomes).map(|(example, outcome)| Given {
+            let given = examples.iter().zip(&outcomes).map(|(example, outcome)| ScoredExample {
                 example,
                 outcome,
                 generation: None,

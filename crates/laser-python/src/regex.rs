@@ -9,8 +9,11 @@ use crate::error::RegexError;
 use crate::pattern::translated;
 use crate::replacement::Replacement;
 
-/// Steps that one search may take back.
-const MOST_STEPS: usize = 10_000_000;
+/// Steps that all searches of a text may take.
+const MOST_STEPS: u64 = 10_000_000;
+
+/// How often one search may go back: it is first tried with few, which nearly always is enough.
+const GOES_BACK: [usize; 5] = [500, 5_000, 50_000, 500_000, 5_000_000];
 
 /// Bytes of a pattern.
 const LONGEST: usize = 1 << 16;
@@ -20,9 +23,17 @@ const LONGEST: usize = 1 << 16;
 #[serde(try_from = "String", into = "String")]
 pub struct PythonRegex {
     source: String,
-    regex: Regex,
+    /// As `fancy-regex` writes it, by the limits of [`GOES_BACK`].
+    plain: Tries,
     /// The same where an empty match at the start of the search is none.
-    advancing: OnceLock<Result<Regex, String>>,
+    advancing: Tries,
+}
+
+/// One pattern, made ready for each limit when that is first needed.
+#[derive(Debug, Clone)]
+struct Tries {
+    pattern: String,
+    regexes: [OnceLock<Result<Regex, String>>; GOES_BACK.len()],
 }
 
 impl PythonRegex {
@@ -35,8 +46,11 @@ impl PythonRegex {
         if source.len() > LONGEST {
             return Err(RegexError::Long { what: "a regular expression", most: LONGEST });
         }
-        let regex = build(&translated(source).map_err(wrong)?).map_err(wrong)?;
-        Ok(Self { source: source.to_owned(), regex, advancing: OnceLock::new() })
+        let pattern = translated(source).map_err(wrong)?;
+        let advancing = Tries::new(format!("(?:{pattern})(?!\\G)"));
+        let plain = Tries::new(pattern);
+        plain.regex(0).map_err(|why| wrong(why.to_owned()))?;
+        Ok(Self { source: source.to_owned(), plain, advancing })
     }
 
     /// `re.findall`: of each match the groups, or the whole where there is no group.
@@ -45,7 +59,7 @@ impl PythonRegex {
     /// The search takes too many steps.
     pub fn find_all(&self, text: &str) -> Result<Vec<Vec<String>>, RegexError> {
         let mut found = Vec::new();
-        self.each(text, |captures| {
+        self.each(text, &mut MOST_STEPS.clone(), |captures| {
             let first = usize::from(captures.len() > 1);
             let groups = (first..captures.len()).map(|i| captures.get(i).map_or("", |it| it.as_str()).to_owned());
             found.push(groups.collect());
@@ -67,10 +81,11 @@ impl PythonRegex {
     /// # Errors
     /// As [`Self::find_all`].
     pub fn replaced(&self, text: &str, by: &str) -> Result<String, RegexError> {
-        self.substituted(text, &Replacement::text(by), usize::MAX, usize::MAX)
+        self.substituted(text, &Replacement::text(by), usize::MAX, usize::MAX, &mut MOST_STEPS.clone())
     }
 
-    /// `re.sub(pattern, by, text, count)`, where the result may have `longest` bytes.
+    /// `re.sub(pattern, by, text, count)`, where the result may have `longest` bytes, and the searches
+    /// may take `steps`; what is left of these stays there.
     ///
     /// # Errors
     /// As [`Self::find_all`], and if the result is longer, or `by` names a group that is not there.
@@ -80,9 +95,10 @@ impl PythonRegex {
         by: &Replacement,
         count: usize,
         longest: usize,
+        steps: &mut u64,
     ) -> Result<String, RegexError> {
         let (mut made, mut end, mut done) = (String::new(), 0, 0);
-        self.each(text, |captures| {
+        self.each(text, steps, |captures| {
             if let Some(found) = captures.get(0) {
                 made.push_str(&text[end..found.start()]);
                 by.expand(captures, &mut made)?;
@@ -103,13 +119,13 @@ impl PythonRegex {
     fn each<'t>(
         &self,
         text: &'t str,
+        steps: &mut u64,
         mut see: impl FnMut(&Captures<'t>) -> Result<bool, RegexError>,
     ) -> Result<(), RegexError> {
-        let slow = |_| RegexError::Slow { pattern: self.source.clone() };
         let (mut start, mut advance) = (0, false);
         loop {
-            let regex = if advance { self.advancing()? } else { &self.regex };
-            let Some(captures) = regex.captures_from_pos(text, start).map_err(slow)? else { return Ok(()) };
+            let tries = if advance { &self.advancing } else { &self.plain };
+            let Some(captures) = self.next(tries, text, start, steps)? else { return Ok(()) };
             let Some(whole) = captures.get(0) else { return Ok(()) };
             advance = whole.start() == whole.end();
             start = whole.end();
@@ -119,9 +135,45 @@ impl PythonRegex {
         }
     }
 
-    fn advancing(&self) -> Result<&Regex, RegexError> {
-        let made = self.advancing.get_or_init(|| build(&format!("(?:{})(?!\\G)", self.regex.as_str())));
-        made.as_ref().map_err(|why| RegexError::Pattern { pattern: self.source.clone(), why: why.clone() })
+    /// The first match from `start` on. A try costs a fifth of the times that it may go back, and all
+    /// of them what it takes to go through the text once.
+    fn next<'t>(
+        &self,
+        tries: &Tries,
+        text: &'t str,
+        start: usize,
+        steps: &mut u64,
+    ) -> Result<Option<Captures<'t>>, RegexError> {
+        let slow = || RegexError::Slow { pattern: self.source.clone() };
+        let mut spend = |cost: usize| {
+            *steps = steps.checked_sub(cost as u64).ok_or_else(slow)?;
+            Ok(())
+        };
+        spend((text.len() - start) / 100)?;
+        for (number, goes_back) in GOES_BACK.into_iter().enumerate() {
+            spend(goes_back / 5)?;
+            let regex = tries.regex(number);
+            let regex =
+                regex.map_err(|why| RegexError::Pattern { pattern: self.source.clone(), why: why.to_owned() })?;
+            if let Ok(found) = regex.captures_from_pos(text, start) {
+                return Ok(found);
+            }
+        }
+        Err(slow())
+    }
+}
+
+impl Tries {
+    fn new(pattern: String) -> Self {
+        Self { pattern, regexes: Default::default() }
+    }
+
+    fn regex(&self, number: usize) -> Result<&Regex, &str> {
+        let build = || {
+            let built = RegexBuilder::new(&self.pattern).backtrack_limit(GOES_BACK[number]).build();
+            built.map_err(|error| error.to_string())
+        };
+        self.regexes[number].get_or_init(build).as_ref().map_err(String::as_str)
     }
 }
 
@@ -145,11 +197,6 @@ impl From<PythonRegex> for String {
     fn from(regex: PythonRegex) -> Self {
         regex.source
     }
-}
-
-fn build(pattern: &str) -> Result<Regex, String> {
-    let built = RegexBuilder::new(pattern).backtrack_limit(MOST_STEPS).build();
-    built.map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -205,15 +252,18 @@ mod tests {
             ("\\<b\\>", "", "a<b>", 9, "a"),
         ] {
             let by = Replacement::new(by).unwrap();
-            let made = PythonRegex::new(pattern).unwrap().substituted(text, &by, count, 100);
+            let made = PythonRegex::new(pattern).unwrap().substituted(text, &by, count, 100, &mut MOST_STEPS.clone());
             assert_eq!(made.as_deref(), Ok(expected), "{pattern}");
         }
         let doubled = Replacement::new("\\g<0>\\g<0>").unwrap();
         let all = PythonRegex::new(".+").unwrap();
-        assert_eq!(all.substituted("abcdef", &doubled, 9, 10), Err(RegexError::Long { what: "a text", most: 10 }));
+        assert_eq!(
+            all.substituted("abcdef", &doubled, 9, 10, &mut MOST_STEPS.clone()),
+            Err(RegexError::Long { what: "a text", most: 10 })
+        );
         assert!(Replacement::new("\\y").is_err() && Replacement::new("\\g<").is_err());
         let none = Replacement::new("\\3").unwrap();
-        assert!(matches!(all.substituted("a", &none, 9, 10), Err(RegexError::Replacement(_))));
+        assert!(matches!(all.substituted("a", &none, 9, 10, &mut MOST_STEPS.clone()), Err(RegexError::Replacement(_))));
     }
 
     #[test]
@@ -232,5 +282,21 @@ mod tests {
         }
         let slow = PythonRegex::new("(a+)+(?=b)c").unwrap();
         assert!(matches!(slow.find_all(&"a".repeat(40)), Err(RegexError::Slow { .. })));
+    }
+
+    #[test]
+    fn all_searches_of_a_text_share_their_steps() {
+        // Each match takes some hundred thousand steps.
+        let each = PythonRegex::new("(?:(?:a+)+(?=b)c|x)").unwrap();
+        let text = format!("{}x", "a".repeat(16));
+        assert_eq!(each.find_all(&text).unwrap().len(), 1);
+        let started = std::time::Instant::now();
+        assert!(matches!(each.find_all(&text.repeat(1_000)), Err(RegexError::Slow { .. })));
+        assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
+        let plain = PythonRegex::new("[a-c]").unwrap();
+        assert_eq!(plain.replaced(&"abc".repeat(10_000), "").unwrap(), "");
+        let mut steps = 150;
+        let by = Replacement::text("");
+        assert!(plain.substituted("ab", &by, 9, 9, &mut steps).is_err() && steps < 150);
     }
 }

@@ -115,7 +115,7 @@ pub enum TaskError {
         task: String,
         /// The limit asked for, in examples.
         limit: usize,
-        /// The size of the smallest group, in examples.
+        /// The smallest that would hold one, in examples.
         smallest: usize,
     },
     /// Too few examples for a validation and a test part.

@@ -23,7 +23,7 @@ mod yaml;
 
 pub use bad_rows::{OnBadRow, SkippedRows};
 pub use card::Card;
-pub use data::{RowLocation, panics_are_caught};
+pub use data::RowLocation;
 pub use error::{DataError, RowError, TaskError, YamlError};
 pub use open_options::{HubSplit, OpenOptions};
 pub use split::Split;

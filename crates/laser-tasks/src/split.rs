@@ -38,9 +38,12 @@ impl Split {
     /// If there are fewer than two examples, or if `fraction` is not between 0 and 1.
     pub fn first(task: &Task, fraction: f64) -> Result<Self, TaskError> {
         let size = validation_size(task, "examples", task.examples.len(), fraction)?;
-        let sizes: Vec<usize> = task.subtasks.iter().map(|part| part.examples.len()).collect();
+        let sizes: Vec<usize> = task.subtasks.iter().map(|subtask| subtask.examples.len()).collect();
         let parts = task.subtasks.iter().zip(shares(size, &sizes));
-        Ok(Self::with_validation(task, parts.flat_map(|(part, share)| part.examples.clone().take(share)).collect()))
+        Ok(Self::with_validation(
+            task,
+            parts.flat_map(|(subtask, share)| subtask.examples.clone().take(share)).collect(),
+        ))
     }
 
     fn with_validation(task: &Task, validation: Vec<usize>) -> Self {

@@ -70,11 +70,11 @@ impl Task {
             left_out += task.left_out;
             notes.extend(task.notes.iter().map(|note| format!("{}: {note}", task.name)));
             skipped.extend(task.skipped);
-            for part in task.subtasks {
-                let start = examples.len() + part.examples.start;
-                let end = examples.len() + part.examples.end;
+            for subtask in task.subtasks {
+                let start = examples.len() + subtask.examples.start;
+                let end = examples.len() + subtask.examples.end;
                 let metrics = task.metrics.clone();
-                subtasks.push(Subtask { examples: start..end, metrics, ..part });
+                subtasks.push(Subtask { examples: start..end, metrics, ..subtask });
             }
             examples.extend(task.examples.into_iter().map(|example| Example {
                 id: format!("{}/{}", task.name, example.id),
@@ -100,25 +100,25 @@ impl Task {
     pub fn for_tokenizer(&self, sentencepiece: bool, tokens: impl Fn(&Example) -> usize) -> Result<Self, TaskError> {
         let mut kept = Vec::with_capacity(self.examples.len());
         let mut longest_of_all = 0;
-        for part in &self.subtasks {
-            let longest = part.by_tokenizer.max_answer_tokens.unwrap_or(usize::MAX);
+        for subtask in &self.subtasks {
+            let longest = subtask.by_tokenizer.max_answer_tokens.unwrap_or(usize::MAX);
             let fits = |&number: &usize| longest == usize::MAX || tokens(&self.examples[number]) <= longest;
-            kept.extend(part.examples.clone().filter(fits));
+            kept.extend(subtask.examples.clone().filter(fits));
             longest_of_all = longest_of_all.max(longest);
         }
         if kept.is_empty() {
             return Err(TaskError::AnswersTooLong { task: self.name.clone(), longest: longest_of_all });
         }
         let mut settled = self.keeping(&kept);
-        for part in &mut settled.subtasks {
-            if let Some(new_tokens) = part.by_tokenizer.sentencepiece_new_tokens.filter(|_| sentencepiece) {
-                for example in &mut settled.examples[part.examples.clone()] {
+        for subtask in &mut settled.subtasks {
+            if let Some(new_tokens) = subtask.by_tokenizer.sentencepiece_new_tokens.filter(|_| sentencepiece) {
+                for example in &mut settled.examples[subtask.examples.clone()] {
                     if let Target::Generate(generation) = &mut example.target {
                         generation.max_new_tokens = new_tokens;
                     }
                 }
             }
-            part.by_tokenizer = ByTokenizer::default();
+            subtask.by_tokenizer = ByTokenizer::default();
         }
         settled.digest = digest(&settled.examples, &settled.subtasks);
         Ok(settled)
@@ -128,13 +128,13 @@ impl Task {
     /// example has no choices, or the questions nothing in common.
     pub fn content_free(&self, example: &Example) -> Option<Example> {
         example.choices()?;
-        let own = |part: &&Subtask| match self.subtasks.len() {
+        let own = |subtask: &&Subtask| match self.subtasks.len() {
             1 => true,
-            _ => example.id.strip_prefix(part.name.as_str()).is_some_and(|rest| rest.starts_with('/')),
+            _ => example.id.strip_prefix(subtask.name.as_str()).is_some_and(|rest| rest.starts_with('/')),
         };
         // Of names that begin alike, the longest.
-        let part = self.subtasks.iter().filter(own).max_by_key(|part| part.name.len())?;
-        Some(part.content_free.as_ref()?.example(example))
+        let subtask = self.subtasks.iter().filter(own).max_by_key(|subtask| subtask.name.len())?;
+        Some(subtask.content_free.as_ref()?.example(example))
     }
 
     /// The first `n` examples of each subtask, as lm-evaluation-harness takes them with its `--limit`.
@@ -145,7 +145,7 @@ impl Task {
         if n == 0 {
             return Err(TaskError::Limit { task: self.name.clone(), limit: 0, smallest: 1 });
         }
-        let kept: Vec<usize> = self.subtasks.iter().flat_map(|part| part.examples.clone().take(n)).collect();
+        let kept: Vec<usize> = self.subtasks.iter().flat_map(|subtask| subtask.examples.clone().take(n)).collect();
         Ok(self.keeping(&kept))
     }
 
@@ -174,21 +174,29 @@ impl Task {
         }
         let kept = self.balanced(n, seed);
         if kept.is_empty() {
-            return Err(TaskError::Limit {
-                task: self.name.clone(),
-                limit: n,
-                smallest: self.shuffled_groups(seed).iter().map(Vec::len).min().unwrap_or(1),
-            });
+            return Err(TaskError::Limit { task: self.name.clone(), limit: n, smallest: self.smallest_limit(n) });
         }
         Ok(self.keeping(&kept))
     }
 
+    /// The first number above `n` of which the share of some subtask holds one of its groups.
+    fn smallest_limit(&self, n: usize) -> usize {
+        let sizes: Vec<usize> = self.subtasks.iter().map(|subtask| subtask.examples.len()).collect();
+        let smallest = |subtask: &Subtask| self.groups_within(subtask.examples.clone(), 0).iter().map(Vec::len).min();
+        let smallest: Vec<usize> =
+            self.subtasks.iter().map(|subtask| smallest(subtask).unwrap_or(usize::MAX)).collect();
+        let holds = |n: &usize| shares(*n, &sizes).iter().zip(&smallest).any(|(share, smallest)| share >= smallest);
+        (n + 1..self.examples.len()).find(holds).unwrap_or(self.examples.len())
+    }
+
     /// Ascending numbers of about `n` examples, groups whole, each subtask's in proportion to its size.
     pub(crate) fn balanced(&self, n: usize, seed: u64) -> Vec<usize> {
-        let sizes: Vec<usize> = self.subtasks.iter().map(|part| part.examples.len()).collect();
+        let sizes: Vec<usize> = self.subtasks.iter().map(|subtask| subtask.examples.len()).collect();
         let shares = shares(n, &sizes);
-        let parts = self.subtasks.iter().zip(shares);
-        parts.flat_map(|(part, share)| take_whole(&self.groups_within(part.examples.clone(), seed), share)).collect()
+        let shared = self.subtasks.iter().zip(shares);
+        shared
+            .flat_map(|(subtask, share)| take_whole(&self.groups_within(subtask.examples.clone(), seed), share))
+            .collect()
     }
 
     /// The indices of each group's examples, the groups in an order that depends on `seed` alone.
@@ -213,11 +221,11 @@ impl Task {
     /// The examples with these numbers, ascending.
     fn keeping(&self, kept: &[usize]) -> Self {
         let mut subtasks: Vec<Subtask> = Vec::with_capacity(self.subtasks.len());
-        for part in &self.subtasks {
-            let start = subtasks.last().map_or(0, |part| part.examples.end);
-            let part = part.keeping(kept, start);
-            if !part.examples.is_empty() {
-                subtasks.push(part);
+        for subtask in &self.subtasks {
+            let start = subtasks.last().map_or(0, |subtask| subtask.examples.end);
+            let subtask = subtask.keeping(kept, start);
+            if !subtask.examples.is_empty() {
+                subtasks.push(subtask);
             }
         }
         let examples = kept.iter().map(|&i| self.examples[i].clone()).collect();
@@ -334,9 +342,9 @@ fn digest(examples: &[Example], subtasks: &[Subtask]) -> String {
             Target::LogLikelihood { .. } | Target::Rolling { .. } => {}
         }
     }
-    let content_free = subtasks.iter().filter_map(|part| part.content_free.as_ref());
-    for part in content_free.flat_map(|prompt| prompt.parts()) {
-        add(part);
+    let content_free = subtasks.iter().filter_map(|subtask| subtask.content_free.as_ref());
+    for text in content_free.flat_map(|prompt| prompt.parts()) {
+        add(text);
     }
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

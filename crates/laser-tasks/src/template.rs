@@ -25,7 +25,7 @@ fn ended(text: &str, sign: char) -> String {
 }
 
 /// One key's text, ready to be applied to rows.
-pub(crate) struct Pattern<'a> {
+pub(crate) struct FieldOrTemplate<'a> {
     key: &'static str,
     form: Form<'a>,
 }
@@ -37,7 +37,7 @@ enum Form<'a> {
     Expression(Expression),
 }
 
-impl<'a> Pattern<'a> {
+impl<'a> FieldOrTemplate<'a> {
     /// A pattern that is a template even where it is plain words.
     fn template(engine: &Environment, key: &'static str, text: &'a str) -> Result<Self, YamlError> {
         let template = engine.template(text).map_err(|error| bad_template(key, &error))?;

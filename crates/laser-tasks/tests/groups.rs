@@ -106,6 +106,38 @@ fn samples_and_splits_are_balanced() {
 }
 
 #[test]
+fn a_limit_that_is_too_small_names_the_smallest_that_is_not() {
+    let folder = folder();
+    // Pairs in one, threes in the other: a share of 2 of 12 is the first that holds a pair.
+    for (name, size) in [("pairs", 2), ("threes", 3)] {
+        let rows: String = (0..6).map(|i| format!("{{\"q\": \"{i}\", \"a\": \"x\", \"g\": {}}}\n", i / size)).collect();
+        write(folder.path(), &format!("tasks/own/{name}.jsonl"), &rows);
+        let text = format!(
+            "task: {name}\ndataset_kwargs: {{data_files: {name}.jsonl}}\ndoc_to_text: q\ndoc_to_target: a\ndoc_to_group: g\n"
+        );
+        write(folder.path(), &format!("tasks/own/{name}.yaml"), &text);
+    }
+    write(folder.path(), "tasks/own/g.yaml", "group: g\ntask: [pairs, threes]\n");
+    let task = open(folder.path(), "tasks/own/g.yaml").unwrap();
+    let error = task.limit(2, 0).unwrap_err().to_string();
+    assert_eq!(error, "g: a limit of 2 holds no whole group of examples: use at least 3");
+    assert!(task.limit(3, 0).is_ok());
+}
+
+#[test]
+fn groups_that_name_one_another_again_and_again_end() {
+    let folder = folder();
+    for i in 0..14 {
+        let next = format!("n{}.yaml", i + 1);
+        let text = format!("group: n{i}\ntask: [{}]\n", [next.as_str(); 20].join(", "));
+        write(folder.path(), &format!("tasks/own/n{i}.yaml"), &text);
+    }
+    write(folder.path(), "tasks/own/n14.yaml", "group: n14\ntask: [one]\n");
+    let error = open(folder.path(), "tasks/own/n0.yaml").unwrap_err();
+    assert!(error.contains("again and again; take some out"), "{error}");
+}
+
+#[test]
 fn what_a_group_cannot_be_is_said() {
     let folder = folder();
     for (text, expected) in [

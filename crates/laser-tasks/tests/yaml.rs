@@ -244,6 +244,28 @@ fn a_filter_that_cannot_be_applied_is_named() {
 }
 
 #[test]
+fn keys_that_metrics_and_filters_do_not_have_are_named() {
+    let choose = "output_type: multiple_choice\ndoc_to_text: q\ndoc_to_target: 0\ndoc_to_choice: [A]\n";
+    for (keys, expected) in [
+        (
+            "metric_list: [{metric: acc, agregation: mean}]",
+            "`metric_list.agregation: ...` is not supported: the keys are metric, aggregation",
+        ),
+        ("metric_list: [{metric: f1, averge: macro}]", "`metric_list.averge: ...`"),
+        (
+            "filter_list: [{name: n, filters: [{function: take_first}]}]",
+            "`filter_list: ...` is not supported: write a list of pipelines",
+        ),
+        ("filter_list: [{name: n, filter: [{function: take_first}], nmae: m}]", "`filter_list: ...`"),
+    ] {
+        let error = yaml(&with_data(&format!("{choose}{keys}")), NUMBERS).unwrap_err();
+        assert!(error.contains(expected), "{error}");
+    }
+    let known = "metric_list: [{metric: acc, ignore_case: true, average: macro, higher_is_better: true}]";
+    assert!(yaml(&with_data(&format!("{choose}{known}")), NUMBERS).is_ok());
+}
+
+#[test]
 fn what_changes_nothing_is_a_note() {
     let keys = "doc_to_text: qustion\ndoc_to_target: a\nrepeats: 3\ngeneration_kwargs: {do_sample: true, temperature: 0, top_p: 0.9, num_beams: 1}\nmetric_list: [{metric: bleu}, {metric: exact_match}]\n";
     let task = yaml(&with_data(keys), r#"{"question": "q", "a": "a"}"#).unwrap();
@@ -378,7 +400,7 @@ fn a_wrong_yaml_file_is_refused_in_one_line() {
         ),
         (
             with_data(&format!("{rest}metric_list: [{{metric: exact_match, ignore_accents: true}}]")),
-            "t.yaml: `metric_list.ignore_accents: ...` is not supported: `exact_match` has no such switch; take it out",
+            "t.yaml: `metric_list.ignore_accents: ...` is not supported: the keys are metric, aggregation, higher_is_better, hf_evaluate, ignore_case, ignore_punctuation, ignore_numbers, regexes_to_ignore, average",
         ),
         (
             with_data(&format!("{rest}where: \"{{{{ q == 'x' }}}}\"")),

@@ -142,6 +142,7 @@ fn raw_item(value: &Value, key: &Value, machine: &mut Machine) -> Result<Value> 
         }
         Value::Tuple(tuple) => Ok(tuple.items[at(tuple.items.len(), "tuple")?].clone()),
         Value::Dict(dict) => {
+            machine.weigh(key)?;
             let found = dict.get(key)?;
             found.ok_or_else(|| Error::lookup(repr::repr(key, 0).unwrap_or_default()))
         }
@@ -150,7 +151,10 @@ fn raw_item(value: &Value, key: &Value, machine: &mut Machine) -> Result<Value> 
             let place = at(text.chars().count(), "string")?;
             Ok(text.chars().nth(place).map_or(Value::None, |letter| Value::from(letter.to_string())))
         }
-        Value::Object(object) => object.item(key).unwrap_or_else(|| Err(not_subscriptable(value))),
+        Value::Object(object) => {
+            machine.weigh(key)?;
+            object.item(key).unwrap_or_else(|| Err(not_subscriptable(value)))
+        }
         _ => Err(not_subscriptable(value)),
     }
 }

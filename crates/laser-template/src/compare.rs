@@ -49,16 +49,20 @@ fn equal_at(a: &Value, b: &Value, machine: &mut Machine, depth: usize) -> Result
             if Rc::ptr_eq(a, b) {
                 return Ok(true);
             }
-            let (a, b) = (a.0.borrow().clone(), b.0.borrow().clone());
+            let (a, b) = (a.0.borrow(), b.0.borrow());
             all_equal(&a, &b, machine, depth)
         }
-        (Value::Tuple(a), Value::Tuple(b)) => all_equal(&a.items, &b.items, machine, depth),
+        (Value::Tuple(a), Value::Tuple(b)) => Ok(Rc::ptr_eq(a, b) || all_equal(&a.items, &b.items, machine, depth)?),
         (Value::Dict(a), Value::Dict(b)) => {
-            let (a, entries) = (a.entries(), b.0.borrow().len());
-            if a.len() != entries {
+            if Rc::ptr_eq(a, b) {
+                return Ok(true);
+            }
+            if a.0.borrow().len() != b.0.borrow().len() {
                 return Ok(false);
             }
-            for (key, value) in a {
+            machine.spend(a.0.borrow().len())?;
+            for (key, value) in a.entries() {
+                machine.weigh(&key)?;
                 match b.get(&key)? {
                     Some(other) if equal_at(&value, &other, machine, depth + 1)? => {}
                     _ => return Ok(false),
@@ -66,12 +70,18 @@ fn equal_at(a: &Value, b: &Value, machine: &mut Machine, depth: usize) -> Result
             }
             Ok(true)
         }
-        (Value::Object(a), Value::Object(b)) => match (a.comparable(), b.comparable()) {
-            (Some((a, items)), Some((b, others))) if a == b => all_equal(&items, &others, machine, depth),
-            _ => Ok(Rc::as_ptr(a).cast::<()>() == Rc::as_ptr(b).cast::<()>()),
-        },
+        (Value::Object(a), Value::Object(b)) => {
+            machine.spend(a.len().unwrap_or(0).saturating_add(b.len().unwrap_or(0)))?;
+            match (a.comparable(), b.comparable()) {
+                (Some((a, items)), Some((b, others))) if a == b => all_equal(&items, &others, machine, depth),
+                _ => Ok(Rc::as_ptr(a).cast::<()>() == Rc::as_ptr(b).cast::<()>()),
+            }
+        }
         _ => match (a.as_str(), b.as_str()) {
-            (Some(a), Some(b)) => Ok(a == b),
+            (Some(a), Some(b)) => {
+                machine.spend(if a.len() == b.len() { a.len() / 100 } else { 0 })?;
+                Ok(a == b)
+            }
             _ => Ok(false),
         },
     }
@@ -106,20 +116,27 @@ fn order_at(a: &Value, b: &Value, operator: &str, machine: &mut Machine, depth: 
         return Ok(order);
     }
     if let (Some(a), Some(b)) = (a.as_str(), b.as_str()) {
+        machine.spend(a.len().min(b.len()) / 100)?;
         return Ok(Some(a.cmp(b)));
     }
-    let (a, b) = match (a, b) {
-        (Value::List(a), Value::List(b)) => (a.0.borrow().clone(), b.0.borrow().clone()),
-        (Value::Tuple(a), Value::Tuple(b)) => (a.items.clone(), b.items.clone()),
+    match (a, b) {
+        (Value::List(a), Value::List(b)) => order_of_items(&a.0.borrow(), &b.0.borrow(), operator, machine, depth),
+        (Value::Tuple(a), Value::Tuple(b)) => order_of_items(&a.items, &b.items, operator, machine, depth),
         _ => {
-            return Err(Error::ty(format!(
-                "'{operator}' not supported between instances of '{}' and '{}'",
-                a.type_name(),
-                b.type_name()
-            )));
+            let (a, b) = (a.type_name(), b.type_name());
+            Err(Error::ty(format!("'{operator}' not supported between instances of '{a}' and '{b}'")))
         }
-    };
-    for (a, b) in a.iter().zip(&b) {
+    }
+}
+
+fn order_of_items(
+    a: &[Value],
+    b: &[Value],
+    operator: &str,
+    machine: &mut Machine,
+    depth: usize,
+) -> Result<Option<Ordering>> {
+    for (a, b) in a.iter().zip(b) {
         if !equal_at(a, b, machine, depth + 1)? {
             return order_at(a, b, operator, machine, depth + 1);
         }
@@ -164,11 +181,17 @@ pub(crate) fn contains(container: &Value, item: &Value, machine: &mut Machine) -
     container.defined(machine)?;
     match container {
         Value::Str(text) | Value::Markup(text) => match item.as_str() {
-            Some(part) => Ok(text.contains(part)),
+            Some(part) => {
+                machine.spend(1 + (text.len() + part.len()) / 100)?;
+                Ok(text.contains(part))
+            }
             None if item.is_undefined() => Err(item.fail()),
             None => Err(Error::ty(format!("'in <string>' requires string as left operand, not {}", item.type_name()))),
         },
-        Value::Dict(dict) => Ok(dict.get(item)?.is_some()),
+        Value::Dict(dict) => {
+            machine.weigh(item)?;
+            Ok(dict.get(item)?.is_some())
+        }
         Value::None | Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
             Err(Error::ty(format!("argument of type '{}' is not iterable", container.type_name())))
         }

@@ -39,6 +39,7 @@ fn run(machine: &mut Machine, this: &Value, name: &'static str, args: Args) -> R
             if key.is_undefined() && machine.dialect == crate::value::Dialect::Task {
                 return Err(key.fail());
             }
+            machine.weigh(&key)?;
             match (dict.get(&key)?, name) {
                 (Some(value), "pop") => {
                     dict.0.borrow_mut().shift_remove(&key.key(0)?);
@@ -81,6 +82,7 @@ fn from_keys(args: Args, machine: &mut Machine) -> Result<Value> {
     let [keys, value] = args.take("fromkeys", ["iterable", "value"], 1)?;
     let (dict, value) = (Dict::default(), value.unwrap_or(Value::None));
     for key in keys.unwrap_or(Value::None).iterate(machine)? {
+        machine.weigh(&key)?;
         dict.insert(key, value.clone())?;
     }
     Ok(Value::Dict(Rc::new(dict)))
@@ -102,6 +104,7 @@ fn update(dict: &Dict, args: Args, machine: &mut Machine) -> Result<()> {
             Value::Dict(other) => {
                 for (key, value) in other.entries() {
                     machine.spend(1)?;
+                    machine.weigh(&key)?;
                     dict.insert(key, value)?;
                 }
             }
@@ -111,6 +114,7 @@ fn update(dict: &Dict, args: Args, machine: &mut Machine) -> Result<()> {
                         let count = items.len();
                         Error::value(format!("a dictionary's entry has length {count}; 2 is required"))
                     })?;
+                    machine.weigh(&key)?;
                     dict.insert(key, value)?;
                 }
             }

@@ -124,6 +124,7 @@ fn dict(machine: &mut Machine, scope: &Rc<Scope>, entries: &[(Expr, Expr)]) -> R
     for (key, value) in entries {
         let key = evaluate(machine, scope, key)?;
         key.defined(machine)?;
+        machine.weigh(&key)?;
         dict.insert(key, evaluate(machine, scope, value)?)?;
     }
     Ok(Value::Dict(Rc::new(dict)))

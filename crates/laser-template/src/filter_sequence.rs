@@ -71,6 +71,7 @@ fn count_of(value: &Value) -> Result<usize> {
 pub(crate) fn length(machine: &mut Machine, value: Value, args: Args) -> Result<Value> {
     args.none("length")?;
     value.defined(machine)?;
+    machine.spend(value.as_str().map_or(0, str::len) / 100)?;
     match value.is_undefined() {
         true => Ok(Value::from(0)),
         false => count_of(&value).map(Value::from),
@@ -81,6 +82,7 @@ pub(crate) fn length(machine: &mut Machine, value: Value, args: Args) -> Result<
 pub(crate) fn is_sequence(value: &Value) -> bool {
     match value {
         Value::Object(object) => object.type_name() == "range",
+        Value::Str(_) | Value::Markup(_) => true,
         _ => count_of(value).is_ok(),
     }
 }
@@ -196,7 +198,9 @@ pub(crate) fn unique(machine: &mut Machine, value: Value, args: Args) -> Result<
     let mut seen: HashSet<Key> = HashSet::new();
     let mut kept = Vec::new();
     for item in value.iterate(machine)? {
-        if seen.insert(folded(path.of(&item, None, machine)?, case_sensitive).key(0)?) {
+        let key = folded(path.of(&item, None, machine)?, case_sensitive);
+        machine.weigh(&key)?;
+        if seen.insert(key.key(0)?) {
             kept.push(item);
         }
     }

@@ -233,7 +233,7 @@ pub(crate) fn urlencode(machine: &mut Machine, value: Value, args: Args) -> Resu
     machine.text(made)
 }
 
-/// A text for a URL; in a query a slash is written out, too, and a blank is a plus.
+/// A text for a URL; in a query a slash is written out, too, and a space is a plus.
 fn quoted_url(text: &str, in_query: bool) -> String {
     let mut made = String::new();
     for byte in text.bytes() {
@@ -282,6 +282,6 @@ pub(crate) fn regex_replace(machine: &mut Machine, value: Value, args: Args) -> 
     machine.spend(1 + (pattern.len() + text.len()) / 10)?;
     let count = if count == 0 { usize::MAX } else { count };
     let by = Replacement::new(&replacement)?;
-    let text = PythonRegex::new(&pattern)?.substituted(&text, &by, count, limits::TEXT)?;
+    let text = PythonRegex::new(&pattern)?.substituted(&text, &by, count, limits::TEXT, &mut machine.steps)?;
     machine.text(text)
 }

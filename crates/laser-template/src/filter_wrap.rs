@@ -83,7 +83,7 @@ struct Chunk<'a> {
     text: &'a str,
     /// How many letters it has.
     count: usize,
-    /// Where its last letter that is not blank ends, in bytes.
+    /// Where its last letter that is not whitespace ends, in bytes.
     solid: usize,
 }
 

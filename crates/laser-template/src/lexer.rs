@@ -119,8 +119,8 @@ impl<'a> Lexer<'a> {
             Some('-') => text.trim_end_matches(characters::is_space),
             None if self.whitespace.lstrip_blocks && is_block => {
                 let start = text.rfind('\n').map_or(0, |place| place + 1);
-                let blank = text[start..].chars().all(characters::is_space);
-                if (start > 0 || self.line_starting) && blank { &text[..start] } else { text }
+                let whitespace = text[start..].chars().all(characters::is_space);
+                if (start > 0 || self.line_starting) && whitespace { &text[..start] } else { text }
             }
             _ => text,
         };
@@ -135,8 +135,8 @@ impl<'a> Lexer<'a> {
             return Some(1 + close.len());
         }
         if let Some(after) = rest.strip_prefix('-').and_then(|rest| rest.strip_prefix(close)) {
-            let blank = after.len() - after.trim_start_matches(characters::is_space).len();
-            return Some(1 + close.len() + blank);
+            let whitespace = after.len() - after.trim_start_matches(characters::is_space).len();
+            return Some(1 + close.len() + whitespace);
         }
         let after = rest.strip_prefix(close)?;
         Some(close.len() + usize::from(self.whitespace.trim_blocks && after.starts_with('\n')))

@@ -18,6 +18,25 @@ impl Machine {
         }
     }
 
+    /// Counts what it takes to look a key up: each item of a tuple, also where tuples share them, and
+    /// its texts.
+    pub(crate) fn weigh(&mut self, key: &Value) -> Result<()> {
+        self.weigh_at(key, 0)
+    }
+
+    fn weigh_at(&mut self, key: &Value, depth: usize) -> Result<()> {
+        limits::nested(depth)?;
+        match key {
+            Value::Tuple(tuple) => {
+                self.spend(1)?;
+                tuple.items.iter().try_for_each(|item| self.weigh_at(item, depth + 1))
+            }
+            Value::Str(text) | Value::Markup(text) => self.spend(text.len() / 100),
+            _ if depth > 0 => self.spend(1),
+            _ => Ok(()),
+        }
+    }
+
     /// One level further down; `leave` must follow.
     pub(crate) fn enter(&mut self) -> Result<()> {
         self.depth += 1;

@@ -149,8 +149,8 @@ fn long_text(text: &str, indent: usize, allowance: usize, depth: usize, to: &mut
         let mut rest = line.as_str();
         while !rest.is_empty() {
             let word = rest.find(crate::characters::is_space).unwrap_or(rest.len());
-            let blank = rest[word..].find(|letter| !crate::characters::is_space(letter));
-            let end = blank.map_or(rest.len(), |blank| word + blank);
+            let whitespace = rest[word..].find(|letter| !crate::characters::is_space(letter));
+            let end = whitespace.map_or(rest.len(), |whitespace| word + whitespace);
             parts.push(rest[..end].to_owned());
             rest = &rest[end..];
         }

@@ -132,11 +132,6 @@ impl Template {
         execute::run(&mut machine, &scope, &self.nodes, &mut text)?;
         Ok(text)
     }
-
-    /// The names that the template mentions: variables of rows, and its own.
-    pub fn names(&self) -> &[String] {
-        &self.names
-    }
 }
 
 impl Expression {
@@ -150,11 +145,6 @@ impl Expression {
         let value = evaluate::evaluate(&mut machine, &scope, &self.expression)?;
         value.defined(&machine)?;
         Ok(value)
-    }
-
-    /// The names that the expression mentions.
-    pub fn names(&self) -> &[String] {
-        &self.names
     }
 }
 

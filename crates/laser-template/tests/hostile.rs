@@ -79,6 +79,32 @@ fn rendered(source: &str) -> Result<String, ErrorKind> {
     result.map_err(|error| error.kind())
 }
 
+/// Each of these looks at millions of bytes or items again and again: minutes before they cost steps.
+#[test]
+fn what_is_looked_through_costs_steps() {
+    let large = "{% set t = 'ab' * 4000000 %}{% set u = 'ab' * 4000000 %}{% for i in range(100000) %}{% if TEST %}{% endif %}{% endfor %}";
+    let lists = "{% set t = [1] * 900000 %}{% set u = [2] + [1] * 899999 %}{% for i in range(100000) %}{% if TEST %}{% endif %}{% endfor %}";
+    let ranges = "{% set t = range(900000) %}{% set u = range(899999) %}{% for i in range(100000) %}{% if TEST %}{% endif %}{% endfor %}";
+    let shared = "{% set n = namespace(t=(1,), u=(1,)) %}{% for i in range(60) %}{% set n.t = (n.t, n.t) %}{% set n.u = (n.u, n.u) %}{% endfor %}{{ TEST }}";
+    let matches = "{% for i in range(1000) %}{{ (('a' * 16 + 'x') * 1000) | regex_replace('(?:(?:a+)+(?=b)c|x)', '') }}{% endfor %}";
+    for (source, tests) in [
+        (large, &["'abc' in t", "t == u", "t | length", "t < u", "{t: 1}[u]", "t in {u: 1}"][..]),
+        (ranges, &["t == u"]),
+        (shared, &["[n.t] | unique | list | length", "{n.t: 1} | length", "n.t in {1: 1}", "n.t == n.u"]),
+        (matches, &[""]),
+    ] {
+        for test in tests {
+            let started = std::time::Instant::now();
+            let found = outcome(source.replace("TEST", test));
+            assert_eq!(found, Some(ErrorKind::Limit), "{test}");
+            assert!(started.elapsed().as_secs() < 20, "{test}: {:?}", started.elapsed());
+        }
+    }
+    // Lists of which the first items differ are unequal at once.
+    assert_eq!(outcome(lists.replace("TEST", "t == u").replace("100000", "1000")), None);
+    assert_eq!(outcome(shared.replace("TEST", "n.t == n.t")), None);
+}
+
 #[test]
 fn a_float_has_a_bounded_number_of_digits() {
     let asked = ["{{ '%.70000f' % 1.0 }}", "{{ '%.70000e' % 1.0 }}", "{{ '%.70000g' % 1.0 }}"];
@@ -104,9 +130,9 @@ fn a_wide_number_in_groups_is_filled_at_once() {
 fn long_words_are_wrapped_in_linear_time() {
     let long = "{{ ('a' * 4000000)|wordwrap(1, break_on_hyphens=false)|length }}";
     assert_eq!(rendered(long).as_deref(), Ok("7999999"));
-    // No-break spaces are blank, yet they are a part of a word.
-    let blank = "{{ ('x' ~ '\u{a0}' * 1000000 ~ 'x')|wordwrap(1, break_on_hyphens=false) }}";
-    assert_eq!(rendered(blank).as_deref(), Ok("x\nx"));
+    // No-break spaces are whitespace, yet they are a part of a word.
+    let whitespace = "{{ ('x' ~ '\u{a0}' * 1000000 ~ 'x')|wordwrap(1, break_on_hyphens=false) }}";
+    assert_eq!(rendered(whitespace).as_deref(), Ok("x\nx"));
     assert_eq!(rendered("{{ 'abc-defgh ij'|wordwrap(6) }}").as_deref(), Ok("abc-\ndefgh\nij"));
     let between = "{{ ('a' * 100000)|wordwrap(1, true, 'b' * 1000, false) }}";
     assert_eq!(rendered(between), Err(ErrorKind::Limit));

@@ -10,7 +10,7 @@ use crate::{
     definition::parse,
     error::{Result, malformed},
     sentence_piece,
-    settings::{NAMES, Settings},
+    settings::{NAMES, Settings, content},
     tokenizer_class::Class,
     tokenizer_source::TokenizerSettings,
 };
@@ -18,6 +18,8 @@ use crate::{
 /// A tokenizer, and a line for each contradiction between its files.
 pub(crate) struct Opened {
     pub tokenizer: tokenizers::Tokenizer,
+    /// The special tokens that have a name.
+    pub named: Vec<(String, String)>,
     pub notes: Vec<String>,
 }
 
@@ -59,7 +61,8 @@ pub(crate) fn open(text: &[u8], files: &TokenizerSettings) -> Result<Opened> {
         _ => {}
     }
     notes.extend(unread_flags(&tokenizer, files)?);
-    Ok(Opened { tokenizer, notes })
+    let named = beside.named.into_iter().map(|(name, token)| (name, token.content)).collect();
+    Ok(Opened { tokenizer, named, notes })
 }
 
 const BYTE_LEVEL: &[u8] = b"\"ByteLevel\"";
@@ -68,7 +71,7 @@ const BYTE_LEVEL: &[u8] = b"\"ByteLevel\"";
 /// kind make the steps around the model anew as well; of the others the trained steps are kept.
 /// Whether `whole` was changed.
 fn rebuild(whole: &mut Value, class: Class, beside: &Beside) -> bool {
-    if class == Class::Other || !whole.is_object() {
+    if class == Class::AsWritten || !whole.is_object() {
         return false;
     }
     whole["added_tokens"] = json!([]);
@@ -159,10 +162,8 @@ impl Beside {
         {
             init.insert(EXTRA.to_owned(), list);
         }
-        let default = |name: &str| {
-            let tokens = if class == Class::Other { &[][..] } else { class.tokens() };
-            tokens.iter().find(|(known, _)| *known == name).map(|(_, token)| json!(token))
-        };
+        let default =
+            |name: &str| class.tokens().iter().find(|(known, _)| *known == name).map(|(_, token)| json!(token));
         let known: BTreeMap<&str, &AddedToken> =
             decoder.values().map(|token: &AddedToken| (token.content.as_str(), token)).collect();
         let of_name = |name: &str| {
@@ -198,11 +199,6 @@ impl Beside {
 
 const EXTRA: &str = "extra_special_tokens";
 const ADDITIONAL: &str = "additional_special_tokens";
-
-/// A token's text, which is not empty.
-fn content(token: &Value) -> Option<&str> {
-    token.as_str().or_else(|| token.get("content")?.as_str()).filter(|content| !content.is_empty())
-}
 
 /// A token from a text or an object; `special` where the object does not say.
 fn added(token: &Value, special: bool) -> Option<AddedToken> {

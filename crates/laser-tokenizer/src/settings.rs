@@ -19,6 +19,7 @@ pub(crate) const NAMES: [&str; 7] =
     ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
 impl<'a> Settings<'a> {
+    /// Of a vocabulary that is no tokenizer.json.
     pub fn new(files: &'a TokenizerSettings, vocabulary: &VocabularyFile) -> Self {
         Self { files, class: Class::of(files, vocabulary) }
     }
@@ -117,7 +118,7 @@ impl<'a> Settings<'a> {
 }
 
 /// A token's text, which is not empty.
-fn content(token: &Value) -> Option<&str> {
+pub(crate) fn content(token: &Value) -> Option<&str> {
     token.as_str().or_else(|| token.get("content")?.as_str()).filter(|content| !content.is_empty())
 }
 

@@ -5,7 +5,8 @@ use std::{borrow::Cow, path::Path};
 use serde_json::{Map, Value};
 
 use crate::{
-    beside_json, byte_level,
+    beside_json::{self, Opened},
+    byte_level,
     chat::{self, ChatTemplate},
     definition::{Definition, parse},
     error::{Result, TokenizerError, malformed},
@@ -48,7 +49,10 @@ impl Tokenizer {
     /// # Errors
     /// There is no tokenizer, it contradicts itself, or it is of a kind that is not read.
     pub fn open(path: &Path, metadata: Option<&Map<String, Value>>) -> Result<Self> {
-        Self::from_source(&TokenizerSource::find(path, metadata)?)
+        let source = TokenizerSource::find(path, metadata)?;
+        // Of files that contradict themselves, the library asserts in places what it should check.
+        laser_guard::caught(|| Self::from_source(&source))
+            .unwrap_or_else(|| Err(malformed("its parts contradict each other".to_owned())))
     }
 
     pub(crate) fn from_source(source: &TokenizerSource) -> Result<Self> {
@@ -69,23 +73,33 @@ impl Tokenizer {
 
     fn open_folder(vocabulary: &VocabularyFile, files: &TokenizerSettings) -> Result<Self> {
         let settings = Settings::new(files, vocabulary);
-        let mut notes = Vec::new();
-        let inner = match vocabulary {
+        let definition = match vocabulary {
             VocabularyFile::Json(path) => {
-                let opened = beside_json::open(&read(path)?, files)?;
-                notes = opened.notes;
-                opened.tokenizer
+                let Opened { tokenizer, named, notes } = beside_json::open(&read(path)?, files)?;
+                return Ok(Self { notes, ..Self::with_named(tokenizer, named, files)? });
             }
-            VocabularyFile::SentencePiece(path) => build(sentence_piece::open(path, &settings)?)?,
-            VocabularyFile::ByteLevel { vocab, merges } => build(byte_level::open(vocab, merges, &settings)?)?,
-            VocabularyFile::WordPiece(path) => build(word_piece::open(path, &settings)?)?,
+            VocabularyFile::SentencePiece(path) => sentence_piece::open(path, &settings)?,
+            VocabularyFile::ByteLevel { vocab, merges } => byte_level::open(vocab, merges, &settings)?,
+            VocabularyFile::WordPiece(path) => word_piece::open(path, &settings)?,
         };
-        let mask = settings.token("mask_token").and_then(|token| inner.token_to_id(token));
+        let inner = build(definition)?;
         let named = settings.named_tokens(|token| inner.token_to_id(token));
+        Self::with_named(inner, named, files)
+    }
+
+    /// The tokenizer of a folder whose special tokens have these names.
+    fn with_named(
+        inner: tokenizers::Tokenizer,
+        named: Vec<(String, String)>,
+        files: &TokenizerSettings,
+    ) -> Result<Self> {
+        let id = |name: &str| {
+            let (_, token) = named.iter().find(|(known, _)| known == name)?;
+            inner.token_to_id(token)
+        };
+        let (mask, prefix) = (id("mask_token"), id("bos_token").or_else(|| id("eos_token")));
         let template = ChatTemplate::of_settings(files, named.clone());
-        let id = |name| settings.token(name).and_then(|token| inner.token_to_id(token));
-        let prefix = id("bos_token").or_else(|| id("eos_token"));
-        Ok(Self { notes, prefix, named, ..Self::new(inner, Vec::new(), mask, template)? })
+        Ok(Self { prefix, named, ..Self::new(inner, Vec::new(), mask, template)? })
     }
 
     fn open_gguf(vocabulary: &GgufVocabulary) -> Result<Self> {
@@ -217,7 +231,7 @@ impl Tokenizer {
 
     /// The text of one token, special or not.
     pub fn token_text(&self, id: u32) -> Option<String> {
-        self.inner.decode(&[id], false).ok().filter(|text| !text.is_empty())
+        laser_guard::caught(|| self.inner.decode(&[id], false).ok()).flatten().filter(|text| !text.is_empty())
     }
 
     /// The text of ids, special tokens left out.
@@ -225,7 +239,9 @@ impl Tokenizer {
     /// # Errors
     /// The vocabulary's decoder cannot join them.
     pub fn decode(&self, ids: &[u32]) -> Result<String> {
-        self.inner.decode(ids, true).map_err(|error| malformed(error.to_string()))
+        let text = laser_guard::caught(|| self.inner.decode(ids, true));
+        text.unwrap_or_else(|| Err("its decoder cannot join tokens".into()))
+            .map_err(|error| malformed(error.to_string()))
     }
 
     /// The chat template for some messages, up to where the model answers. A template that knows no
@@ -302,8 +318,11 @@ impl Tokenizer {
     }
 
     fn encoding(&self, text: &str, add_special_tokens: bool) -> Result<tokenizers::Encoding> {
-        let encoding = self.inner.encode(text, add_special_tokens);
-        encoding.map_err(|error| malformed(format!("{text:?} cannot be encoded: {error}")))
+        let encoding = laser_guard::caught(|| self.inner.encode(text, add_special_tokens));
+        encoding.unwrap_or_else(|| Err("its steps contradict each other".into())).map_err(|error| {
+            let start: String = text.chars().take(80).collect();
+            malformed(format!("{start:?} cannot be encoded: {error}"))
+        })
     }
 }
 

@@ -15,7 +15,9 @@ pub(crate) enum Class {
     Qwen2,
     /// Byte-level like GPT-2's, but masked models, which read `<s> text </s>`.
     Roberta,
-    /// Among them PreTrainedTokenizerFast, now TokenizersBackend, which runs a tokenizer.json as it is.
+    /// PreTrainedTokenizerFast, now TokenizersBackend, which runs a tokenizer.json as it is and knows
+    /// the special tokens that files name.
+    AsWritten,
     Other,
 }
 
@@ -50,16 +52,17 @@ impl Class {
         let model_type = files.model_type.as_deref().unwrap_or("");
         // Its repositories name wrong classes.
         let mistaken = model_type == "qwen2";
-        match (Self::declared(files), registered(model_type)) {
-            (Some("LlamaTokenizer"), _) if byte_level && !mistaken => Self::Other,
+        let class = match (Self::declared(files), registered(model_type)) {
+            (Some("LlamaTokenizer"), _) if byte_level && !mistaken => Self::AsWritten,
             (Some(declared), Some(registered)) if declared != registered => match registered {
-                GENERIC => Self::Other,
+                GENERIC => Self::AsWritten,
                 registered if mistaken => Self::named(registered),
                 _ => Self::named(declared),
             },
             (Some(name), _) | (None, Some(name)) => Self::named(name),
-            (None, None) => Self::Other,
-        }
+            (None, None) => Self::AsWritten,
+        };
+        if class == Self::Other { Self::AsWritten } else { class }
     }
 
     /// `tokenizer_class`, without the ending that earlier versions gave those of tokenizer.json.
@@ -112,6 +115,7 @@ impl Class {
                 ("pad_token", "<pad>"),
                 ("mask_token", "<mask>"),
             ],
+            Self::AsWritten => &[],
             Self::Llama | Self::Other => &[("bos_token", "<s>"), ("eos_token", "</s>"), ("unk_token", "<unk>")],
         }
     }

@@ -4,15 +4,15 @@ use crate::error::Result;
 use crate::evaluated_example::EvaluatedExample;
 use crate::loaded_model::LoadedModel;
 use crate::session::Session;
-use crate::subtask_scores::{GroupScore, SubtaskScore, group_scores, part_metrics, subtask_scores};
+use crate::subtask_scores::{GroupScore, SubtaskScore, group_scores, subtask_metrics, subtask_scores};
 use crate::task_source::OpenTask;
 use crate::text_source::OpenText;
 use laser_edit::Candidate;
 use laser_engine::{QuestionScore, record};
-use laser_example::{Example, Given, Outcome, Score, Target};
+use laser_example::{Example, Outcome, Score, ScoredExample, Target};
 use laser_run::{Constant, Interval, Metrics, Perplexity, PerplexityChange, Record, group_numbers, statistics};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A model's score on some examples of a task.
 #[derive(Debug, Clone, Serialize)]
@@ -74,9 +74,9 @@ impl Session {
         let records = examples.iter().zip(&responses).map(|(example, it)| record(example, it, &self.tokenizer));
         let records = records.collect::<laser_engine::Result<Vec<Record>>>()?;
         let score = Score::of(&outcomes);
-        let alone = self.alone(edited, task, &examples)?;
+        let alone = self.alone(edited, task, numbers, &examples)?;
         let given = examples.iter().zip(&outcomes).zip(&records).zip(&responses).enumerate();
-        let given = given.map(|(number, (((example, outcome), record), response))| Given {
+        let given = given.map(|(number, (((example, outcome), record), response))| ScoredExample {
             example,
             outcome,
             generation: record.generation.as_deref(),
@@ -84,9 +84,13 @@ impl Session {
             choice_greedy: response.choice_greedy.as_deref(),
             alone_logprobs: alone.get(number).map(Vec::as_slice),
         });
-        let given: Vec<Given> = given.collect();
-        let task_metrics = task.task.metrics.of(&given)?.into_iter().collect();
-        let part_metrics = part_metrics(&task.task, numbers, &given)?;
+        let given: Vec<ScoredExample> = given.collect();
+        let measured = task.task.metrics.of(&given)?;
+        let of_subtasks = subtask_metrics(&task.task, numbers, &given)?;
+        let missing: BTreeSet<_> = of_subtasks.iter().chain([&measured]).flat_map(|it| &it.missing).collect();
+        for (name, why) in missing {
+            self.options.progress.note(&format!("{}: metric `{name}` is not computed: {why}", task.task.name));
+        }
         let hits: Vec<bool> = outcomes.iter().map(|outcome| outcome.correct).collect();
         let accuracy_interval = statistics::wilson_of_groups(&hits, &group_numbers(&examples));
         let (majority, metrics) = (Constant::most_frequent(&examples), Metrics::of(&examples, &records));
@@ -96,14 +100,14 @@ impl Session {
             .zip(records)
             .map(|((example, outcome), record)| EvaluatedExample { example: example.clone(), outcome, record })
             .collect();
-        let subtasks = subtask_scores(&task.task, numbers, &examples, part_metrics);
+        let subtasks = subtask_scores(&task.task, numbers, &examples, of_subtasks);
         Ok(Evaluation {
             task: task.task.name.clone(),
             score,
             accuracy_interval,
             majority,
             metrics,
-            task_metrics,
+            task_metrics: measured.values.into_iter().collect(),
             cut_prompts: numbers.iter().filter(|number| task.cut.binary_search(number).is_ok()).count(),
             skipped_rows: task.skipped_rows,
             groups: group_scores(&task.task.groups, &subtasks),
@@ -123,8 +127,19 @@ impl Session {
     }
 
     /// The log-probabilities of each example's choices after nothing, which is no chat, where a metric asks for them.
-    fn alone(&self, edited: &Edited, task: &OpenTask, examples: &[&Example]) -> Result<Vec<Vec<f64>>> {
-        if !task.task.metrics.need_alone() {
+    fn alone(
+        &self,
+        edited: &Edited,
+        task: &OpenTask,
+        numbers: &[usize],
+        examples: &[&Example],
+    ) -> Result<Vec<Vec<f64>>> {
+        let task = &task.task;
+        let asking = task.subtasks.iter().filter(|subtask| subtask.metrics.need_alone());
+        let asking: Vec<_> = asking.map(|subtask| subtask.examples.clone()).collect();
+        let needs = |number: &usize| task.metrics.need_alone() || asking.iter().any(|subtask| subtask.contains(number));
+        let places: Vec<usize> = (0..examples.len()).filter(|&place| needs(&numbers[place])).collect();
+        if places.is_empty() {
             return Ok(Vec::new());
         }
         let in_chat = self.tokenizer.is_in_chat();
@@ -138,10 +153,14 @@ impl Session {
             }
             alone
         };
-        let alone: Vec<Example> = examples.iter().map(alone).collect();
+        let alone: Vec<Example> = places.iter().map(|&place| alone(&examples[place])).collect();
         let tokenizer = self.tokenizer.clone().outside_chat();
         let responses = edited.model.evaluate(&tokenizer, alone.iter().collect(), &*self.options.progress)?;
-        Ok(responses.into_iter().map(|response| response.choice_logprobs.unwrap_or_default()).collect())
+        let mut all = vec![Vec::new(); examples.len()];
+        for (place, response) in places.into_iter().zip(responses) {
+            all[place] = response.choice_logprobs.unwrap_or_default();
+        }
+        Ok(all)
     }
 
     /// The perplexity of `text` for an edited model.

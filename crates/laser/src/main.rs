@@ -12,7 +12,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        if !laser_tasks::panics_are_caught() {
+        if !laser_guard::panics_are_caught() {
             hook(panic);
         }
     }));

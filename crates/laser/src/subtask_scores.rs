@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::evaluated_example::EvaluatedExample;
-use laser_example::{Example, Given, Outcome, Score};
+use laser_example::{Example, Measured, Outcome, Score, ScoredExample};
 use laser_run::{Metrics, Record};
 use laser_tasks::{AggregateMetric, Subtask, Task, TaskGroup};
 use serde::Serialize;
@@ -36,16 +36,16 @@ pub fn subtask_scores(
     task: &Task,
     numbers: &[usize],
     evaluated: &[EvaluatedExample],
-    metrics: Vec<BTreeMap<String, f64>>,
+    measured: Vec<Measured>,
 ) -> Vec<SubtaskScore> {
     if task.groups.is_empty() {
         return Vec::new();
     }
-    let score = |(part, asked): (&Subtask, BTreeMap<String, f64>)| {
+    let score = |(subtask, asked): (&Subtask, Measured)| {
         let own: Vec<&EvaluatedExample> = numbers
             .iter()
             .zip(evaluated)
-            .filter(|(number, _)| part.examples.contains(number))
+            .filter(|(number, _)| subtask.examples.contains(number))
             .map(|(_, example)| example)
             .collect();
         let outcomes: Vec<Outcome> = own.iter().map(|it| it.outcome).collect();
@@ -53,24 +53,21 @@ pub fn subtask_scores(
         let records: Vec<Record> = own.iter().map(|it| it.record.clone()).collect();
         let score = Score::of(&outcomes);
         let mut metrics = named(&score, Metrics::of(&examples, &records).as_ref());
-        metrics.extend(asked);
-        (score.n > 0).then(|| SubtaskScore { task: part.name.clone(), score, metrics })
+        metrics.extend(asked.values);
+        (score.n > 0).then(|| SubtaskScore { task: subtask.name.clone(), score, metrics })
     };
-    task.subtasks.iter().zip(metrics).filter_map(score).collect()
+    task.subtasks.iter().zip(measured).filter_map(score).collect()
 }
 
-/// What the file of each task of a group asks for, under the names of lm-evaluation-harness.
-pub fn part_metrics(task: &Task, numbers: &[usize], given: &[Given]) -> Result<Vec<BTreeMap<String, f64>>> {
+/// What the file of each task of a group asks for; none of a plain task.
+pub fn subtask_metrics(task: &Task, numbers: &[usize], given: &[ScoredExample]) -> Result<Vec<Measured>> {
     if task.groups.is_empty() {
         return Ok(Vec::new());
     }
-    let of = |part: &Subtask| {
-        let own = numbers.iter().zip(given).filter(|(number, _)| part.examples.contains(number));
-        let own: Vec<Given> = own.map(|(_, given)| *given).collect();
-        match own.is_empty() || part.metrics.need_alone() {
-            true => Ok(BTreeMap::new()),
-            false => Ok(part.metrics.of(&own)?.into_iter().collect()),
-        }
+    let of = |subtask: &Subtask| {
+        let own = numbers.iter().zip(given).filter(|(number, _)| subtask.examples.contains(number));
+        let own: Vec<ScoredExample> = own.map(|(_, given)| *given).collect();
+        if own.is_empty() { Ok(Measured::default()) } else { Ok(subtask.metrics.of(&own)?) }
     };
     task.subtasks.iter().map(of).collect()
 }

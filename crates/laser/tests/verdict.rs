@@ -170,6 +170,18 @@ fn task_files_are_checked_without_their_data() {
 }
 
 #[test]
+fn what_a_task_file_says_does_not_steer_the_terminal() {
+    let session = Session::new();
+    let text = "task: \"a\\e]52;c;Yg==\\a\"\ndataset_path: o/n\ndoc_to_text: \"\\e[2J{{q}}\\nA:\"\ndoc_to_target: a\n";
+    session.write("t.yaml", text);
+    for (command, part) in [("check", "a\\u{1b}]52;c;Yg==\\u{7}"), ("show", "\\u{1b}[2J{{q}}\nA:")] {
+        let printed = session.prints(&format!("tasks {command} t.yaml"));
+        assert!(printed.contains(part), "{printed:?}");
+        assert!(!printed.contains(['\u{1b}', '\u{7}']), "{printed:?}");
+    }
+}
+
+#[test]
 fn wrong_data_is_refused_in_one_line() {
     let session = Session::new();
     let model = fixture("llama").display().to_string();

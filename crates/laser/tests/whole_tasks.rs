@@ -69,6 +69,39 @@ fn long_prompts_are_cut_left_out_or_refused() {
 }
 
 #[test]
+fn more_new_tokens_than_the_context_has_are_refused_by_their_key() {
+    let session = Session::new();
+    session.write("rows.jsonl", "{\"q\": \"The sky is\", \"a\": \"blue\"}\n");
+    session.write(
+        "t.yaml",
+        "dataset_kwargs: {data_files: rows.jsonl}\ndoc_to_text: q\ndoc_to_target: a\ngeneration_kwargs: {max_gen_toks: 128}\n",
+    );
+    let (_, line) = session.fails(&format!("eval {} --task t.yaml --split all --quiet", fixture("llama").display()));
+    assert!(line.contains("128 tokens are to be generated") && line.contains("lower max_gen_toks"), "{line}");
+}
+
+#[test]
+fn a_metric_that_cannot_be_computed_is_noted() {
+    let session = group();
+    let text = session.read("a.yaml").replace("[red, blue]", "[red, blue, green, grey]");
+    session.write(
+        "a.yaml",
+        format!("{text}metric_list: [{{metric: acc}}, {{metric: f1}}, {{metric: acc_mutual_info}}]\n"),
+    );
+    session.write("a.jsonl", "{\"q\": \"The lamp is\", \"l\": 3}\n{\"q\": \"The sky is\", \"l\": 1}\n");
+    let model = fixture("llama");
+    for task in ["a.yaml", "both.yaml"] {
+        let output =
+            session.laser(&format!("eval {} --task {task} --split all --json", model.display())).output().unwrap();
+        let notes = String::from_utf8(output.stderr).unwrap();
+        assert!(notes.contains("metric `f1,none` is not computed: it needs two choices"), "{notes}");
+        let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let metrics = if task == "a.yaml" { &found["metrics"] } else { &found["subtasks"][0]["metrics"] };
+        assert!(metrics["acc_mutual_info,none"].is_number() && metrics["f1,none"].is_null(), "{found}");
+    }
+}
+
+#[test]
 fn bad_rows_are_left_out_if_asked() {
     let session = Session::new();
     session.write("rows.jsonl", "{\"prompt\": \"The sky is\", \"answer\": \"blue\"}\n{\"prompt\": \"The\"}\n");

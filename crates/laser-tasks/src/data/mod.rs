@@ -8,7 +8,6 @@ pub(crate) mod published;
 mod row_location;
 mod unique;
 
-pub use parquet::panics_are_caught;
 pub use row_location::RowLocation;
 
 use std::path::Path;

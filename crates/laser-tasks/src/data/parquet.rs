@@ -1,9 +1,7 @@
 //! Parquet: numbers, truths, texts and null as in JSON, structs and maps as objects, lists as lists; dates, times and decimals as texts,
 //! bytes as base64, and a number that JSON does not have (NaN) as null.
 
-use std::cell::Cell;
 use std::collections::HashSet;
-use std::panic;
 
 use bytes::Bytes;
 use parquet::errors::ParquetError;
@@ -15,21 +13,10 @@ use super::{Row, RowLocation, whole};
 use crate::source::Source;
 use crate::{DataError, TaskError};
 
-thread_local! {
-    static GUARDED: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether a panic of this thread would be caught and become an error: a program's panic hook need not show it.
-pub fn panics_are_caught() -> bool {
-    GUARDED.get()
-}
-
 pub(super) fn rows(source: &Source) -> Result<Vec<Row>, TaskError> {
     // Of a file that contradicts itself, the reader asserts in places what it should check.
-    GUARDED.set(true);
-    let rows = panic::catch_unwind(|| read(&source.bytes));
-    GUARDED.set(false);
-    let rows = rows.unwrap_or_else(|_| Err(invalid("its parts contradict each other")));
+    let rows = laser_guard::caught(|| read(&source.bytes));
+    let rows = rows.unwrap_or_else(|| Err(invalid("its parts contradict each other")));
     rows.map_err(|problem| whole(source, problem))
 }
 

@@ -39,8 +39,10 @@ impl Splits<'_> {
         if let (Some(files), None) = (self.files_by_split(), self.options.data) {
             let wrong = named.iter().filter_map(|(key, split)| Some((key, split.as_deref()?)));
             for (key, split) in wrong {
-                let missing =
-                    parts(key, split).map_err(|p| self.problem(p))?.into_iter().any(|part| !files.contains(&part.name));
+                let missing = slices(key, split)
+                    .map_err(|p| self.problem(p))?
+                    .into_iter()
+                    .any(|slice| !files.contains(&slice.name));
                 if missing {
                     return Err(self.problem(unsupported(key, split, &known(&files))));
                 }
@@ -63,7 +65,7 @@ impl Splits<'_> {
             ("fewshot_split", &config.fewshot_split),
         ];
         for (key, split) in named {
-            split.as_deref().map(|split| parts(key, split)).transpose().map_err(|problem| self.problem(problem))?;
+            split.as_deref().map(|split| slices(key, split)).transpose().map_err(|problem| self.problem(problem))?;
         }
         self.files().map(|_| ()).map_err(|problem| self.problem(problem))
     }
@@ -104,15 +106,15 @@ impl Splits<'_> {
         if let Some(path) = self.options.data {
             return self.own_docs(&Source::read(path)?);
         }
-        let parts = parts(key, split).map_err(|problem| self.problem(problem))?;
+        let slices = slices(key, split).map_err(|problem| self.problem(problem))?;
         let mut files = Vec::new();
-        for part in &parts {
-            files.push((part, self.files_of(key, &part.name)?));
+        for slice in &slices {
+            files.push((slice, self.files_of(key, &slice.name)?));
         }
         let several = files.iter().map(|(_, files)| files.len()).sum::<usize>() > 1;
         let mut docs = Vec::new();
-        for (part, files) in files {
-            let mut left = part.take;
+        for (slice, files) in files {
+            let mut left = slice.take;
             // One file at a time, and none more than is needed: a split may be large.
             for (number, file) in files.into_iter().enumerate() {
                 if left == 0 {
@@ -125,7 +127,7 @@ impl Splits<'_> {
                 for row in data::rows(&source, self.bad)?.into_iter().take(left) {
                     left -= 1;
                     let id = match several {
-                        true => format!("{}-{number}-{}", part.name, row.default_id()),
+                        true => format!("{}-{number}-{}", slice.name, row.default_id()),
                         false => row.default_id(),
                     };
                     docs.push(doc(&source, id, row));
@@ -207,7 +209,7 @@ impl Splits<'_> {
         let one = matches!(self.files(), Ok(Some(DataFiles::One(_))));
         let named = [&config.test_split, &config.validation_split, &config.training_split, &config.fewshot_split];
         let is_other =
-            |split: &&String| parts("", split).is_ok_and(|parts| parts.iter().any(|part| part.name != "train"));
+            |split: &&String| slices("", split).is_ok_and(|slices| slices.iter().any(|slice| slice.name != "train"));
         self.options.data.is_some() || (one && named.into_iter().flatten().any(|split| is_other(&split)))
     }
 
@@ -248,25 +250,25 @@ enum File {
     Fetched(PathBuf),
 }
 
-/// A named part of a split expression, and how many of its rows are taken.
-struct Part {
+/// A named slice of a split expression, and how many of its rows are taken.
+struct SplitSlice {
     name: String,
     take: usize,
 }
 
 /// `a+b[:10]`, as the datasets library writes it.
-fn parts(key: &str, split: &str) -> Result<Vec<Part>, YamlError> {
-    let part = |text: &str| {
+fn slices(key: &str, split: &str) -> Result<Vec<SplitSlice>, YamlError> {
+    let slice = |text: &str| {
         let (name, take) = match text.trim().split_once('[') {
             None => (text.trim(), Some(usize::MAX)),
             Some((name, slice)) => {
                 (name, slice.strip_prefix(':').and_then(|slice| slice.strip_suffix(']')?.parse().ok()))
             }
         };
-        take.filter(|_| !name.is_empty()).map(|take| Part { name: name.to_owned(), take })
+        take.filter(|_| !name.is_empty()).map(|take| SplitSlice { name: name.to_owned(), take })
     };
     let help = "write the name of a split, several with +, the first rows of one as in train[:100]";
-    split.split('+').map(part).collect::<Option<_>>().ok_or_else(|| unsupported(key, split, help))
+    split.split('+').map(slice).collect::<Option<_>>().ok_or_else(|| unsupported(key, split, help))
 }
 
 fn doc(source: &Source, id: String, row: Row) -> Doc {

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::task_config::Config;
 use crate::bad_rows::BadRows;
 use crate::data::Row;
-use crate::template::Pattern;
+use crate::template::FieldOrTemplate;
 use crate::{RowError, TaskError, YamlError};
 
 /// A row with its file and its names.
@@ -41,11 +41,11 @@ pub fn prepare(
     bad: &BadRows,
     problem: impl Fn(YamlError) -> TaskError,
 ) -> Result<Vec<Doc>, TaskError> {
-    let only = config.only_where.as_deref().map(|text| Pattern::expression(engine, "where", text)).transpose();
+    let only = config.only_where.as_deref().map(|text| FieldOrTemplate::expression(engine, "where", text)).transpose();
     let only = only.map_err(&problem)?;
     let mut lists = BTreeMap::new();
     for (name, text) in config.expand.iter().flatten() {
-        lists.insert(name.clone(), Pattern::expression(engine, "expand", text).map_err(&problem)?);
+        lists.insert(name.clone(), FieldOrTemplate::expression(engine, "expand", text).map_err(&problem)?);
     }
     let mut prepared = Vec::with_capacity(docs.len());
     for doc in docs {
@@ -63,7 +63,7 @@ pub fn prepare(
 }
 
 /// One row for each place in the lists, which are equally long.
-fn taken_apart(doc: &Doc, lists: &BTreeMap<String, Pattern>) -> Result<Vec<Doc>, RowError> {
+fn taken_apart(doc: &Doc, lists: &BTreeMap<String, FieldOrTemplate>) -> Result<Vec<Doc>, RowError> {
     let mut columns: Vec<(&String, Vec<Json>)> = Vec::with_capacity(lists.len());
     for (name, pattern) in lists {
         columns.push((name, pattern.values_of(&doc.row.fields)?));
@@ -85,7 +85,12 @@ fn taken_apart(doc: &Doc, lists: &BTreeMap<String, Pattern>) -> Result<Vec<Doc>,
 
 /// The places of the rows to keep: of those that `distinct` gives the same text, the first; none of them where `target`
 /// gives them different answers. Rows that it gives none are `bad`.
-pub fn distinct(docs: &[Doc], by: &Pattern, target: &Pattern, bad: &BadRows) -> Result<Vec<usize>, TaskError> {
+pub fn distinct(
+    docs: &[Doc],
+    by: &FieldOrTemplate,
+    target: &FieldOrTemplate,
+    bad: &BadRows,
+) -> Result<Vec<usize>, TaskError> {
     let mut seen: HashMap<String, (String, bool)> = HashMap::new();
     let mut keys = Vec::with_capacity(docs.len());
     for (index, doc) in docs.iter().enumerate() {

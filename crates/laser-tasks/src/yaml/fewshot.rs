@@ -12,7 +12,7 @@ use super::python_random::PythonRandom;
 use super::solved::SolvedReader;
 use super::task_config::{Config, Sampler};
 use crate::bad_rows::BadRows;
-use crate::template::Pattern;
+use crate::template::FieldOrTemplate;
 use crate::{RowError, TaskError, YamlError};
 use laser_example::Dialogue;
 
@@ -42,7 +42,7 @@ pub struct Shots<'a> {
 enum Group<'a> {
     /// The row that they were taken from.
     Row,
-    Of(Pattern<'a>),
+    Of(FieldOrTemplate<'a>),
 }
 
 impl<'a> Shots<'a> {
@@ -56,7 +56,7 @@ impl<'a> Shots<'a> {
         let own = config.fewshot_config.as_ref();
         let split = own.and_then(|own| own.split.as_ref()).or(config.fewshot_split.as_ref());
         let group = match &config.doc_to_group {
-            Some(text) => Some(Group::Of(Pattern::value(engine, fields, "doc_to_group", text)?)),
+            Some(text) => Some(Group::Of(FieldOrTemplate::value(engine, fields, "doc_to_group", text)?)),
             None => config.expand.as_ref().map(|_| Group::Row),
         };
         Ok(Self {

@@ -12,6 +12,7 @@ use laser_example::{ChoiceLetters, Extract, Filter, Pipeline};
 use laser_python::{PythonRegex, RegexError};
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Named {
     name: String,
     filter: Vec<Mapping>,

@@ -1,5 +1,6 @@
 //! Group files: many tasks as one (`group`, `task: [...]`, `aggregate_metric_list`).
 
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -16,6 +17,9 @@ const DEEPEST: usize = 16;
 
 /// A group has so many tasks at most.
 const MOST_TASKS: usize = 10_000;
+
+/// So many tasks and groups are gone to, and no more: groups may hold one another again and again.
+const MOST_VISITS: usize = 20_000;
 
 /// The keys of a group itself; any other is one of its tasks'.
 const OWN: [&str; 6] = ["group", "group_alias", "task", "aggregate_metric_list", "metadata", "tag"];
@@ -37,6 +41,9 @@ pub struct Group {
     pub members: Vec<Member>,
     /// This group, then the inner ones.
     pub groups: Vec<TaskGroup>,
+    /// Where each member is, by its name.
+    places: HashMap<String, usize>,
+    visits: usize,
 }
 
 #[derive(Deserialize)]
@@ -72,12 +79,13 @@ pub fn is_group(keys: &Mapping) -> bool {
 impl Group {
     /// The group of `keys`, which stand in `source` in `folder`.
     pub fn new(keys: &Mapping, source: &Source, folder: &Path, catalogue: &Catalogue) -> Result<Self, TaskError> {
-        let mut group = Self { name: String::new(), members: Vec::new(), groups: Vec::new() };
-        let place = Place { source, folder, catalogue };
-        let name = text(keys, "group").ok_or_else(|| place.wrong("group", "...", "write its name"))?;
-        group.add(&name, keys, &Mapping::new(), &place, 0)?;
+        let (places, visits) = (HashMap::new(), 0);
+        let mut group = Self { name: String::new(), members: Vec::new(), groups: Vec::new(), places, visits };
+        let file = GroupFile { source, folder, catalogue };
+        let name = text(keys, "group").ok_or_else(|| file.wrong("group", "...", "write its name"))?;
+        group.add(&name, keys, &Mapping::new(), &file, 0)?;
         if group.members.is_empty() {
-            return Err(place.wrong("task", "[]", "name the group's tasks"));
+            return Err(file.wrong("task", "[]", "name the group's tasks"));
         }
         group.name = name;
         Ok(group)
@@ -89,29 +97,29 @@ impl Group {
         name: &str,
         keys: &Mapping,
         overrides: &Mapping,
-        place: &Place,
+        file: &GroupFile,
         depth: usize,
     ) -> Result<Vec<String>, TaskError> {
         if depth > DEEPEST {
-            return Err(place.wrong("group", name, "groups are in one another too deep; take one out"));
+            return Err(file.wrong("group", name, "groups are in one another too deep; take one out"));
         }
         let aggregated: Mapping =
             keys.iter().filter(|(key, _)| is_own(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
-        without_tags(&aggregated, place.source)?;
+        without_tags(&aggregated, file.source)?;
         let own: Mapping = keys.iter().filter(|(key, _)| !is_own(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
         let overrides = over(&own, overrides);
         let number = self.groups.len();
-        let aggregate = aggregates(keys, place.source)?;
+        let aggregate = aggregates(keys, file.source)?;
         self.groups.push(TaskGroup { name: name.to_owned(), subtasks: Vec::new(), aggregate });
-        let mut tasks = Vec::new();
+        let (mut tasks, mut known) = (Vec::new(), HashSet::new());
         let items = match keys.get("task") {
             Some(Value::Sequence(items)) => items.clone(),
             Some(one) => vec![one.clone()],
             None => Vec::new(),
         };
         for item in &items {
-            for task in self.item(name, item, &overrides, place, depth)? {
-                if !tasks.contains(&task) {
+            for task in self.item(name, item, &overrides, file, depth)? {
+                if known.insert(task.clone()) {
                     tasks.push(task);
                 }
             }
@@ -126,39 +134,43 @@ impl Group {
         group: &str,
         item: &Value,
         overrides: &Mapping,
-        place: &Place,
+        file: &GroupFile,
         depth: usize,
     ) -> Result<Vec<String>, TaskError> {
+        self.visits += 1;
+        if self.visits > MOST_VISITS {
+            return Err(file.wrong("group", group, "its groups name too many tasks, again and again; take some out"));
+        }
         let (name, overrides) = match item {
             Value::String(name) => (name.clone(), overrides.clone()),
             Value::Mapping(keys) => {
                 if let Some(inner) = text(keys, "group") {
                     let others: Mapping =
                         keys.iter().filter(|(key, _)| *key != "group").map(|(k, v)| (k.clone(), v.clone())).collect();
-                    return match place.find(&inner) {
-                        Some(named) => self.named(&inner, named, &over(overrides, &others), place, depth),
-                        None => self.add(&format!("{group}::{inner}"), keys, overrides, place, depth + 1),
+                    return match file.find(&inner) {
+                        Some(named) => self.named(&inner, named, &over(overrides, &others), file, depth),
+                        None => self.add(&format!("{group}::{inner}"), keys, overrides, file, depth + 1),
                     };
                 }
                 let Some(name) = text(keys, "task") else {
-                    return Err(place.wrong("task", "{...}", "give each item a `task` or a `group`"));
+                    return Err(file.wrong("task", "{...}", "give each item a `task` or a `group`"));
                 };
                 (name, over(overrides, keys))
             }
-            _ => return Err(place.wrong("task", "[...]", "write names of tasks, paths, or keys with values")),
+            _ => return Err(file.wrong("task", "[...]", "write names of tasks, paths, or keys with values")),
         };
-        if let Some(named) = place.find(&name) {
-            return self.named(&name, named, &overrides, place, depth);
+        if let Some(named) = file.find(&name) {
+            return self.named(&name, named, &overrides, file, depth);
         }
         // A task that stands in the group's file, keys and all.
         if overrides.contains_key("doc_to_text") || overrides.contains_key("doc_to_target") {
             let mut keys = overrides;
             let name = format!("{group}::{name}");
             keys.insert("task".into(), name.clone().into());
-            return self.member(name, keys, place.source, place.folder, place);
+            return self.member(name, keys, file.source, file.folder, file);
         }
         let help = "no YAML file in the group's folder or below says so, nor in a folder `tasks` above; give a path";
-        Err(place.wrong("task", &name, help))
+        Err(file.wrong("task", &name, help))
     }
 
     /// Adds what a name stands for.
@@ -167,17 +179,18 @@ impl Group {
         name: &str,
         named: Named,
         overrides: &Mapping,
-        place: &Place,
+        file: &GroupFile,
         depth: usize,
     ) -> Result<Vec<String>, TaskError> {
         match named {
             Named::Tag(names) => {
                 let mut tasks = Vec::new();
+                self.visits += names.len();
                 for name in names {
-                    if let Some(named @ Named::Task(_)) = place.find(&name) {
+                    if let Some(named @ Named::Task(_)) = file.find(&name) {
                         let mut overrides = overrides.clone();
                         overrides.remove("task");
-                        tasks.extend(self.named(&name, named, &overrides, place, depth + 1)?);
+                        tasks.extend(self.named(&name, named, &overrides, file, depth + 1)?);
                     }
                 }
                 Ok(tasks)
@@ -188,14 +201,14 @@ impl Group {
                 let read = |file: &Path| Source::read(&folder.join(file));
                 let keys = keys_and_tags(&source, &read, &|_| Ok(()))?;
                 if is_group(&keys) {
-                    let inner = Place { source: &source, folder: &folder, catalogue: place.catalogue };
+                    let inner = GroupFile { source: &source, folder: &folder, catalogue: file.catalogue };
                     let name = text(&keys, "group").unwrap_or_else(|| name.to_owned());
                     return self.add(&name, &keys, overrides, &inner, depth + 1);
                 }
                 let own = text(&keys, "task").unwrap_or_else(|| name.to_owned());
                 let mut keys = over(&keys, overrides);
                 keys.insert("task".into(), own.clone().into());
-                self.member(own, keys, &source, &folder, place)
+                self.member(own, keys, &source, &folder, file)
             }
         }
     }
@@ -206,7 +219,7 @@ impl Group {
         mut keys: Mapping,
         source: &Source,
         folder: &Path,
-        place: &Place,
+        file: &GroupFile,
     ) -> Result<Vec<String>, TaskError> {
         keys.remove("tag");
         keys.remove("group");
@@ -214,27 +227,30 @@ impl Group {
         keys.retain(|_, value| !value.is_null());
         without_tags(&keys, source)?;
         if self.members.len() >= MOST_TASKS {
-            return Err(place.wrong("task", &name, "the group has too many tasks; split it"));
+            return Err(file.wrong("task", &name, "the group has too many tasks; split it"));
         }
         let source = Source { name: source.name.clone(), bytes: Vec::new() };
         let member = Member { name: name.clone(), keys, source, folder: folder.to_owned() };
         // As in the harness: a name that comes twice is one task, read as it is written last.
-        match self.members.iter_mut().find(|known| known.name == name) {
-            Some(known) => *known = member,
-            None => self.members.push(member),
+        match self.places.get(&name) {
+            Some(&known) => self.members[known] = member,
+            None => {
+                self.places.insert(name.clone(), self.members.len());
+                self.members.push(member);
+            }
         }
         Ok(vec![name])
     }
 }
 
 /// Where a group stands.
-struct Place<'a> {
+struct GroupFile<'a> {
     source: &'a Source,
     folder: &'a Path,
     catalogue: &'a Catalogue,
 }
 
-impl Place<'_> {
+impl GroupFile<'_> {
     /// What a name, or a path relative to the file, stands for.
     fn find(&self, name: &str) -> Option<Named> {
         let path = self.folder.join(name);

@@ -28,7 +28,7 @@ use crate::bad_rows::BadRows;
 use crate::card::Card;
 use crate::source::Source;
 use crate::subtask::ByTokenizer;
-use crate::template::{Pattern, engine};
+use crate::template::{FieldOrTemplate, engine};
 use crate::{OnBadRow, OpenOptions, Task, TaskError, YamlError};
 pub(crate) use catalogue::Catalogue;
 use data_split::Splits;
@@ -92,7 +92,8 @@ fn task_of(
     let left_out = (all - used).saturating_sub(bad.count() - unread);
     let names = docs::fields(&rows);
     let reader = Reader::new(config, &engine, &names).map_err(at)?;
-    let by = config.distinct.as_deref().map(|text| Pattern::text(&engine, &names, "distinct", text)).transpose();
+    let by =
+        config.distinct.as_deref().map(|text| FieldOrTemplate::text(&engine, &names, "distinct", text)).transpose();
     let kept: Vec<usize> = match (by.map_err(at)?, reader.answer()) {
         (Some(by), Some(answer)) => docs::distinct(&rows, &by, answer, &bad)?,
         _ => (0..rows.len()).collect(),

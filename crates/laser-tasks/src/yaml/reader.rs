@@ -9,16 +9,16 @@ use super::field_names::like_a_field;
 use super::task_config::Config;
 use super::texts::{Answer, Question, Texts};
 use super::values::{ListOrText, OutputType};
-use crate::template::Pattern;
+use crate::template::FieldOrTemplate;
 use crate::{RowError, YamlError};
 use laser_example::{Choice, Dialogue, Example, ExampleError, Generation, Speaker, Target};
 
 /// Turns rows into examples.
 pub struct Reader<'a> {
-    description: Option<Pattern<'a>>,
+    description: Option<FieldOrTemplate<'a>>,
     texts: Texts<'a>,
-    prefix: Option<Pattern<'a>>,
-    group: Option<Pattern<'a>>,
+    prefix: Option<FieldOrTemplate<'a>>,
+    group: Option<FieldOrTemplate<'a>>,
     config: &'a Config,
     /// What may not be as it was meant.
     pub notes: Vec<String>,
@@ -28,7 +28,7 @@ impl<'a> Reader<'a> {
     /// A reader of rows that have `fields`.
     pub fn new(config: &'a Config, engine: &Environment, fields: &HashSet<&str>) -> Result<Self, YamlError> {
         let pattern = |key, text: &'a Option<String>| {
-            text.as_deref().map(|text| Pattern::text(engine, fields, key, text)).transpose()
+            text.as_deref().map(|text| FieldOrTemplate::text(engine, fields, key, text)).transpose()
         };
         let keys = config.keys()?;
         let mut notes = Vec::new();
@@ -51,7 +51,7 @@ impl<'a> Reader<'a> {
             group: config
                 .doc_to_group
                 .as_deref()
-                .map(|group| Pattern::value(engine, fields, "doc_to_group", group))
+                .map(|group| FieldOrTemplate::value(engine, fields, "doc_to_group", group))
                 .transpose()?,
             config,
             notes,
@@ -59,7 +59,7 @@ impl<'a> Reader<'a> {
     }
 
     /// What gives a row's answer, where it is not the same for all.
-    pub fn answer(&self) -> Option<&Pattern<'a>> {
+    pub fn answer(&self) -> Option<&FieldOrTemplate<'a>> {
         self.texts.target_pattern()
     }
 

@@ -9,14 +9,14 @@ use super::reader::needs_delimiter;
 use super::task_config::{Config, FewshotConfig};
 use super::texts::{Answer, Question, Texts};
 use super::values::Keys;
-use crate::template::Pattern;
+use crate::template::FieldOrTemplate;
 use crate::{RowError, YamlError};
 use laser_example::{Dialogue, Speaker};
 
 /// Turns rows into solved examples. What `fewshot_config` does not say is as in the questions.
 pub struct SolvedReader<'a> {
     texts: Texts<'a>,
-    prefix: Option<Pattern<'a>>,
+    prefix: Option<FieldOrTemplate<'a>>,
     target_delimiter: &'a str,
     fewshot_delimiter: String,
 }
@@ -36,7 +36,7 @@ impl<'a> SolvedReader<'a> {
         let fewshot_delimiter = own.and_then(|own| own.fewshot_delimiter.clone());
         Ok(Self {
             texts: Texts::new(keys, engine, fields)?,
-            prefix: prefix.map(|prefix| Pattern::text(engine, fields, "gen_prefix", prefix)).transpose()?,
+            prefix: prefix.map(|prefix| FieldOrTemplate::text(engine, fields, "gen_prefix", prefix)).transpose()?,
             target_delimiter: target_delimiter.or(config.target_delimiter.as_deref()).unwrap_or(" "),
             fewshot_delimiter: fewshot_delimiter.unwrap_or_else(|| config.fewshot_delimiter()),
         })

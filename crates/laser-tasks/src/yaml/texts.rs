@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::docs::Doc;
 use super::values::{IndexOrText, Keys, ListOrText};
-use crate::template::Pattern;
+use crate::template::FieldOrTemplate;
 use crate::{RowError, YamlError};
 
 /// `doc_to_text`, `doc_to_choice` and `doc_to_target`.
@@ -22,18 +22,18 @@ pub struct Texts<'a> {
 
 enum QuestionText<'a> {
     Always(usize),
-    Of(Pattern<'a>),
+    Of(FieldOrTemplate<'a>),
 }
 
 enum ChoiceTexts<'a> {
     /// As they are written.
     Each(&'a [String]),
-    Together(Pattern<'a>),
+    Together(FieldOrTemplate<'a>),
 }
 
 enum TargetTexts<'a> {
     Always(Answer),
-    Of(Pattern<'a>),
+    Of(FieldOrTemplate<'a>),
 }
 
 /// What a row is asked.
@@ -57,7 +57,7 @@ pub enum Answer {
 impl<'a> Texts<'a> {
     /// The texts of rows that have `fields`.
     pub fn new(keys: Keys<'a>, engine: &Environment, fields: &HashSet<&str>) -> Result<Self, YamlError> {
-        let text = |key, text: &'a str| Pattern::text(engine, fields, key, text);
+        let text = |key, text: &'a str| FieldOrTemplate::text(engine, fields, key, text);
         let question = match keys.text {
             IndexOrText::Index(index) => QuestionText::Always(usize::try_from(*index).unwrap_or(usize::MAX)),
             IndexOrText::Text(words) => QuestionText::Of(text("doc_to_text", words)?),
@@ -87,7 +87,7 @@ impl<'a> Texts<'a> {
     }
 
     /// What gives a row's target, where it is not the same for all.
-    pub fn target_pattern(&self) -> Option<&Pattern<'a>> {
+    pub fn target_pattern(&self) -> Option<&FieldOrTemplate<'a>> {
         match &self.target {
             TargetTexts::Of(pattern) => Some(pattern),
             TargetTexts::Always(_) => None,

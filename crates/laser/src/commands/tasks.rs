@@ -4,6 +4,7 @@ use crate::bar::Bar;
 use crate::cli::{DataOptions, Global, TasksCommand, TasksOptions};
 use crate::output;
 use anyhow::Context;
+use laser_example::{plain, readable};
 use laser_tasks::{Card, Task};
 use serde::Serialize;
 use serde_json::json;
@@ -67,7 +68,8 @@ fn show(name: &str, data: &DataOptions, global: &Global) -> anyhow::Result<()> {
     lines.extend(card.licence.map(|licence| ("licence", licence)));
     lines.extend(example.map(|example| ("example", format!("{} -> {}", example.prompt, example.answer()))));
     let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    output::print(&lines.iter().map(|(name, value)| format!("{name:<width$}  {value}\n")).collect::<String>())
+    let line = |(name, value): &(&str, String)| format!("{name:<width$}  {}\n", readable(value));
+    output::print(&lines.iter().map(line).collect::<String>())
 }
 
 #[derive(Serialize)]
@@ -103,7 +105,10 @@ fn check(paths: &[PathBuf], global: &Global) -> anyhow::Result<()> {
     } else {
         let line = |it: &Checked| match (&it.task, &it.problem) {
             (_, Some(problem)) => format!("{problem}\n"),
-            (task, None) => format!("{}: {}: can be used\n", it.file.display(), task.as_deref().unwrap_or_default()),
+            (task, None) => {
+                let (file, task) = (it.file.to_string_lossy(), task.as_deref().unwrap_or_default());
+                format!("{}: {}: can be used\n", plain(&file), plain(task))
+            }
         };
         output::print(&checked.iter().map(line).collect::<String>())?;
     }
