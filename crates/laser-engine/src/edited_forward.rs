@@ -198,12 +198,17 @@ impl<'a, B: Backend> EditedForward<'a, B> {
         self.rows[instance.candidate].get(instance.node as usize).copied().flatten()
     }
 
+    /// The residual stream behind the last layer of node instances that were read, `[rows, hidden]`.
+    pub fn final_hidden(&self, instances: &[NodeInstance]) -> Result<B::Rows> {
+        let rows: Vec<u32> = instances.iter().filter_map(|&instance| self.row(instance)).collect();
+        let backend = self.unedited.backend();
+        Ok(backend.gather(&self.final_hidden, &backend.indices(&rows)?)?)
+    }
+
     /// What node instances predict; `wanted[i]` are the tokens whose log-probability is wanted of
     /// `instances[i]`.
     pub fn read(&mut self, instances: &[NodeInstance], wanted: &[&[u32]]) -> Result<Vec<Reading>> {
-        let rows: Vec<u32> = instances.iter().filter_map(|&instance| self.row(instance)).collect();
-        let backend = self.unedited.backend();
-        let x = backend.gather(&self.final_hidden, &backend.indices(&rows)?)?;
+        let x = self.final_hidden(instances)?;
         let readings = self.unedited.predict(&x, wanted)?;
         self.argmax.extend(instances.iter().zip(&readings).map(|(&instance, reading)| (instance, reading.argmax)));
         Ok(readings)

@@ -40,6 +40,16 @@ pub enum Error {
         /// What to do.
         advice: &'static str,
     },
+    /// A reference text that is too short to be halved.
+    #[error(
+        "the reference text has {tokens} tokens, and two windows of {window} are needed, of which one chooses and one reports: give a longer text, or a larger --text-tokens"
+    )]
+    ShortText {
+        /// Its tokens.
+        tokens: usize,
+        /// Tokens of a window.
+        window: usize,
+    },
     /// A generated text that cannot be scored.
     #[error("example {id}: {problem}")]
     Scoring {

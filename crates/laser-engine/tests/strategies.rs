@@ -3,15 +3,21 @@
 mod support;
 
 use laser_edit::{Candidate, MatrixKind};
-use laser_engine::{ContentFreePrompts, LocalScorer, Subject};
+use laser_engine::{ContentFreePrompts, GuardExamples, LocalScorer, ReferenceText, Subject};
 use laser_example::{Example, SplitMix64};
 use laser_matrix::Rho;
-use laser_run::{Entries, ResultKind, RunDescription, RunFolder, RunWriter, SearchTrace, Silent, SplitName};
-use laser_search::{Beam, Compose, Exhaustive, Gradient, Plan, Race, Strategy, grid, search};
+use laser_run::{Entries, RunDescription, RunFolder, RunWriter, SearchTrace, Silent, SplitName};
+use laser_search::{Beam, Compose, Evolve, Exhaustive, Gradient, Plan, Race, Strategy, grid, search};
 use laser_tasks::{Split, Task};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use support::{Fixture, open};
+
+/// A text of more than two windows of the model's context.
+const TEXT: &str = "The mother tongue of Berlin is German, and the capital of France is Paris. The writer of the book is \
+                    French; her answer is true. ";
+/// So much may candidates differ from the unedited model, nats a token: about half of the space does.
+const MAX_KL: f64 = 0.02;
 
 fn task(folder: &Path) -> Task {
     let words = ["The", "mother", "tongue", "of", "Berlin", "is", "capital", "book", "writer", "French"];
@@ -48,7 +54,7 @@ struct Ran {
 fn description(task: &Task) -> RunDescription {
     let search = serde_json::json!({
         "strategy": "test", "matrices": [], "layers": [], "rho": [], "limit": null, "seed": 3, "split_first": false,
-        "device": "cpu",
+        "device": "cpu", "text": {"sha256": "", "limit": 1000, "window": 128}, "limits": {"kl": MAX_KL},
     });
     serde_json::from_value(serde_json::json!({
         "version": "1",
@@ -69,6 +75,8 @@ fn run_boxed(fixture: &Fixture, task: &Task, strategy: &mut dyn Strategy, out: &
     let pick = |numbers: &[usize]| -> Vec<&Example> { numbers.iter().map(|&i| &task.examples[i]).collect() };
     let (validation, test) = (pick(&split.validation), pick(&split.test));
     let content_free = ContentFreePrompts::new(task, &test);
+    let (text, config) = (TEXT.repeat(12), fixture.model.config());
+    let text = ReferenceText::new(&text, &["What is it?", "Who?"], &fixture.tokenizer, config, 1000).unwrap();
     let mut scorer = LocalScorer::new(Subject {
         checkpoint: &fixture.checkpoint,
         model: &fixture.model,
@@ -77,19 +85,11 @@ fn run_boxed(fixture: &Fixture, task: &Task, strategy: &mut dyn Strategy, out: &
         validation: validation.clone(),
         test: test.clone(),
         content_free: &content_free,
-        text: None,
+        text: Some(&text),
+        guards: vec![GuardExamples { validation: test.clone(), test: validation.clone() }],
         memory: 1 << 30,
     });
-    let plan = Plan {
-        results: ResultKind::Binary,
-        space: &space,
-        validation: &validation,
-        test: &test,
-        seed: 3,
-        check_bf16: false,
-        text: None,
-        model_files: &[],
-    };
+    let plan = Plan { space: &space, validation: &validation, test: &test, check_bf16: false, run: &description(task) };
     let finished = search(strategy, &plan, &mut scorer, &run, &Silent).unwrap();
     let folder = run.folder();
     let best = folder.recipe().unwrap().unwrap().interventions;
@@ -125,22 +125,27 @@ fn a_killed_search_comes_to_the_same_end() {
     let gradient = || Gradient::new(space(&fixture), 20, None);
     let race = || Box::new(Race::new(space(&fixture)));
     type Make<'a> = &'a dyn Fn() -> Box<dyn Strategy>;
-    let strategies: [(&str, Make); 4] = [
+    let strategies: [(&str, Make); 5] = [
         ("race", &|| race()),
         ("gradient", &|| Box::new(gradient())),
         ("compose", &|| Box::new(Compose::new(space(&fixture), race()))),
         ("beam", &|| Box::new(Beam::new(space(&fixture), Box::new(gradient()), 2))),
+        ("evolve", &|| Box::new(Evolve::new(space(&fixture), race(), 4_000, 1))),
     ];
     for (name, strategy) in strategies {
         let out = scratch.path().join(name);
         let whole = run_boxed(&fixture, &task, &mut *strategy(), &out);
         let journal = std::fs::read_to_string(out.join("journal.jsonl")).unwrap();
         let lines: Vec<&str> = journal.lines().collect();
+        let costs = std::fs::read_to_string(out.join("costs.jsonl")).unwrap();
+        let costs: Vec<&str> = costs.lines().collect();
         for kept in [1, lines.len() / 3, lines.len() - 1] {
             let half = scratch.path().join(format!("{name}-{kept}"));
             std::fs::create_dir(&half).unwrap();
             std::fs::copy(out.join("run.json"), half.join("run.json")).unwrap();
             std::fs::write(half.join("journal.jsonl"), lines[..kept].join("\n") + "\n").unwrap();
+            let measured = costs.len() * kept / lines.len();
+            std::fs::write(half.join("costs.jsonl"), costs[..measured].join("\n") + "\n").unwrap();
             let resumed = run_boxed(&fixture, &task, &mut *strategy(), &half);
             assert_eq!(resumed.trace, whole.trace, "{name} from line {kept}");
             assert_eq!(resumed.best, whole.best, "{name} from line {kept}");

@@ -10,6 +10,7 @@
 
 mod backend;
 mod cpu;
+mod divergence;
 mod error;
 mod expert_choice;
 mod kv_indices;
@@ -20,6 +21,7 @@ mod weight_source;
 
 pub use backend::{Backend, LinearOn, MixtureOn, MlpOn, NormOn, RotationOn};
 pub use cpu::{Cpu, CpuHead, CpuRows, CpuTable, CpuWeight, Products, products};
+pub use divergence::Divergence;
 pub use error::{Error, Result};
 pub use expert_choice::ExpertChoice;
 pub use kv_indices::KvIndices;

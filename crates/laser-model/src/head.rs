@@ -3,7 +3,7 @@
 use crate::Result;
 use crate::loading::{Loader, activation, normed};
 use laser_checkpoint::ParamKind;
-use laser_kernels::{Activation, Backend, LinearOn, NormOn, Reading};
+use laser_kernels::{Activation, Backend, Divergence, LinearOn, NormOn, Reading};
 use laser_matrix::Matrix;
 
 /// The final norm, a masked model's transformation if there is one, and the product with the
@@ -50,6 +50,20 @@ impl<B: Backend> Head<B> {
     /// tokens whose log-probability is wanted of row `i`.
     pub fn read_out(&self, backend: &B, x: &B::Rows, wanted: &[&[u32]]) -> Result<Vec<Reading>> {
         Ok(backend.read_out(&self.input(backend, x)?, &self.output, wanted)?)
+    }
+
+    /// What rows of the final residual streams `edited`, each `[rows, hidden]`, predict, beside
+    /// those of `unedited`; `wanted[i]` is the token whose log-probability is wanted of row `i`.
+    pub fn diverge(
+        &self,
+        backend: &B,
+        unedited: &B::Rows,
+        edited: &[B::Rows],
+        wanted: &[Option<u32>],
+    ) -> Result<Vec<Vec<Divergence>>> {
+        let unedited = self.input(backend, unedited)?;
+        let edited = edited.iter().map(|x| self.input(backend, x)).collect::<Result<Vec<_>>>()?;
+        Ok(backend.diverge(&unedited, &edited, &self.output, wanted)?)
     }
 
     fn input(&self, backend: &B, x: &B::Rows) -> Result<B::Rows> {

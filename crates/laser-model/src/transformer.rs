@@ -9,7 +9,7 @@ use crate::loading::{Loader, WeightResidency, matrix_of};
 use crate::{Error, Result};
 use laser_checkpoint::{Checkpoint, CheckpointError, Config, ParamKind};
 use laser_edit::{MatrixId, MatrixKind};
-use laser_kernels::{Backend, Cpu, KvIndices, Reading};
+use laser_kernels::{Backend, Cpu, Divergence, KvIndices, Reading};
 use laser_matrix::{LowRank, Matrix};
 use std::ops::Range;
 use std::sync::Arc;
@@ -229,6 +229,16 @@ impl<B: Backend> Model<B> {
     /// If a wanted token is outside the vocabulary.
     pub fn predict(&self, x: &B::Rows, wanted: &[&[u32]]) -> Result<Vec<Reading>> {
         self.shared.head.read_out(self.backend(), x, wanted)
+    }
+
+    /// What rows of the final residual streams of edited models, each `[rows, hidden]`, predict,
+    /// beside those of this one, `x`; `wanted[i]` is the token whose log-probability is wanted of
+    /// row `i`.
+    ///
+    /// # Errors
+    /// If a wanted token is outside the vocabulary, or the numbers of rows differ.
+    pub fn diverge(&self, x: &B::Rows, edited: &[B::Rows], wanted: &[Option<u32>]) -> Result<Vec<Vec<Divergence>>> {
+        self.shared.head.diverge(self.backend(), x, edited, wanted)
     }
 
     pub(crate) fn block(&self, layer: usize) -> &Block<B> {

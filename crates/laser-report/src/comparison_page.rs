@@ -7,6 +7,7 @@ use crate::page::{page, section};
 use crate::report_data::{ReportData, State};
 use crate::result_form::ResultForm;
 use crate::visible_text::visible;
+use laser_run::CostedCandidate;
 use maud::{Markup, html};
 use serde::Serialize;
 use std::path::Path;
@@ -120,14 +121,10 @@ impl ComparedRuns {
     }
 
     fn costs(&self) -> Option<(Markup, DataTable)> {
-        let points = self.runs.iter().zip(self.names()).enumerate().flat_map(|(number, (run, name))| {
-            let point = move |cost: &crate::report_data::Cost| Point {
-                name: format!("{name}: {}", cost.edits),
-                gain: cost.gain,
-                cost: cost.perplexity,
-                run: number,
-            };
-            run.costs.iter().map(point)
+        let points = self.runs.iter().zip(self.names()).flat_map(|(run, name)| {
+            let base = run.base.map_or(0.0, |base| base.accuracy);
+            let point = move |it: &CostedCandidate| Point::new(format!("{name}: {}", it.interventions), it, base);
+            run.costs.iter().filter(|it| it.on_front).map(point)
         });
         let form = ResultForm { binary: self.runs.iter().all(ReportData::is_binary) };
         charts::cost_front(&points.collect::<Vec<_>>(), form)

@@ -8,7 +8,8 @@ use crate::time_text::seconds_text;
 use laser_edit::Candidate;
 use laser_example::{Example, Score};
 use laser_run::{
-    Bf16Check, Entries, JudgedFiles, RunDescription, RunFolder, SearchTrace, SplitName, Verdict, Word, chosen,
+    Bf16Check, CostLimits, CostedCandidate, Costs, Entries, JudgedFiles, RunDescription, RunFolder, SearchTrace,
+    SplitName, Verdict, Word, chosen, costed,
 };
 use serde::Serialize;
 use std::path::PathBuf;
@@ -65,7 +66,7 @@ pub struct ReportData {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bf16_checks: Option<Vec<Bf16Check>>,
     /// What candidates cost, where that was measured.
-    pub costs: Vec<Cost>,
+    pub costs: Vec<CostedCandidate>,
     /// The test examples whose result the best candidate changes.
     pub changed: Vec<ChangedExample>,
     /// When the search began and when it last scored something, as far as the files tell; asked for by [`Self::with_times`].
@@ -80,17 +81,6 @@ pub struct Best {
     pub edits: Candidate,
     /// Its score on validation.
     pub score: Score,
-}
-
-/// What a candidate gains on the task and costs elsewhere.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Cost {
-    /// The edits; `base` for none.
-    pub edits: String,
-    /// Change of test accuracy, as a fraction.
-    pub gain: f64,
-    /// Change of a text's perplexity, as a fraction.
-    pub perplexity: f64,
 }
 
 /// All of a RUN folder that can be read. [`ReportData`] is what is shown of it.
@@ -117,6 +107,8 @@ pub struct RunParts {
     pub validation: Vec<Example>,
     /// The examples of the test split.
     pub test: Vec<Example>,
+    /// What candidates cost elsewhere.
+    pub costs: Costs,
     /// How the search went through its space.
     pub trace: Option<SearchTrace>,
     /// What comparing in bf16 changed.
@@ -144,11 +136,11 @@ impl RunParts {
         };
         let trace = noted(folder.trace(), &mut problems).flatten();
         let bf16_checks = noted(folder.bf16_checks(), &mut problems).flatten();
+        let costs = noted(folder.costs(), &mut problems).unwrap_or_default();
         let mut verdict = None;
         if let (true, Some(description), Some((validation, test))) = (judged && whole, &description, &splits) {
-            let text = noted(folder.perplexity(), &mut problems).flatten();
-            let (trace, text) = (trace.as_ref(), text.as_ref());
-            let files = JudgedFiles { description, entries: &entries, validation, test, trace, text };
+            let (trace, costs) = (trace.as_ref(), &costs);
+            let files = JudgedFiles { description, entries: &entries, costs, validation, test, trace };
             verdict = match files.judge(folder) {
                 // That it is not finished is its state.
                 Err(laser_run::Error::Unfinished { .. } | laser_run::Error::Running { .. }) => None,
@@ -156,7 +148,7 @@ impl RunParts {
             };
         }
         let (validation, test) = splits.unwrap_or_default();
-        Self { description, entries, validation, test, trace, bf16_checks, verdict, problems }
+        Self { description, entries, validation, test, costs, trace, bf16_checks, verdict, problems }
     }
 }
 
@@ -173,7 +165,8 @@ impl ReadRun {
 
     /// What `parts` show of the run in `folder`.
     pub fn of(folder: &RunFolder, parts: RunParts) -> Self {
-        let RunParts { description: run, entries, validation, test, trace, bf16_checks, verdict, mut problems } = parts;
+        let RunParts { description: run, entries, validation, test, costs, trace, bf16_checks, verdict, mut problems } =
+            parts;
         let running = folder.is_running();
         if let Some(other) = run.as_ref().map(|run| &run.version).filter(|version| *version != VERSION) {
             problems.push(format!(
@@ -189,7 +182,8 @@ impl ReadRun {
         let base = Candidate::base();
         let candidates = entries.candidates();
         let (sweep, others) = Sweep::of(&candidates);
-        let best = chosen(&entries).and_then(|edits| {
+        let limits = run.as_ref().map_or_else(CostLimits::default, |run| run.search.limits);
+        let best = chosen(&entries, &costs, &limits).and_then(|edits| {
             let score = entries.get(SplitName::Validation, &edits)?.score;
             Some(Best { edits, score })
         });
@@ -207,7 +201,7 @@ impl ReadRun {
             others,
             trace,
             bf16_checks,
-            costs: costs(verdict.as_ref()),
+            costs: costed(&entries, &costs),
             changed,
             times: None,
             verdict,
@@ -295,14 +289,4 @@ fn changed(entries: &Entries, verdict: Option<&Verdict>, test: &[Example]) -> Ve
         (Some(base), Some(edited)) => ChangedExample::all(test, base, edited),
         _ => Vec::new(),
     }
-}
-
-fn costs(verdict: Option<&Verdict>) -> Vec<Cost> {
-    let Some((verdict, change)) = verdict.and_then(|it| Some((it, it.perplexity.as_ref()?))) else { return Vec::new() };
-    let edited = Cost {
-        edits: verdict.best.to_string(),
-        gain: verdict.test.accuracy_gain,
-        perplexity: change.edited / change.base - 1.0,
-    };
-    vec![Cost { edits: Candidate::base().to_string(), gain: 0.0, perplexity: 0.0 }, edited]
 }

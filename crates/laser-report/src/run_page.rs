@@ -10,6 +10,7 @@ use crate::sweep::Sweep;
 use crate::trace_text::{bf16_text, trace_text};
 use crate::visible_text::{beginning, ending, visible};
 use laser_example::Score;
+use laser_run::CostedCandidate;
 use maud::{Markup, html};
 use serde::Serialize;
 use std::path::Path;
@@ -179,12 +180,8 @@ impl ReportData {
     }
 
     fn points(&self) -> Vec<charts::Point> {
-        let point = |cost: &crate::report_data::Cost| charts::Point {
-            name: cost.edits.clone(),
-            gain: cost.gain,
-            cost: cost.perplexity,
-            run: 0,
-        };
+        let base = self.base.map_or(0.0, |base| base.accuracy);
+        let point = |it: &CostedCandidate| charts::Point::new(it.interventions.to_string(), it, base);
         self.costs.iter().map(point).collect()
     }
 

@@ -1,23 +1,49 @@
 //! A finished search in words.
 
+use crate::front_text::{front_text, nothing_within};
 use crate::table::sweep_table;
 use crate::trace_text::{bf16_text, trace_text};
 use crate::verdict_text::verdict_text;
-use laser_run::{Bf16Check, Entries, Entry, SearchTrace, SplitName, Verdict};
+use laser_run::{
+    Bf16Check, CostLimits, CostedCandidate, Costs, Entries, Entry, SearchTrace, SplitName, Verdict, costed,
+};
 
-/// The table of the candidates, how the space was gone through, and the verdict. `composed`: reductions were to be put together.
-pub fn search_text(
-    entries: &Entries,
-    trace: &SearchTrace,
-    bf16_checks: Option<&[Bf16Check]>,
-    verdict: &Verdict,
-    composed: bool,
-) -> String {
+/// What is told of a finished search.
+#[derive(Debug, Clone, Copy)]
+pub struct FoundText<'a> {
+    /// What has been scored.
+    pub entries: &'a Entries,
+    /// What candidates cost elsewhere.
+    pub costs: &'a Costs,
+    /// What they may cost.
+    pub limits: &'a CostLimits,
+    /// How the space was gone through.
+    pub trace: &'a SearchTrace,
+    /// What comparing in bf16 changed, if candidates were.
+    pub bf16_checks: Option<&'a [Bf16Check]>,
+    /// The verdict.
+    pub verdict: &'a Verdict,
+    /// Whether reductions were to be put together.
+    pub composed: bool,
+}
+
+/// The table of the candidates, how the space was gone through, gain against cost, and the verdict.
+pub fn search_text(found: &FoundText) -> String {
+    let FoundText { entries, costs, limits, trace, bf16_checks, verdict, composed } = *found;
     let mut whole: Vec<&Entry> =
         entries.all().iter().filter(|it| it.split == SplitName::Validation && it.part.is_none()).collect();
     whole.sort_by_key(|entry| entry.interventions.first_edited_layer(usize::MAX));
+    let costed = costed(entries, costs);
+    let on_front: Vec<CostedCandidate> = costed.iter().filter(|it| it.on_front).cloned().collect();
+    let mut of_costs = String::new();
+    if costed.len() > 1 {
+        of_costs.push_str("Gain against cost on validation: what no other beats in both (chosen: *)\n\n");
+        of_costs.push_str(&front_text(&on_front, Some(&verdict.best)));
+        of_costs.push('\n');
+    }
+    of_costs.push_str(&nothing_within(&costed, costs, limits).unwrap_or_default());
     format!(
-        "Accuracy on validation, % (base {:.1}, best marked *)\n\n{}\n{}{}",
+        "Accuracy on validation, % (base {:.1}, best marked *)\n\n{}\n{}{of_costs}{}",
         100.0 * verdict.base.validation.score.accuracy,
         sweep_table(&whole, &verdict.best, trace.dropped),
         trace_text(trace, composed),

@@ -1,12 +1,13 @@
 //! The verdict in words.
 
+use crate::front_text::thousands;
 use crate::metrics_text::class_counts;
 use crate::numbers::p_text;
 use crate::reason_text::because;
 use crate::result_form::ResultForm;
 use crate::table::aligned;
 use crate::visible_text::visible;
-use laser_run::{Changed, ClassVerdict, Gain, Interval, ScoreWithInterval, Scores, Verdict};
+use laser_run::{Changed, ClassVerdict, CostChange, Gain, Interval, ScoreWithInterval, Scores, Verdict};
 use std::fmt::Write;
 
 /// So many changed answers of each kind are shown.
@@ -93,15 +94,49 @@ pub fn verdict_text(verdict: &Verdict) -> String {
     if let Some(change) = &verdict.perplexity {
         let _ = writeln!(
             text,
-            "Perplexity of the text: {:.2} -> {:.2} ({:+.1} %, {} tokens).",
+            "Perplexity of the half of the text that chose nothing: {:.2} -> {:.2} ({:+.1} %, {} tokens).",
             change.base,
             change.edited,
             100.0 * (change.edited / change.base - 1.0),
             change.tokens
         );
     }
+    if let Some(cost) = &verdict.cost {
+        text.push_str(&cost_lines(cost));
+    }
     text.push_str(&changes("Gained", &verdict.examples.gained));
     text.push_str(&changes("Lost", &verdict.examples.lost));
+    text
+}
+
+/// What the edits do elsewhere.
+fn cost_lines(cost: &CostChange) -> String {
+    let mut text = String::new();
+    if let Some(kl) = cost.kl {
+        let interval =
+            cost.kl_interval.map(|it| format!(" (95 % {:.4} to {:.4})", it.low, it.high)).unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "KL divergence from the unedited model: {kl:.4} nats a token of the text{interval}, {:.4} on what follows neutral prompts.",
+            cost.first_token_kl
+        );
+    }
+    for guard in &cost.guards {
+        let _ = writeln!(
+            text,
+            "Guard {}: accuracy {:.1} -> {:.1} % ({}, p = {}), log-loss {:.3} -> {:.3}.",
+            visible(&guard.task),
+            100.0 * guard.base.accuracy,
+            100.0 * guard.edited.accuracy,
+            change(ResultForm { binary: true }, guard.change, guard.interval),
+            p_text(guard.p),
+            guard.base.log_loss,
+            guard.edited.log_loss
+        );
+    }
+    if cost.saved_weights > 0 {
+        let _ = writeln!(text, "Stored as factors, the edits save {} weights.", thousands(cost.saved_weights));
+    }
     text
 }
 

@@ -10,7 +10,7 @@ mod made;
 use laser_edit::Candidate;
 use laser_example::{Example, SplitMix64, Target};
 use laser_run::statistics::{paired_bootstrap, tango, wilson, wilson_of_groups};
-use laser_run::{Entry, Evidence, Interval, Pair, SplitName, Verdict, Word, judge};
+use laser_run::{CostLimits, Entry, Evidence, Interval, Pair, SplitName, Verdict, Word, judge};
 use made::uniform;
 use rayon::prelude::*;
 
@@ -128,7 +128,8 @@ fn searched(setting: &Setting, seed: u64) -> Verdict {
         last_round: None,
         validation: &validation,
         test: &test,
-        perplexity: None,
+        cost: None,
+        limits: CostLimits::default(),
         seed,
     })
     .unwrap()

@@ -1,10 +1,12 @@
 //! The verdict of a finished search, from what was noted of it.
 
+use crate::cost::Costs;
+use crate::cost_change::CostChange;
+use crate::cost_limits::CostLimits;
 use crate::description::RunDescription;
 use crate::entries::Entries;
 use crate::entry::{SplitName, best};
 use crate::error::{Error, Result};
-use crate::perplexity::MeasuredText;
 use crate::run_file::RunFile;
 use crate::run_folder::RunFolder;
 use crate::search_trace::SearchTrace;
@@ -22,10 +24,10 @@ pub struct Conclusion<'a> {
     pub validation: &'a [&'a Example],
     /// The examples of the test split.
     pub test: &'a [&'a Example],
-    /// A text before and after the edit, where one was to be measured.
-    pub text: Option<&'a MeasuredText>,
-    /// Seed of everything that is drawn.
-    pub seed: u64,
+    /// What edits do elsewhere than on the task.
+    pub costs: &'a Costs,
+    /// What was asked for.
+    pub run: &'a RunDescription,
 }
 
 /// What a verdict cannot be made from.
@@ -37,10 +39,19 @@ pub enum Unfit {
     Inconsistent,
 }
 
-/// The best candidate on validation, if any has been scored.
-pub fn chosen(entries: &Entries) -> Option<Candidate> {
-    let candidates = entries.candidates();
-    best(&candidates).map(|best| candidates[best].interventions.clone())
+/// The best candidate on validation within the limits on what it may cost; the unedited model where none is within them. None
+/// where no candidate has been scored.
+pub fn chosen(entries: &Entries, costs: &Costs, limits: &CostLimits) -> Option<Candidate> {
+    let mut candidates = entries.candidates();
+    if candidates.is_empty() {
+        return None;
+    }
+    if !limits.is_none() {
+        let cost = |candidate: &Candidate| costs.get(SplitName::Validation, candidate);
+        let base = cost(&Candidate::base())?;
+        candidates.retain(|entry| cost(&entry.interventions).is_some_and(|cost| limits.admit(base, cost)));
+    }
+    Some(best(&candidates).map_or_else(Candidate::base, |best| candidates[best].interventions.clone()))
 }
 
 impl Conclusion<'_> {
@@ -49,25 +60,31 @@ impl Conclusion<'_> {
     /// # Errors
     /// Something is missing, or does not belong to the rest.
     pub fn verdict(&self) -> Result<Verdict, Unfit> {
-        let best = chosen(self.entries).ok_or(Unfit::Unfinished)?;
+        let search = &self.run.search;
+        let best = chosen(self.entries, self.costs, &search.limits).ok_or(Unfit::Unfinished)?;
         let pair = |candidate: &Candidate| {
             let on = |split| self.entries.get(split, candidate).ok_or(Unfit::Unfinished);
             Ok(Pair { validation: on(SplitName::Validation)?, test: on(SplitName::Test)? })
         };
-        if self.text.is_some_and(|text| text.interventions != best) {
-            return Err(Unfit::Unfinished);
-        }
+        let cost = match search.measures_costs() {
+            true => {
+                let on_test = |candidate| self.costs.get(SplitName::Test, candidate).ok_or(Unfit::Unfinished);
+                Some(CostChange::new(self.run, on_test(&Candidate::base())?, on_test(&best)?))
+            }
+            false => None,
+        };
         let verdict = judge(&Evidence {
             base: pair(&Candidate::base())?,
             edited: pair(&best)?,
             candidates: &self.entries.candidates(),
             dropped: self.trace.dropped,
             adaptive: self.trace.is_adaptive(),
-            last_round: self.trace.last_round(self.validation.len(), self.seed).as_deref(),
+            last_round: self.trace.last_round(self.validation.len(), search.seed).as_deref(),
             validation: self.validation,
             test: self.test,
-            perplexity: self.text.map(|text| text.change.clone()),
-            seed: self.seed,
+            cost,
+            limits: search.limits,
+            seed: search.seed,
         });
         verdict.ok_or(Unfit::Inconsistent)
     }
@@ -94,14 +111,14 @@ pub struct JudgedFiles<'a> {
     pub description: &'a RunDescription,
     /// `journal.jsonl`.
     pub entries: &'a Entries,
+    /// `costs.jsonl`.
+    pub costs: &'a Costs,
     /// The validation split of `examples.jsonl`.
     pub validation: &'a [Example],
     /// Its test split.
     pub test: &'a [Example],
     /// `strategy.json`, if it is there.
     pub trace: Option<&'a SearchTrace>,
-    /// `perplexity.json`, if it is there.
-    pub text: Option<&'a MeasuredText>,
 }
 
 impl JudgedFiles<'_> {
@@ -110,13 +127,6 @@ impl JudgedFiles<'_> {
     /// # Errors
     /// [`Error::Unfinished`], or what does not belong together.
     pub fn judge(&self, folder: &RunFolder) -> Result<Verdict> {
-        let text = match &self.description.search.text {
-            Some(asked) => {
-                let measured = self.text.filter(|measured| measured.change.text == asked.sha256);
-                Some(measured.ok_or_else(|| folder.unfinished())?)
-            }
-            None => None,
-        };
         let trace = self.trace.ok_or_else(|| folder.unfinished())?;
         if trace.examples != self.validation.len() {
             let path = RunFile::Trace.at(folder.path());
@@ -129,8 +139,8 @@ impl JudgedFiles<'_> {
             trace,
             validation: &self.validation.iter().collect::<Vec<_>>(),
             test: &self.test.iter().collect::<Vec<_>>(),
-            text,
-            seed: self.description.search.seed,
+            costs: self.costs,
+            run: self.description,
         };
         conclusion.verdict().map_err(|unfit| unfit.of(folder))
     }
@@ -143,14 +153,14 @@ impl RunFolder {
     /// A file cannot be read, or [`Error::Unfinished`].
     pub fn judge(&self) -> Result<Verdict> {
         let (validation, test) = self.splits()?;
-        let (trace, text) = (self.trace()?, self.perplexity()?);
+        let (trace, costs) = (self.trace()?, self.costs()?);
         let files = JudgedFiles {
             description: &self.description()?,
             entries: &self.entries()?,
+            costs: &costs,
             validation: &validation,
             test: &test,
             trace: trace.as_ref(),
-            text: text.as_ref(),
         };
         files.judge(self)
     }

@@ -1,5 +1,6 @@
 //! `run.json`: what a search was asked for.
 
+use crate::cost_limits::CostLimits;
 use crate::example_result::ResultKind;
 use laser_edit::{FileHash, MatrixId};
 use serde::{Deserialize, Serialize};
@@ -85,6 +86,10 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
 /// The options of a search.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SearchDescription {
@@ -99,6 +104,9 @@ pub struct SearchDescription {
     /// How many compositions of a size a beam keeps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub width: Option<usize>,
+    /// Examples that evolution scores its candidates on, summed over the candidates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evaluations: Option<usize>,
     /// The matrix kinds that are tried.
     pub matrices: Vec<MatrixId>,
     /// The layers that are tried.
@@ -126,9 +134,18 @@ pub struct SearchDescription {
     /// Whether prompts go through the model's chat template.
     #[serde(default)]
     pub chat: bool,
-    /// A text whose perplexity is measured before and after.
+    /// The reference text on which costs are measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<TextDescription>,
+    /// What a candidate may cost to be chosen.
+    #[serde(default, skip_serializing_if = "CostLimits::is_none")]
+    pub limits: CostLimits,
+    /// The guard tasks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<TaskDescription>,
+    /// Whether the cost of every candidate is measured that is scored on the whole validation split.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub cost_all: bool,
     /// In what precision candidates are compared, where it is not f32.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dtype: Option<String>,
@@ -138,6 +155,13 @@ pub struct SearchDescription {
     /// not record them, and where the caller does not know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel_path: Option<String>,
+}
+
+impl SearchDescription {
+    /// Whether it is measured what edits do elsewhere than on the task.
+    pub fn measures_costs(&self) -> bool {
+        self.text.is_some() || !self.guards.is_empty()
+    }
 }
 
 /// No blocks but the whole matrix, as where a search could not be asked for others.
@@ -152,6 +176,9 @@ pub struct TextDescription {
     pub sha256: String,
     /// At most so many of its tokens are used, from its beginning.
     pub limit: usize,
+    /// Tokens of each of the windows that it is cut into.
+    #[serde(default)]
+    pub window: usize,
 }
 
 impl RunDescription {

@@ -2,6 +2,7 @@
 
 use crate::entry::{Entry, SplitName};
 use crate::example_range::ExampleRange;
+use crate::log::Log;
 use laser_edit::Candidate;
 use std::collections::HashMap;
 
@@ -12,13 +13,21 @@ pub struct Entries {
     index: HashMap<(SplitName, String, Option<ExampleRange>), usize>,
 }
 
-impl Entries {
-    /// Adds an entry; it stands for an earlier one of the same candidate on the same examples.
-    pub fn push(&mut self, entry: Entry) {
+impl Log for Entries {
+    type Line = Entry;
+    const NAME: &'static str = "a journal entry";
+
+    fn push(&mut self, entry: Entry) {
         self.index.insert((entry.split, entry.interventions.to_string(), entry.part), self.all.len());
         self.all.push(entry);
     }
 
+    fn flaw(entry: &Entry) -> Option<&'static str> {
+        entry.flaw()
+    }
+}
+
+impl Entries {
     /// The entry of a candidate on a whole split.
     pub fn get(&self, split: SplitName, candidate: &Candidate) -> Option<&Entry> {
         self.get_on(split, candidate, None)

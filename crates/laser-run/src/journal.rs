@@ -1,25 +1,25 @@
-//! `journal.jsonl`: what has been scored, one line a candidate and split; lines are only ever added.
+//! Files to which lines are only ever added: `journal.jsonl` holds what has been scored, `costs.jsonl` what edits do elsewhere.
 
 use crate::entries::Entries;
-use crate::entry::Entry;
 use crate::error::{Error, Result};
+use crate::log::Log;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// The journal, open for adding.
+/// A file of lines, open for adding.
 #[derive(Debug)]
-pub struct Journal {
+pub struct Journal<L: Log = Entries> {
     path: PathBuf,
     file: File,
-    entries: Entries,
+    entries: L,
 }
 
-impl Journal {
-    /// Opens the journal at `path`, made if it is not there. A last line that was cut short by a kill is removed.
+impl<L: Log> Journal<L> {
+    /// Opens the file at `path`, made if it is not there. A last line that was cut short by a kill is removed.
     ///
     /// # Errors
-    /// The file cannot be read or written, or a whole line of it is not an entry.
+    /// The file cannot be read or written, or a whole line of it is not what it should be.
     pub fn open(path: &Path) -> Result<Self> {
         let io = |source| Error::Io { path: path.to_owned(), source };
         let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(io)?;
@@ -33,11 +33,11 @@ impl Journal {
         Ok(Self { path: path.to_owned(), file, entries: parse(path, whole)? })
     }
 
-    /// Adds an entry; it is on disk when this returns.
+    /// Adds a line; it is on disk when this returns.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn append(&mut self, entry: Entry) -> Result<()> {
+    pub fn append(&mut self, entry: L::Line) -> Result<()> {
         let io = |source| Error::Io { path: self.path.clone(), source };
         let mut line = serde_json::to_vec(&entry).map_err(|error| io(error.into()))?;
         line.push(b'\n');
@@ -47,32 +47,32 @@ impl Journal {
     }
 
     /// What it holds.
-    pub fn entries(&self) -> &Entries {
+    pub fn entries(&self) -> &L {
         &self.entries
     }
 
     /// The same, taken out.
-    pub fn into_entries(self) -> Entries {
+    pub fn into_entries(self) -> L {
         self.entries
     }
 }
 
-/// What the journal at `path` holds; nothing if it is not there. A last line that is still being written is passed over, so
+/// What the file at `path` holds; nothing if it is not there. A last line that is still being written is passed over, so
 /// that it can be read while a search adds to it.
 ///
 /// # Errors
-/// The file cannot be read, or a whole line of it is not an entry.
-pub fn read(path: &Path) -> Result<Entries> {
+/// The file cannot be read, or a whole line of it is not what it should be.
+pub fn read<L: Log>(path: &Path) -> Result<L> {
     parse(path, whole_lines(&bytes_of(path)?))
 }
 
-/// The same, without the lines that are not entries, and what is wrong with each of those.
+/// The same, without the lines that are not what they should be, and what is wrong with each of those.
 ///
 /// # Errors
 /// The file cannot be read.
-pub fn read_sound(path: &Path) -> Result<(Entries, Vec<Error>)> {
-    let (mut entries, mut wrong) = (Entries::default(), Vec::new());
-    for line in parsed(path, whole_lines(&bytes_of(path)?)) {
+pub fn read_sound<L: Log>(path: &Path) -> Result<(L, Vec<Error>)> {
+    let (mut entries, mut wrong) = (L::default(), Vec::new());
+    for line in parsed::<L>(path, whole_lines(&bytes_of(path)?)) {
         match line {
             Ok(entry) => entries.push(entry),
             Err(error) => wrong.push(error),
@@ -93,25 +93,25 @@ fn whole_lines(bytes: &[u8]) -> &[u8] {
     &bytes[..bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1)]
 }
 
-fn parse(path: &Path, lines: &[u8]) -> Result<Entries> {
-    let mut entries = Entries::default();
-    for entry in parsed(path, lines) {
+fn parse<L: Log>(path: &Path, lines: &[u8]) -> Result<L> {
+    let mut entries = L::default();
+    for entry in parsed::<L>(path, lines) {
         entries.push(entry?);
     }
     Ok(entries)
 }
 
-/// The entry of each line, or what is wrong with it.
-fn parsed<'a>(path: &'a Path, lines: &'a [u8]) -> impl Iterator<Item = Result<Entry>> + 'a {
+/// What each line holds, or what is wrong with it.
+fn parsed<'a, L: Log>(path: &'a Path, lines: &'a [u8]) -> impl Iterator<Item = Result<L::Line>> + 'a {
     let lines = lines.split(|&byte| byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
     lines.map(move |(number, line)| {
         let malformed = |why: String| Error::Malformed {
             path: path.to_owned(),
-            why: format!("line {} is not a journal entry: {why}", number + 1),
-            advice: "remove that line, its candidate is then scored again",
+            why: format!("line {} is not {}: {why}", number + 1, L::NAME),
+            advice: "remove that line and run the search again, which makes it anew",
         };
-        let entry: Entry = serde_json::from_slice(line).map_err(|error| malformed(error.to_string()))?;
-        match entry.flaw() {
+        let entry: L::Line = serde_json::from_slice(line).map_err(|error| malformed(error.to_string()))?;
+        match L::flaw(&entry) {
             Some(flaw) => Err(malformed(flaw.to_owned())),
             None => Ok(entry),
         }
@@ -121,7 +121,7 @@ fn parsed<'a>(path: &'a Path, lines: &'a [u8]) -> impl Iterator<Item = Result<En
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::entry::SplitName;
+    use crate::entry::{Entry, SplitName};
     use crate::example_result::{ExampleResult, ResultKind};
     use laser_edit::Candidate;
 
@@ -137,34 +137,34 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal.jsonl");
         let (first, second) = (entry("0.1", &[true, false]), entry("0.2", &[true, true]));
-        let mut journal = Journal::open(&path).unwrap();
+        let mut journal: Journal = Journal::open(&path).unwrap();
         journal.append(first.clone()).unwrap();
         journal.append(second.clone()).unwrap();
-        let journal = Journal::open(&path).unwrap();
+        let journal: Journal = Journal::open(&path).unwrap();
         assert_eq!(journal.entries().all(), [first.clone(), second]);
         assert_eq!(journal.entries().get(SplitName::Validation, &first.interventions), Some(&first));
         assert_eq!(journal.entries().get(SplitName::Test, &first.interventions), None);
-        assert_eq!(read(&path).unwrap().all(), journal.entries().all());
-        assert!(read(&folder.path().join("nowhere")).unwrap().all().is_empty());
+        assert_eq!(read::<Entries>(&path).unwrap().all(), journal.entries().all());
+        assert!(read::<Entries>(&folder.path().join("nowhere")).unwrap().all().is_empty());
     }
 
     #[test]
     fn a_torn_last_line_is_scored_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal.jsonl");
-        let mut journal = Journal::open(&path).unwrap();
+        let mut journal: Journal = Journal::open(&path).unwrap();
         journal.append(entry("0.1", &[true])).unwrap();
         let whole = std::fs::read(&path).unwrap();
         for cut in 1..whole.len() {
             let torn = [&whole[..], &whole[..cut]].concat();
             std::fs::write(&path, &torn).unwrap();
             // Who only reads leaves it as it is.
-            assert_eq!(read(&path).unwrap().all().len(), 1, "cut at {cut}");
+            assert_eq!(read::<Entries>(&path).unwrap().all().len(), 1, "cut at {cut}");
             assert_eq!(std::fs::read(&path).unwrap(), torn);
-            let mut journal = Journal::open(&path).unwrap();
+            let mut journal: Journal = Journal::open(&path).unwrap();
             assert_eq!(journal.entries().all().len(), 1, "cut at {cut}");
             journal.append(entry("0.2", &[false])).unwrap();
-            assert_eq!(Journal::open(&path).unwrap().entries().all().len(), 2, "cut at {cut}");
+            assert_eq!(Journal::<Entries>::open(&path).unwrap().entries().all().len(), 2, "cut at {cut}");
         }
     }
 
@@ -173,13 +173,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal.jsonl");
         std::fs::write(&path, "{\"split\":\"validation\"}\n").unwrap();
-        let message = Journal::open(&path).unwrap_err().to_string();
+        let message = Journal::<Entries>::open(&path).unwrap_err().to_string();
         assert!(message.contains("line 1") && !message.contains('\n'), "{message}");
 
         let mut good = serde_json::to_string(&entry("0.1", &[true])).unwrap();
         good.push('\n');
         std::fs::write(&path, format!("{good}{{\"split\":\"validation\"}}\n{good}{{\"torn")).unwrap();
-        let (entries, wrong) = read_sound(&path).unwrap();
+        let (entries, wrong) = read_sound::<Entries>(&path).unwrap();
         assert_eq!((entries.all().len(), wrong.len()), (2, 1));
         assert!(wrong[0].to_string().contains("line 2"));
     }

@@ -1,7 +1,6 @@
 //! Perplexity of a text.
 
 use crate::statistics::{Interval, bootstrap_of};
-use laser_edit::Candidate;
 use serde::{Deserialize, Serialize};
 
 /// How a text is gone through.
@@ -88,16 +87,6 @@ impl PerplexityChange {
     pub fn growth(&self) -> f64 {
         (self.edited / self.base).ln()
     }
-}
-
-/// `perplexity.json`: a text's perplexities, and under which candidate.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MeasuredText {
-    /// The candidate.
-    pub interventions: Candidate,
-    /// The text before and after.
-    #[serde(flatten)]
-    pub change: PerplexityChange,
 }
 
 #[cfg(test)]

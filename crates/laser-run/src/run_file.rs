@@ -11,7 +11,7 @@ pub(crate) enum RunFile {
     Trace,
     Ranking,
     Bf16Checks,
-    Perplexity,
+    Costs,
     Recipe,
     Verdict,
     Report,
@@ -28,7 +28,7 @@ impl RunFile {
             Self::Trace => "strategy.json",
             Self::Ranking => "gradient.json",
             Self::Bf16Checks => "rounding.json",
-            Self::Perplexity => "perplexity.json",
+            Self::Costs => "costs.jsonl",
             Self::Recipe => "best.json",
             Self::Verdict => "verdict.json",
             Self::Report => "report.html",
@@ -47,9 +47,8 @@ impl RunFile {
             Self::Description => "choose another --out",
             Self::Examples => "remove the file and run the search again, which writes it anew",
             Self::Ranking => "remove the file and run the search again, which makes it anew",
-            Self::Perplexity => "remove the file and run the search again, which measures the text anew",
             Self::Bf16Checks => "remove the file and run the search again",
-            Self::Trace | Self::Recipe | Self::Verdict | Self::Report | Self::Journal | Self::Lock => {
+            Self::Trace | Self::Recipe | Self::Verdict | Self::Report | Self::Journal | Self::Costs | Self::Lock => {
                 "run the search again, which writes it anew"
             }
         }

@@ -1,12 +1,12 @@
 //! A RUN folder: what was asked, what has been scored, what came out.
 
 use crate::bf16_check::Bf16Check;
+use crate::cost::Costs;
 use crate::description::RunDescription;
 use crate::entries::Entries;
 use crate::entry::SplitName;
 use crate::error::{Error, Result};
 use crate::journal;
-use crate::perplexity::MeasuredText;
 use crate::predicted_change::PredictedChange;
 use crate::run_file::RunFile;
 use crate::search_trace::SearchTrace;
@@ -159,12 +159,12 @@ impl RunFolder {
         self.json(RunFile::Bf16Checks)
     }
 
-    /// A text before and after the edit: `perplexity.json`, where one was measured.
+    /// What edits do elsewhere than on the task: `costs.jsonl`; nothing where that was not measured.
     ///
     /// # Errors
-    /// The file cannot be read, or is not a measurement.
-    pub fn perplexity(&self) -> Result<Option<MeasuredText>> {
-        self.json(RunFile::Perplexity)
+    /// The file cannot be read, or a line of it is not a cost.
+    pub fn costs(&self) -> Result<Costs> {
+        journal::read(&RunFile::Costs.at(&self.path))
     }
 
     /// What the search found: `best.json`; none before its end.

@@ -1,11 +1,11 @@
 //! Writing a RUN folder.
 
 use crate::bf16_check::Bf16Check;
+use crate::cost::Costs;
 use crate::description::RunDescription;
 use crate::entry::SplitName;
 use crate::error::{Error, Result};
 use crate::journal::Journal;
-use crate::perplexity::MeasuredText;
 use crate::predicted_change::PredictedChange;
 use crate::run_file::RunFile;
 use crate::run_folder::{RunFolder, SplitExample};
@@ -96,6 +96,14 @@ impl RunWriter {
         Journal::open(&RunFile::Journal.at(self.folder.path()))
     }
 
+    /// What edits do elsewhere than on the task, open for adding.
+    ///
+    /// # Errors
+    /// The file cannot be read or written, or a line of it is not a cost.
+    pub fn costs(&self) -> Result<Journal<Costs>> {
+        Journal::open(&RunFile::Costs.at(self.folder.path()))
+    }
+
     /// Writes the examples of both splits, unless they are there as they should be.
     ///
     /// # Errors
@@ -137,14 +145,6 @@ impl RunWriter {
     /// The file cannot be written.
     pub fn write_bf16_checks(&self, checks: &[Bf16Check]) -> Result<()> {
         self.write(RunFile::Bf16Checks, &checks)
-    }
-
-    /// Writes a text before and after the edit.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub fn write_perplexity(&self, measured: &MeasuredText) -> Result<()> {
-        self.write(RunFile::Perplexity, measured)
     }
 
     /// Writes what the search found.

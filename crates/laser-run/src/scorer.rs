@@ -1,8 +1,8 @@
 //! Whatever scores candidates on examples: this process, a GPU, a fleet.
 
+use crate::cost::Cost;
 use crate::entry::SplitName;
 use crate::example_result::{ExampleResult, ResultKind};
-use crate::perplexity::Perplexity;
 use crate::progress::Progress;
 use laser_edit::Candidate;
 
@@ -25,6 +25,9 @@ pub struct Batch<'a> {
 
 /// Takes the results of a batch: the candidate's number in it, and one result for each example.
 pub type Report<'a> = dyn FnMut(usize, Vec<ExampleResult>) -> Result<(), ScorerError> + 'a;
+
+/// Takes what candidates cost.
+pub type CostReport<'a> = dyn FnMut(Cost) -> Result<(), ScorerError> + 'a;
 
 /// Scores candidates.
 ///
@@ -54,14 +57,18 @@ pub trait Scorer {
         progress: &dyn Progress,
     ) -> Result<Vec<f64>, ScorerError>;
 
-    /// The perplexity under each of `candidates` of the text that the scorer was given. It starts and finishes `progress`
-    /// itself.
+    /// What each of `candidates` does to one half of the reference text, and to the guard tasks; each is reported as soon as it
+    /// is finished, in any order. `progress`, which has been started, hears of every candidate.
     ///
     /// # Errors
-    /// The scorer has no text, or computing fails.
-    fn perplexity(
+    /// The scorer measures no costs, computing them fails, or `report` does; what has been reported stays.
+    fn cost(
         &mut self,
-        candidates: &[&Candidate],
-        progress: &dyn Progress,
-    ) -> Result<Vec<Perplexity>, ScorerError>;
+        _split: SplitName,
+        _candidates: &[&Candidate],
+        _progress: &dyn Progress,
+        _report: &mut CostReport,
+    ) -> Result<(), ScorerError> {
+        Err("this scorer measures no costs: search without a text, limits and guard tasks".into())
+    }
 }

@@ -6,8 +6,8 @@ mod made;
 use laser_edit::Candidate;
 use laser_example::{Example, SplitMix64, Target};
 use laser_run::{
-    BiasCheck, Entry, Evidence, ExampleResult, Pair, PerplexityChange, Reason, Record, ResultKind, SplitName, Verdict,
-    Windows, Word, judge,
+    BiasCheck, CostChange, CostLimits, Entry, Evidence, ExampleResult, Pair, PerplexityChange, Reason, Record,
+    ResultKind, SplitName, Verdict, Windows, Word, judge,
 };
 use made::uniform;
 use rayon::prelude::*;
@@ -73,7 +73,8 @@ fn searched(candidates: usize, accuracy: f64, noise: f64, truth: Option<(f64, f6
         last_round: None,
         validation: &validation,
         test: &test,
-        perplexity: None,
+        cost: None,
+        limits: CostLimits::default(),
         seed,
     })
     .unwrap()
@@ -145,14 +146,22 @@ fn verdict_of(
         last_round: None,
         validation: &examples,
         test: &examples,
-        perplexity: perplexity.map(|(base, edited)| PerplexityChange {
-            text: "0".repeat(64),
-            windows: Windows { window: 8, stride: 4 },
-            tokens: 100,
-            base,
-            edited,
-            growth_interval: None,
+        cost: perplexity.map(|(base, edited)| CostChange {
+            kl: Some(0.1),
+            kl_interval: None,
+            first_token_kl: 0.1,
+            saved_weights: 0,
+            guards: Vec::new(),
+            text: Some(PerplexityChange {
+                text: "0".repeat(64),
+                windows: Windows { window: 8, stride: 4 },
+                tokens: 100,
+                base,
+                edited,
+                growth_interval: None,
+            }),
         }),
+        limits: CostLimits::default(),
         seed: 1,
     })
     .unwrap()
@@ -263,7 +272,8 @@ impl Choices {
             last_round: None,
             validation: &examples,
             test: &examples,
-            perplexity: None,
+            cost: None,
+            limits: CostLimits::default(),
             seed: 5,
         })
         .unwrap()
@@ -352,7 +362,8 @@ fn of_returns(episodes: usize, gain: f64, seed: u64) -> Verdict {
         last_round: None,
         validation: &examples,
         test: &examples,
-        perplexity: None,
+        cost: None,
+        limits: CostLimits::default(),
         seed,
     })
     .unwrap()
@@ -389,7 +400,8 @@ fn entries_of_different_kinds_are_not_compared() {
             last_round: None,
             validation: &examples,
             test: &examples,
-            perplexity: None,
+            cost: None,
+            limits: CostLimits::default(),
             seed: 1,
         })
     };

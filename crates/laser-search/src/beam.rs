@@ -4,7 +4,9 @@ use crate::error::Result;
 use crate::history::{History, by_score};
 use crate::job::Job;
 use crate::pool::{Pool, joined, step};
+use crate::race::Race;
 use crate::strategy::{Course, Strategy};
+use crate::within_limits::{WithinLimits, within_limits};
 use laser_edit::Candidate;
 use laser_run::Step;
 use std::cmp::Ordering;
@@ -12,8 +14,8 @@ use std::collections::HashSet;
 
 /// Beam search over compositions.
 ///
-/// Of all compositions of one more reduction than those that are kept, it keeps the best that are better than what they were made
-/// of. It ends when none of them is better than all before.
+/// All compositions of one more reduction than those that are kept race. Of the finalists it keeps the best that are better than
+/// what they were made of, and within the limits. It ends when none of them is better than all before.
 pub struct Beam {
     pool: Pool,
     /// How many compositions of a size are kept.
@@ -26,8 +28,13 @@ pub struct Beam {
 enum Stage {
     /// Single reductions are scored.
     Start,
-    /// Compositions, each with the smaller one that it was made of.
-    Larger(Vec<(Candidate, Candidate)>),
+    /// Compositions, each with the smaller one that it was made of, race.
+    Larger {
+        race: Race,
+        made: Vec<(Candidate, Candidate)>,
+    },
+    /// The race is over.
+    Raced(Vec<(Candidate, Candidate)>),
     Finished,
 }
 
@@ -38,62 +45,85 @@ impl Beam {
         Self { pool: Pool::new(space, start), width, stage: Stage::Start, steps: Vec::new() }
     }
 
-    /// Everything of one more reduction than `kept`.
-    fn grow(&mut self, kept: &[Candidate]) -> Job {
-        let (mut larger, mut seen) = (Vec::new(), HashSet::new());
+    /// Everything of one more reduction than `kept`, with what it was made of.
+    fn larger(&self, kept: &[Candidate]) -> Vec<(Candidate, Candidate)> {
+        let (mut made, mut seen) = (Vec::new(), HashSet::new());
         for smaller in kept {
             for it in self.pool.members().iter().filter_map(|addition| joined(smaller, addition)) {
                 if seen.insert(it.to_string()) {
-                    larger.push((it, smaller.clone()));
+                    made.push((it, smaller.clone()));
                 }
             }
         }
-        let candidates = larger.iter().map(|(it, _)| it.clone()).collect();
-        self.stage = Stage::Larger(larger);
-        Job::score(format!("beam {}", self.steps.len() + 1), candidates)
+        made
     }
 
-    /// The best of `larger` that are better than what they were made of.
-    fn kept(&self, history: &History, larger: &[(Candidate, Candidate)]) -> Vec<Candidate> {
-        let mut better: Vec<_> = larger
+    /// The best of `made` that are better than what they were made of and within the limits, or what has to be measured to know
+    /// them.
+    fn kept(&self, history: &History, made: &[(Candidate, Candidate)]) -> Result<Vec<Candidate>, Job> {
+        let mut better: Vec<_> = made
             .iter()
             .filter_map(|(it, from)| Some((history.entry(it)?, history.entry(from)?)))
             .filter(|(it, from)| by_score(&it.score, &from.score) == Ordering::Less)
             .map(|(it, _)| it)
             .collect();
         better.sort_by(|a, b| by_score(&a.score, &b.score));
-        better.truncate(self.width);
-        better.into_iter().map(|entry| entry.interventions.clone()).collect()
+        match within_limits(history, better.iter().map(|entry| &entry.interventions), self.width) {
+            WithinLimits::Unmeasured(job) => Err(job),
+            WithinLimits::Known(found) => Ok(found.into_iter().map(|i| better[i].interventions.clone()).collect()),
+        }
     }
 }
 
 impl Strategy for Beam {
     fn propose(&mut self, history: &History) -> Result<Vec<Job>> {
-        let kept = match std::mem::replace(&mut self.stage, Stage::Finished) {
-            Stage::Start => {
-                let jobs = self.pool.propose(history)?;
-                if !jobs.is_empty() {
-                    self.stage = Stage::Start;
-                    return Ok(jobs);
+        loop {
+            self.stage = match std::mem::replace(&mut self.stage, Stage::Finished) {
+                Stage::Start => {
+                    let jobs = self.pool.propose(history)?;
+                    if !jobs.is_empty() {
+                        self.stage = Stage::Start;
+                        return Ok(jobs);
+                    }
+                    // Single reductions have been scored.
+                    Stage::Raced(self.larger(&[Candidate::base()]))
                 }
-                vec![Candidate::base()]
-            }
-            Stage::Larger(larger) => {
-                let kept = self.kept(history, &larger);
-                let Some(best) = kept.first() else { return Ok(Vec::new()) };
-                let best = step(history, best)?;
-                let better = |last: &Step| {
-                    best.accuracy > last.accuracy || (best.accuracy == last.accuracy && best.log_loss < last.log_loss)
-                };
-                if !self.steps.last().is_none_or(better) {
-                    return Ok(Vec::new());
+                Stage::Larger { mut race, made } => {
+                    let jobs = race.propose(history)?;
+                    if !jobs.is_empty() {
+                        self.stage = Stage::Larger { race, made };
+                        return Ok(jobs);
+                    }
+                    Stage::Raced(made)
                 }
-                self.steps.push(best);
-                kept
-            }
-            Stage::Finished => return Ok(Vec::new()),
-        };
-        Ok(vec![self.grow(&kept)])
+                Stage::Raced(made) => {
+                    let kept = match self.kept(history, &made) {
+                        Err(job) => {
+                            self.stage = Stage::Raced(made);
+                            return Ok(vec![job]);
+                        }
+                        Ok(kept) => kept,
+                    };
+                    let Some(best) = kept.first() else { return Ok(Vec::new()) };
+                    let best = step(history, best)?;
+                    let better = |last: &Step| {
+                        best.accuracy > last.accuracy
+                            || (best.accuracy == last.accuracy && best.log_loss < last.log_loss)
+                    };
+                    if !self.steps.last().is_none_or(better) {
+                        return Ok(Vec::new());
+                    }
+                    self.steps.push(best);
+                    let made = self.larger(&kept);
+                    if made.is_empty() {
+                        return Ok(Vec::new());
+                    }
+                    let race = Race::new(made.iter().map(|(it, _)| it.clone()).collect());
+                    Stage::Larger { race: race.called(format!("beam {}, race", self.steps.len() + 1)), made }
+                }
+                Stage::Finished => return Ok(Vec::new()),
+            };
+        }
     }
 
     fn course(&self) -> Course {
@@ -106,6 +136,7 @@ mod tests {
     use super::*;
     use crate::exhaustive::Exhaustive;
     use crate::fake::{Fake, space};
+    use laser_run::CostLimits;
 
     fn beam(fake: &mut Fake, space: &[Candidate], width: usize) -> Vec<Step> {
         let mut beam = Beam::new(space.to_vec(), Box::new(Exhaustive::new(space.to_vec())), width);
@@ -139,7 +170,22 @@ mod tests {
         assert_eq!(steps.len(), 3);
         // Three pairs, though each could be made in two ways, then one of three, then none.
         let asked: Vec<(&str, usize)> = fake.asked.iter().map(|it| (it.0.as_str(), it.1)).collect();
-        assert_eq!(asked, [("validation", 3), ("beam 1", 3), ("beam 2", 3), ("beam 3", 1), ("beam 4", 0)]);
+        assert_eq!(asked, [("validation", 3), ("beam 2, race 1", 3), ("beam 3, race 1", 1)]);
+    }
+
+    #[test]
+    fn no_composition_is_outside_the_limits() {
+        let limits = CostLimits { kl: Some(0.25), ..CostLimits::default() };
+        let (space, mut fake) = (space(4, 1), Fake::new(400).within(limits));
+        for (i, candidate) in space.iter().enumerate() {
+            fake.helps(candidate, 60 * i..60 * i + 60 - 10 * i);
+            fake.costs(candidate, 0.1 + 0.2 * (i / 3) as f64);
+        }
+        let steps = beam(&mut fake, &space, 3);
+        // The fourth is outside by itself, and three of the others are.
+        let last = &steps.last().unwrap().interventions;
+        assert_eq!(last.to_string(), joined(&space[0], &space[1]).unwrap().to_string());
+        assert!(steps.iter().all(|step| fake.history().is_within_limits(&step.interventions) == Some(true)));
     }
 
     #[test]

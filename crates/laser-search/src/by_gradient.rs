@@ -26,6 +26,8 @@ pub struct Gradient {
     examples: usize,
     /// What the candidates of the space gave on validation in an exhaustive search, in their order.
     exhaustive: Option<Vec<Score>>,
+    /// How many are scored on all examples; none for the race's own number.
+    finalists: Option<usize>,
     /// The race of the first, and what is told of the ranking.
     race: Option<(Race, GradientTrace)>,
 }
@@ -34,7 +36,12 @@ impl Gradient {
     /// Ranks the candidates of `space` by at most `examples` examples and races the better half. `exhaustive` are the scores
     /// of the same candidates in an exhaustive search, to compare with.
     pub fn new(space: Vec<Candidate>, examples: usize, exhaustive: Option<Vec<Score>>) -> Self {
-        Self { space, examples, exhaustive, race: None }
+        Self { space, examples, exhaustive, finalists: None, race: None }
+    }
+
+    /// The same, of which `count` are scored on all examples.
+    pub fn with_finalists(self, count: usize) -> Self {
+        Self { finalists: Some(count), ..self }
     }
 
     fn race(&self, ranking: &[PredictedChange], examples: usize) -> Result<(Race, GradientTrace)> {
@@ -44,7 +51,12 @@ impl Gradient {
             None => None,
         };
         let first = ranking[..raced].iter().map(|it| it.interventions.clone()).collect();
-        Ok((Race::new(first), GradientTrace { examples: self.examples.min(examples), raced, recall }))
+        let race = Race::new(first);
+        let race = match self.finalists {
+            Some(count) => race.with_finalists(count),
+            None => race,
+        };
+        Ok((race, GradientTrace { examples: self.examples.min(examples), raced, recall }))
     }
 }
 

@@ -5,6 +5,7 @@ use crate::history::{History, by_score};
 use crate::job::Job;
 use crate::pool::{Pool, joined, step};
 use crate::strategy::{Course, Strategy};
+use crate::within_limits::{WithinLimits, within_limits};
 use laser_edit::{Candidate, Intervention};
 use laser_run::Step;
 use std::cmp::Ordering;
@@ -139,8 +140,10 @@ impl Growth {
 
     /// The next comparison; none at the end.
     fn propose(&mut self, history: &History) -> Result<Option<Job>> {
-        if let Some(tried) = self.pending.take() {
-            self.settle(history, tried)?;
+        if let Some(tried) = self.pending.take()
+            && let Some(job) = self.settle(history, tried)?
+        {
+            return Ok(Some(job));
         }
         while let Some(next) = self.next()? {
             if let Some(next) = next {
@@ -152,18 +155,28 @@ impl Growth {
         Ok(None)
     }
 
-    /// Takes over what was tried, where it is better (or, where something was taken back, as good).
-    fn settle(&mut self, history: &History, tried: Candidate) -> Result<()> {
+    /// Takes over what was tried, where it is better (or, where something was taken back, as good) and within the limits. If its
+    /// cost has to be measured first, that is asked for.
+    fn settle(&mut self, history: &History, tried: Candidate) -> Result<Option<Job>> {
         let ordering = better(history, &tried, &self.current)?;
         let accepted = match self.phase {
             Phase::Removing(..) => ordering != Ordering::Greater,
             _ => ordering == Ordering::Less,
         };
         if accepted {
-            self.steps.push(step(history, &tried)?);
-            self.current = tried;
+            match within_limits(history, [&tried], 1) {
+                WithinLimits::Unmeasured(job) => {
+                    self.pending = Some(tried);
+                    return Ok(Some(job));
+                }
+                WithinLimits::Known(found) if found.is_empty() => {}
+                WithinLimits::Known(_) => {
+                    self.steps.push(step(history, &tried)?);
+                    self.current = tried;
+                }
+            }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Goes on by one; none at the end, and nothing inside where there is nothing to compare.
@@ -211,6 +224,7 @@ mod tests {
     use super::*;
     use crate::exhaustive::Exhaustive;
     use crate::fake::{Fake, space};
+    use laser_run::CostLimits;
 
     fn compose(fake: &mut Fake, space: &[Candidate]) -> Course {
         let mut compose = Compose::new(space.to_vec(), Box::new(Exhaustive::new(space.to_vec())));
@@ -241,6 +255,20 @@ mod tests {
         fake.helps(&space[1], 0..60);
         let course = compose(&mut fake, &space);
         assert_eq!(course.steps.last().unwrap().interventions, space[1]);
+    }
+
+    #[test]
+    fn no_step_is_outside_the_limits() {
+        let limits = CostLimits { perplexity: Some(0.2), ..CostLimits::default() };
+        let (space, mut fake) = (space(4, 1), Fake::new(400).within(limits));
+        for (i, candidate) in space.iter().enumerate() {
+            fake.helps(candidate, 60 * i..60 * i + 60 - 10 * i);
+            fake.costs(candidate, 0.1 + 0.2 * (i / 3) as f64);
+        }
+        let course = compose(&mut fake, &space);
+        // ln 1.2 is 0.182: one of the first three, and not two.
+        assert_eq!(course.steps.last().unwrap().interventions, space[0]);
+        assert!(fake.measured() > 4, "what was better was measured");
     }
 
     #[test]

@@ -7,8 +7,8 @@ use crate::job::Job;
 use crate::strategy::Strategy;
 use laser_edit::Candidate;
 use laser_run::{
-    Batch, Bf16Check, Entries, Entry, ExampleRange, ExampleResult, Journal, PredictedChange, Progress, ResultKind,
-    RunWriter, Scorer, SearchTrace, SplitName, race_order,
+    Batch, Bf16Check, Cost, CostLimits, Costs, Entries, Entry, ExampleRange, ExampleResult, Journal, Log,
+    PredictedChange, Progress, ResultKind, RunWriter, Scorer, SearchTrace, SplitName, race_order,
 };
 use std::collections::{BTreeSet, HashSet};
 
@@ -16,6 +16,9 @@ use std::collections::{BTreeSet, HashSet};
 pub struct Driver<'a> {
     run: &'a RunWriter,
     journal: Journal,
+    costs: Journal<Costs>,
+    /// What candidates may cost, where costs are measured.
+    limits: Option<CostLimits>,
     scorer: &'a mut dyn Scorer,
     progress: &'a dyn Progress,
     /// Examples of each split.
@@ -49,11 +52,14 @@ impl<'a> Driver<'a> {
             return Err(Error::ResultKind { expected: results, found: scorer.kind() });
         }
         let (journal, mut best) = (run.journal()?, BestSoFar::default());
+        let costs = run.costs()?;
         for entry in journal.entries().candidates() {
             best.take(entry, progress);
         }
         Ok(Self {
             journal,
+            costs,
+            limits: None,
             best,
             ranking: None,
             run,
@@ -67,14 +73,24 @@ impl<'a> Driver<'a> {
         })
     }
 
+    /// The same, which measures costs; candidates are to be within `limits`.
+    pub fn within(self, limits: CostLimits) -> Self {
+        Self { limits: Some(limits), ..self }
+    }
+
+    /// What edits do elsewhere than on the task, as far as that has been measured.
+    pub fn costs(&self) -> &Costs {
+        self.costs.entries()
+    }
+
     /// What has been scored.
     pub fn entries(&self) -> &Entries {
         self.journal.entries()
     }
 
-    /// What has been scored, and what gradients predicted where they ranked candidates.
-    pub fn into_results(self) -> (Entries, Option<Vec<PredictedChange>>) {
-        (self.journal.into_entries(), self.ranking)
+    /// What has been scored, what it costs, and what gradients predicted where they ranked candidates.
+    pub fn into_results(self) -> (Entries, Costs, Option<Vec<PredictedChange>>) {
+        (self.journal.into_entries(), self.costs.into_entries(), self.ranking)
     }
 
     /// Does what `strategy` asks for until its end.
@@ -93,7 +109,11 @@ impl<'a> Driver<'a> {
 
     /// All results on the validation split so far.
     pub fn history(&self) -> History<'_> {
-        History::new(self.journal.entries(), &self.order, self.ranking.as_deref())
+        let history = History::new(self.journal.entries(), &self.order, self.ranking.as_deref(), self.costs.entries());
+        match self.limits {
+            Some(limits) => history.within(limits),
+            None => history,
+        }
     }
 
     /// How `strategy`, which has come to its end, went through `space`.
@@ -123,6 +143,7 @@ impl<'a> Driver<'a> {
                 }
                 Ok(())
             }
+            Job::MeasureCosts { candidates } => self.measure(SplitName::Validation, candidates),
             Job::RankByGradient { candidates, examples } => self.rank(candidates, *examples),
         }
     }
@@ -169,6 +190,32 @@ impl<'a> Driver<'a> {
         }
         self.progress.finish();
         Ok(())
+    }
+
+    /// Measures what candidates cost on one half, and what the unedited model gives there, as far as that is not known.
+    ///
+    /// # Errors
+    /// The scorer fails, or the file cannot be written.
+    pub fn measure(&mut self, split: SplitName, candidates: &[Candidate]) -> Result<()> {
+        let (base, known) = (Candidate::base(), self.costs.entries());
+        let mut names = HashSet::new();
+        let is_missing = |it: &&Candidate| known.get(split, it).is_none() && names.insert(it.to_string());
+        let missing: Vec<&Candidate> = [&base].into_iter().chain(candidates).filter(is_missing).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        self.progress.start("costs", missing.len(), 0);
+        let mut waiting: HashSet<String> = missing.iter().map(|it| it.to_string()).collect();
+        let costs = &mut self.costs;
+        let mut append = |cost: Cost| {
+            if cost.split != split || !waiting.remove(&cost.interventions.to_string()) || Costs::flaw(&cost).is_some() {
+                return Err(Error::UnaskedCost { candidate: cost.interventions.to_string() }.into());
+            }
+            Ok(costs.append(cost)?)
+        };
+        self.scorer.cost(split, &missing, self.progress, &mut append).map_err(Error::Scorer)?;
+        self.progress.finish();
+        complete(0, waiting.len())
     }
 
     /// Scores candidates once more on validation, by the model itself, unless the RUN folder has it.

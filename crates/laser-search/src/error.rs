@@ -51,6 +51,14 @@ pub enum Error {
         /// The log-loss, nats per token.
         log_loss: f64,
     },
+    /// A scorer that reported a cost that it was not asked for, or that cannot be.
+    #[error(
+        "the scorer gave a cost of {candidate} that was not asked for or cannot be: this is an error in the scorer: report it"
+    )]
+    UnaskedCost {
+        /// The candidate.
+        candidate: String,
+    },
     /// A scorer that gave another number of results than it was asked for.
     #[error("the scorer gave {found} results for {expected}: this is an error in the scorer: report it")]
     ResultCount {

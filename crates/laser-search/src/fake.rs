@@ -7,8 +7,8 @@ use crate::strategy::Strategy;
 use laser_edit::Candidate;
 use laser_example::SplitMix64;
 use laser_run::{
-    Batch, Entries, ExampleRange, ExampleResult, Perplexity, PredictedChange, Progress, Report, ResultKind,
-    RunDescription, RunWriter, Scorer, ScorerError, Silent, SplitName, race_order,
+    Batch, Cost, CostLimits, CostReport, Costs, Entries, ExampleRange, ExampleResult, PredictedChange, Progress,
+    Report, ResultKind, RunDescription, RunWriter, Scorer, ScorerError, Silent, SplitName, WindowCost, race_order,
 };
 use std::ops::Range;
 
@@ -42,6 +42,10 @@ pub struct FakeScorer {
     examples: usize,
     rules: Vec<(Candidate, Rule)>,
     predicted: Box<dyn Fn(usize) -> f64>,
+    /// What each candidate that holds another costs, nats a token, beside what else it holds.
+    prices: Vec<(Candidate, f64)>,
+    /// How often a cost has been measured.
+    measured: usize,
     /// How many examples have been scored.
     scored: usize,
     rankings: usize,
@@ -103,8 +107,28 @@ impl Scorer for FakeScorer {
         Ok((0..candidates.len()).map(|number| (self.predicted)(number)).collect())
     }
 
-    fn perplexity(&mut self, _: &[&Candidate], _: &dyn Progress) -> Result<Vec<Perplexity>, ScorerError> {
-        Err("there is no text".into())
+    fn cost(
+        &mut self,
+        split: SplitName,
+        candidates: &[&Candidate],
+        progress: &dyn Progress,
+        report: &mut CostReport,
+    ) -> Result<(), ScorerError> {
+        for &candidate in candidates.iter().rev() {
+            progress.advance(1);
+            self.measured += 1;
+            let holds = |part: &Candidate| part.interventions().iter().all(|it| candidate.interventions().contains(it));
+            let kl = self.prices.iter().filter(|(part, _)| holds(part)).map(|(_, price)| price).sum();
+            report(Cost {
+                split,
+                interventions: candidate.clone(),
+                text: vec![WindowCost { tokens: 1, nats: 2.0 + kl, kl }],
+                first_token_kl: kl,
+                saved_weights: 0,
+                guards: Vec::new(),
+            })?;
+        }
+        Ok(())
     }
 }
 
@@ -115,6 +139,8 @@ pub struct Fake {
     scorer: FakeScorer,
     order: Vec<usize>,
     entries: Entries,
+    costs: Costs,
+    limits: Option<CostLimits>,
     ranking: Option<Vec<PredictedChange>>,
     /// What the last strategy asked for: the label, how many candidates, and the range.
     pub asked: Vec<(String, usize, Option<ExampleRange>)>,
@@ -128,15 +154,32 @@ impl Fake {
         let order = race_order(examples, SEED);
         let predicted: Box<dyn Fn(usize) -> f64> = Box::new(|number| number as f64);
         let (kind, rules) = (ResultKind::Binary, Vec::new());
-        let scorer = FakeScorer { kind, examples, rules, predicted, scored: 0, rankings: 0 };
-        let (entries, ranking, asked) = (Entries::default(), None, Vec::new());
-        Self { folder, run, scorer, order, entries, ranking, asked }
+        let prices = Vec::new();
+        let scorer = FakeScorer { kind, examples, rules, predicted, prices, measured: 0, scored: 0, rankings: 0 };
+        let (entries, costs, limits) = (Entries::default(), Costs::default(), None);
+        Self { folder, run, scorer, order, entries, costs, limits, ranking: None, asked: Vec::new() }
     }
 
     /// Results are numbers.
     pub fn with_values(mut self) -> Self {
         self.scorer.kind = ResultKind::Real;
         self
+    }
+
+    /// Candidates are to be within limits.
+    pub fn within(mut self, limits: CostLimits) -> Self {
+        self.limits = Some(limits);
+        self
+    }
+
+    /// What holds `candidate` costs so much more, nats a token.
+    pub fn costs(&mut self, candidate: &Candidate, price: f64) {
+        self.scorer.prices.push((candidate.clone(), price));
+    }
+
+    /// How often a cost has been measured.
+    pub fn measured(&self) -> usize {
+        self.scorer.measured
     }
 
     /// `candidate`, and what holds it, is right on these examples.
@@ -170,6 +213,9 @@ impl Fake {
         self.asked.clear();
         let sizes = [self.order.len(), 0];
         let mut driver = Driver::new(&self.run, sizes, self.scorer.kind(), SEED, &mut self.scorer, &Silent).unwrap();
+        if let Some(limits) = self.limits {
+            driver = driver.within(limits);
+        }
         driver.score("base", SplitName::Validation, &[Candidate::base()], None).unwrap();
         loop {
             let jobs = strategy.propose(&driver.history()).unwrap();
@@ -179,12 +225,13 @@ impl Fake {
             for job in jobs {
                 self.asked.push(match &job {
                     Job::Score { label, candidates, examples } => (label.clone(), candidates.len(), *examples),
+                    Job::MeasureCosts { candidates } => ("costs".to_owned(), candidates.len(), None),
                     Job::RankByGradient { candidates, .. } => ("gradient".to_owned(), candidates.len(), None),
                 });
                 driver.perform(&job).unwrap();
             }
         }
-        self.entries = driver.into_results().0;
+        (self.entries, self.costs, _) = driver.into_results();
         self.ranking = self.run.folder().ranking().unwrap();
     }
 
@@ -198,7 +245,8 @@ impl Fake {
 
     /// What strategies see.
     pub fn history(&self) -> History<'_> {
-        History::new(&self.entries, &self.order, self.ranking.as_deref())
+        let history = History::new(&self.entries, &self.order, self.ranking.as_deref(), &self.costs);
+        self.limits.map_or(history, |limits| history.within(limits))
     }
 
     /// Everything that has been scored.

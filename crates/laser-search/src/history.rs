@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use laser_edit::Candidate;
 use laser_example::Score;
-use laser_run::{Entries, Entry, ExampleRange, PredictedChange, SplitName};
+use laser_run::{Cost, CostLimits, Costs, Entries, Entry, ExampleRange, PredictedChange, SplitName};
 use std::cmp::Ordering;
 
 /// What candidates gave on the validation split.
@@ -13,12 +13,49 @@ pub struct History<'a> {
     /// The examples' numbers in the races' order.
     order: &'a [usize],
     ranking: Option<&'a [PredictedChange]>,
+    costs: &'a Costs,
+    limits: CostLimits,
+    /// Whether costs can be measured.
+    measures_costs: bool,
 }
 
 impl<'a> History<'a> {
     /// A history of `entries` over examples that races take in the order `order`, a permutation of their numbers.
-    pub fn new(entries: &'a Entries, order: &'a [usize], ranking: Option<&'a [PredictedChange]>) -> Self {
-        Self { entries, order, ranking }
+    pub fn new(
+        entries: &'a Entries,
+        order: &'a [usize],
+        ranking: Option<&'a [PredictedChange]>,
+        costs: &'a Costs,
+    ) -> Self {
+        Self { entries, order, ranking, costs, limits: CostLimits::default(), measures_costs: false }
+    }
+
+    /// The same of a search that can measure costs; candidates are to be within `limits`.
+    pub fn within(self, limits: CostLimits) -> Self {
+        Self { limits, measures_costs: true, ..self }
+    }
+
+    /// Whether costs can be measured.
+    pub fn measures_costs(&self) -> bool {
+        self.measures_costs
+    }
+
+    /// What candidates may cost.
+    pub fn limits(&self) -> &CostLimits {
+        &self.limits
+    }
+
+    /// What a candidate costs elsewhere, on the half that serves choosing, if that has been measured.
+    pub fn cost(&self, candidate: &Candidate) -> Option<&'a Cost> {
+        self.costs.get(SplitName::Validation, candidate)
+    }
+
+    /// Whether a candidate is within the limits; none where it has to be measured first.
+    pub fn is_within_limits(&self, candidate: &Candidate) -> Option<bool> {
+        if self.limits.is_none() {
+            return Some(true);
+        }
+        Some(self.limits.admit(self.cost(&Candidate::base())?, self.cost(candidate)?))
     }
 
     /// How many examples the split has.

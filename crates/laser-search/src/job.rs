@@ -15,6 +15,11 @@ pub enum Job {
         /// The examples, by place in the races' order; none for the whole split.
         examples: Option<ExampleRange>,
     },
+    /// Measure what candidates cost elsewhere than on the task, on the half that serves choosing.
+    MeasureCosts {
+        /// The candidates.
+        candidates: Vec<Candidate>,
+    },
     /// Rank candidates by what one backward pass predicts of them.
     RankByGradient {
         /// The candidates.

@@ -11,6 +11,7 @@ mod by_gradient;
 mod compose;
 mod driver;
 mod error;
+mod evolve;
 mod exhaustive;
 #[cfg(test)]
 mod fake;
@@ -22,16 +23,18 @@ mod race;
 mod search;
 mod search_space;
 mod strategy;
+mod within_limits;
 
 pub use beam::Beam;
 pub use by_gradient::Gradient;
 pub use compose::Compose;
 pub use driver::Driver;
 pub use error::{Error, Result};
+pub use evolve::Evolve;
 pub use exhaustive::Exhaustive;
 pub use history::History;
 pub use job::Job;
 pub use race::Race;
-pub use search::{Finished, Plan, TextPlan, search};
+pub use search::{Finished, Plan, search};
 pub use search_space::{grid, noise_edge};
 pub use strategy::{Course, Strategy};

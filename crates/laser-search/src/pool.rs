@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::history::{History, by_score};
 use crate::job::Job;
 use crate::strategy::{Course, Strategy};
+use crate::within_limits::{WithinLimits, within_limits};
 use laser_edit::Candidate;
 use laser_run::Step;
 use std::cmp::Ordering;
@@ -26,11 +27,18 @@ impl Pool {
     pub fn propose(&mut self, history: &History) -> Result<Vec<Job>> {
         let jobs = self.start.propose(history)?;
         if jobs.is_empty() {
+            let scored: Vec<&Candidate> =
+                self.space.iter().filter(|candidate| history.entry(candidate).is_some()).collect();
+            // What is outside the limits by itself is not made cheaper by more.
+            let within = match within_limits(history, scored.iter().copied(), scored.len()) {
+                WithinLimits::Unmeasured(job) => return Ok(vec![job]),
+                WithinLimits::Known(found) => found,
+            };
             let base = history.scored(&Candidate::base())?;
             let helps = |candidate: &&Candidate| {
                 history.entry(candidate).is_some_and(|entry| by_score(&entry.score, &base.score) == Ordering::Less)
             };
-            self.members = self.space.iter().filter(helps).cloned().collect();
+            self.members = within.into_iter().map(|i| scored[i]).filter(helps).cloned().collect();
             self.members.sort_by(|a, b| layer(b).cmp(&layer(a)).then(kept(a).total_cmp(&kept(b))));
         }
         Ok(jobs)
@@ -39,6 +47,11 @@ impl Pool {
     /// The reductions, in the paper's order: from the last layer, and there from the smallest rho.
     pub fn members(&self) -> &[Candidate] {
         &self.members
+    }
+
+    /// All single reductions.
+    pub fn space(&self) -> &[Candidate] {
+        &self.space
     }
 
     /// How the start went.

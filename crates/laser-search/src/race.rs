@@ -5,6 +5,7 @@ use crate::history::{History, by_score};
 use crate::job::Job;
 use crate::paired::{Paired, confidence, margin};
 use crate::strategy::{Course, Strategy};
+use crate::within_limits::{WithinLimits, within_limits};
 use laser_edit::Candidate;
 use laser_run::{Entry, ExampleRange, RaceTrace, Round};
 
@@ -14,13 +15,20 @@ const FIRST: usize = 5;
 const KEPT: usize = 2;
 /// How often the true gain may lie above the bound that candidates are kept by.
 const LEVEL: f64 = 0.05;
-/// At least so many are scored on all examples.
+/// At least so many are scored on all examples, unless another number is asked for.
 const FINALISTS: usize = 16;
+/// Where candidates have to keep within limits, their costs count from the round on that starts with at most so many: measuring
+/// one takes as long as scoring it on many examples.
+const MEASURED: usize = 64;
 
 /// Races candidates; the finalists are scored on the whole split.
 #[derive(Debug, Clone)]
 pub struct Race {
+    /// What its rounds are called where progress shows.
+    label: String,
     field: Vec<Candidate>,
+    /// How many are scored on all examples.
+    finalists: usize,
     stage: Stage,
     /// What the rounds so far were over.
     ranges: Vec<ExampleRange>,
@@ -42,7 +50,32 @@ enum Stage {
 impl Race {
     /// A race of `field`.
     pub fn new(field: Vec<Candidate>) -> Self {
-        Self { field, stage: Stage::Nothing, ranges: Vec::new(), rounds: Vec::new(), dropped: Vec::new(), trace: None }
+        Self {
+            label: "race".to_owned(),
+            field,
+            finalists: FINALISTS,
+            stage: Stage::Nothing,
+            ranges: Vec::new(),
+            rounds: Vec::new(),
+            dropped: Vec::new(),
+            trace: None,
+        }
+    }
+
+    /// The same, of which `count` are scored on all examples.
+    pub fn with_finalists(self, count: usize) -> Self {
+        Self { finalists: count, ..self }
+    }
+
+    /// The same under another name.
+    pub fn called(self, label: impl Into<String>) -> Self {
+        Self { label: label.into(), ..self }
+    }
+
+    /// On how many examples candidates were scored, over all of them.
+    pub fn evaluations(&self) -> usize {
+        let of = |(round, range): (&Round, &ExampleRange)| round.candidates * range.len();
+        self.rounds.iter().zip(&self.ranges).map(of).sum()
     }
 
     /// The next round, over twice as many examples as the one before, or over all where few candidates are left.
@@ -50,18 +83,31 @@ impl Race {
         let total = history.examples();
         let seen = self.ranges.last().map_or(0, |range| range.end);
         let next = if seen == 0 { FIRST } else { 2 * seen };
-        let last = self.field.len() <= FINALISTS || next >= total;
+        let last = self.field.len() <= self.finalists || next >= total;
         let range = ExampleRange { start: seen, end: if last { total } else { next } };
-        let label = format!("race {}", self.rounds.len() + 1);
+        let label = format!("{} {}", self.label, self.rounds.len() + 1);
         self.ranges.push(range);
         self.rounds.push(Round { candidates: self.field.len(), examples: range.end });
         self.stage = Stage::Round { last };
-        Job::Score { label, candidates: self.field.clone(), examples: Some(range) }
+        // One round over all examples is the whole split.
+        let examples = (seen > 0 || !last).then_some(range);
+        Job::Score { label, candidates: self.field.clone(), examples }
     }
 
-    /// Leaves behind those that the last round speaks against.
-    fn drop_losers(&mut self, history: &History) -> Result<()> {
-        let kept = self.kept(history, (self.field.len() / KEPT).max(FINALISTS))?;
+    /// Leaves behind those that the last round speaks against, and where few are left those that are outside the limits. Costs
+    /// that have to be measured first are asked for.
+    fn drop_losers(&mut self, history: &History) -> Result<Option<Job>> {
+        let count = (self.field.len() / KEPT).max(self.finalists);
+        let mut kept = self.ranked(history)?;
+        if self.field.len() <= MEASURED {
+            match within_limits(history, kept.iter().map(|&i| &self.field[i]), count) {
+                WithinLimits::Unmeasured(job) => return Ok(Some(job)),
+                // Where all are outside, it is told how near they come.
+                WithinLimits::Known(found) if found.is_empty() => {}
+                WithinLimits::Known(found) => kept = found.into_iter().map(|number| kept[number]).collect(),
+            }
+        }
+        kept.truncate(count);
         let field = std::mem::take(&mut self.field);
         for (i, candidate) in field.into_iter().enumerate() {
             match kept.contains(&i) {
@@ -69,18 +115,18 @@ impl Race {
                 false => self.dropped.push((candidate, self.ranges.len())),
             }
         }
-        Ok(())
+        Ok(None)
     }
 
-    /// The numbers of the `count` candidates to keep.
-    fn kept(&self, history: &History, count: usize) -> Result<Vec<usize>> {
+    /// The numbers of the candidates, those to be kept first.
+    fn ranked(&self, history: &History) -> Result<Vec<usize>> {
         let base = history.base_on(&self.ranges)?;
         let of = |candidate: &Candidate| {
             let against_base = Paired::of(&base, &values(history, candidate, &self.ranges), history.is_binary());
             let losses = entries(history, candidate, &self.ranges).flat_map(|entry| &entry.log_loss);
             Seen { bound: against_base.upper(LEVEL), log_loss: losses.sum() }
         };
-        Ok(choose(&self.field.iter().map(of).collect::<Vec<_>>(), count))
+        Ok(choose(&self.field.iter().map(of).collect::<Vec<_>>()))
     }
 
     /// Compares the winner with those that were dropped.
@@ -103,7 +149,11 @@ impl Strategy for Race {
     fn propose(&mut self, history: &History) -> Result<Vec<Job>> {
         match self.stage {
             Stage::Nothing => {}
-            Stage::Round { last: false } => self.drop_losers(history)?,
+            Stage::Round { last: false } => {
+                if let Some(job) = self.drop_losers(history)? {
+                    return Ok(vec![job]);
+                }
+            }
             Stage::Round { last: true } => {
                 // Their rounds make up the split, unless the journal holds other ranges: then they are scored as if it had none.
                 let missing = |candidate: &&Candidate| history.entry(candidate).is_none();
@@ -137,19 +187,19 @@ struct Seen {
     log_loss: f64,
 }
 
-/// The numbers of `count` candidates. They are picked alternately from two rankings: two by bound, then one by log-loss.
+/// The numbers of the candidates, those to be kept first. They are picked alternately from two rankings: two by bound, then one by log-loss.
 ///
 /// A bound keeps those that change many answers, though a few examples speak against them, before those that change none and so have
 /// nothing to gain. Log-loss tells more on few examples, where an edit changes it at all for the better.
-fn choose(seen: &[Seen], count: usize) -> Vec<usize> {
+fn choose(seen: &[Seen]) -> Vec<usize> {
     let mut by_log_loss: Vec<usize> = (0..seen.len()).collect();
     by_log_loss.sort_by(|&a, &b| seen[a].log_loss.total_cmp(&seen[b].log_loss));
     // Stable: those of equal bounds stay in the order of their log-loss.
     let mut by_bound = by_log_loss.clone();
     by_bound.sort_by(|&a, &b| seen[b].bound.total_cmp(&seen[a].bound));
-    let mut chosen = Vec::with_capacity(count);
+    let (mut chosen, mut is_chosen) = (Vec::with_capacity(seen.len()), vec![false; seen.len()]);
     for i in by_bound.chunks(2).zip(by_log_loss).flat_map(|(two, one)| two.iter().copied().chain([one])) {
-        if chosen.len() < count && !chosen.contains(&i) {
+        if !std::mem::replace(&mut is_chosen[i], true) {
             chosen.push(i);
         }
     }
@@ -174,14 +224,14 @@ fn values(history: &History, candidate: &Candidate, ranges: &[ExampleRange]) -> 
 mod tests {
     use super::*;
     use crate::fake::{Fake, space};
+    use laser_run::CostLimits;
 
     #[test]
     fn two_by_their_bound_then_one_by_its_log_loss() {
         let seen = [(0.1, 5.0), (0.5, 9.0), (0.3, 8.0), (0.1, 4.0), (0.0, 3.0), (0.0, 1.0)];
         let seen = seen.map(|(bound, log_loss)| Seen { bound, log_loss });
-        assert_eq!(choose(&seen, 3), [1, 2, 5]);
         // Of equal bounds the lower log-loss comes first.
-        assert_eq!(choose(&seen, 6), [1, 2, 5, 3, 0, 4]);
+        assert_eq!(choose(&seen), [1, 2, 5, 3, 0, 4]);
     }
 
     #[test]
@@ -224,6 +274,22 @@ mod tests {
         let mut none = Race::new(Vec::new());
         Fake::new(30).run(&mut none);
         assert_eq!(none.course(), Course::default());
+    }
+
+    #[test]
+    fn those_outside_the_limits_are_left_behind() {
+        let limits = CostLimits { kl: Some(0.1), ..CostLimits::default() };
+        let (space, mut fake) = (space(16, 5), Fake::new(200).within(limits));
+        for (i, candidate) in space.iter().enumerate() {
+            fake.costs(candidate, if i % 2 == 0 { 0.05 } else { 0.5 });
+        }
+        fake.right(&space[41], 0.9);
+        fake.right(&space[40], 0.8);
+        let mut race = Race::new(space.clone());
+        fake.run(&mut race);
+        assert!(fake.history().entry(&space[41]).is_none() && fake.history().entry(&space[40]).is_some());
+        // Not all were measured.
+        assert!((16..60).contains(&fake.measured()), "{}", fake.measured());
     }
 
     #[test]

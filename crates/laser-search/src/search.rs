@@ -2,42 +2,29 @@
 
 use crate::driver::Driver;
 use crate::error::{Error, Result};
+use crate::history::by_score;
 use crate::strategy::Strategy;
-use laser_edit::{Candidate, FileHash, Recipe};
-use laser_example::Example;
+use laser_edit::{Candidate, Recipe};
+use laser_example::{Example, Score};
 use laser_run::{
-    Bf16Check, Conclusion, Entries, MeasuredText, PerplexityChange, PredictedChange, Progress, ResultKind, RunWriter,
-    Scorer, SearchTrace, SplitName, Verdict, Windows, chosen,
+    Bf16Check, Conclusion, Costs, Entries, PredictedChange, Progress, RunDescription, RunWriter, Scorer,
+    SearchDescription, SearchTrace, SplitName, Verdict, chosen, front,
 };
+use std::collections::HashMap;
 
 /// What a search is told, beside the strategy and the scorer.
 #[derive(Debug, Clone)]
 pub struct Plan<'a> {
     /// The candidates of the space, which the strategy was given.
     pub space: &'a [Candidate],
-    /// What kind of results the task's examples have; the scorer's must be the same.
-    pub results: ResultKind,
     /// The examples that candidates are chosen on.
     pub validation: &'a [&'a Example],
     /// The examples that only the base and the chosen candidate see.
     pub test: &'a [&'a Example],
-    /// Seed of the races' order and of the bootstrap.
-    pub seed: u64,
     /// Whether the scorer compares candidates in a lower precision, so that what that changes is measured.
     pub check_bf16: bool,
-    /// A text that the scorer was given, whose perplexity is measured before and after.
-    pub text: Option<TextPlan<'a>>,
-    /// The model's files, for the recipe.
-    pub model_files: &'a [FileHash],
-}
-
-/// A text to be measured.
-#[derive(Debug, Clone, Copy)]
-pub struct TextPlan<'a> {
-    /// SHA-256 of its file, in hex.
-    pub sha256: &'a str,
-    /// How it is gone through.
-    pub windows: Windows,
+    /// What was asked for, as it is noted: whether costs are measured, and what they may be.
+    pub run: &'a RunDescription,
 }
 
 /// A finished search: everything that it computed or found in its folder.
@@ -50,6 +37,8 @@ pub struct Finished {
     pub trace: SearchTrace,
     /// Everything that has been scored.
     pub entries: Entries,
+    /// What candidates cost elsewhere, where that was measured.
+    pub costs: Costs,
     /// What comparing in bf16 changed, where candidates were.
     pub bf16_checks: Option<Vec<Bf16Check>>,
     /// What gradients predicted of each candidate, where they ranked them.
@@ -69,53 +58,76 @@ pub fn search(
 ) -> Result<Finished> {
     run.write_examples(plan.validation, plan.test)?;
     let examples = [plan.validation.len(), plan.test.len()];
-    let mut driver = Driver::new(run, examples, plan.results, plan.seed, scorer, progress)?;
+    let asked = &plan.run.search;
+    let mut driver = Driver::new(run, examples, plan.run.task.results, asked.seed, scorer, progress)?;
+    if asked.measures_costs() {
+        driver = driver.within(asked.limits);
+    }
     driver.score("base", SplitName::Validation, &[Candidate::base()], None)?;
     driver.run(strategy)?;
     let trace = driver.trace(plan.space, strategy);
     run.write_trace(&trace)?;
-    let best = chosen(driver.entries()).ok_or(Error::NoCandidates { why: "nothing was asked for" })?;
+    let best = choose(&mut driver, asked)?;
 
     let both = [Candidate::base(), best.clone()];
     let bf16_checks = if plan.check_bf16 { Some(driver.check_bf16(&both)?) } else { None };
     driver.score("test", SplitName::Test, &both, None)?;
-    let (entries, ranking) = driver.into_results();
-    let measured = match &plan.text {
-        Some(text) => Some(measure(text, plan.seed, &best, scorer, run, progress)?),
-        None => None,
-    };
-    run.write_recipe(&Recipe { interventions: best, model: plan.model_files.to_vec() })?;
+    if asked.measures_costs() {
+        let on_front = front(driver.entries(), driver.costs());
+        let mut reported = vec![best.clone()];
+        reported.extend(on_front.into_iter().map(|candidate| candidate.interventions));
+        driver.measure(SplitName::Test, &reported)?;
+    }
+    let (entries, costs, ranking) = driver.into_results();
+    run.write_recipe(&Recipe { interventions: best, model: plan.run.model.files.clone() })?;
     let conclusion = Conclusion {
         entries: &entries,
         trace: &trace,
         validation: plan.validation,
         test: plan.test,
-        text: measured.as_ref(),
-        seed: plan.seed,
+        costs: &costs,
+        run: plan.run,
     };
     let verdict = conclusion.verdict().map_err(|unfit| unfit.of(run.folder()))?;
-    Ok(Finished { verdict, trace, entries, bf16_checks, ranking })
+    Ok(Finished { verdict, trace, entries, costs, bf16_checks, ranking })
 }
 
-/// Measures a text before and after the edit, unless that was done.
-fn measure(
-    text: &TextPlan,
-    seed: u64,
-    best: &Candidate,
-    scorer: &mut dyn Scorer,
-    run: &RunWriter,
-    progress: &dyn Progress,
-) -> Result<MeasuredText> {
-    // The verdict goes by the interval, which a folder of another version may lack.
-    let judged = |known: &MeasuredText| known.change.growth_interval.is_some() || known.change.is_of_one_window();
-    let fits = |known: &MeasuredText| known.interventions == *best && known.change.text == text.sha256 && judged(known);
-    if let Some(known) = run.folder().perplexity()?.filter(fits) {
-        return Ok(known);
+/// Of each size so many of the best candidates have their cost measured.
+const COSTED: usize = 16;
+/// So many are measured at once where the best within limits is looked for.
+const MEASURED: usize = 8;
+
+/// Measures the costs of the best candidates, and chooses the best one within the limits.
+fn choose(driver: &mut Driver, asked: &SearchDescription) -> Result<Candidate> {
+    let mut ranked: Vec<(Candidate, Score)> =
+        driver.entries().candidates().into_iter().map(|entry| (entry.interventions.clone(), entry.score)).collect();
+    ranked.sort_by(|a, b| by_score(&a.1, &b.1));
+    let ranked: Vec<Candidate> = ranked.into_iter().map(|(candidate, _)| candidate).collect();
+    if asked.measures_costs() {
+        driver.measure(SplitName::Validation, &worth_measuring(&ranked, asked.cost_all))?;
+        let is_measured = |driver: &Driver, it: &Candidate| driver.costs().get(SplitName::Validation, it).is_some();
+        while !asked.limits.is_none() {
+            let within = |it: &&Candidate| driver.history().is_within_limits(it) == Some(true);
+            // Whatever is better than the first that is known to be within has to be measured.
+            let before: Vec<Candidate> = ranked.iter().take_while(|it| !within(it)).cloned().collect();
+            let missing: Vec<Candidate> =
+                before.into_iter().filter(|it| !is_measured(driver, it)).take(MEASURED).collect();
+            if missing.is_empty() {
+                break;
+            }
+            driver.measure(SplitName::Validation, &missing)?;
+        }
     }
-    let found = scorer.perplexity(&[&Candidate::base(), best], progress).map_err(Error::Scorer)?;
-    let [before, after] = &found[..] else { return Err(Error::ResultCount { expected: 2, found: found.len() }) };
-    let change = PerplexityChange::new(text.sha256, text.windows, before, after, seed);
-    let measured = MeasuredText { interventions: best.clone(), change };
-    run.write_perplexity(&measured)?;
-    Ok(measured)
+    chosen(driver.entries(), driver.costs(), &asked.limits).ok_or(Error::NoCandidates { why: "nothing was asked for" })
+}
+
+/// The best of each size, or all.
+fn worth_measuring(ranked: &[Candidate], all: bool) -> Vec<Candidate> {
+    let mut of_size: HashMap<usize, usize> = HashMap::new();
+    let is_worth = |candidate: &&Candidate| {
+        let count = of_size.entry(candidate.interventions().len()).or_default();
+        *count += 1;
+        all || *count <= COSTED
+    };
+    ranked.iter().filter(is_worth).cloned().collect()
 }

@@ -74,6 +74,20 @@ pub enum Error {
         /// Why.
         source: Box<laser_engine::Error>,
     },
+    /// Limits on costs that cannot be measured.
+    #[error("{what}: {why}")]
+    NoCosts {
+        /// The options.
+        what: &'static str,
+        /// Why not, and what to do.
+        why: &'static str,
+    },
+    /// A guard task that is the task itself.
+    #[error("--guard {task}: this is the task that is searched on: leave it out, or give another task")]
+    GuardIsTask {
+        /// The task.
+        task: String,
+    },
     /// A text's bytes are not UTF-8.
     #[error("{}: invalid UTF-8: save the file as UTF-8", path.display())]
     TextEncoding {
@@ -101,6 +115,12 @@ pub enum Error {
     #[error("{}: there is no recipe yet: the search is not finished: run the same search again", path.display())]
     NoRecipeYet {
         /// Where it would be.
+        path: PathBuf,
+    },
+    /// A search that measured no costs.
+    #[error("{}: no costs were measured: finish the search, and leave out --no-costs", path.display())]
+    NoFront {
+        /// The RUN folder.
         path: PathBuf,
     },
     /// A file is not a recipe.
@@ -161,6 +181,12 @@ pub enum Error {
 
 /// The result of this crate's operations.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error with its causes, in one line.
+pub(crate) fn chain(error: &Error) -> String {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
 
 /// Large errors are boxed, so that results stay small.
 macro_rules! boxed {

@@ -15,6 +15,7 @@
 //! # Ok::<(), laser::Error>(())
 //! ```
 
+mod cost_plan;
 mod demo_files;
 mod edited_output;
 mod error;
@@ -40,6 +41,7 @@ mod tail_findings;
 mod task_source;
 mod text_source;
 
+pub use cost_plan::{CostPlan, CostText, TEXT_TOKENS};
 pub use demo_files::DemoFiles;
 pub use edited_output::{Output, OutputFormat, OutputPlan, write_edited};
 pub use error::{Error, Result};
@@ -64,10 +66,10 @@ pub use laser_writers as writers;
 pub use model_card::ModelCard;
 pub use model_source::ModelSource;
 pub use outcomes_parquet::write_outcomes;
-pub use recipe_file::{FoundRecipe, read_recipe};
+pub use recipe_file::{FoundRecipe, read_front, read_recipe};
 pub use search_plan::{
-    BEAM_WIDTH, GRADIENT_EXAMPLES, PAPER_RHOS, PoolChoice, SearchPlan, SpaceChoice, StrategyChoice, layers_of,
-    matrices_of,
+    BEAM_WIDTH, EVOLVE_EVALUATIONS, GRADIENT_EXAMPLES, PAPER_RHOS, PoolChoice, SearchPlan, SpaceChoice, StrategyChoice,
+    layers_of, matrices_of,
 };
 pub use search_run::FoundEdits;
 pub use session::{Session, SessionOptions};

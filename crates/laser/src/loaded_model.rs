@@ -4,7 +4,8 @@ use crate::error::Result;
 use laser_checkpoint::Checkpoint;
 use laser_edit::Candidate;
 use laser_engine::{
-    Corpus, Detail, Editor, Evaluator, LocalScorer, QuestionScore, Response, Subject, encode, question_score,
+    Corpus, Detail, Editor, Evaluator, GuardExamples, LocalScorer, QuestionScore, ReferenceText, Response, Subject,
+    encode, question_score,
 };
 use laser_example::Example;
 use laser_kernels::Differentiable;
@@ -85,7 +86,8 @@ pub(crate) struct ScoredExamples<'a> {
     pub validation: Vec<&'a Example>,
     pub test: Vec<&'a Example>,
     pub content_free: &'a laser_engine::ContentFreePrompts,
-    pub text: Option<&'a Corpus>,
+    pub text: Option<&'a ReferenceText>,
+    pub guards: Vec<GuardExamples<'a>>,
     /// Bytes for kept activations and decompositions; `None` for what the device can spare, or a quarter of the machine's.
     pub memory: Option<usize>,
 }
@@ -200,6 +202,7 @@ impl<B: Differentiable> LoadedModel for OnBackend<B> {
             test: told.test.clone(),
             content_free: told.content_free,
             text: told.text,
+            guards: told.guards.clone(),
             memory: memory.unwrap_or_else(|| machine_memory() / 4),
         }))
     }

@@ -48,6 +48,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Compare(options) => commands::compare::run(options, &cli.global),
         Command::Inspect(options) => commands::inspect::run(options, &cli.global),
         Command::Demo(options) => commands::demo::run(options, &cli.global),
+        Command::Front(options) => commands::front::run(options, &cli.global),
         Command::Verdict(options) => commands::verdict::run(options, &cli.global),
         Command::Analyze(options) => commands::analyze::run(options, &cli.global),
         Command::Report(options) => commands::report::run(options, &cli.global),

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use laser_checkpoint::Checkpoint;
 use laser_edit::{Candidate, Recipe};
-use laser_run::{RunFolder, StoredVerdict};
+use laser_run::{CostedCandidate, RunFolder, StoredVerdict, front};
 use std::fs;
 use std::path::Path;
 
@@ -14,6 +14,24 @@ pub struct FoundRecipe {
     pub edits: Candidate,
     /// The verdict's word and reason.
     pub verdict: Option<StoredVerdict>,
+}
+
+/// Reads what is on the front of the search in the RUN folder that `path` is, or whose `best.json` it is: what each candidate
+/// gains and costs.
+///
+/// # Errors
+/// If there is no such search, it measured no costs, or it was on other files than `checkpoint`'s.
+pub fn read_front(path: &Path, checkpoint: &Checkpoint) -> Result<Vec<CostedCandidate>> {
+    let run = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) };
+    let folder = RunFolder::open(if run.as_os_str().is_empty() { Path::new(".") } else { run })?;
+    if folder.description()?.model.files != checkpoint.fingerprint()? {
+        return Err(Error::OtherModel { path: path.to_owned() });
+    }
+    let front = front(&folder.entries()?, &folder.costs()?);
+    if front.is_empty() {
+        return Err(Error::NoFront { path: folder.path().to_owned() });
+    }
+    Ok(front)
 }
 
 /// Reads a recipe: a RUN folder, its `best.json`, or a file like it.

@@ -1,7 +1,7 @@
 //! What a search tries, and how it goes about it.
 
+use crate::cost_plan::CostPlan;
 use crate::error::{Error, Result};
-use crate::text_source::TextSource;
 use laser_checkpoint::Config;
 use laser_edit::{Edit, EditError, Layers, MatrixGroup, MatrixId, MatrixKind};
 use laser_matrix::Rho;
@@ -17,6 +17,9 @@ pub const GRADIENT_EXAMPLES: usize = 100;
 /// How many compositions of a size a beam keeps, unless another number is asked for.
 pub const BEAM_WIDTH: usize = 4;
 
+/// Examples that evolution scores its candidates on, summed over the candidates, unless another number is asked for.
+pub const EVOLVE_EVALUATIONS: usize = 40_000;
+
 /// A search over single reductions of some matrices in some layers, and what is made of them.
 #[derive(Debug, Clone)]
 pub struct SearchPlan {
@@ -30,8 +33,8 @@ pub struct SearchPlan {
     pub layers: Vec<Layers>,
     /// Whether candidates are compared in bf16. The best is judged in f32 all the same.
     pub bf16: bool,
-    /// A text whose perplexity is measured before and after.
-    pub text: Option<TextSource>,
+    /// What edits cost elsewhere: what it is measured on, and what it may be.
+    pub costs: CostPlan,
     /// The RUN folder of an exhaustive search of the same space, to say how well a gradient's ranking finds what it found.
     pub compare: Option<PathBuf>,
     /// Bytes for kept activations and decompositions; `None` for a quarter of the machine's memory, on a GPU half of what is
@@ -79,6 +82,13 @@ pub enum StrategyChoice {
         /// How many compositions of a size are kept.
         width: usize,
     },
+    /// Several reductions at once, by evolution towards more right answers at a lower cost.
+    Evolve {
+        /// What finds the reductions that it starts from.
+        pool: PoolChoice,
+        /// Examples that its candidates are scored on, summed over the candidates.
+        evaluations: usize,
+    },
 }
 
 /// What finds the reductions that are composed.
@@ -94,16 +104,16 @@ pub enum PoolChoice {
 }
 
 impl Default for SearchPlan {
-    /// Every MLP matrix of every layer, whole, at the paper's fractions, scored on all validation examples.
+    /// A race of every matrix of every layer, whole, at the paper's fractions.
     fn default() -> Self {
         let rhos = PAPER_RHOS.into_iter().filter_map(|rho| Rho::new(rho).ok()).collect();
         Self {
             space: SpaceChoice::Grid { rhos, blocks: vec![NonZeroUsize::MIN], edits: Vec::new() },
-            strategy: StrategyChoice::Exhaustive,
-            matrices: vec![MatrixGroup::of(&MatrixKind::MLP)],
+            strategy: StrategyChoice::Race,
+            matrices: vec![MatrixGroup::of(&MatrixKind::ALL)],
             layers: Vec::new(),
             bf16: false,
-            text: None,
+            costs: CostPlan::default(),
             compare: None,
             memory: None,
         }
@@ -120,13 +130,16 @@ impl SearchPlan {
             (_, StrategyChoice::Gradient { .. }) => "gradient",
             (_, StrategyChoice::Compose { .. }) => "compose",
             (_, StrategyChoice::Beam { .. }) => "beam",
+            (_, StrategyChoice::Evolve { .. }) => "evolve",
         }
     }
 
     /// What finds the reductions that are composed, if any are.
     pub(crate) fn pool(&self) -> Option<PoolChoice> {
         match self.strategy {
-            StrategyChoice::Compose { pool } | StrategyChoice::Beam { pool, .. } => Some(pool),
+            StrategyChoice::Compose { pool }
+            | StrategyChoice::Beam { pool, .. }
+            | StrategyChoice::Evolve { pool, .. } => Some(pool),
             _ => None,
         }
     }
@@ -135,6 +148,14 @@ impl SearchPlan {
     pub(crate) fn gradient_examples(&self) -> Option<usize> {
         match (self.strategy, self.pool()) {
             (StrategyChoice::Gradient { examples }, _) | (_, Some(PoolChoice::Gradient { examples })) => Some(examples),
+            _ => None,
+        }
+    }
+
+    /// Examples that evolution may score its candidates on, if there is one.
+    pub(crate) fn evaluations(&self) -> Option<usize> {
+        match self.strategy {
+            StrategyChoice::Evolve { evaluations, .. } => Some(evaluations),
             _ => None,
         }
     }

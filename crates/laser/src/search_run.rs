@@ -10,13 +10,16 @@ use crate::task_source::OpenTask;
 use laser_edit::{Candidate, MatrixId};
 use laser_engine::{ContentFreePrompts, check};
 use laser_example::{Example, Score, Target};
-use laser_report::{ReadRun, RunParts, Sweep, heat_text, search_text, verdict_file};
+use laser_report::{FoundText, ReadRun, RunParts, Sweep, heat_text, search_text, verdict_file};
 use laser_run::{
-    Bf16Check, Entries, ModelDescription, PredictedChange, ResultKind, RunDescription, RunFolder, RunWriter, Scorer,
-    SearchDescription, SearchTrace, TaskDescription, TextDescription, Verdict, write_whole,
+    Bf16Check, CostLimits, Costs, Entries, ModelDescription, PredictedChange, RunDescription, RunFolder, RunWriter,
+    Scorer, SearchDescription, SearchTrace, Verdict, write_whole,
 };
-use laser_search::{Beam, Compose, Exhaustive, Finished, Gradient, Plan, Race, Strategy, TextPlan, grid, noise_edge};
+use laser_search::{Beam, Compose, Evolve, Exhaustive, Finished, Gradient, Plan, Race, Strategy, grid, noise_edge};
 use std::path::Path;
+
+/// So many reductions are scored on all validation examples before they are put together.
+const POOL: usize = 32;
 
 /// With fewer validation examples than this, one right answer more is several points.
 const FEW: usize = 50;
@@ -30,6 +33,10 @@ pub struct FoundEdits {
     pub trace: SearchTrace,
     /// What each candidate gave.
     pub entries: Entries,
+    /// What candidates cost elsewhere, where that was measured.
+    pub costs: Costs,
+    /// What they may cost.
+    pub limits: CostLimits,
     /// What comparing in bf16 changed, if candidates were.
     pub bf16_checks: Option<Vec<Bf16Check>>,
     /// What gradients predicted of each candidate, if they ranked them.
@@ -41,7 +48,15 @@ pub struct FoundEdits {
 impl FoundEdits {
     /// The tables that a person reads.
     pub fn text(&self) -> String {
-        search_text(&self.entries, &self.trace, self.bf16_checks.as_deref(), &self.verdict, self.composed)
+        search_text(&FoundText {
+            entries: &self.entries,
+            costs: &self.costs,
+            limits: &self.limits,
+            trace: &self.trace,
+            bf16_checks: self.bf16_checks.as_deref(),
+            verdict: &self.verdict,
+            composed: self.composed,
+        })
     }
 
     /// The heat map in colour, for a terminal that is `width` letters wide; none where there is no room, or nothing to show.
@@ -66,7 +81,7 @@ impl Session {
             return Err(Error::NothingRight { task: task.task.name.clone() });
         }
         let split = task.split()?;
-        let text = plan.text.as_ref().map(|text| self.text(text)).transpose()?;
+        let measured = self.costs(&plan.costs, task)?;
         let (layers, matrices) = (layers_of(&plan.layers, config.layers)?, matrices_of(&plan.matrices, config)?);
         let space = match &plan.space {
             SpaceChoice::Grid { rhos, blocks, edits } => {
@@ -94,20 +109,13 @@ impl Session {
                 files: self.checkpoint.fingerprint()?,
                 architecture: self.source.architecture.as_ref().map(|path| path.display().to_string()),
             },
-            task: TaskDescription {
-                spec: task.source.spec.clone(),
-                digest: task.task.digest.clone(),
-                examples: task.task.examples.len(),
-                results: ResultKind::Binary,
-                cut_prompts: task.cut.len(),
-                skipped_rows: task.skipped_rows,
-                reading: task.reading(),
-            },
+            task: task.description(),
             search: SearchDescription {
                 strategy: plan.name().to_owned(),
                 gradient_examples: plan.gradient_examples(),
                 start: plan.pool().map(|pool| pool.name().to_owned()),
                 width: plan.width(),
+                evaluations: plan.evaluations(),
                 matrices,
                 layers,
                 rho,
@@ -119,7 +127,10 @@ impl Session {
                 seed: task.source.seed,
                 split_first: task.source.splits_first(),
                 chat: self.options.chat,
-                text: text.as_ref().map(|text| TextDescription { sha256: text.sha256.clone(), limit: text.limit }),
+                text: measured.text.as_ref().map(|(_, description)| description.clone()),
+                limits: plan.costs.limits,
+                guards: measured.guard_descriptions(),
+                cost_all: plan.costs.all,
                 dtype: plan.bf16.then(|| "bf16".to_owned()),
                 device: self.options.device.name().to_owned(),
                 kernel_path: Some(self.model.kernel_path()),
@@ -131,7 +142,7 @@ impl Session {
         };
         let (validation, test) = (task.pick(&split.validation), task.pick(&split.test));
         let content_free = ContentFreePrompts::new(&task.task, &test);
-        let mut strategy = strategy(plan.strategy, &space, exhaustive);
+        let mut strategy = strategy(plan.strategy, &space, exhaustive, task.source.seed);
         let run = RunWriter::create(out.as_ref(), &description)?;
         if split.validation.len() < FEW {
             let n = split.validation.len();
@@ -145,23 +156,16 @@ impl Session {
             validation: validation.clone(),
             test: test.clone(),
             content_free: &content_free,
-            text: text.as_ref().map(|text| &text.corpus),
+            text: measured.text.as_ref().map(|(text, _)| text),
+            guards: measured.guard_examples()?,
             memory: plan.memory,
         };
-        let told = Plan {
-            space: &space,
-            results: description.task.results,
-            validation: &validation,
-            test: &test,
-            seed: task.source.seed,
-            check_bf16: plan.bf16,
-            text: text.as_ref().map(|text| TextPlan { sha256: &text.sha256, windows: text.corpus.how() }),
-            model_files: &description.model.files,
-        };
+        let told =
+            Plan { space: &space, validation: &validation, test: &test, check_bf16: plan.bf16, run: &description };
         let live = LiveReport::new(progress, run.folder().clone());
         let mut search =
             |scorer: &mut dyn Scorer| Ok(laser_search::search(&mut *strategy, &told, scorer, &run, &live)?);
-        let Finished { verdict, trace, entries, bf16_checks, ranking } =
+        let Finished { verdict, trace, entries, costs, bf16_checks, ranking } =
             compared.as_ref().unwrap_or(&self.model).search(&scored, &mut search)?;
         run.write_verdict(&verdict_file(&verdict))?;
         let folder = run.folder().clone();
@@ -174,6 +178,7 @@ impl Session {
             entries,
             validation: owned(validation),
             test: owned(test),
+            costs: costs.clone(),
             trace: Some(trace.clone()),
             bf16_checks: bf16_checks.clone(),
             verdict: Some(verdict.clone()),
@@ -183,7 +188,8 @@ impl Session {
         if let Err(error) = write_whole(&folder.report_path(), read.data.page().as_bytes()) {
             progress.note(&format!("there is no report: {error}"));
         }
-        Ok(FoundEdits { verdict, trace, entries: read.entries, bf16_checks, ranking, composed: plan.pool().is_some() })
+        let (entries, limits) = (read.entries, plan.costs.limits);
+        Ok(FoundEdits { verdict, trace, entries, costs, limits, bf16_checks, ranking, composed: plan.pool().is_some() })
     }
 
     /// The candidates of the noise edge. Spectra are kept for the next time.
@@ -209,13 +215,18 @@ impl Session {
 }
 
 /// How the space is gone through.
-fn strategy(choice: StrategyChoice, space: &[Candidate], exhaustive: Option<Vec<Score>>) -> Box<dyn Strategy> {
+fn strategy(
+    choice: StrategyChoice,
+    space: &[Candidate],
+    exhaustive: Option<Vec<Score>>,
+    seed: u64,
+) -> Box<dyn Strategy> {
     let space = || space.to_vec();
     let gradient = |examples| Gradient::new(space(), examples, exhaustive.clone());
     let pool = |pool| -> Box<dyn Strategy> {
         match pool {
-            PoolChoice::Race => Box::new(Race::new(space())),
-            PoolChoice::Gradient { examples } => Box::new(gradient(examples)),
+            PoolChoice::Race => Box::new(Race::new(space()).with_finalists(POOL)),
+            PoolChoice::Gradient { examples } => Box::new(gradient(examples).with_finalists(POOL)),
         }
     };
     match choice {
@@ -224,5 +235,8 @@ fn strategy(choice: StrategyChoice, space: &[Candidate], exhaustive: Option<Vec<
         StrategyChoice::Gradient { examples } => Box::new(gradient(examples)),
         StrategyChoice::Compose { pool: choice } => Box::new(Compose::new(space(), pool(choice))),
         StrategyChoice::Beam { pool: choice, width } => Box::new(Beam::new(space(), pool(choice), width)),
+        StrategyChoice::Evolve { pool: choice, evaluations } => {
+            Box::new(Evolve::new(space(), pool(choice), evaluations, seed))
+        }
     }
 }

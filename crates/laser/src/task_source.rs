@@ -5,7 +5,7 @@ use crate::model_source::FileProgress;
 use laser_checkpoint::Config;
 use laser_example::Example;
 use laser_hub::{DatasetFiles, Hub};
-use laser_run::{Progress, TaskReading};
+use laser_run::{Progress, ResultKind, TaskDescription, TaskReading};
 use laser_tasks::{HubSplit, OnBadRow, OpenOptions, SkippedRows, Split, Task};
 use laser_tokenizer::Tokenizer;
 use std::path::PathBuf;
@@ -185,6 +185,19 @@ pub struct OpenTask {
 }
 
 impl OpenTask {
+    /// As `run.json` has it.
+    pub(crate) fn description(&self) -> TaskDescription {
+        TaskDescription {
+            spec: self.source.spec.clone(),
+            digest: self.task.digest.clone(),
+            examples: self.task.examples.len(),
+            results: ResultKind::Binary,
+            cut_prompts: self.cut.len(),
+            skipped_rows: self.skipped_rows,
+            reading: self.reading(),
+        }
+    }
+
     /// Which examples are for choosing, and which for judging, by number.
     ///
     /// # Errors

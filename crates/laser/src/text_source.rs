@@ -21,18 +21,26 @@ pub struct TextSource {
 pub struct OpenText {
     pub(crate) corpus: Corpus,
     pub(crate) sha256: String,
-    pub(crate) limit: usize,
 }
 
 impl TextSource {
-    pub(crate) fn open(&self, tokenizer: &Tokenizer, config: &Config) -> Result<OpenText> {
+    /// The text.
+    pub(crate) fn read(&self) -> Result<String> {
         let path = || self.path.clone();
         let bytes =
             std::fs::read(&self.path).map_err(|source| Error::Unreadable { what: "text", path: path(), source })?;
-        let sha256 = format!("{:x}", Sha256::digest(&bytes));
-        let text = String::from_utf8(bytes).map_err(|_| Error::TextEncoding { path: path() })?;
-        let corpus = Corpus::new(&text, tokenizer, config, windows_for(config), self.limit)
-            .map_err(|source| Error::Text { path: path(), source: Box::new(source) })?;
-        Ok(OpenText { corpus, sha256, limit: self.limit })
+        String::from_utf8(bytes).map_err(|_| Error::TextEncoding { path: path() })
     }
+
+    pub(crate) fn open(&self, tokenizer: &Tokenizer, config: &Config) -> Result<OpenText> {
+        let text = self.read()?;
+        let corpus = Corpus::new(&text, tokenizer, config, windows_for(config), self.limit)
+            .map_err(|source| Error::Text { path: self.path.clone(), source: Box::new(source) })?;
+        Ok(OpenText { corpus, sha256: sha256_of(text.as_bytes()) })
+    }
+}
+
+/// The hash of some bytes, in hex.
+pub(crate) fn sha256_of(bytes: &[u8]) -> String {
+    format!("{:x}", Sha256::digest(bytes))
 }

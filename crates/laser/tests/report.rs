@@ -10,7 +10,9 @@ fn searched() -> Session {
     let session = Session::new();
     session.write("task.jsonl", task(60));
     let model = fixture("llama").display().to_string();
-    session.prints(&format!("search {model} --task task.jsonl --matrices mlp --rho 0.5,0.1 --out run --quiet"));
+    session.prints(&format!(
+        "search {model} --task task.jsonl --strategy exhaustive --matrices mlp --rho 0.5,0.1 --out run --quiet"
+    ));
     session
 }
 

@@ -38,7 +38,7 @@ fn a_race_scores_few_examples_and_says_what_it_may_have_missed() {
 fn a_gradient_is_compared_with_an_exhaustive_search() {
     let session = Session::new();
     session.write("task.jsonl", task(100));
-    search(&session, "--out all");
+    search(&session, "--strategy exhaustive --out all");
     assert!(account(&session, "all")["gradient"].is_null());
     let text = search(&session, "--strategy gradient --gradient-examples 10 --compare all --out run");
     assert!(text.contains("one backward pass over 10 examples ranked all; the first 24 raced"), "{text}");
@@ -140,7 +140,11 @@ fn options_that_a_strategy_does_not_heed_are_refused() {
     let model = fixture("llama").display().to_string();
     for (options, refused) in [
         ("--strategy race --width 2", "--width means nothing to --strategy race: it is for --strategy beam"),
-        ("--start race", "--start means nothing to --strategy exhaustive: it is for --strategy compose or beam"),
+        (
+            "--strategy exhaustive --start race",
+            "--start means nothing to --strategy exhaustive: it is for --strategy compose, beam or evolve",
+        ),
+        ("--evaluations 9", "--evaluations means nothing to --strategy race: it is for --strategy evolve"),
         (
             "--strategy compose --gradient-examples 5",
             "--gradient-examples means nothing to --strategy compose: it is for",

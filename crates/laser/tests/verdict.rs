@@ -44,7 +44,7 @@ fn a_builtin_task_takes_its_data_from_a_file() {
 #[test]
 fn the_perplexity_of_a_text() {
     let session = Session::new();
-    session.write("text.txt", TEXT);
+    session.write("text.txt", TEXT.repeat(20));
     let model = fixture("llama").display().to_string();
     let eval = |options: &str| json(&session.prints(&format!("eval {model} --text text.txt --json {options}")));
     let (all, some, edited) = (eval(""), eval("--text-tokens 20"), eval("--reduce 1.mlp:zero"));
@@ -58,7 +58,7 @@ fn the_perplexity_of_a_text() {
 fn a_verdict_is_made_anew_from_the_folder_alone() {
     let session = Session::new();
     session.write("claims.jsonl", claims(60));
-    session.write("text.txt", TEXT);
+    session.write("text.txt", TEXT.repeat(20));
     let model = fixture("llama").display().to_string();
     let search = format!("search {model} --task fever --data claims.jsonl --text text.txt --out run {SPACE}");
     let text = session.prints(&search);
@@ -73,11 +73,11 @@ fn a_verdict_is_made_anew_from_the_folder_alone() {
     assert!(verdict["perplexity"]["base"].as_f64().unwrap() > 1.0);
 
     // A text that was to be measured and is not is not a finished search.
-    let measured = session.read("run/perplexity.json");
-    std::fs::remove_file(session.path("run/perplexity.json")).unwrap();
+    let measured = session.read("run/costs.jsonl");
+    std::fs::remove_file(session.path("run/costs.jsonl")).unwrap();
     let (_, line) = session.fails("verdict run");
     assert!(line.contains("the search is not finished"), "{line}");
-    session.write("run/perplexity.json", measured);
+    session.write("run/costs.jsonl", measured);
 
     // Neither model nor data is needed for it.
     std::fs::remove_file(session.path("claims.jsonl")).unwrap();

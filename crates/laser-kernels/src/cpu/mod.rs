@@ -17,7 +17,7 @@ mod panels;
 mod prefilter;
 mod read_logits;
 mod rotate;
-mod vector;
+pub(crate) mod vector;
 mod vocabulary;
 mod weight;
 
@@ -27,6 +27,7 @@ pub use vocabulary::CpuHead;
 pub use weight::CpuWeight;
 
 use crate::backend::{Backend, LinearOn, MixtureOn, NormOn, RotationOn};
+use crate::divergence::Divergence;
 use crate::error::{Error, Result};
 use crate::kv_indices::KvIndices;
 use crate::parts::{Activation, AttentionScores, Precision};
@@ -249,5 +250,15 @@ impl Backend for Cpu {
 
     fn read_out(&self, x: &CpuRows, head: &CpuHead, wanted: &[&[u32]]) -> Result<Vec<Reading>> {
         head.read_out(x, wanted)
+    }
+
+    fn diverge(
+        &self,
+        unedited: &CpuRows,
+        edited: &[CpuRows],
+        head: &CpuHead,
+        wanted: &[Option<u32>],
+    ) -> Result<Vec<Vec<Divergence>>> {
+        head.diverge(unedited, edited, wanted)
     }
 }

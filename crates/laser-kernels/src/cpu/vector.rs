@@ -122,6 +122,31 @@ pub fn sum_exp(values: &[f32], max: f32) -> f64 {
     total
 }
 
+/// Σ exp(aᵢ - max), and Σ exp(aᵢ - max) (aᵢ - bᵢ).
+#[inline(always)]
+pub fn sum_exp_times_difference(a: &[f32], b: &[f32], max: f32) -> (f64, f64) {
+    let (mut total, mut weighted) = (0.0f64, 0.0f64);
+    for (a, b) in a.chunks(64 * LANES).zip(b.chunks(64 * LANES)) {
+        let (mut sums, mut products) = ([0.0f32; LANES], [0.0f32; LANES]);
+        let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+        for (a, b) in a.iter().zip(b) {
+            for lane in 0..LANES {
+                let weight = exp(a[lane] - max);
+                sums[lane] += weight;
+                products[lane] = weight.mul_add(a[lane] - b[lane], products[lane]);
+            }
+        }
+        total += f64::from(fold(sums));
+        weighted += f64::from(fold(products));
+        for (a, b) in a_rest.iter().zip(b_rest) {
+            let weight = f64::from(exp(a - max));
+            total += weight;
+            weighted += weight * f64::from(a - b);
+        }
+    }
+    (total, weighted)
+}
+
 #[inline(always)]
 fn fold(lanes: [f32; LANES]) -> f32 {
     let mut lanes = lanes;

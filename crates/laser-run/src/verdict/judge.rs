@@ -7,6 +7,8 @@ use super::figures::{
 };
 use super::rules::{self, Reason, Word};
 use crate::constant::Constant;
+use crate::cost_change::CostChange;
+use crate::cost_limits::CostLimits;
 use crate::entry::Entry;
 use crate::group_numbers::{group_numbers, numbered};
 use crate::metrics::Metrics;
@@ -62,9 +64,12 @@ pub struct Verdict {
     /// Other metrics on test, base and edited; none where results are not right or wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metrics: Option<BaseAndEdited<Metrics>>,
-    /// A text before and after, where one was given.
+    /// The half of the reference text that no candidate was chosen by, before and after.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub perplexity: Option<PerplexityChange>,
+    /// What the edits do elsewhere, where that was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cost: Option<CostChange>,
     /// Some of the answers that the edit turned right or wrong.
     pub examples: Changes,
 }
@@ -124,8 +129,10 @@ pub struct Evidence<'a> {
     pub validation: &'a [&'a Example],
     /// The examples of the test split.
     pub test: &'a [&'a Example],
-    /// A text before and after.
-    pub perplexity: Option<PerplexityChange>,
+    /// What the edits do elsewhere than on the task.
+    pub cost: Option<CostChange>,
+    /// What they may cost.
+    pub limits: CostLimits,
     /// Seed of everything that is drawn.
     pub seed: u64,
 }
@@ -163,11 +170,13 @@ pub fn judge(evidence: &Evidence) -> Option<Verdict> {
         })
     };
     let (base_scores, edited_scores) = (scores(base)?, scores(edited)?);
+    let text = evidence.cost.as_ref().and_then(|cost| cost.text.as_ref());
     let reason = rules::decide(&rules::Findings {
         test: &comparison,
         without_top_answer: answers.as_ref().and_then(|answers| answers.without_top.as_ref()),
         classes: answers.as_ref().and_then(|answers| answers.classes.as_ref()),
-        perplexity: evidence.perplexity.as_ref(),
+        perplexity: text,
+        perplexity_growth: evidence.limits.perplexity.map(f64::ln_1p),
     });
     let (without_top_answer, constant, classes, metrics) = match answers {
         Some(answers) => (answers.without_top, Some(answers.constant), answers.classes, Some(answers.metrics)),
@@ -188,7 +197,8 @@ pub fn judge(evidence: &Evidence) -> Option<Verdict> {
         constant,
         classes,
         metrics,
-        perplexity: evidence.perplexity.clone(),
+        perplexity: text.cloned(),
+        cost: evidence.cost.clone(),
         examples: Changes::of(test, base.test, edited.test),
     })
 }

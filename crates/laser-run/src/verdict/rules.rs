@@ -142,6 +142,8 @@ pub(super) struct Findings<'a> {
     pub without_top_answer: Option<&'a WithoutTopAnswer>,
     pub classes: Option<&'a ClassVerdict>,
     pub perplexity: Option<&'a PerplexityChange>,
+    /// By how much the text's mean negative log-probability may grow, nats, where the search was given a limit.
+    pub perplexity_growth: Option<f64>,
 }
 
 /// What the findings come to.
@@ -164,7 +166,7 @@ pub(super) fn decide(findings: &Findings) -> Reason {
     if let Some(change) = findings.perplexity {
         // One window alone has no interval.
         let low = change.growth_interval.map_or(change.growth(), |interval| interval.low);
-        if low > LIMITS.growth {
+        if low > findings.perplexity_growth.unwrap_or(LIMITS.growth) {
             return Reason::HigherPerplexity { gain, growth: change.growth() };
         }
     }

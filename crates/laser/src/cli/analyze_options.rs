@@ -118,11 +118,11 @@ pub struct TableOptions {
     /// Seed of the samples, the splits and the bootstrap
     #[arg(long, default_value_t = 0, value_name = "S")]
     pub seed: u64,
-    /// Measure the perplexity of a text file, too
+    /// Measure what edits do to this text, in place of a text of the project's own
     #[arg(long, value_name = "FILE")]
     pub text: Option<PathBuf>,
     /// Use the first N tokens of the text
-    #[arg(long, allow_negative_numbers = true, default_value_t = 16_384, value_name = "N", requires = "text", value_parser = clap::value_parser!(u64).range(2..))]
+    #[arg(long, allow_negative_numbers = true, default_value_t = 8_192, value_name = "N", requires = "text", value_parser = clap::value_parser!(u64).range(2..))]
     pub text_tokens: u64,
     #[command(flatten)]
     pub space: SpaceOptions,

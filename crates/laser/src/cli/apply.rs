@@ -18,6 +18,10 @@ pub struct ApplyOptions {
     /// Edit as a search found best: its RUN folder, or RUN/best.json
     #[arg(long, value_name = "FILE")]
     pub recipe: Option<PathBuf>,
+    /// Not the chosen edits of the recipe's search, but row N of `laser front RUN`; without N, what is
+    /// picked from a menu
+    #[arg(long, value_name = "N", requires = "recipe", num_args = 0..=1, default_missing_value = "menu", value_parser = parse_pick)]
+    pub pick: Option<Pick>,
     /// Put back the matrices of a patch that was written for this very model
     #[arg(long, value_name = "FILE")]
     pub patch: Option<PathBuf>,
@@ -41,6 +45,23 @@ pub struct ApplyOptions {
 /// A type of values, or none for the source's own.
 #[derive(Debug, Clone, Copy)]
 pub struct Quant(pub Option<Precision>);
+
+/// A row of a search's front.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pick {
+    /// This one.
+    Row(usize),
+    /// One that is asked for.
+    Menu,
+}
+
+fn parse_pick(text: &str) -> Result<Pick, String> {
+    match text.parse() {
+        _ if text == "menu" => Ok(Pick::Menu),
+        Ok(row) => Ok(Pick::Row(row)),
+        Err(_) => Err(format!("`{text}` is not a row of `laser front RUN`: write its number, or nothing for a menu")),
+    }
+}
 
 fn parse_precision(text: &str) -> Result<Quant, String> {
     // q8_k is for activations.

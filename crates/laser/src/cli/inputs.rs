@@ -133,10 +133,11 @@ impl DataOptions {
 
 #[derive(Debug, Args)]
 pub struct TextOptions {
-    /// Measure the perplexity of a text file, too
+    /// Measure this text, too: in eval its perplexity, in search what edits do to it, in place of a
+    /// text of the project's own
     #[arg(long, value_name = "FILE")]
     pub text: Option<PathBuf>,
-    /// Use the first N tokens of the text [default: all in eval, 16384 in search]
+    /// Use the first N tokens of the text [default: all in eval, 8192 in search]
     #[arg(long, allow_negative_numbers = true, value_name = "N", requires = "text", value_parser = clap::value_parser!(u64).range(2..))]
     pub text_tokens: Option<u64>,
 }

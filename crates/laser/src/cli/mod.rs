@@ -2,13 +2,15 @@
 
 mod analyze_options;
 mod apply;
+mod costs;
 mod inputs;
 mod space;
 mod talk;
 mod typed_values;
 
 pub use analyze_options::{AnalysisChoice, AnalysisOutput, AnalyzeOptions, TableOptions};
-pub use apply::ApplyOptions;
+pub use apply::{ApplyOptions, Pick};
+pub use costs::CostOptions;
 pub use inputs::{CheckpointOptions, DataOptions, ModelOptions, TaskOptions, TextOptions};
 pub use space::SpaceOptions;
 pub use talk::{ChatOptions, CompareOptions, EditOptions, SpeechOptions};
@@ -44,7 +46,7 @@ pub enum Command {
     /// Score a model on a task, as it is or edited
     Eval(EvalOptions),
     /// Find the reduction that helps most on a task, and judge it on unseen examples
-    Search(SearchOptions),
+    Search(Box<SearchOptions>),
     /// Write an edited model: as a Hugging Face folder, whole or factored, as a patch ...
     Apply(ApplyOptions),
     /// Type to a model, as it is or edited
@@ -55,6 +57,8 @@ pub enum Command {
     Demo(DemoOptions),
     /// Judge a finished search once more, from its RUN folder
     Verdict(VerdictOptions),
+    /// Show what a search's candidates gain against what they cost
+    Front(FrontOptions),
     /// Write a page that shows a search, also one that is still running, and its data for other programs
     Report(ReportOptions),
     /// Look into why an edit helps: the paper's analyses
@@ -93,6 +97,17 @@ pub struct VerdictOptions {
     /// The RUN folder of a finished search
     #[arg(value_name = "RUN")]
     pub run: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct FrontOptions {
+    /// The RUN folder of a search
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+    /// Show all candidates whose cost was measured, not only those that no other beats in both gain
+    /// and cost
+    #[arg(long)]
+    pub all: bool,
 }
 
 #[derive(Debug, Args)]
@@ -206,6 +221,8 @@ pub struct SearchOptions {
     pub out: PathBuf,
     #[command(flatten)]
     pub space: SpaceOptions,
+    #[command(flatten)]
+    pub costs: CostOptions,
 }
 
 #[derive(Debug, Args)]

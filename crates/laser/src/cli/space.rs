@@ -4,7 +4,8 @@ use super::typed_values::{Bytes, parse_blocks, parse_layers, parse_rho};
 use crate::output::Usage;
 use clap::{Args, ValueEnum};
 use laser::{
-    BEAM_WIDTH, GRADIENT_EXAMPLES, PAPER_RHOS, PoolChoice, SearchPlan, SpaceChoice, StrategyChoice, TextSource,
+    BEAM_WIDTH, CostPlan, EVOLVE_EVALUATIONS, GRADIENT_EXAMPLES, PAPER_RHOS, PoolChoice, SearchPlan, SpaceChoice,
+    StrategyChoice,
 };
 use laser_edit::{Edit, Layers, MatrixGroup};
 use laser_matrix::Rho;
@@ -16,11 +17,11 @@ const ALL_BUT_NOISE_EDGE: &str = "all but it, which has its own rank for each ma
 #[derive(Debug, Args)]
 pub struct SpaceOptions {
     /// How candidates are chosen
-    #[arg(long, default_value = "exhaustive", value_enum)]
+    #[arg(long, default_value = "race", value_enum)]
     pub strategy: Strategy,
     /// Matrices to try: q_proj, k_proj, v_proj, out_proj, fc_in, fc_up, fc_out, one expert's as in
     /// fc_in[3], or attn, mlp, all
-    #[arg(long, default_value = "mlp", value_delimiter = ',', value_name = "LIST")]
+    #[arg(long, default_value = "all", value_delimiter = ',', value_name = "LIST")]
     pub matrices: Vec<MatrixGroup>,
     /// Layers to try, such as 20-29 or 0,5,-1 [default: all]
     #[arg(long, value_delimiter = ',', value_name = "LIST", allow_hyphen_values = true, value_parser = parse_layers)]
@@ -37,12 +38,16 @@ pub struct SpaceOptions {
     /// Validation examples of the backward pass by which a gradient ranks candidates [default: 100]
     #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub gradient_examples: Option<u64>,
-    /// What finds the reductions that compose and beam put together [default: race]
+    /// What finds the reductions that compose, beam and evolve put together [default: race]
     #[arg(long, value_enum, value_name = "STRATEGY")]
     pub start: Option<StartChoice>,
     /// How many compositions of a size a beam keeps [default: 4]
     #[arg(long, allow_negative_numbers = true, value_name = "K", value_parser = clap::value_parser!(u64).range(1..))]
     pub width: Option<u64>,
+    /// Examples that evolve scores its candidates on, summed over the candidates, behind what finds
+    /// the reductions [default: 40000]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub evaluations: Option<u64>,
     /// Say how well the gradient's ranking finds what an exhaustive search of the same space, in this RUN folder, has found
     #[arg(long, value_name = "RUN")]
     pub compare: Option<PathBuf>,
@@ -56,7 +61,7 @@ pub struct SpaceOptions {
 
 impl SpaceOptions {
     /// What the options ask for.
-    pub fn plan(&self, text: Option<TextSource>) -> anyhow::Result<SearchPlan> {
+    pub fn plan(&self, costs: CostPlan) -> anyhow::Result<SearchPlan> {
         self.check()?;
         let examples =
             usize::try_from(self.gradient_examples.unwrap_or(GRADIENT_EXAMPLES as u64)).unwrap_or(usize::MAX);
@@ -71,6 +76,10 @@ impl SpaceOptions {
             Strategy::Gradient => StrategyChoice::Gradient { examples },
             Strategy::Compose => StrategyChoice::Compose { pool },
             Strategy::Beam => StrategyChoice::Beam { pool, width },
+            Strategy::Evolve => StrategyChoice::Evolve {
+                pool,
+                evaluations: self.evaluations.map_or(EVOLVE_EVALUATIONS, |n| usize::try_from(n).unwrap_or(usize::MAX)),
+            },
         };
         Ok(SearchPlan {
             space: self.space(),
@@ -78,7 +87,7 @@ impl SpaceOptions {
             matrices: self.matrices.clone(),
             layers: self.layers.clone(),
             bf16: self.dtype == Dtype::Bf16,
-            text,
+            costs,
             compare: self.compare.clone(),
             memory: self.memory.map(|memory| memory.0),
         })
@@ -96,7 +105,7 @@ impl SpaceOptions {
 
     /// Whether reductions are composed.
     fn composes(&self) -> bool {
-        matches!(self.strategy, Strategy::Compose | Strategy::Beam)
+        matches!(self.strategy, Strategy::Compose | Strategy::Beam | Strategy::Evolve)
     }
 
     /// Whether a gradient ranks candidates.
@@ -106,11 +115,12 @@ impl SpaceOptions {
 
     /// Refuses options that the strategy would not heed.
     fn check(&self) -> anyhow::Result<()> {
-        let gradient = "--strategy gradient, or compose or beam with --start gradient";
+        let gradient = "--strategy gradient, or compose, beam or evolve with --start gradient";
         let unheeded = [
             ("--gradient-examples", self.gradient_examples.is_some() && !self.uses_gradient(), gradient),
             ("--compare", self.compare.is_some() && !self.uses_gradient(), gradient),
-            ("--start", self.start.is_some() && !self.composes(), "--strategy compose or beam"),
+            ("--start", self.start.is_some() && !self.composes(), "--strategy compose, beam or evolve"),
+            ("--evaluations", self.evaluations.is_some() && self.strategy != Strategy::Evolve, "--strategy evolve"),
             ("--rho", !self.rho.is_empty() && self.strategy == Strategy::NoiseEdge, ALL_BUT_NOISE_EDGE),
             ("--edit", !self.edit.is_empty() && self.strategy == Strategy::NoiseEdge, ALL_BUT_NOISE_EDGE),
             ("--blocks", !self.blocks.is_empty() && self.strategy == Strategy::NoiseEdge, ALL_BUT_NOISE_EDGE),
@@ -141,6 +151,8 @@ pub enum Strategy {
     Compose,
     /// Several reductions at once, the best few compositions of each size kept
     Beam,
+    /// Several reductions at once, by evolution towards more right answers at a lower cost
+    Evolve,
 }
 
 /// In what precision candidates are compared.

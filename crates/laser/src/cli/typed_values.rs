@@ -25,6 +25,23 @@ pub fn parse_blocks(text: &str) -> Result<NonZeroUsize, String> {
     text.parse().map_err(|_| format!("`{text}` is not a number of blocks: write 1 or more"))
 }
 
+/// A percentage, `10%`, as a fraction.
+pub fn parse_percent(text: &str) -> Result<f64, String> {
+    match text.strip_suffix('%').map(|number| number.trim().parse::<f64>()) {
+        Some(Ok(percent)) if percent.is_finite() && percent >= 0.0 => Ok(percent / 100.0),
+        _ => Err(format!("`{text}` is not a percentage: write it with its sign, such as 10%")),
+    }
+}
+
+/// Points of accuracy, `1pt`, as a fraction.
+pub fn parse_points(text: &str) -> Result<f64, String> {
+    let number = ["points", "pts", "pt"].iter().find_map(|unit| text.strip_suffix(unit));
+    match number.map(|number| number.trim().parse::<f64>()) {
+        Some(Ok(points)) if (0.0..=100.0).contains(&points) => Ok(points / 100.0),
+        _ => Err(format!("`{text}` is not a number of points of accuracy: write it with its unit, such as 1pt")),
+    }
+}
+
 /// A number of bytes: `500MB`, `4GB`, `1.5GiB`.
 #[derive(Debug, Clone, Copy)]
 pub struct Bytes(pub usize);
@@ -47,6 +64,14 @@ impl FromStr for Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shares_have_their_unit() {
+        assert_eq!((parse_percent("10%"), parse_percent("0.5 %")), (Ok(0.1), Ok(0.005)));
+        assert_eq!((parse_points("1pt"), parse_points("2.5 points")), (Ok(0.01), Ok(0.025)));
+        assert!(["10", "-1%", "%", "nan%"].iter().all(|text| parse_percent(text).is_err()));
+        assert!(["1", "-1pt", "1%", "101pt"].iter().all(|text| parse_points(text).is_err()));
+    }
 
     #[test]
     fn sizes() {

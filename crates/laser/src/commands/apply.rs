@@ -1,13 +1,13 @@
 //! `laser apply`: the edited model, in the form that is asked for.
 
 use crate::bar::Bar;
-use crate::cli::{ApplyOptions, Global};
-use crate::output;
-use laser::{ModelCard, Output, OutputFormat, OutputPlan, read_recipe, write_edited};
+use crate::cli::{ApplyOptions, Global, Pick};
+use crate::output::{self, Usage};
+use laser::{ModelCard, Output, OutputFormat, OutputPlan, read_front, read_recipe, write_edited};
 use laser_checkpoint::Checkpoint;
 use laser_edit::{Candidate, InterventionSpec};
-use laser_report::aligned;
-use laser_run::{Progress, StoredVerdict};
+use laser_report::{aligned, front_text};
+use laser_run::{CostedCandidate, Progress, StoredVerdict};
 use laser_writers::{Changes, EditRecord, Patch};
 use serde_json::json;
 use std::fmt::Write;
@@ -26,7 +26,13 @@ pub fn run(options: &ApplyOptions, global: &Global) -> anyhow::Result<()> {
         force: options.force,
         precision: options.quant.0,
         rank_multiple: options.rank_multiple.into(),
-        card: options.recipe.as_deref().map(ModelCard::of_recipe).unwrap_or_default(),
+        // The verdict is on what the search chose, not on what was picked.
+        card: options
+            .recipe
+            .as_deref()
+            .filter(|_| options.pick.is_none())
+            .map(ModelCard::of_recipe)
+            .unwrap_or_default(),
     };
     let output = write_edited(&checkpoint, changes, &options.out, &plan)?;
     if global.json {
@@ -45,11 +51,36 @@ fn edits(options: &ApplyOptions, checkpoint: &Checkpoint, progress: &Bar) -> any
     let Some(path) = &options.recipe else {
         return Ok(Candidate::new(InterventionSpec::expand_all(&options.reduce, checkpoint.config())?)?);
     };
+    if let Some(pick) = options.pick {
+        return picked(pick, &read_front(path, checkpoint)?);
+    }
     let recipe = read_recipe(path, checkpoint)?;
     if let Some(StoredVerdict { word, because }) = recipe.verdict.filter(|verdict| !verdict.word.is_better()) {
         progress.note(&format!("the verdict on this edit was {word}: {because}"));
     }
     Ok(recipe.edits)
+}
+
+/// The edits of a row of the front.
+fn picked(pick: Pick, front: &[CostedCandidate]) -> anyhow::Result<Candidate> {
+    let number = match pick {
+        Pick::Row(number) => number,
+        Pick::Menu => {
+            let table = front_text(front, None);
+            let rows: Vec<&str> = table.lines().skip(1).collect();
+            let heading = table.lines().next().unwrap_or_default();
+            dialoguer::Select::new()
+                .with_prompt(format!("Which edits?\n  {heading}"))
+                .items(&rows)
+                .default(0)
+                .interact()?
+        }
+    };
+    let Some(candidate) = front.get(number) else {
+        let why = format!("--pick {number}: the front has the rows 0 to {}: see laser front RUN", front.len() - 1);
+        return Err(Usage(why.into()).into());
+    };
+    Ok(candidate.interventions.clone())
 }
 
 /// What was saved: by matrix, of the model, and per token.

@@ -3,8 +3,7 @@
 use crate::bar::Bar;
 use crate::cli::{DemoOptions, Global};
 use crate::output;
-use laser::{DemoFiles, SearchPlan, Session, SessionOptions, SpaceChoice};
-use laser_edit::{MatrixGroup, MatrixKind};
+use laser::{DemoFiles, SearchPlan, Session, SessionOptions, SpaceChoice, StrategyChoice};
 use laser_matrix::Rho;
 use laser_report::verdict_file;
 use laser_run::Progress;
@@ -21,14 +20,17 @@ pub fn run(options: &DemoOptions, global: &Global) -> anyhow::Result<()> {
     let files = DemoFiles::unpack(&options.out)?;
     let (model, task) = (files.model.display(), files.task.display());
     let rhos = RHOS.map(|rho| rho.to_string()).join(",");
-    progress.note(&format!("laser search {model} --task {task} --matrices all --rho {rhos} --out {}\n", run.display()));
+    progress.note(&format!(
+        "laser search {model} --task {task} --strategy exhaustive --rho {rhos} --out {}\n",
+        run.display()
+    ));
 
     let how = SessionOptions { progress: progress.clone(), ..SessionOptions::default() };
     let session = Session::open_with(files.model.as_path().into(), how)?;
     let rhos = RHOS.into_iter().map(Rho::new).collect::<Result<_, _>>()?;
     let plan = SearchPlan {
         space: SpaceChoice::Grid { rhos, blocks: vec![NonZeroUsize::MIN], edits: Vec::new() },
-        matrices: vec![MatrixGroup::of(&MatrixKind::ALL)],
+        strategy: StrategyChoice::Exhaustive,
         ..SearchPlan::default()
     };
     let found = session.search(&session.task(&task.to_string().into())?, &plan, &run)?;

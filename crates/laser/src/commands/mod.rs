@@ -6,6 +6,7 @@ pub mod chat;
 pub mod compare;
 pub mod demo;
 pub mod eval;
+pub mod front;
 pub mod inspect;
 pub mod report;
 pub mod search;

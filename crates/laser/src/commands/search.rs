@@ -5,17 +5,14 @@ use crate::cli::{Global, SearchOptions};
 use crate::output;
 use laser::{Session, SessionOptions};
 use laser_report::verdict_file;
-use laser_run::Progress;
+use laser_run::{Progress, front};
 use serde_json::json;
 use std::sync::Arc;
 
-/// Tokens of a text that are measured unless another number is asked for.
-const TEXT_TOKENS: usize = 16_384;
-
 pub fn run(options: &SearchOptions, global: &Global) -> anyhow::Result<()> {
     let progress = Arc::new(Bar::new(global.quiet));
-    let plan = options.space.plan(options.text.source(TEXT_TOKENS))?;
     let source = options.task.source()?;
+    let plan = options.space.plan(options.costs.plan(&options.text, &source))?;
     // A task that cannot be read is told before a model is loaded for it.
     let task = source.read(&*progress)?;
     let how = SessionOptions { device: options.model.device, chat: options.task.chat, progress: progress.clone() };
@@ -28,6 +25,7 @@ pub fn run(options: &SearchOptions, global: &Global) -> anyhow::Result<()> {
             "strategy": found.trace,
             "rounding": found.bf16_checks,
             "verdict": verdict_file(&found.verdict),
+            "front": front(&found.entries, &found.costs),
         }));
     }
     output::print(&found.text())?;

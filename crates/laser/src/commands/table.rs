@@ -3,7 +3,7 @@
 use crate::bar::Bar;
 use crate::cli::{AnalysisOutput, Global, TableOptions};
 use crate::output::{self, is_page_or_free, make_folder};
-use laser::{ModelSource, Session, SessionOptions, TaskSource, TextSource};
+use laser::{CostPlan, CostText, ModelSource, Session, SessionOptions, TaskSource, TextSource};
 use laser_report::{ComparedRuns, ReadRun};
 use laser_run::{Progress, RunFolder, write_whole};
 use serde_json::json;
@@ -17,8 +17,11 @@ pub fn run(options: &TableOptions, to: &AnalysisOutput, global: &Global) -> anyh
     make_folder(&options.out)?;
     let page = to.page.clone().unwrap_or_else(|| options.out.join("table.html"));
     is_page_or_free(&page, to.force)?;
-    let text = options.text.as_ref().map(|path| TextSource { path: path.clone(), limit: tokens(options.text_tokens) });
-    let plan = options.space.plan(text)?;
+    let text = match &options.text {
+        Some(path) => CostText::File(TextSource { path: path.clone(), limit: tokens(options.text_tokens) }),
+        None => CostText::Own,
+    };
+    let plan = options.space.plan(CostPlan { text, ..CostPlan::default() })?;
     let (mut runs, mut compared): (Vec<PathBuf>, ComparedRuns) = (Vec::new(), ComparedRuns { runs: Vec::new() });
     for model in &options.models {
         let how = SessionOptions { progress: progress.clone(), ..SessionOptions::default() };

@@ -1,0 +1,104 @@
+//! Gain against cost: the candidates that no other beats in both.
+
+use crate::cost::{Cost, Costs};
+use crate::entries::Entries;
+use crate::entry::{Entry, SplitName};
+use laser_edit::Candidate;
+use laser_example::Score;
+use serde::Serialize;
+
+/// A candidate whose cost is known.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CostedCandidate {
+    /// The candidate; none for the unedited model.
+    pub interventions: Candidate,
+    /// Its score on validation.
+    pub validation: Score,
+    /// Its divergence from the unedited model on the half of the text that candidates are chosen by, nats a token.
+    pub kl: f64,
+    /// The growth of that half's perplexity, as a fraction.
+    pub perplexity_growth: f64,
+    /// Mean divergence of what follows neutral prompts at once, nats.
+    pub first_token_kl: f64,
+    /// How many weights fewer are stored where low-rank matrices are stored as two factors.
+    pub saved_weights: u64,
+    /// Change of accuracy on each guard task, as a fraction.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub guards: Vec<f64>,
+    /// Whether no other candidate is as accurate at a lower divergence.
+    pub on_front: bool,
+}
+
+/// The candidates that were scored on the whole validation split and whose cost was measured, the unedited model among them,
+/// from the lowest divergence to the highest. Nothing where costs were not measured.
+pub fn costed(entries: &Entries, costs: &Costs) -> Vec<CostedCandidate> {
+    let unedited = Candidate::base();
+    let Some(base) = costs.get(SplitName::Validation, &unedited) else { return Vec::new() };
+    let of = |entry: &Entry| {
+        let cost = costs.get(SplitName::Validation, &entry.interventions)?;
+        Some(CostedCandidate {
+            interventions: entry.interventions.clone(),
+            validation: entry.score,
+            kl: cost.kl(),
+            perplexity_growth: cost.perplexity_growth(base),
+            first_token_kl: cost.first_token_kl,
+            saved_weights: cost.saved_weights,
+            guards: guard_changes(base, cost),
+            on_front: false,
+        })
+    };
+    let of_base = entries.get(SplitName::Validation, &unedited);
+    let mut all: Vec<CostedCandidate> = of_base.into_iter().chain(entries.candidates()).filter_map(of).collect();
+    all.sort_by(|a, b| {
+        let accuracy = b.validation.accuracy.total_cmp(&a.validation.accuracy);
+        a.kl.total_cmp(&b.kl).then(accuracy).then(a.validation.log_loss.total_cmp(&b.validation.log_loss))
+    });
+    let mut best = f64::NEG_INFINITY;
+    for candidate in &mut all {
+        candidate.on_front = candidate.validation.accuracy > best;
+        best = best.max(candidate.validation.accuracy);
+    }
+    all
+}
+
+/// Those of [`costed`] that no other is as accurate as at a lower divergence: accuracy rises from one to the next, and so does
+/// the divergence.
+pub fn front(entries: &Entries, costs: &Costs) -> Vec<CostedCandidate> {
+    costed(entries, costs).into_iter().filter(|candidate| candidate.on_front).collect()
+}
+
+fn guard_changes(base: &Cost, cost: &Cost) -> Vec<f64> {
+    let guards = base.guards.iter().zip(&cost.guards);
+    guards.map(|(base, cost)| cost.score.accuracy - base.score.accuracy).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cost::WindowCost;
+    use crate::example_result::{ExampleResult, ResultKind};
+    use crate::log::Log;
+
+    #[test]
+    fn accuracy_rises_with_cost_along_the_front() {
+        let (mut entries, mut costs) = (Entries::default(), Costs::default());
+        for (layer, right, kl) in [(0, 2, 0.0), (1, 4, 0.1), (2, 3, 0.2), (3, 4, 0.3), (4, 6, 0.4), (5, 6, 0.35)] {
+            let one = format!(r#"[{{"layer":{layer},"matrix":"fc_in","rho":0.1}}]"#);
+            let candidate = if layer == 0 { Candidate::base() } else { serde_json::from_str(&one).unwrap() };
+            let results = (0..10).map(|i| ExampleResult::binary(i < right, 1.0)).collect();
+            entries.push(Entry::new(SplitName::Validation, &candidate, None, ResultKind::Binary, results));
+            costs.push(Cost {
+                split: SplitName::Validation,
+                interventions: candidate,
+                text: vec![WindowCost { tokens: 1, nats: 1.0, kl }],
+                first_token_kl: 0.0,
+                saved_weights: 0,
+                guards: Vec::new(),
+            });
+        }
+        let layers: Vec<usize> =
+            front(&entries, &costs).iter().map(|it| it.interventions.first_edited_layer(0)).collect();
+        assert_eq!(layers, [0, 1, 5]);
+        assert_eq!(costed(&entries, &costs).len(), 6);
+    }
+}

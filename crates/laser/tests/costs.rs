@@ -1,0 +1,112 @@
+//! What edits cost elsewhere, and the limits on it.
+
+mod support;
+
+use serde_json::Value;
+use support::{Session, fixture, task};
+
+const SPACE: &str = "--layers 1-2 --matrices fc_in,out_proj --rho 0.8,0.3,0.1 --quiet";
+
+fn search(session: &Session, options: &str) -> String {
+    session.prints(&format!("search {} --task task.jsonl {SPACE} {options}", fixture("llama").display()))
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+fn session() -> Session {
+    let session = Session::new();
+    session.write("task.jsonl", task(60));
+    session
+}
+
+fn front(session: &Session, options: &str) -> Vec<Value> {
+    json(&session.prints(&format!("front run --json {options}")))["front"].as_array().unwrap().clone()
+}
+
+#[test]
+fn every_search_says_what_its_edits_cost() {
+    let session = session();
+    let text = search(&session, "--out run");
+    assert!(text.contains("Gain against cost on validation") && text.contains("KL divergence from the"), "{text}");
+    let verdict = session.json("run/verdict.json");
+    assert!(verdict["cost"]["kl"].as_f64().unwrap() > 0.0, "{verdict}");
+    let all = front(&session, "--all");
+    // All twelve candidates were among the sixteen best, and the unedited model is the first.
+    assert_eq!(all.len(), 13);
+    assert_eq!(all[0]["interventions"], serde_json::json!([]));
+    assert!(all.is_sorted_by_key(|it| (it["kl"].as_f64().unwrap() * 1e9) as u64));
+    let on_front = front(&session, "");
+    let accuracy = |it: &Value| it["validation"]["accuracy"].as_f64().unwrap();
+    assert!(on_front.windows(2).all(|two| accuracy(&two[0]) < accuracy(&two[1])));
+    // Halves differ: what is told of the chosen edits was not measured on what chose them.
+    let best = all.iter().find(|it| it["interventions"] == verdict["best"]).unwrap();
+    assert_ne!(best["kl"], verdict["cost"]["kl"]);
+
+    let before = ["run/costs.jsonl", "run/journal.jsonl", "run/verdict.json"].map(|file| session.read(file));
+    assert_eq!(search(&session, "--out run"), text);
+    assert_eq!(before, ["run/costs.jsonl", "run/journal.jsonl", "run/verdict.json"].map(|file| session.read(file)));
+}
+
+#[test]
+fn limits_are_kept_and_no_candidate_may_be_within_them() {
+    let session = session();
+    search(&session, "--out run --strategy exhaustive --cost-all");
+    let all = front(&session, "--all");
+    let kl = |it: &Value| it["kl"].as_f64().unwrap();
+    let limit = kl(&all[all.len() / 2]);
+    search(&session, &format!("--out limited --strategy exhaustive --max-kl {limit}"));
+    let best = session.json("limited/verdict.json")["best"].clone();
+    assert!(kl(all.iter().find(|it| it["interventions"] == best).unwrap()) <= limit);
+
+    let text = search(&session, "--out none --strategy exhaustive --max-kl 0.0000001");
+    assert!(text.contains("No candidate is within the limits, so nothing is chosen. The nearest is "), "{text}");
+    assert_eq!(session.json("none/best.json")["interventions"], serde_json::json!([]));
+    assert_eq!(session.json("none/verdict.json")["word"], "noise");
+    // Another limit is another search.
+    let model = fixture("llama").display().to_string();
+    let other = format!("search {model} --task task.jsonl {SPACE} --out limited --strategy exhaustive --max-kl 0.9");
+    assert!(session.fails(&other).1.contains("search.limits.kl"));
+}
+
+#[test]
+fn a_row_of_the_front_is_applied() {
+    let session = session();
+    search(&session, "--out run --cost-all");
+    let rows = front(&session, "");
+    let last = rows.len() - 1;
+    let model = fixture("llama").display().to_string();
+    let edits = rows[last]["interventions"].clone();
+    session.prints(&format!("apply {model} --recipe run --pick {last} --out edited --quiet"));
+    let record = session.json("edited/laser.json");
+    assert_eq!(record["interventions"].as_array().unwrap().len(), edits.as_array().unwrap().len());
+    let (code, line) = session.fails(&format!("apply {model} --recipe run --pick 99 --out other"));
+    assert!(code == 2 && line.contains(&format!("the front has the rows 0 to {last}")), "{line}");
+    search(&session, "--out bare --no-costs");
+    assert!(session.json("bare/verdict.json")["cost"].is_null());
+    let (_, line) = session.fails("front bare");
+    assert!(line.contains("no costs were measured"), "{line}");
+    assert!(session.fails(&format!("apply {model} --recipe bare --pick 0 --out other")).1.contains("no costs"));
+}
+
+#[test]
+fn guard_tasks_are_told_of_and_limit() {
+    let session = session();
+    session.write("guard.jsonl", task(40));
+    let model = fixture("llama").display().to_string();
+    let text = search(&session, "--out run --guard guard.jsonl --max-guard-loss 0pt");
+    assert!(text.contains("Guard guard.jsonl: accuracy") && text.contains("guard 1, points"), "{text}");
+    let guard = &session.json("run/verdict.json")["cost"]["guards"][0];
+    assert_eq!(guard["task"], "guard.jsonl");
+    assert_eq!(guard["base"]["n"], 32);
+    for (options, refused) in [
+        ("--guard task.jsonl", "--guard task.jsonl: this is the task that is searched on"),
+        ("--max-guard-loss 1pt", "there is no guard task: add --guard TASK"),
+        ("--no-costs --max-kl 1", "cannot be used with"),
+        ("--max-perplexity 10", "write it with its sign, such as 10%"),
+    ] {
+        let (_, line) = session.fails(&format!("search {model} --task task.jsonl {SPACE} --out other {options}"));
+        assert!(line.contains(refused), "{line}");
+    }
+}
