@@ -7,9 +7,12 @@ use crate::reference_text::HalfText;
 use laser_kernels::Backend;
 use laser_model::{Forest, KeyValueCache, Model, NodeId};
 use laser_run::WindowCost;
+use std::ops::Range;
 
 /// More edited models than this do not make products any faster.
 const TOGETHER: usize = 8;
+/// Rows whose logits are computed at a time.
+const ROWS: usize = 128;
 
 /// Measures what edited models make of one half of a text, from their first edited layer on.
 pub struct CostMeter<'a, B: Backend> {
@@ -21,6 +24,8 @@ pub struct CostMeter<'a, B: Backend> {
     kept: ActivationCache<B>,
     /// What the unedited model's last layer gives there.
     unedited: B::Rows,
+    /// The unedited model's logits there, [`ROWS`] at a time, if there is room for them.
+    logits: Option<Vec<B::Rows>>,
     /// What the last pass has left.
     caches: Vec<KeyValueCache<B>>,
     together: usize,
@@ -63,13 +68,22 @@ impl<'a, B: Backend> CostMeter<'a, B> {
         }
         let config = model.config();
         let of_node = 2 * config.layers * config.kv_heads * config.head_dim + 3 * config.hidden_size;
+        // One half is for the unedited model's logits.
+        let memory = memory / 2;
         let together = memory / (of_node * size_of::<f32>() * forest.len()).max(1);
         let mut kept = ActivationCache::new(model, forest.len())?;
         let itself = std::slice::from_ref(model);
         let mut forward = EditedForward::new(model, itself, forest.len(), Vec::new())?;
         let unedited = final_hidden(&mut forward, &mut kept, &forest, &predictions, 1)?.remove(0);
+        let mut logits = None;
+        if predictions.len().saturating_mul(config.vocab_size).saturating_mul(size_of::<f32>()) <= memory {
+            let slices = slices(predictions.len());
+            let of = |rows| model.logits_of(&model.backend().slice(&unedited, rows)?);
+            logits = Some(slices.map(of).collect::<Result<_, laser_model::Error>>()?);
+        }
         Ok(Self {
             model,
+            logits,
             windows: half.windows.len(),
             kept,
             unedited,
@@ -96,7 +110,22 @@ impl<'a, B: Backend> CostMeter<'a, B> {
         let hidden = final_hidden(&mut forward, kept, forest, &self.predictions, edited.len())?;
         self.caches = forward.into_caches();
         let wanted: Vec<Option<u32>> = self.predictions.iter().map(|it| it.in_window.map(|(_, token)| token)).collect();
-        let found = self.model.diverge(&self.unedited, &hidden, &wanted)?;
+        let mut found = vec![Vec::with_capacity(wanted.len()); edited.len()];
+        let backend = self.model.backend();
+        for (number, rows) in slices(wanted.len()).enumerate() {
+            let made;
+            let logits = match &self.logits {
+                Some(logits) => &logits[number],
+                None => {
+                    made = self.model.logits_of(&backend.slice(&self.unedited, rows.clone())?)?;
+                    &made
+                }
+            };
+            for (hidden, found) in hidden.iter().zip(&mut found) {
+                let hidden = backend.slice(hidden, rows.clone())?;
+                found.extend(self.model.diverge(logits, &hidden, &wanted[rows.clone()])?);
+            }
+        }
         found
             .iter()
             .map(|found| {
@@ -128,6 +157,11 @@ impl<'a, B: Backend> CostMeter<'a, B> {
             })
             .collect()
     }
+}
+
+/// The rows `0..count`, [`ROWS`] at a time.
+fn slices(count: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..count).step_by(ROWS).map(move |first| first..(first + ROWS).min(count))
 }
 
 /// The nodes of some tokens from the beginning on.

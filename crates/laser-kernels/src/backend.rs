@@ -1,6 +1,6 @@
 //! What a transformer asks of the machine that computes it.
 
-use crate::divergence::{self, Divergence, diverge};
+use crate::divergence::{Divergence, diverge};
 use crate::error::{Error, Result};
 use crate::kv_indices::KvIndices;
 use crate::parts::{Activation, AttentionScores, Linear, Mixture, Mlp, Norm, Precision, Rotation};
@@ -312,27 +312,18 @@ pub trait Backend: Clone + Debug + Send + Sync + 'static {
     /// As [`Self::logits`], and if `wanted` is not one list per row or has a token outside the
     /// vocabulary.
     fn read_out(&self, x: &Self::Rows, head: &Self::Head, wanted: &[&[u32]]) -> Result<Vec<Reading>>;
-    /// What the rows of each of `edited`, each `[rows, hidden]`, predict, beside what those of
-    /// `unedited` predict; `wanted[i]` is the token whose log-probability is wanted of row `i`.
+    /// What the rows `edited [rows, hidden]` predict, beside the logits `unedited [rows, vocabulary]`
+    /// of another model; `wanted[i]` is the token whose log-probability is wanted of row `i`.
     ///
     /// # Errors
     /// As [`Self::logits`], and if the numbers of rows differ or a token is outside the vocabulary.
     fn diverge(
         &self,
         unedited: &Self::Rows,
-        edited: &[Self::Rows],
+        edited: &Self::Rows,
         head: &Self::Head,
         wanted: &[Option<u32>],
-    ) -> Result<Vec<Vec<Divergence>>> {
-        let mut found = vec![Vec::with_capacity(wanted.len()); edited.len()];
-        for (i, wanted) in wanted.chunks(divergence::ROWS).enumerate() {
-            let rows = i * divergence::ROWS..i * divergence::ROWS + wanted.len();
-            let logits = |x: &Self::Rows| self.to_host(&self.logits(&self.slice(x, rows.clone())?, head)?);
-            let before = logits(unedited)?;
-            for (edited, found) in edited.iter().zip(&mut found) {
-                found.extend(diverge(&before, &logits(edited)?, before.len() / wanted.len(), wanted)?);
-            }
-        }
-        Ok(found)
+    ) -> Result<Vec<Divergence>> {
+        diverge(&self.to_host(unedited)?, &self.to_host(&self.logits(edited, head)?)?, wanted)
     }
 }

@@ -4,9 +4,6 @@ use crate::cpu::vector;
 use crate::error::{Error, Result};
 use rayon::prelude::*;
 
-/// Rows whose logits are held at a time.
-pub const ROWS: usize = 128;
-
 /// What an edited model predicts at a position, beside what the unedited one predicts there.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Divergence {
@@ -19,8 +16,9 @@ pub struct Divergence {
 
 /// The rows of `edited` beside those of `unedited`, logits `[rows, vocabulary]`; of row `i` the
 /// log-probability of `wanted[i]`.
-pub fn diverge(unedited: &[f32], edited: &[f32], vocabulary: usize, wanted: &[Option<u32>]) -> Result<Vec<Divergence>> {
+pub fn diverge(unedited: &[f32], edited: &[f32], wanted: &[Option<u32>]) -> Result<Vec<Divergence>> {
     let error = |why| Err(Error::Operands { op: "divergence", why });
+    let vocabulary = unedited.len() / wanted.len().max(1);
     if unedited.len() != edited.len() || unedited.len() != wanted.len() * vocabulary {
         return error(format!("{} and {} logits are not {} rows", unedited.len(), edited.len(), wanted.len()));
     }
@@ -62,7 +60,7 @@ mod tests {
         };
         let (before, after) = (values(1), values(2));
         let wanted = [Some(7), None, Some(1999)];
-        let found = diverge(&before, &after, 2000, &wanted).unwrap();
+        let found = diverge(&before, &after, &wanted).unwrap();
         for (row, (found, wanted)) in found.iter().zip(wanted).enumerate() {
             let logprobs = |logits: &[f32]| -> Vec<f64> {
                 let row = &logits[row * 2000..(row + 1) * 2000];
@@ -75,14 +73,14 @@ mod tests {
             assert_eq!(found.logprob.is_some(), wanted.is_some());
             assert!(wanted.is_none_or(|token| (found.logprob.unwrap() - q[token as usize]).abs() < 1e-5));
         }
-        let same = diverge(&before, &before, 2000, &wanted).unwrap();
+        let same = diverge(&before, &before, &wanted).unwrap();
         assert!(same.iter().all(|it| it.kl == 0.0));
     }
 
     #[test]
     fn operands_that_do_not_fit_are_refused() {
-        assert!(diverge(&[0.0; 6], &[0.0; 6], 3, &[Some(3), None]).is_err());
-        assert!(diverge(&[0.0; 6], &[0.0; 3], 3, &[None, None]).is_err());
-        assert!(diverge(&[0.0; 6], &[0.0; 6], 3, &[None]).is_err());
+        assert!(diverge(&[0.0; 6], &[0.0; 6], &[Some(3), None]).is_err());
+        assert!(diverge(&[0.0; 6], &[0.0; 3], &[None, None]).is_err());
+        assert!(diverge(&[0.0; 5], &[0.0; 5], &[None, None]).is_err());
     }
 }

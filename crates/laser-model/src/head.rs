@@ -52,18 +52,16 @@ impl<B: Backend> Head<B> {
         Ok(backend.read_out(&self.input(backend, x)?, &self.output, wanted)?)
     }
 
-    /// What rows of the final residual streams `edited`, each `[rows, hidden]`, predict, beside
-    /// those of `unedited`; `wanted[i]` is the token whose log-probability is wanted of row `i`.
+    /// What rows of the final residual stream `edited [rows, hidden]` predict, beside another model's
+    /// logits of them; `wanted[i]` is the token whose log-probability is wanted of row `i`.
     pub fn diverge(
         &self,
         backend: &B,
         unedited: &B::Rows,
-        edited: &[B::Rows],
+        edited: &B::Rows,
         wanted: &[Option<u32>],
-    ) -> Result<Vec<Vec<Divergence>>> {
-        let unedited = self.input(backend, unedited)?;
-        let edited = edited.iter().map(|x| self.input(backend, x)).collect::<Result<Vec<_>>>()?;
-        Ok(backend.diverge(&unedited, &edited, &self.output, wanted)?)
+    ) -> Result<Vec<Divergence>> {
+        Ok(backend.diverge(unedited, &self.input(backend, edited)?, &self.output, wanted)?)
     }
 
     fn input(&self, backend: &B, x: &B::Rows) -> Result<B::Rows> {

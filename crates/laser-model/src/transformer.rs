@@ -231,14 +231,21 @@ impl<B: Backend> Model<B> {
         self.shared.head.read_out(self.backend(), x, wanted)
     }
 
-    /// What rows of the final residual streams of edited models, each `[rows, hidden]`, predict,
-    /// beside those of this one, `x`; `wanted[i]` is the token whose log-probability is wanted of
-    /// row `i`.
+    /// The logits `[rows, vocabulary]` of rows of the final residual stream, `x [rows, hidden]`.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn logits_of(&self, x: &B::Rows) -> Result<B::Rows> {
+        self.shared.head.logits(self.backend(), x)
+    }
+
+    /// What rows of the final residual stream of an edited model, `[rows, hidden]`, predict, beside
+    /// this one's logits of them; `wanted[i]` is the token whose log-probability is wanted of row `i`.
     ///
     /// # Errors
     /// If a wanted token is outside the vocabulary, or the numbers of rows differ.
-    pub fn diverge(&self, x: &B::Rows, edited: &[B::Rows], wanted: &[Option<u32>]) -> Result<Vec<Vec<Divergence>>> {
-        self.shared.head.diverge(self.backend(), x, edited, wanted)
+    pub fn diverge(&self, logits: &B::Rows, edited: &B::Rows, wanted: &[Option<u32>]) -> Result<Vec<Divergence>> {
+        self.shared.head.diverge(self.backend(), logits, edited, wanted)
     }
 
     pub(crate) fn block(&self, layer: usize) -> &Block<B> {

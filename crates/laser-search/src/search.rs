@@ -8,7 +8,7 @@ use laser_edit::{Candidate, Recipe};
 use laser_example::{Example, Score};
 use laser_run::{
     Bf16Check, Conclusion, Costs, Entries, PredictedChange, Progress, RunDescription, RunWriter, Scorer,
-    SearchDescription, SearchTrace, SplitName, Verdict, chosen, front,
+    SearchDescription, SearchTrace, SplitName, Verdict, chosen,
 };
 use std::collections::HashMap;
 
@@ -73,10 +73,7 @@ pub fn search(
     let bf16_checks = if plan.check_bf16 { Some(driver.check_bf16(&both)?) } else { None };
     driver.score("test", SplitName::Test, &both, None)?;
     if asked.measures_costs() {
-        let on_front = front(driver.entries(), driver.costs());
-        let mut reported = vec![best.clone()];
-        reported.extend(on_front.into_iter().map(|candidate| candidate.interventions));
-        driver.measure(SplitName::Test, &reported)?;
+        driver.measure(SplitName::Test, std::slice::from_ref(&best))?;
     }
     let (entries, costs, ranking) = driver.into_results();
     run.write_recipe(&Recipe { interventions: best, model: plan.run.model.files.clone() })?;

@@ -8,7 +8,7 @@ use laser_engine::{GuardExamples, ReferenceText};
 use laser_run::{CostLimits, TaskDescription, TextDescription};
 
 /// Tokens of a text that are used, unless another number is asked for.
-pub const TEXT_TOKENS: usize = 8_192;
+pub const TEXT_TOKENS: usize = 4_096;
 
 /// The project's own text, of prose, dialogue, code and questions.
 const OWN_TEXT: &str = include_str!("../data/reference_text.txt");

@@ -27,7 +27,7 @@ pub use vocabulary::CpuHead;
 pub use weight::CpuWeight;
 
 use crate::backend::{Backend, LinearOn, MixtureOn, NormOn, RotationOn};
-use crate::divergence::Divergence;
+use crate::divergence::{Divergence, diverge};
 use crate::error::{Error, Result};
 use crate::kv_indices::KvIndices;
 use crate::parts::{Activation, AttentionScores, Precision};
@@ -255,10 +255,10 @@ impl Backend for Cpu {
     fn diverge(
         &self,
         unedited: &CpuRows,
-        edited: &[CpuRows],
+        edited: &CpuRows,
         head: &CpuHead,
         wanted: &[Option<u32>],
-    ) -> Result<Vec<Vec<Divergence>>> {
-        head.diverge(unedited, edited, wanted)
+    ) -> Result<Vec<Divergence>> {
+        diverge(unedited, &head.logits(edited)?, wanted)
     }
 }

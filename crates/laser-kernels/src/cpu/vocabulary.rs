@@ -6,7 +6,6 @@ use super::packed::{PackedMatrix, available};
 use super::prefilter::ArgmaxPrefilter;
 use super::read_logits::{read_logits, read_packed};
 use super::weight::CpuWeight;
-use crate::divergence::{self, Divergence, diverge};
 use crate::error::Result;
 use crate::parts::Precision;
 use crate::reading::Reading;
@@ -65,25 +64,6 @@ impl CpuHead {
             readings.extend(self.read_some(&x.slice(first..first + wanted.len())?, wanted)?);
         }
         Ok(readings)
-    }
-
-    /// What the rows of each of `edited` predict, beside those of `unedited`.
-    pub(super) fn diverge(
-        &self,
-        unedited: &CpuRows,
-        edited: &[CpuRows],
-        wanted: &[Option<u32>],
-    ) -> Result<Vec<Vec<Divergence>>> {
-        let mut found = vec![Vec::with_capacity(wanted.len()); edited.len()];
-        for (i, wanted) in wanted.chunks(divergence::ROWS).enumerate() {
-            let rows = i * divergence::ROWS..i * divergence::ROWS + wanted.len();
-            let before = self.logits(&unedited.slice(rows.clone())?)?;
-            for (edited, found) in edited.iter().zip(&mut found) {
-                let after = self.logits(&edited.slice(rows.clone())?)?;
-                found.extend(diverge(&before, &after, self.weight.outputs(), wanted)?);
-            }
-        }
-        Ok(found)
     }
 
     fn read_some(&self, x: &CpuRows, wanted: &[&[u32]]) -> Result<Vec<Reading>> {

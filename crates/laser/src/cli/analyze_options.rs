@@ -122,7 +122,7 @@ pub struct TableOptions {
     #[arg(long, value_name = "FILE")]
     pub text: Option<PathBuf>,
     /// Use the first N tokens of the text
-    #[arg(long, allow_negative_numbers = true, default_value_t = 8_192, value_name = "N", requires = "text", value_parser = clap::value_parser!(u64).range(2..))]
+    #[arg(long, allow_negative_numbers = true, default_value_t = 4_096, value_name = "N", requires = "text", value_parser = clap::value_parser!(u64).range(2..))]
     pub text_tokens: u64,
     #[command(flatten)]
     pub space: SpaceOptions,

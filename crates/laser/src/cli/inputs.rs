@@ -137,7 +137,7 @@ pub struct TextOptions {
     /// text of the project's own
     #[arg(long, value_name = "FILE")]
     pub text: Option<PathBuf>,
-    /// Use the first N tokens of the text [default: all in eval, 8192 in search]
+    /// Use the first N tokens of the text [default: all in eval, 4096 in search]
     #[arg(long, allow_negative_numbers = true, value_name = "N", requires = "text", value_parser = clap::value_parser!(u64).range(2..))]
     pub text_tokens: Option<u64>,
 }
