@@ -3,17 +3,16 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use hf_hub::RepoType;
-
 use crate::{
     failure::{Failure, RepositoryKind},
     hub_id::is_plain,
+    repository::RepositoryType,
     snapshot::Snapshot,
 };
 
 pub(crate) const KIND: RepositoryKind = RepositoryKind {
     noun: "data set",
-    repo: RepoType::Dataset,
+    repo: RepositoryType::DataSet,
     missing: "the hub has no such data set, or no Parquet files of it: check the spelling, or give a data file",
 };
 pub(crate) const REVISION: &str = "refs/convert/parquet";

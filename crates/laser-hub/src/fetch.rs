@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use hf_hub::Repo;
-
 use crate::{
     dataset_files::{self, DatasetFiles},
     error::{HubError, Result},
@@ -11,6 +9,7 @@ use crate::{
     hub::{Download, Hub},
     hub_id::{HubId, is_hub_id},
     model_files,
+    repository::Repository,
     snapshot::{self, Snapshot},
 };
 
@@ -25,7 +24,7 @@ impl Hub {
             let why = "it is not an id: write OWNER/NAME or OWNER/NAME@REVISION".to_owned();
             return Err(HubError { id: id.to_owned(), why });
         };
-        let repo = Repo::with_revision(name.to_owned(), model_files::KIND.repo, revision.to_owned());
+        let repo = Repository { id: name.to_owned(), of: model_files::KIND.repo, revision: revision.to_owned() };
         self.get(id, &model_files::KIND, repo, progress, |snapshot| {
             model_files::gather(snapshot)?;
             Ok(snapshot.folder.clone())
@@ -44,7 +43,8 @@ impl Hub {
             let why = "it is not a data set's id: write OWNER/NAME".to_owned();
             return Err(HubError { id: id.clone(), why });
         }
-        let repo = Repo::with_revision(id.clone(), dataset_files::KIND.repo, dataset_files::REVISION.to_owned());
+        let repo =
+            Repository { id: id.clone(), of: dataset_files::KIND.repo, revision: dataset_files::REVISION.to_owned() };
         self.get(id, &dataset_files::KIND, repo, progress, |snapshot| dataset_files::gather(snapshot, dataset))
     }
 
@@ -54,23 +54,23 @@ impl Hub {
         &self,
         id: &str,
         kind: &RepositoryKind,
-        repo: Repo,
+        repo: Repository,
         progress: &mut dyn FnMut(Download<'_>),
         gather: impl Fn(&mut Snapshot<'_>) -> std::result::Result<T, Failure>,
     ) -> Result<T> {
         let failed = |why: String| HubError { id: id.to_owned(), why: why.replace(['\n', '\r'], " ") };
-        let cached = |repo| {
+        let cached = |repo: &Repository| {
             let gathered = snapshot::cached(&self.cache, repo).and_then(|mut snapshot| gather(&mut snapshot));
             gathered.map_err(|failure| failure.why(kind))
         };
         if self.offline {
-            return cached(repo).map_err(|missing| {
+            return cached(&repo).map_err(|missing| {
                 failed(format!("HF_HUB_OFFLINE is set, and {missing}: unset it, or fetch the {} first", kind.noun))
             });
         }
-        match snapshot::fetch(self, repo.clone(), progress, &gather) {
+        match snapshot::fetch(self, &repo, progress, &gather) {
             // Without a connection, what is whole in the cache still serves.
-            Err(Failure::Unreachable(why)) => cached(repo)
+            Err(Failure::Unreachable(why)) => cached(&repo)
                 .map_err(|missing| failed(format!("{why}, and {missing}: check the connection and run this again"))),
             Err(failure) => Err(failed(failure.why(kind))),
             Ok(gathered) => Ok(gathered),

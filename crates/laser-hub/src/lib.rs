@@ -3,15 +3,20 @@
 //! share, and found there again.
 
 mod dataset_files;
+mod download;
 mod error;
 mod failure;
 mod fetch;
+#[cfg(test)]
+mod hostile_tests;
 mod hub;
 mod hub_id;
 mod model_files;
+mod repository;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod web;
 
 pub use dataset_files::DatasetFiles;
 pub use error::{HubError, Result};

@@ -2,19 +2,18 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use hf_hub::RepoType;
-
 use serde_json::Value;
 
 use crate::{
     failure::{Failure, RepositoryKind},
     hub_id::is_plain,
+    repository::RepositoryType,
     snapshot::Snapshot,
 };
 
 pub(crate) const KIND: RepositoryKind = RepositoryKind {
     noun: "model",
-    repo: RepoType::Model,
+    repo: RepositoryType::Model,
     missing: "the hub has no such model or revision: check the spelling",
 };
 

@@ -6,18 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use hf_hub::{
-    Cache, Repo,
-    api::{
-        Progress,
-        sync::{ApiBuilder, ApiError, ApiRepo},
-    },
-};
-
 use crate::{
+    download::{download, stored},
     failure::Failure,
     hub::{Download, Hub},
     hub_id::is_plain,
+    repository::Repository,
+    web::Web,
 };
 
 /// How many folders deep files are looked for in the cache.
@@ -32,19 +27,20 @@ pub(crate) struct Snapshot<'a> {
 }
 
 struct Remote<'a> {
-    api: ApiRepo,
+    web: Web,
+    repository: &'a Repository,
+    cache: &'a Path,
+    commit: String,
     progress: &'a mut dyn FnMut(Download<'_>),
 }
 
 /// The commit in the cache.
-pub(crate) fn cached(cache_folder: &Path, repo: Repo) -> Result<Snapshot<'static>, Failure> {
-    let (revision, cache) = (repo.revision().to_owned(), Cache::new(cache_folder.to_owned()));
-    let folder = cache_folder.join(repo.folder_name());
-    let commit = fs::read_to_string(folder.join("refs").join(&revision)).unwrap_or(revision);
+pub(crate) fn cached(cache: &Path, repository: &Repository) -> Result<Snapshot<'static>, Failure> {
+    let commit = fs::read_to_string(repository.reference(cache)).unwrap_or_else(|_| repository.revision.clone());
     let commit = commit.trim();
-    let folder = cache.repo(repo).pointer_path(commit);
+    let folder = repository.snapshot(cache, commit);
     if !is_plain(commit) || !folder.is_dir() {
-        return Err(Failure::Refused(format!("the cache {} does not have it", cache_folder.display())));
+        return Err(Failure::Refused(format!("the cache {} does not have it", cache.display())));
     }
     let mut files = BTreeSet::new();
     add_files(&folder, "", DEPTH, &mut files);
@@ -55,28 +51,23 @@ pub(crate) fn cached(cache_folder: &Path, repo: Repo) -> Result<Snapshot<'static
 /// lacks.
 pub(crate) fn fetch<T>(
     hub: &Hub,
-    repo: Repo,
+    repository: &Repository,
     progress: &mut dyn FnMut(Download<'_>),
     gather: impl Fn(&mut Snapshot<'_>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let cache = Cache::new(hub.cache.clone());
-    let api = ApiBuilder::from_cache(cache.clone())
-        .with_endpoint(hub.endpoint.clone())
-        .with_token(hub.token.clone())
-        .with_progress(false)
-        .with_retries(3)
-        .build()?
-        .repo(repo.clone());
-    let info = api.info()?;
-    if !is_plain(&info.sha) {
-        return Err(Failure::Refused(format!("the hub names it by {:?}, which is not a commit", info.sha)));
+    let web = Web::new(hub);
+    let info = web.json(&repository.info_path())?;
+    let commit = info["sha"].as_str().unwrap_or_default().to_owned();
+    if commit.len() != 40 || !commit.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(Failure::Refused(format!("the hub names it by {commit:?}, which is not a commit")));
     }
-    let repo = cache.repo(repo);
-    let files = info.siblings.into_iter().map(|file| file.rfilename).collect();
-    let remote = Some(Remote { api, progress });
-    let gathered = gather(&mut Snapshot { folder: repo.pointer_path(&info.sha), files, remote })?;
+    let siblings = info["siblings"].as_array().into_iter().flatten();
+    let files = siblings.filter_map(|file| file["rfilename"].as_str()).map(str::to_owned).collect();
+    let folder = repository.snapshot(&hub.cache, &commit);
+    let remote = Some(Remote { web, repository, cache: &hub.cache, commit: commit.clone(), progress });
+    let gathered = gather(&mut Snapshot { folder, files, remote })?;
     // Where nothing had to be fetched, the branch may still have moved.
-    repo.create_ref(&info.sha).map_err(ApiError::IoError)?;
+    note(&repository.reference(&hub.cache), &commit).map_err(stored)?;
     Ok(gathered)
 }
 
@@ -113,23 +104,19 @@ impl Snapshot<'_> {
 impl Remote<'_> {
     /// Fetches a file that then is at `path`.
     fn download(&mut self, file: &str, path: &Path) -> Result<(), Failure> {
-        let mut total = 0;
-        let reporter = Reporter { file: file.to_owned(), done: 0, total: &mut total, progress: &mut *self.progress };
-        let stored = self.api.download_with_progress(file, reporter)?;
-        if stored != path {
-            return Err(Failure::Refused("it was changed on the hub meanwhile: run this again".to_owned()));
-        }
-        let length = fs::metadata(path).map_or(0, |metadata| metadata.len());
-        if length != total {
-            // Neither the link nor what it leads to may be taken for the file the next time.
-            for path in [fs::canonicalize(path).ok(), Some(stored)].into_iter().flatten() {
-                fs::remove_file(path).ok();
-            }
-            let why = format!("{file} arrived with {length} of {total} bytes: run this again");
-            return Err(Failure::Refused(why));
-        }
-        Ok(())
+        let stored_at = download(&self.web, self.repository, self.cache, &self.commit, file, self.progress)?;
+        debug_assert_eq!(stored_at, path);
+        // What has come serves without a connection, too.
+        note(&self.repository.reference(self.cache), &self.commit).map_err(stored)
     }
+}
+
+/// Writes a revision's commit.
+fn note(reference: &Path, commit: &str) -> std::io::Result<()> {
+    if let Some(folder) = reference.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::write(reference, commit)
 }
 
 /// Adds the names of all files under `folder`, which is called `name`; a link to nothing is no
@@ -144,27 +131,4 @@ fn add_files(folder: &Path, name: &str, depth: usize, files: &mut BTreeSet<Strin
             add_files(&path, &format!("{name}/"), depth - 1, files);
         }
     }
-}
-
-/// Turns hf-hub's events into [`Download`]s.
-struct Reporter<'a> {
-    file: String,
-    done: u64,
-    total: &'a mut u64,
-    progress: &'a mut dyn FnMut(Download<'_>),
-}
-
-impl Progress for Reporter<'_> {
-    /// Comes again whenever a download begins anew or goes on.
-    fn init(&mut self, size: usize, _: &str) {
-        (self.done, *self.total) = (0, size as u64);
-        self.update(0);
-    }
-
-    fn update(&mut self, size: usize) {
-        self.done += size as u64;
-        (self.progress)(Download { file: &self.file, done: self.done, total: *self.total });
-    }
-
-    fn finish(&mut self) {}
 }

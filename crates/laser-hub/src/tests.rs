@@ -190,7 +190,7 @@ fn answer(mut stream: TcpStream, files: &BTreeMap<String, String>, log: &Mutex<V
     } else if ["/api/models/a/b/revision/main", &format!("/api/datasets/a/d/revision/{PARQUET}")].contains(&&*path) {
         let siblings: Vec<_> = files.keys().map(|name| serde_json::json!({"rfilename": name})).collect();
         ("200 OK", String::new(), serde_json::json!({"sha": SHA, "siblings": siblings}).to_string())
-    } else if let Some((name, text)) = ["/a/b/resolve/main/", &format!("/datasets/a/d/resolve/{PARQUET}/")]
+    } else if let Some((name, text)) = [&format!("/a/b/resolve/{SHA}/"), &format!("/datasets/a/d/resolve/{SHA}/")]
         .into_iter()
         .find_map(|folder| files.get_key_value(path.strip_prefix(folder)?))
     {
