@@ -1,9 +1,9 @@
 //! The command that asks for a search again.
 
-use laser_run::{RunDescription, TaskReading};
+use laser_run::{RunDescription, TaskReading, TextDescription};
 use std::fmt::Write;
 
-/// A command that gives the same search, as far as `run.json` tells: the text's file is not in it.
+/// A command that gives the same search.
 pub fn equivalent_command(run: &RunDescription) -> String {
     let search = &run.search;
     let numbers = |values: &[usize]| values.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
@@ -39,9 +39,10 @@ pub fn equivalent_command(run: &RunDescription) -> String {
     if search.chat {
         add("--chat");
     }
-    if search.strategy != "exhaustive" {
-        add(&format!("--strategy {}", search.strategy));
+    if let Some(fraction) = search.validation {
+        add(&format!("--validation {fraction}"));
     }
+    add(&format!("--strategy {}", search.strategy));
     if let Some(start) = &search.start {
         add(&format!("--start {start}"));
     }
@@ -50,6 +51,9 @@ pub fn equivalent_command(run: &RunDescription) -> String {
     }
     if let Some(width) = search.width {
         add(&format!("--width {width}"));
+    }
+    if let Some(evaluations) = search.evaluations {
+        add(&format!("--evaluations {evaluations}"));
     }
     add(&format!("--layers {}", ranges(&search.layers)));
     let matrices: Vec<String> = search.matrices.iter().map(ToString::to_string).collect();
@@ -64,8 +68,31 @@ pub fn equivalent_command(run: &RunDescription) -> String {
     for edit in &search.edits {
         add(&format!("--edit {edit}"));
     }
-    if let Some(text) = &search.text {
-        add(&format!("--text FILE --text-tokens {}", text.limit));
+    match &search.text {
+        Some(TextDescription { path: Some(path), limit, .. }) => {
+            add(&format!("--text {} --text-tokens {limit}", quoted(path)));
+        }
+        Some(_) => {}
+        None if search.guards.is_empty() => add("--no-costs"),
+        None => {}
+    }
+    if let Some(kl) = search.limits.kl {
+        add(&format!("--max-kl {kl}"));
+    }
+    // A percentage was divided by a hundred: 0.07 * 100 is 7.000000000000001.
+    let hundredfold = |fraction: f64| (fraction * 1e11).round() / 1e9;
+    if let Some(growth) = search.limits.perplexity {
+        add(&format!("--max-perplexity {}%", hundredfold(growth)));
+    }
+    if let Some(loss) = search.limits.guard_loss {
+        add(&format!("--max-guard-loss {}pt", hundredfold(loss)));
+    }
+    for guard in &search.guards {
+        let data = guard.reading.data.as_ref().map(|data| format!("={data}")).unwrap_or_default();
+        add(&format!("--guard {}", quoted(&format!("{}{data}", guard.spec))));
+    }
+    if search.cost_all {
+        add("--cost-all");
     }
     if search.dtype.is_some() {
         add("--dtype bf16");
@@ -116,14 +143,19 @@ mod tests {
             },
             "search": {
                 "strategy": "race", "matrices": ["fc_in"], "layers": [1], "rho": [0.5], "limit": 10, "seed": 3,
-                "split_first": false, "device": "cpu",
+                "split_first": false, "device": "cpu", "validation": 0.3,
+                "text": {"sha256": "", "limit": 4096, "window": 512, "path": "a text.txt"}, "cost_all": true,
+                "limits": {"kl": 0.1, "perplexity": 0.07, "guard_loss": 0.01},
+                "guards": [{"spec": "facts", "digest": "", "examples": 3, "reading": {"data": "f.jsonl", "shots": 0}}],
             },
         });
         let command = equivalent_command(&serde_json::from_value(description).unwrap());
         assert_eq!(
             command,
             "laser search m --task t.yaml --architecture 'my family.toml' --data d.jsonl --metric exact_match,strict \
-             --on-bad-row skip --on-long error --limit 10 --seed 3 --strategy race --layers 1 --matrices fc_in --rho 0.5 --out RUN"
+             --on-bad-row skip --on-long error --limit 10 --seed 3 --validation 0.3 --strategy race --layers 1 \
+             --matrices fc_in --rho 0.5 --text 'a text.txt' --text-tokens 4096 --max-kl 0.1 --max-perplexity 7% \
+             --max-guard-loss 1pt --guard facts=f.jsonl --cost-all --out RUN"
         );
     }
 

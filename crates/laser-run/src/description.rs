@@ -131,6 +131,9 @@ pub struct SearchDescription {
     pub seed: u64,
     /// Whether the first examples, not random ones, are the validation split.
     pub split_first: bool,
+    /// The share of the examples that is the validation split, where it is not a fifth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<f64>,
     /// Whether prompts go through the model's chat template.
     #[serde(default)]
     pub chat: bool,
@@ -176,6 +179,9 @@ pub struct TextDescription {
     pub sha256: String,
     /// At most so many of its tokens are used, from its beginning.
     pub limit: usize,
+    /// Where its file was; another place for the same text is the same text. None of the project's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
     /// Tokens of each of the windows that it is cut into.
     #[serde(default)]
     pub window: usize,
@@ -189,6 +195,9 @@ impl RunDescription {
             description.model.path.clear();
             description.model.architecture = None;
             description.task.spec.clear();
+            if let Some(text) = &mut description.search.text {
+                text.path = None;
+            }
             description.task.reading = TaskReading::default();
             // What to do about other kernels is a question of its own.
             description.search.kernel_path = None;
@@ -201,7 +210,7 @@ impl RunDescription {
     pub fn difference_of_examples(&self, other: &Self) -> Option<String> {
         let examples = |it: &Self| {
             let search = &it.search;
-            let sample = (search.limit, search.seed, search.split_first, search.chat);
+            let sample = (search.limit, search.seed, search.split_first, search.validation, search.chat);
             serde_json::json!({"model": it.model.files, "task": it.task.digest, "sample": sample})
         };
         first_difference("", &examples(self), &examples(other))

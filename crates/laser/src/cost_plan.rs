@@ -61,8 +61,12 @@ impl Session {
             let opened = ReferenceText::new(&text, &prompts, &self.tokenizer, self.config(), source.limit);
             let reference =
                 opened.map_err(|error| Error::Text { path: source.path.clone(), source: Box::new(error) })?;
-            let description =
-                TextDescription { sha256: sha256_of(text.as_bytes()), limit: source.limit, window: reference.window() };
+            let description = TextDescription {
+                sha256: sha256_of(text.as_bytes()),
+                limit: source.limit,
+                path: matches!(plan.text, CostText::File(_)).then(|| source.path.display().to_string()),
+                window: reference.window(),
+            };
             Ok((reference, description))
         };
         let text = match (source.map(open).transpose(), &plan.text) {

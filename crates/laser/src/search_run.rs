@@ -126,6 +126,7 @@ impl Session {
                 first: task.source.first,
                 seed: task.source.seed,
                 split_first: task.source.splits_first(),
+                validation: task.unusual_validation(),
                 chat: self.options.chat,
                 text: measured.text.as_ref().map(|(_, description)| description.clone()),
                 limits: plan.costs.limits,

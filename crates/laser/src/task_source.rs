@@ -10,8 +10,8 @@ use laser_tasks::{HubSplit, OnBadRow, OpenOptions, SkippedRows, Split, Task};
 use laser_tokenizer::Tokenizer;
 use std::path::PathBuf;
 
-/// The share of the examples that candidates are chosen on.
-const VALIDATION_FRACTION: f64 = 0.2;
+/// The share of the examples that candidates are chosen on, unless another is asked for.
+const VALIDATION: f64 = 0.2;
 
 /// What becomes of prompts that are too long for the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub enum OnLong {
 }
 
 /// A built-in task or a file of one, and which of its examples are used.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TaskSource {
     /// A built-in name, a `.yaml` file, or examples as `.jsonl`, `.json`, `.csv`, `.tsv` or `.parquet`.
     pub spec: String,
@@ -45,8 +45,10 @@ pub struct TaskSource {
     pub on_long: OnLong,
     /// Seed of the sample and of the split.
     pub seed: u64,
-    /// Whether the first 20 % of the examples are the validation split, not a random 20 %.
+    /// Whether the first examples are the validation split, not random ones.
     pub split_first: bool,
+    /// The share of the examples that is the validation split, between 0 and 1.
+    pub validation: f64,
 }
 
 impl<S: Into<String>> From<S> for TaskSource {
@@ -62,6 +64,7 @@ impl<S: Into<String>> From<S> for TaskSource {
             on_long: OnLong::Truncate,
             seed: 0,
             split_first: false,
+            validation: VALIDATION,
         }
     }
 }
@@ -204,10 +207,15 @@ impl OpenTask {
     /// If the task has too few examples for two splits.
     pub fn split(&self) -> Result<Split> {
         Ok(if self.source.splits_first() {
-            Split::first(&self.task, VALIDATION_FRACTION)?
+            Split::first(&self.task, self.source.validation)?
         } else {
-            Split::shuffled(&self.task, VALIDATION_FRACTION, self.source.seed)?
+            Split::shuffled(&self.task, self.source.validation, self.source.seed)?
         })
+    }
+
+    /// The share of the validation split for `run.json`, where it is not the usual one.
+    pub(crate) fn unusual_validation(&self) -> Option<f64> {
+        Some(self.source.validation).filter(|&share| share != VALIDATION)
     }
 
     /// How it was read, for `run.json`.

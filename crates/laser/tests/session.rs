@@ -47,6 +47,9 @@ fn splits_are_disjoint_and_limits_are_kept() {
     assert_eq!(n("--split test"), 32);
     assert_eq!(n("--limit 10"), 10);
     assert_eq!(n("--split validation --split-first --limit 20 --seed 7"), 4);
+    assert_eq!(n("--split validation --validation 0.3"), 12);
+    let (code, line) = session.fails(&format!("eval {model} --task task.jsonl --validation 1.5"));
+    assert!(code == 2 && line.contains("a number between 0 and 1, such as 0.3"), "{line}");
 }
 
 #[test]

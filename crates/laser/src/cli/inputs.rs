@@ -1,5 +1,6 @@
 //! What names a model, a task and a text.
 
+use super::typed_values::parse_share;
 use crate::output::Usage;
 use clap::{Args, ValueEnum};
 use laser::{ModelSource, OnLong, TaskSource, TextSource};
@@ -54,9 +55,12 @@ pub struct TaskOptions {
     /// Seed of the sample, the split and the bootstrap
     #[arg(long, default_value_t = 0, value_name = "S")]
     pub seed: u64,
-    /// Take the first 20 % of the examples as the validation split, not a random 20 %; groups may be cut
+    /// Take the first examples as the validation split, not random ones; groups may be cut
     #[arg(long)]
     pub split_first: bool,
+    /// The share of the examples that is the validation split, such as 0.3 [default: 0.2]
+    #[arg(long, allow_negative_numbers = true, value_name = "SHARE", requires = "task", value_parser = parse_share)]
+    pub validation: Option<f64>,
     /// Let this metric of a YAML task say what is right (exact_match,flexible-extract); else the first that can
     #[arg(long, value_name = "NAME[,FILTER]", requires = "task")]
     pub metric: Option<String>,
@@ -77,8 +81,13 @@ impl TaskOptions {
             seed: self.seed,
             split_first: self.split_first,
             metric: self.metric.clone(),
-            ..self.data.source(spec)
+            ..self.with_validation(spec)
         })
+    }
+
+    fn with_validation(&self, spec: String) -> TaskSource {
+        let source = self.data.source(spec);
+        TaskSource { validation: self.validation.unwrap_or(source.validation), ..source }
     }
 }
 

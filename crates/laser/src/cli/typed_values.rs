@@ -33,6 +33,14 @@ pub fn parse_percent(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A share between 0 and 1.
+pub fn parse_share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
+        _ => Err(format!("`{text}` is not a share: write a number between 0 and 1, such as 0.3")),
+    }
+}
+
 /// Points of accuracy, `1pt`, as a fraction.
 pub fn parse_points(text: &str) -> Result<f64, String> {
     let number = ["points", "pts", "pt"].iter().find_map(|unit| text.strip_suffix(unit));
