@@ -136,6 +136,23 @@ def works_without_scripts(browser, path):
                 check(value is None or f"{100 * value:.1f}" in table, f"{value} is missing without scripts")
 
 
+def prints_whole(browser, path):
+    """On paper both heat maps and all rows are there, and nothing to click on."""
+    for scripts in (True, False):
+        with Page(browser, path, scripts=scripts) as page:
+            rows = page.locator("#changed tbody tr")
+            if scripts and rows.count() > 0:
+                page.fill("#filter", "no text has this in it")
+            page.emulate_media(media="print")
+            for measure in ("accuracy", "log_loss"):
+                check(page.locator(f".measure[data-measure={measure}]").is_visible(), "a heat map is not printed")
+            if rows.count() > 0:
+                check(rows.first.is_visible(), "a filtered row is not printed")
+            for control in (".filter", ".switch", "#cell"):
+                shown = [it for it in page.locator(control).all() if it.is_visible()]
+                check(not shown, f"{control} is printed")
+
+
 def hostile_texts_are_text(browser, program, run, scratch, pictures):
     """The texts of a RUN folder are replaced by hostile ones."""
     copy = scratch / "hostile"
@@ -243,6 +260,7 @@ def main():
         looks(browser, report, options.screenshots)
         is_used(browser, report)
         works_without_scripts(browser, report)
+        prints_whole(browser, report)
         hostile_texts_are_text(browser, options.laser, run, scratch, options.screenshots)
         exports_open(browser, options.laser, run, scratch, options.screenshots)
         with Page(browser, report) as page:

@@ -19,7 +19,7 @@ pub struct ChangedExample {
     pub before: Option<String>,
     /// What the edited model generates or chooses.
     pub after: Option<String>,
-    /// Log-loss of the edited model less that of the base, nats a token.
+    /// Log-loss of the edited model less that of the base, nats per token.
     pub log_loss_change: f64,
 }
 

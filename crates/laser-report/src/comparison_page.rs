@@ -54,7 +54,7 @@ impl ComparedRuns {
         [self.table()].into_iter().chain(costs).map(written).collect()
     }
 
-    /// The paper's tables 1 and 3: a row a task and model, with the best edits beside the accuracies.
+    /// The paper's tables 1 and 3: a row per task and model, with the best edits beside the accuracies.
     fn table(&self) -> DataTable {
         let columns = [
             ("task", "task"),

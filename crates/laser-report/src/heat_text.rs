@@ -1,4 +1,4 @@
-//! The heat map for a terminal with colours: a column a layer, a row a matrix.
+//! The heat map for a terminal with colours: a column per layer, a row per matrix.
 
 use crate::sweep::{Measure, Sweep};
 use laser_edit::Candidate;

@@ -1,6 +1,7 @@
 //! What figures are made of: a scale, axes, and the frame around a figure. A figure is at most [`WIDTH`] units wide, so that on a
 //! phone its letters are as large as elsewhere.
 
+use laser_edit::MatrixId;
 use maud::{Markup, html};
 
 /// The width of a figure's drawing.
@@ -56,6 +57,11 @@ impl Scale {
 pub fn at(place: f64) -> String {
     let text = format!("{place:.1}");
     text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
+}
+
+/// A matrix's name as a part of an element's id.
+pub fn id_of(matrix: MatrixId) -> String {
+    matrix.to_string().replace(['[', ']'], "-")
 }
 
 /// The points of a line.

@@ -1,12 +1,12 @@
 //! A finished search in words.
 
 use crate::front_text::{front_text, nothing_within};
+use crate::result_form::ResultForm;
+use crate::sweep::Sweep;
 use crate::table::sweep_table;
 use crate::trace_text::{bf16_text, trace_text};
 use crate::verdict_text::verdict_text;
-use laser_run::{
-    Bf16Check, CostLimits, CostedCandidate, Costs, Entries, Entry, SearchTrace, SplitName, Verdict, costed,
-};
+use laser_run::{Bf16Check, CostLimits, CostedCandidate, Costs, Entries, SearchTrace, Verdict, costed};
 
 /// What is told of a finished search.
 #[derive(Debug, Clone, Copy)]
@@ -30,9 +30,9 @@ pub struct FoundText<'a> {
 /// The table of the candidates, how the space was gone through, gain against cost, and the verdict.
 pub fn search_text(found: &FoundText) -> String {
     let FoundText { entries, costs, limits, trace, bf16_checks, verdict, composed } = *found;
-    let mut whole: Vec<&Entry> =
-        entries.all().iter().filter(|it| it.split == SplitName::Validation && it.part.is_none()).collect();
-    whole.sort_by_key(|entry| entry.interventions.first_edited_layer(usize::MAX));
+    let form = ResultForm { binary: verdict.is_binary() };
+    let (sweep, others) = Sweep::of(&entries.candidates());
+    let name = if form.binary { "Accuracy on validation, %" } else { "Mean result on validation" };
     let costed = costed(entries, costs);
     let on_front: Vec<CostedCandidate> = costed.iter().filter(|it| it.on_front).cloned().collect();
     let mut of_costs = String::new();
@@ -43,9 +43,9 @@ pub fn search_text(found: &FoundText) -> String {
     }
     of_costs.push_str(&nothing_within(&costed, costs, limits).unwrap_or_default());
     format!(
-        "Accuracy on validation, % (base {:.1}, best marked *)\n\n{}\n{}{of_costs}{}",
-        100.0 * verdict.base.validation.score.accuracy,
-        sweep_table(&whole, &verdict.best, trace.dropped),
+        "{name} (base {}, best marked *)\n\n{}\n{}{of_costs}{}",
+        form.number(verdict.base.validation.score.accuracy),
+        sweep_table(&sweep, &others, form, &verdict.best, trace.dropped),
         trace_text(trace, composed),
         judged_text(bf16_checks, verdict)
     )

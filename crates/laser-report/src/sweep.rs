@@ -5,7 +5,7 @@ use laser_example::Score;
 use laser_run::Entry;
 use serde::{Serialize, Serializer};
 
-/// What every edit of the grid gave: a row a layer and matrix, a column an edit.
+/// What every edit of the grid gave: a row per layer and matrix, a column per edit.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Sweep {
     /// The edits, those that keep most first: `0.9`, `0.01`, `blocks=4,0.05`.
@@ -26,7 +26,7 @@ pub struct SweepRow {
     /// Validation accuracy (or mean result) by edit, a fraction; none where it was not scored on all examples.
     #[serde(serialize_with = "rounded")]
     pub accuracy: Vec<Option<f64>>,
-    /// Log-loss by edit, nats a token.
+    /// Log-loss by edit, nats per token.
     #[serde(serialize_with = "rounded")]
     pub log_loss: Vec<Option<f64>>,
 }
@@ -139,7 +139,7 @@ impl SweepRow {
 pub enum Measure {
     /// Validation accuracy, or the mean result where results are not right or wrong.
     Accuracy,
-    /// Log-loss, nats a token.
+    /// Log-loss, nats per token.
     LogLoss,
 }
 

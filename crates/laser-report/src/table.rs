@@ -1,67 +1,41 @@
 //! Tables for a terminal.
 
-use laser_edit::{Candidate, Edit, Intervention};
-use laser_run::Entry;
-use std::collections::BTreeMap;
+use crate::result_form::ResultForm;
+use crate::sweep::{Other, Sweep};
+use laser_edit::Candidate;
 use std::fmt::Write;
 
-/// Validation accuracy of every candidate that keeps a fraction of one matrix: a row a layer and matrix, a column an edit, the chosen
-/// one marked with `*`. All others are listed below it, those of fewer edits and the more accurate first. `dropped` candidates are not among
-/// the entries.
-pub fn sweep_table(entries: &[&Entry], best: &Candidate, dropped: usize) -> String {
-    let mut columns: Vec<(Fraction, Edit)> = Vec::new();
-    for (_, column) in entries.iter().filter_map(|entry| cell(&entry.interventions)) {
-        if !columns.contains(&column) {
-            columns.push(column);
-        }
-    }
-    // Blocks by their number, fractions fall.
-    columns.sort_by(|((a, x), _), ((b, y), _)| a.cmp(b).then(y.total_cmp(x)));
-    let mut rows: BTreeMap<_, Vec<(usize, String)>> = BTreeMap::new();
-    let mut others = Vec::new();
-    for entry in entries {
-        let mark = if entry.interventions == *best { "*" } else { "" };
-        let accuracy = format!("{mark}{:.1}", 100.0 * entry.score.accuracy);
-        if let Some((one, column)) = cell(&entry.interventions) {
-            let column = columns.iter().position(|other| *other == column).unwrap_or_default();
-            rows.entry((one.layer, one.matrix)).or_default().push((column, accuracy));
-        } else if !entry.interventions.interventions().is_empty() {
-            let edits = entry.interventions.interventions().len();
-            others.push((edits, entry.score.accuracy, vec![entry.interventions.to_string(), accuracy]));
-        }
-    }
+/// The results of every candidate on validation: a row per layer and matrix, a column per edit, the
+/// chosen one marked with `*`. The others are listed below it. `dropped` candidates are in neither.
+pub fn sweep_table(sweep: &Sweep, others: &[Other], form: ResultForm, best: &Candidate, dropped: usize) -> String {
+    let best = best.to_string();
+    let shown = |name: &str, value: f64| {
+        let mark = if name == best { "*" } else { "" };
+        mark.to_owned() + &form.number(value)
+    };
     let mut lines: Vec<Vec<String>> =
-        vec![["matrix".to_owned()].into_iter().chain(columns.iter().map(|(_, edit)| edit.to_string())).collect()];
-    for ((layer, matrix), cells) in rows {
-        let mut line = vec![String::new(); columns.len() + 1];
-        line[0] = format!("{layer}.{matrix}");
-        for (column, cell) in cells {
-            line[column + 1] = cell;
-        }
-        lines.push(line);
+        vec![["matrix".to_owned()].into_iter().chain(sweep.edits.iter().cloned()).collect()];
+    for row in &sweep.rows {
+        let matrix = format!("{}.{}", row.layer, row.matrix);
+        let cell = |(edit, value): (&String, &Option<f64>)| {
+            value.map_or_else(String::new, |value| shown(&format!("{matrix}:{edit}"), value))
+        };
+        let cells: Vec<String> = sweep.edits.iter().zip(&row.accuracy).map(cell).collect();
+        lines.push([matrix].into_iter().chain(cells).collect());
     }
-    others.sort_by(|(edits, a, _), (other_edits, b, _)| edits.cmp(other_edits).then(b.total_cmp(a)));
-    let others: Vec<Vec<String>> = others.into_iter().map(|(_, _, line)| line).collect();
-    let mut text = if columns.is_empty() { String::new() } else { aligned(&lines) };
+    let mut text = if sweep.is_empty() { String::new() } else { aligned(&lines) };
     if dropped > 0 {
-        let _ = writeln!(text, "Blank or not listed: {dropped}, dropped before all examples were scored.");
+        let _ =
+            writeln!(text, "{dropped} candidates were dropped before all examples were scored: blank, or not listed.");
     }
     if !others.is_empty() {
         if !text.is_empty() {
             text.push('\n');
         }
-        text.push_str(&aligned(&others));
+        let line = |other: &Other| vec![other.edits.clone(), shown(&other.edits, other.score.accuracy)];
+        text.push_str(&aligned(&others.iter().map(line).collect::<Vec<_>>()));
     }
     text
-}
-
-/// The number of row blocks and the kept fraction: [`Edit::grid_point`].
-type Fraction = (usize, f64);
-
-/// The one intervention of a candidate, and its column, where that is a fraction.
-fn cell(candidate: &Candidate) -> Option<(&Intervention, (Fraction, Edit))> {
-    let [one] = candidate.interventions() else { return None };
-    Some((one, (one.edit.grid_point()?, one.edit.clone())))
 }
 
 /// Columns two spaces apart: the first to the left, the others to the right.
@@ -85,7 +59,7 @@ pub fn aligned(lines: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use laser_run::{ExampleResult, ResultKind, SplitName};
+    use laser_run::{Entry, ExampleResult, ResultKind, SplitName};
 
     #[test]
     fn the_sweep_table_marks_the_best() {
@@ -97,13 +71,15 @@ mod tests {
         };
         let entries = [entry(0, 0.01, 2), entry(0, 0.9, 1), entry(1, 0.9, 4), entry(1, 0.01, 0)];
         let best = entries[2].interventions.clone();
+        let table = |shown: usize, dropped: usize| {
+            let (sweep, others) = Sweep::of(&entries.iter().take(shown).collect::<Vec<_>>());
+            sweep_table(&sweep, &others, ResultForm { binary: true }, &best, dropped)
+        };
+        assert_eq!(table(4, 0), "matrix      0.9  0.01\n0.fc_in    25.0  50.0\n1.fc_in  *100.0   0.0\n");
         assert_eq!(
-            sweep_table(&entries.iter().collect::<Vec<_>>(), &best, 0),
-            "matrix      0.9  0.01\n0.fc_in    25.0  50.0\n1.fc_in  *100.0   0.0\n"
-        );
-        assert_eq!(
-            sweep_table(&entries.iter().take(3).collect::<Vec<_>>(), &best, 1),
-            "matrix      0.9  0.01\n0.fc_in    25.0  50.0\n1.fc_in  *100.0\nBlank or not listed: 1, dropped before all examples were scored.\n"
+            table(3, 1),
+            "matrix      0.9  0.01\n0.fc_in    25.0  50.0\n1.fc_in  *100.0\n1 candidates were dropped before all \
+             examples were scored: blank, or not listed.\n"
         );
     }
 }

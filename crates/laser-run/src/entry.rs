@@ -29,7 +29,7 @@ pub struct Entry {
     pub score: Score,
     /// One character an example, in order: `1` right, `0` wrong. Empty where results are not binary.
     pub correct: String,
-    /// The log-loss of each example, nats a token.
+    /// The log-loss of each example, nats per token.
     pub log_loss: Vec<f64>,
     /// The results, where they are not binary.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -43,7 +43,7 @@ impl ResultKind {
 pub struct ExampleResult {
     /// More is better. Of a binary task 1 where the example was right and 0 where it was wrong.
     pub value: f64,
-    /// The log-loss, nats a token; 0 where a task has none.
+    /// The log-loss, nats per token; 0 where a task has none.
     pub log_loss: f64,
     /// What else is kept of it, on the test split.
     pub record: Option<Record>,

@@ -49,7 +49,7 @@ pub struct PerplexityChange {
     pub base: f64,
     /// Perplexity of the edited model.
     pub edited: f64,
-    /// 95 % interval of the growth of the mean negative log-probability, nats a token: the windows are drawn again. None of one
+    /// 95 % interval of the growth of the mean negative log-probability, nats per token: the windows are drawn again. None of one
     /// window, which says nothing of the spread.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub growth_interval: Option<Interval>,
@@ -83,7 +83,7 @@ impl PerplexityChange {
         self.tokens < self.windows.window
     }
 
-    /// The growth of the mean negative log-probability, nats a token.
+    /// The growth of the mean negative log-probability, nats per token.
     pub fn growth(&self) -> f64 {
         (self.edited / self.base).ln()
     }

@@ -8,6 +8,6 @@ use serde::{Deserialize, Serialize};
 pub struct PredictedChange {
     /// The candidate.
     pub interventions: Candidate,
-    /// The predicted change of the mean log-loss, nats a token; below zero is better.
+    /// The predicted change of the mean log-loss, nats per token; below zero is better.
     pub change: f64,
 }

@@ -45,7 +45,7 @@ pub trait Scorer {
     /// Scoring fails, or `report` does; what has been reported stays.
     fn score(&mut self, batch: &Batch, progress: &dyn Progress, report: &mut Report) -> Result<(), ScorerError>;
 
-    /// To first order, by how much each of `candidates` changes the mean log-loss (nats a token) of validation examples, given by
+    /// To first order, by how much each of `candidates` changes the mean log-loss (nats per token) of validation examples, given by
     /// their number in the split. It starts and finishes `progress` itself.
     ///
     /// # Errors

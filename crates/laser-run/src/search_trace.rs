@@ -78,7 +78,7 @@ pub struct Step {
     pub interventions: Candidate,
     /// Its validation accuracy, as a fraction.
     pub accuracy: f64,
-    /// Its log-loss there, nats a token.
+    /// Its log-loss there, nats per token.
     pub log_loss: f64,
 }
 

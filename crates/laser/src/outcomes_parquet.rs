@@ -15,7 +15,7 @@ use parquet::schema::parser::parse_message_type;
 use std::path::Path;
 use std::sync::Arc;
 
-/// A row an example and candidate. `value` is 1 for right and 0 for wrong, or the result itself; the last three columns are
+/// A row per example and candidate. `value` is 1 for right and 0 for wrong, or the result itself; the last three columns are
 /// there of the test split.
 const SCHEMA: &str = "message outcomes {
     required binary split (UTF8);

@@ -2,7 +2,7 @@
 
 use super::Analysis;
 use crate::data_table::{Cell, DataTable};
-use crate::plot::{Scale, WIDTH, at, drawing, vertical_axis};
+use crate::plot::{Scale, WIDTH, at, drawing, id_of, vertical_axis};
 use crate::report_data::ReadRun;
 use crate::sweep::{Measure, SweepRow};
 use laser_edit::MatrixId;
@@ -137,7 +137,7 @@ fn ranks(values: &[f64]) -> Vec<f64> {
     values.iter().map(rank).collect()
 }
 
-/// A panel a matrix: by layer, the effective rank's share (squares) and the best fraction (dots).
+/// A panel per matrix: by layer, the effective rank's share (squares) and the best fraction (dots).
 fn panels(points: &[Point]) -> Markup {
     const MOST: usize = 14;
     let mut matrices: Vec<MatrixId> = points.iter().map(|point| point.spectrum.matrix).collect();
@@ -172,7 +172,7 @@ fn panels(points: &[Point]) -> Markup {
             }
             text.tick x=(at((LEFT + WIDTH) / 2.0)) y=(at(BOTTOM + 28.0)) text-anchor="middle" { "layer" }
         };
-        let id = format!("rank-{}", matrix.to_string().replace(['[', ']'], "-"));
+        let id = format!("rank-{}", id_of(matrix));
         drawing(&id, &format!("Ranks of {matrix} by layer"), &said.join("; "), [WIDTH, BOTTOM + 34.0], &content)
     };
     html! {

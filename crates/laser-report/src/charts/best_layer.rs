@@ -1,4 +1,4 @@
-//! The paper's figure 9: which layer is best, a row a run.
+//! The paper's figure 9: which layer is best, a row per run.
 
 use crate::plot::{WIDTH, at, drawing, figure};
 use crate::report_data::ReportData;

@@ -1,6 +1,6 @@
-//! The paper's figure 2: a measure against how much of a matrix is taken away, a panel a matrix kind, a line a layer.
+//! The paper's figure 2: a measure against how much of a matrix is taken away, a panel per matrix kind, a line per layer.
 
-use crate::plot::{Scale, WIDTH, at, drawing, points, vertical_axis};
+use crate::plot::{Scale, WIDTH, at, drawing, id_of, points, vertical_axis};
 use crate::report_data::ReportData;
 use crate::sweep::{Measure, SweepRow};
 use laser_edit::MatrixId;
@@ -99,10 +99,6 @@ fn panel(
     };
     let (id, title) = (format!("curve-{}", id_of(matrix)), format!("Log-loss against reduction of {matrix}"));
     drawing(&id, &title, &description, [WIDTH, BOTTOM + 34.0], &content)
-}
-
-fn id_of(matrix: MatrixId) -> String {
-    matrix.to_string().replace(['[', ']'], "-")
 }
 
 /// Percent with no more places than it needs.

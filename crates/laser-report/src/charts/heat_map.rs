@@ -1,4 +1,4 @@
-//! The heat map: what the best edit of each matrix changes, a row a layer, a column a matrix.
+//! The heat map: what the best edit of each matrix changes, a row per layer, a column per matrix.
 
 use crate::data_table::{Cell, DataTable};
 use crate::plot::{WIDTH, at, drawing, figure};

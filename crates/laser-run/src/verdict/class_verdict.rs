@@ -135,7 +135,7 @@ fn better<'v>(plain: &'v Vec<f64>, other: &'v Vec<f64>) -> &'v Vec<f64> {
     if mean(other) > mean(plain) { other } else { plain }
 }
 
-/// Records of the choices, as the rule of each example compares them: log-probabilities, or those a character.
+/// Records of the choices, as the rule of each example compares them: log-probabilities, or those per character.
 fn choice_scores(
     examples: &[&Example],
     records: &[Record],

@@ -26,7 +26,7 @@ pub struct ScoreWithInterval {
     /// 95 % Wilson interval of the accuracy, with the number of examples over their design effect where they come in groups.
     /// Where results are not right or wrong, the bootstrap interval of their mean.
     pub accuracy_interval: Interval,
-    /// 95 % bootstrap interval of the log-loss, nats a token; whole groups are resampled.
+    /// 95 % bootstrap interval of the log-loss, nats per token; whole groups are resampled.
     pub log_loss_interval: Interval,
 }
 
@@ -38,7 +38,7 @@ pub struct Comparison {
     /// 95 % interval of the gain: Tango's score interval where every example is a group of its own and right or wrong, else the
     /// paired bootstrap by whole groups.
     pub accuracy_gain_interval: Interval,
-    /// Log-loss of the edited model less that of the base, nats a token; below zero is better.
+    /// Log-loss of the edited model less that of the base, nats per token; below zero is better.
     pub log_loss_change: f64,
     /// 95 % paired bootstrap interval of the change; whole groups are resampled.
     pub log_loss_change_interval: Interval,

@@ -69,14 +69,14 @@ pub enum Reason {
     HigherLogLoss {
         /// The gain in accuracy, as a fraction.
         gain: f64,
-        /// The growth of the log-loss, nats a token.
+        /// The growth of the log-loss, nats per token.
         growth: f64,
     },
     /// More are right, and a text's perplexity is higher.
     HigherPerplexity {
         /// The gain in accuracy, as a fraction.
         gain: f64,
-        /// The growth of the text's mean negative log-probability, nats a token: perplexity grows by the factor exp(growth).
+        /// The growth of the text's mean negative log-probability, nats per token: perplexity grows by the factor exp(growth).
         growth: f64,
     },
     /// More are right on unseen examples.
@@ -127,7 +127,7 @@ pub struct Limits {
     pub trace: f64,
     /// Also when less than this share is left, and its interval reaches 0.
     pub half: f64,
-    /// So much may be lost of what the model knew, nats a token: ln 1.1 is 10 % of perplexity.
+    /// So much may be lost of what the model knew, nats per token: ln 1.1 is 10 % of perplexity.
     pub growth: f64,
 }
 

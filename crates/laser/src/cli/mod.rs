@@ -75,7 +75,7 @@ pub struct Global {
     /// Show no progress and no notes on standard error
     #[arg(long, global = true)]
     pub quiet: bool,
-    /// Threads to compute with [default: one a core]
+    /// Threads to compute with [default: one per core]
     #[arg(long, allow_negative_numbers = true, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub threads: Option<u16>,
 }
@@ -193,7 +193,7 @@ pub struct EvalOptions {
     /// Which examples to score
     #[arg(long, default_value = "all", value_enum)]
     pub split: SplitChoice,
-    /// Write one JSON line an example to FILE
+    /// Write one JSON line per example to FILE
     #[arg(long, value_name = "FILE", requires = "task")]
     pub examples: Option<PathBuf>,
     /// Replace FILE if it exists

@@ -27,8 +27,7 @@ struct Evaluated {
 
 pub fn run(options: &EvalOptions, global: &Global) -> anyhow::Result<()> {
     if let Some(path) = &options.examples {
-        let free = options.force || !path.exists();
-        anyhow::ensure!(free, "{}: the file exists: choose another name, or add --force", path.display());
+        output::is_free(path, options.force)?;
     }
     let progress = Arc::new(Bar::new(global.quiet));
     let source = options.task.task.as_ref().map(|_| options.task.source()).transpose()?;
