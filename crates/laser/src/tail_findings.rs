@@ -26,10 +26,18 @@ impl Session {
     /// What the model says with the whole matrix of `edit`, the part that it keeps, and what it
     /// takes away, on those of `examples` that it turns right, at most `most` of them.
     ///
+    /// `known` says which examples are right without and with the edit, where that is known.
+    ///
     /// # Errors
     /// If `edit` does not keep a fraction of a whole matrix, does not fit the model, or the model
     /// is a masked one.
-    pub fn tail(&self, examples: &[Example], edit: &Intervention, most: usize) -> Result<TailFindings> {
+    pub fn tail(
+        &self,
+        examples: &[Example],
+        known: Option<[Vec<bool>; 2]>,
+        edit: &Intervention,
+        most: usize,
+    ) -> Result<TailFindings> {
         let Some((1, rho)) = edit.edit.grid_point() else { return Err(Error::NoTail { edit: edit.to_string() }) };
         let progress = &*self.options.progress;
         let all: Vec<&Example> = examples.iter().collect();
@@ -39,7 +47,10 @@ impl Session {
             let responses = edited.model.evaluate(&self.tokenizer, all.clone(), progress)?;
             Ok(responses.iter().map(|response| response.outcome.correct).collect())
         };
-        let (before, after) = (right(&whole)?, right(&kept)?);
+        let [before, after] = match known {
+            Some(known) if known.iter().all(|hits| hits.len() == all.len()) => known,
+            _ => [right(&whole)?, right(&kept)?],
+        };
         let turned: Vec<usize> = (0..all.len()).filter(|&i| !before[i] && after[i]).collect();
         let shown = turned.len().min(most);
         let chosen: Vec<&Example> = (0..shown).map(|k| all[turned[k * turned.len() / shown]]).collect();

@@ -13,7 +13,7 @@ use laser_report::{
     Analysis, MatrixSpectrum, Occurrences, ReadRun, frequency, methods_compared, monotone, paraphrase,
     perplexity_change, rank, tail,
 };
-use laser_run::{Progress, RunFolder, write_whole};
+use laser_run::{Progress, RunFolder, SplitName, write_whole};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -117,7 +117,13 @@ fn of_tail(
             output::Usage("the run's best are several edits: name one with --reduce LAYER.MATRIX:RHO".into()).into()
         );
     };
-    let found = session.tail(&read.test, edit, most)?;
+    // What the search has scored need not be scored again.
+    let hits = |candidate: &Candidate| {
+        let entry = read.entries.get(SplitName::Test, candidate).filter(|entry| entry.is_binary())?;
+        Some(entry.hits().collect::<Vec<bool>>())
+    };
+    let known = hits(&Candidate::base()).zip(hits(&Candidate::new([edit.clone()])?));
+    let found = session.tail(&read.test, known.map(|(before, after)| [before, after]), edit, most)?;
     tail(&read, &found)
         .with_context(|| missing(run, "no test example is turned right by the edit: try another --reduce"))
 }
