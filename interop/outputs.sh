@@ -1,6 +1,6 @@
 #!/bin/sh
 # Opens what `laser apply` writes in transformers, PEFT, gguf-py and llama.cpp, in a virtual environment of its own.
-# Needs python3, a C++ compiler (llama-cpp-python is built from source) and target/release/laser.
+# Needs python3 and target/release/laser; llama.cpp is that of the package xllamacpp.
 # Arguments go to outputs.py, such as --model SmolLM2-135M-Instruct.Q4_1.gguf.
 set -e
 cd "$(dirname "$0")"

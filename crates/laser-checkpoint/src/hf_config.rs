@@ -60,11 +60,8 @@ pub fn huggingface_config(architecture: &Architecture, config: &Config, dtype: D
     set(&keys.logit_divisor, (1.0 / config.logit_scale.unwrap_or(1.0)).into());
     set(&keys.rotated, config.rotated.iter().map(|&turns| u8::from(turns)).collect());
     set(&keys.attention_scale, config.attention_scale.into());
-    set(&keys.alibi, config.alibi.into());
-    let scalar = config.attention_scale.powi(-2);
-    let is_whole = (scalar - scalar.round()).abs() <= 1e-6 * scalar;
-    // transformers takes a whole number for no float.
-    set(&keys.attention_scalar, if is_whole { (scalar.round() as u64).into() } else { scalar.into() });
+    set(&keys.alibi, whole(config.alibi.unwrap_or(0.0)));
+    set(&keys.attention_scalar, whole(config.attention_scale.powi(-2)));
     set(&keys.attention_softcap, config.attention_softcap.into());
     set(&keys.final_softcap, config.final_softcap.into());
     set(&keys.parallel, (config.residual == Residual::Parallel).into());
@@ -102,4 +99,10 @@ pub fn huggingface_config(architecture: &Architecture, config: &Config, dtype: D
     json.insert("pad_token_id".to_owned(), pad.into());
     json.insert("use_cache".to_owned(), true.into());
     Value::Object(json)
+}
+
+/// A number as a whole one, if it is that: transformers takes no float for those.
+fn whole(number: f64) -> Value {
+    let rounded = number.round();
+    if (number - rounded).abs() <= 1e-6 * number.abs() { (rounded as u64).into() } else { number.into() }
 }
