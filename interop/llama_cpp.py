@@ -7,11 +7,10 @@ POINTER, INT = ctypes.c_void_p, ctypes.c_int32
 
 
 class Parameters(ctypes.Structure):
-    """Parameters of a model or a context. Only the first ones of a context's are changed here; what follows is as
-    llama.cpp has it by default. The room is more than either needs."""
+    """Parameters of a model or a context; the room is more than either needs. Of a context's the first three are the
+    context, the batch and the part of it that is computed at once; later come the types of keys and values."""
 
-    _fields_ = [("n_ctx", ctypes.c_uint32), ("n_batch", ctypes.c_uint32), ("n_ubatch", ctypes.c_uint32),
-                ("rest", ctypes.c_uint8 * 1012)]
+    _fields_ = [("words", INT * 256)]
 
 
 class Batch(ctypes.Structure):
@@ -41,6 +40,7 @@ def library():
         ("llama_memory_clear", None, [POINTER, ctypes.c_bool]),
         ("llama_adapter_lora_init", POINTER, [POINTER, ctypes.c_char_p]),
         ("llama_set_adapters_lora", INT, [POINTER, POINTER, ctypes.c_size_t, POINTER]),
+        ("llama_set_n_threads", None, [POINTER, INT, INT]),
         ("llama_free", None, [POINTER]),
         ("llama_model_free", None, [POINTER]),
     ]:
@@ -64,9 +64,18 @@ class Llama:
         assert self.model, f"llama.cpp does not open {path}"
         self.context_length = min(n_ctx, lib.llama_model_n_ctx_train(self.model))
         parameters = lib.llama_context_default_params()
-        parameters.n_ctx = parameters.n_batch = parameters.n_ubatch = n_ctx
+        parameters.words[0] = parameters.words[1] = parameters.words[2] = n_ctx
+        # By default both are f16, 1, and stand side by side behind a function and its data, which are null; 0 is f32.
+        words = list(parameters.words)
+        types = next(at for at in range(16, 64) if words[at : at + 2] == [1, 1] and not any(words[at - 4 : at]))
+        parameters.words[types] = parameters.words[types + 1] = 0
+        # Flash attention would round them to f16 even so. It is the last of four kinds that are -1, to be chosen by llama.cpp.
+        kinds = next(at for at in range(4, types) if words[at : at + 4] == [-1] * 4)
+        parameters.words[kinds + 3] = 0
         self.context = lib.llama_init_from_model(self.model, parameters)
         assert self.context, f"llama.cpp makes no context for {path}"
+        # Its threads wait for each other busily, which takes long where others compute, too.
+        lib.llama_set_n_threads(self.context, 1, 1)
         self.vocab = lib.llama_model_get_vocab(self.model)
         self.vocab_size = lib.llama_vocab_n_tokens(self.vocab)
         if adapter:

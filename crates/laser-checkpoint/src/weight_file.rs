@@ -131,7 +131,7 @@ impl<'a> StoredTensor<'a> {
     /// The file cannot be read, or what `each` gives.
     pub fn pieces<E: From<CheckpointError>>(&self, mut each: impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
         /// A multiple of every type's block, in bytes.
-        const BLOCKS: usize = 4096;
+        const BLOCKS: usize = 1 << 16;
         let TensorBytes::Contiguous(range) = &self.entry.bytes else { return each(&self.bytes()) };
         let failed = |cause| CheckpointError::Io { action: "read", path: self.path.to_owned(), cause };
         let block = self.entry.element.block_bytes();
