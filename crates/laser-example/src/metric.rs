@@ -68,23 +68,6 @@ pub enum Aggregation {
 }
 
 impl MetricKind {
-    /// All of them.
-    pub const ALL: [Self; 13] = [
-        Self::Acc,
-        Self::AccNorm,
-        Self::AccBytes,
-        Self::AccMutualInfo,
-        Self::ExactMatch,
-        Self::Contains,
-        Self::F1,
-        Self::Mcc,
-        Self::BrierScore,
-        Self::Perplexity,
-        Self::WordPerplexity,
-        Self::BytePerplexity,
-        Self::BitsPerByte,
-    ];
-
     /// Its name in a task file.
     pub fn name(self) -> &'static str {
         match self {

@@ -142,8 +142,8 @@ fn of_choice(kind: MetricKind, choice: &Choice, logprobs: &[f64], given: &Scored
         }
         MetricKind::ExactMatch => {
             let greedy = given.choice_greedy?;
-            let any = choice.right().any(|index| choice.is_right(index) && greedy.get(index) == Some(&true));
-            Item::Number(f64::from(any))
+            let any = choice.right().any(|index| greedy.get(index) == Some(&true));
+            Item::Number(f64::from(any && !choice.none_right))
         }
         MetricKind::F1 | MetricKind::Mcc if one_right => Item::Classes(right, by(false, false) as i64),
         MetricKind::BrierScore if one_right => Item::Probabilities(right, probabilities(logprobs)),

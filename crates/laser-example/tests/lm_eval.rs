@@ -50,6 +50,22 @@ struct TextRow {
     logprob: f64,
 }
 
+const KINDS: [MetricKind; 13] = [
+    MetricKind::Acc,
+    MetricKind::AccNorm,
+    MetricKind::AccBytes,
+    MetricKind::AccMutualInfo,
+    MetricKind::ExactMatch,
+    MetricKind::Contains,
+    MetricKind::F1,
+    MetricKind::Mcc,
+    MetricKind::BrierScore,
+    MetricKind::Perplexity,
+    MetricKind::WordPerplexity,
+    MetricKind::BytePerplexity,
+    MetricKind::BitsPerByte,
+];
+
 fn golden() -> Golden {
     serde_json::from_str(include_str!("fixtures/lm_eval.json")).unwrap()
 }
@@ -94,7 +110,7 @@ fn exact_match_gives_what_the_harness_gives() {
 /// A metric by its name and its aggregation's.
 fn metric(name: &str) -> Metric {
     let (kind, aggregation) = name.split_once(' ').unwrap();
-    let kind = MetricKind::ALL.into_iter().find(|known| known.name() == kind).unwrap();
+    let kind = KINDS.into_iter().find(|known| known.name() == kind).unwrap();
     let aggregation = kind.aggregations().iter().find(|known| known.name() == aggregation);
     Metric { kind, aggregation: *aggregation.unwrap(), exact: ExactMatch::default() }
 }

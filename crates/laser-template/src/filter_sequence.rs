@@ -53,10 +53,6 @@ fn folded(value: Value, case_sensitive: bool) -> Value {
     }
 }
 
-fn held(value: Option<Value>, machine: &Machine) -> Result<bool> {
-    value.map_or(Ok(false), |value| value.truth(machine))
-}
-
 fn count_of(value: &Value) -> Result<usize> {
     match value {
         Value::Str(text) | Value::Markup(text) => Ok(text.chars().count()),
@@ -161,7 +157,7 @@ pub(crate) fn dictsort(machine: &mut Machine, value: Value, args: Args) -> Resul
         Some("value") => true,
         _ => return Err(Error::value("You can only sort by either \"key\" or \"value\"")),
     };
-    let (case_sensitive, reverse) = (held(case_sensitive, machine)?, held(reverse, machine)?);
+    let (case_sensitive, reverse) = (machine.is_set(case_sensitive)?, machine.is_set(reverse)?);
     let Value::Dict(dict) = &value else {
         return Err(if value.is_undefined() { value.fail() } else { Error::ty("dictsort takes a dictionary") });
     };
@@ -175,7 +171,7 @@ pub(crate) fn dictsort(machine: &mut Machine, value: Value, args: Args) -> Resul
 
 pub(crate) fn sort(machine: &mut Machine, value: Value, args: Args) -> Result<Value> {
     let [reverse, case_sensitive, attribute] = args.take("sort", ["reverse", "case_sensitive", "attribute"], 0)?;
-    let (reverse, case_sensitive) = (held(reverse, machine)?, held(case_sensitive, machine)?);
+    let (reverse, case_sensitive) = (machine.is_set(reverse)?, machine.is_set(case_sensitive)?);
     let paths: Vec<Path> = match attribute.as_ref().and_then(Value::as_str) {
         Some(text) => text.split(',').map(|part| Path::new(Some(Value::from(part)))).collect(),
         None => vec![Path::new(attribute)],
@@ -194,7 +190,7 @@ pub(crate) fn sort(machine: &mut Machine, value: Value, args: Args) -> Result<Va
 
 pub(crate) fn unique(machine: &mut Machine, value: Value, args: Args) -> Result<Value> {
     let [case_sensitive, attribute] = args.take("unique", ["case_sensitive", "attribute"], 0)?;
-    let (case_sensitive, path) = (held(case_sensitive, machine)?, Path::new(attribute));
+    let (case_sensitive, path) = (machine.is_set(case_sensitive)?, Path::new(attribute));
     let mut seen: HashSet<Key> = HashSet::new();
     let mut kept = Vec::new();
     for item in value.iterate(machine)? {
@@ -217,7 +213,7 @@ pub(crate) fn max(machine: &mut Machine, value: Value, args: Args) -> Result<Val
 
 fn extreme(machine: &mut Machine, value: Value, args: Args, wanted: std::cmp::Ordering) -> Result<Value> {
     let [case_sensitive, attribute] = args.take("min and max", ["case_sensitive", "attribute"], 0)?;
-    let (case_sensitive, path) = (held(case_sensitive, machine)?, Path::new(attribute));
+    let (case_sensitive, path) = (machine.is_set(case_sensitive)?, Path::new(attribute));
     let mut best: Option<(Value, Value)> = None;
     let sign = if wanted.is_lt() { "<" } else { ">" };
     for item in value.iterate(machine)? {
@@ -245,7 +241,7 @@ pub(crate) fn sum(machine: &mut Machine, value: Value, args: Args) -> Result<Val
 
 pub(crate) fn groupby(machine: &mut Machine, value: Value, args: Args) -> Result<Value> {
     let [attribute, default, case_sensitive] = args.take("groupby", ["attribute", "default", "case_sensitive"], 1)?;
-    let (path, case_sensitive) = (Path::new(attribute), held(case_sensitive, machine)?);
+    let (path, case_sensitive) = (Path::new(attribute), machine.is_set(case_sensitive)?);
     let default = default.filter(|default| !matches!(default, Value::None));
     let mut keyed = Vec::new();
     for item in value.iterate(machine)? {

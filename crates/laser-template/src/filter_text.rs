@@ -18,10 +18,6 @@ fn whole(value: Option<Value>, missing: i64, what: &str) -> Result<i64> {
     value.map_or(Ok(missing), |value| arithmetic::index(&value, what))
 }
 
-fn held(value: Option<Value>, machine: &Machine) -> Result<bool> {
-    value.map_or(Ok(false), |value| value.truth(machine))
-}
-
 pub(crate) fn upper(machine: &mut Machine, value: Value, args: Args) -> Result<Value> {
     args.none("upper")?;
     let text = soft(&value, machine)?.to_uppercase();
@@ -109,8 +105,8 @@ pub(crate) fn format(machine: &mut Machine, value: Value, args: Args) -> Result<
 pub(crate) fn wordcount(machine: &mut Machine, value: Value, args: Args) -> Result<Value> {
     args.none("wordcount")?;
     let text = soft(&value, machine)?;
-    let is_word = |letter: char| characters::is_word(letter);
-    Ok(Value::from(text.split(|letter| !is_word(letter)).filter(|word| !word.is_empty()).count()))
+    let words = text.split(|letter| !characters::is_word(letter));
+    Ok(Value::from(words.filter(|word| !word.is_empty()).count()))
 }
 
 pub(crate) fn truncate(machine: &mut Machine, value: Value, args: Args) -> Result<Value> {
@@ -130,7 +126,7 @@ pub(crate) fn truncate(machine: &mut Machine, value: Value, args: Args) -> Resul
         return Ok(value);
     }
     let cut: String = text.chars().take((length - signs) as usize).collect();
-    let kept = match held(killwords, machine)? {
+    let kept = match machine.is_set(killwords)? {
         true => cut.as_str(),
         false => cut.rsplit_once(' ').map_or(cut.as_str(), |(before, _)| before),
     };
@@ -147,7 +143,7 @@ pub(crate) fn indent(machine: &mut Machine, value: Value, args: Args) -> Result<
             " ".repeat(width)
         }
     };
-    let (first, blank) = (held(first, machine)?, held(blank, machine)?);
+    let (first, blank) = (machine.is_set(first)?, machine.is_set(blank)?);
     let text = value.to_text("indent")? + "\n";
     let mut made = if first { indention.clone() } else { String::new() };
     for (place, line) in str_split::lines(&text, false).iter().enumerate() {

@@ -37,6 +37,11 @@ impl Machine {
         }
     }
 
+    /// Whether an argument is given and holds.
+    pub(crate) fn is_set(&self, argument: Option<Value>) -> Result<bool> {
+        argument.map_or(Ok(false), |argument| argument.truth(self))
+    }
+
     /// One level further down; `leave` must follow.
     pub(crate) fn enter(&mut self) -> Result<()> {
         self.depth += 1;

@@ -97,7 +97,7 @@ fn what_is_looked_through_costs_steps() {
             let started = std::time::Instant::now();
             let found = outcome(source.replace("TEST", test));
             assert_eq!(found, Some(ErrorKind::Limit), "{test}");
-            assert!(started.elapsed().as_secs() < 20, "{test}: {:?}", started.elapsed());
+            assert!(started.elapsed().as_secs() < 120, "{test}: {:?}", started.elapsed());
         }
     }
     // Lists of which the first items differ are unequal at once.

@@ -43,7 +43,14 @@ pub(crate) fn read_template(path: &Path) -> Result<String> {
     fs::read_to_string(path).map_err(|cause| TokenizerError::Io { path: path.to_owned(), cause })
 }
 
+/// The length of what is a file: pipes and devices may have no end.
 fn length(path: &Path) -> Result<u64> {
     let found = fs::metadata(path).map_err(|cause| TokenizerError::Io { path: path.to_owned(), cause })?;
-    Ok(found.len())
+    match found.is_file() || found.is_dir() {
+        true => Ok(found.len()),
+        false => {
+            let why = "it is a pipe, a socket or a device, and not a file".to_owned();
+            Err(TokenizerError::NotRead { path: path.to_owned(), why })
+        }
+    }
 }

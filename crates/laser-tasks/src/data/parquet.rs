@@ -13,6 +13,13 @@ use super::{Row, RowLocation, whole};
 use crate::source::Source;
 use crate::{DataError, TaskError};
 
+/// The rows of a file may have so many bytes, and so many times its own: dictionaries and compression make much of little.
+const MOST_BYTES: usize = 1 << 28;
+const EXPANSION: usize = 100;
+
+/// What a row takes beside its values.
+const ROW_BYTES: usize = 64;
+
 pub(super) fn rows(source: &Source) -> Result<Vec<Row>, TaskError> {
     // Of a file that contradicts itself, the reader asserts in places what it should check.
     let rows = laser_guard::caught(|| read(&source.bytes));
@@ -27,12 +34,30 @@ fn read(bytes: &[u8]) -> Result<Vec<Row>, DataError> {
         return Err(invalid("it has no columns"));
     }
     check_names(schema)?;
-    let mut rows = Vec::new();
+    let most = MOST_BYTES.saturating_add(bytes.len().saturating_mul(EXPANSION));
+    let (mut rows, mut read) = (Vec::new(), 0usize);
     for (index, row) in reader.get_row_iter(None).map_err(refused)?.enumerate() {
         let Value::Object(fields) = row.map_err(refused)?.to_json_value() else { continue };
+        read += ROW_BYTES + fields.iter().map(|(_, value)| bytes_of(value)).sum::<usize>();
+        if read > most {
+            return Err(invalid(&format!(
+                "its rows have more than {most} bytes, too many for a file of {}",
+                bytes.len()
+            )));
+        }
         rows.push(Row { place: RowLocation::Record(index + 1), index, fields });
     }
     Ok(rows)
+}
+
+/// About what a value takes.
+fn bytes_of(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(|item| 8 + bytes_of(item)).sum(),
+        Value::Object(fields) => fields.values().map(|value| 8 + bytes_of(value)).sum(),
+        _ => 8,
+    }
 }
 
 /// Refuses a group with two columns of one name, of which an object would keep the last.

@@ -220,3 +220,9 @@ fn damaged_parquet_is_an_error() {
         }
     }
 }
+
+#[test]
+fn parquet_that_makes_much_of_little_is_refused() {
+    let error = objects("a.parquet", include_bytes!("../../tests/fixtures/data/bomb.parquet")).unwrap_err();
+    assert!(error.starts_with("a.parquet: ") && error.contains("too many for a file of 247"), "{error}");
+}

@@ -11,6 +11,12 @@ use crate::data::Row;
 use crate::template::FieldOrTemplate;
 use crate::{RowError, TaskError, YamlError};
 
+/// A row that is taken apart into more than this is checked,
+const FEW: usize = 1_000;
+
+/// and may have so many bytes in all its parts.
+const MOST_BYTES: usize = 1 << 30;
+
 /// A row with its file and its names.
 #[derive(Clone)]
 pub struct Doc {
@@ -72,6 +78,12 @@ fn taken_apart(doc: &Doc, lists: &BTreeMap<String, FieldOrTemplate>) -> Result<V
     if let Some((name, values)) = columns.iter().find(|(_, values)| values.len() != length) {
         let first = columns[0].0.clone();
         return Err(RowError::Uneven { first, length, name: (*name).clone(), found: values.len() });
+    }
+    // Each part keeps the whole row's fields, for templates may name them.
+    let whole = if length > FEW { serde_json::to_string(&doc.row.fields).map_or(0, |text| text.len()) } else { 0 };
+    if whole.saturating_mul(length) > MOST_BYTES {
+        let what = format!("{length} rows of {whole} bytes are too many");
+        return Err(RowError::Template { key: "expand", what });
     }
     let row = |place: usize| {
         let mut row = doc.row.clone();

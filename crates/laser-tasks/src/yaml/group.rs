@@ -19,7 +19,7 @@ const DEEPEST: usize = 16;
 const MOST_TASKS: usize = 10_000;
 
 /// So many tasks and groups are gone to, and no more: groups may hold one another again and again.
-const MOST_VISITS: usize = 20_000;
+const MOST_VISITS: usize = 12_000;
 
 /// The keys of a group itself; any other is one of its tasks'.
 const OWN: [&str; 6] = ["group", "group_alias", "task", "aggregate_metric_list", "metadata", "tag"];

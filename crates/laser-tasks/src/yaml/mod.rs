@@ -92,19 +92,22 @@ fn task_of(
     let left_out = (all - used).saturating_sub(bad.count() - unread);
     let names = docs::fields(&rows);
     let reader = Reader::new(config, &engine, &names).map_err(at)?;
-    let by =
-        config.distinct.as_deref().map(|text| FieldOrTemplate::text(&engine, &names, "distinct", text)).transpose();
-    let kept: Vec<usize> = match (by.map_err(at)?, reader.answer()) {
-        (Some(by), Some(answer)) => docs::distinct(&rows, &by, answer, &bad)?,
-        _ => (0..rows.len()).collect(),
+    let by = config.distinct.as_deref().map(|text| FieldOrTemplate::text(&engine, &names, "distinct", text));
+    let kept: Vec<Doc>;
+    let rows: &[Doc] = match (by.transpose().map_err(at)?, reader.answer()) {
+        (Some(by), Some(answer)) => {
+            let places = docs::distinct(&rows, &by, answer, &bad)?;
+            kept = places.into_iter().map(|place| rows[place].clone()).collect();
+            &kept
+        }
+        _ => &rows,
     };
-    let rows: Vec<Doc> = kept.into_iter().map(|index| rows[index].clone()).collect();
 
     let separate = match config.num_fewshot.filter(|&count| count > 0) {
         Some(_) => splits.solved()?.map(|docs| docs::prepare(config, &engine, docs, &bad, at)).transpose()?,
         None => None,
     };
-    let mut shots = Shots::new(config, &engine, &names, separate.as_deref().unwrap_or(&rows)).map_err(at)?;
+    let mut shots = Shots::new(config, &engine, &names, separate.as_deref().unwrap_or(rows)).map_err(at)?;
     shots.leave_out_question |= splits.are_one_file();
     let example = |doc: &Doc| {
         let example = reader.example(doc).map_err(|wrong| doc.at(wrong))?;

@@ -1,6 +1,7 @@
 //! One row's example: its prompt, its answer and how it is scored.
 
-use std::collections::HashSet;
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
 
 use laser_template::Environment;
 
@@ -169,11 +170,14 @@ impl<'a> Reader<'a> {
     /// The choices of a row. An index that is none of them, or a text, leaves no right one, as in
     /// lm-evaluation-harness.
     fn choice(&self, choices: Vec<String>, answer: &Answer, ending: Option<String>) -> Result<Choice, RowError> {
+        // Of equal choices the first: the last to be put in.
+        let places_of = || choices.iter().enumerate().rev().map(|(place, choice)| (choice.as_str(), place)).collect();
+        let places: OnceCell<HashMap<&str, usize>> = OnceCell::new();
         let mut right = Vec::new();
         for answer in answer.each() {
             let index = match answer {
                 Answer::Index(index, _) => usize::try_from(*index).ok().filter(|&index| index < choices.len()),
-                Answer::Text(text) => choices.iter().position(|choice| choice == text),
+                Answer::Text(text) => places.get_or_init(places_of).get(text.as_str()).copied(),
                 Answer::Several(_) => None,
             };
             right.extend(index);

@@ -50,3 +50,9 @@ pub fn choose(choices: &[&str], correct: usize) -> Target {
 pub fn example(id: &str, group: &str, prompt: &str, target: Target) -> Example {
     Example::new(id.into(), Some(group.into()), prompt.into(), target).unwrap()
 }
+
+/// Rows of sums, each with an answer and a label.
+pub const NUMBERS: &str = r#"{"q": "1+1", "a": "2", "l": "x"}
+{"q": "1+2", "a": "3", "l": "y"}
+{"q": "2+2", "a": "4", "l": "x"}
+{"q": "2+3", "a": "5", "l": "y"}"#;
