@@ -2,9 +2,11 @@
 //! that content, and a link to it.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     io::{self, Read, Write},
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 use sha1::{Digest, Sha1};
@@ -20,6 +22,10 @@ use crate::{
 
 /// How often a transfer that breaks off is taken up again.
 const TRIES: usize = 4;
+/// Before the hub is asked again; each time four times as long.
+const PAUSE: Duration = Duration::from_millis(250);
+/// So long is waited for another process that fetches the same.
+const LONGEST_WAIT: Duration = Duration::from_secs(6 * 3600);
 
 /// Fetches `file` of the commit `commit` to its place in the cache, and says where that is.
 pub(crate) fn download(
@@ -31,41 +37,45 @@ pub(crate) fn download(
     progress: &mut dyn FnMut(Download<'_>),
 ) -> Result<PathBuf, Failure> {
     let address = repository.file_path(commit, &escaped(file));
-    let (announced, mut opened) = web.open(&address, 0)?;
+    let open = |start| again(|| web.open(&address, start));
+    let Some((announced, opened)) = open(0)? else { return Err(unreachable("it has no beginning")) };
     if announced.commit.as_ref().is_some_and(|found| found != commit) {
         return Err(Failure::Refused("it was changed on the hub meanwhile: run this again".to_owned()));
     }
     let etag = announced.etag;
-    if !is_plain(&etag)
-        || etag.len() > 200
-        || !etag.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
-    {
-        return Err(Failure::Refused(format!(
-            "the hub names the content of {file} by {etag:?}, which is no name for a file"
-        )));
+    let letters = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if !is_plain(&etag) || etag.len() > 200 || !etag.bytes().all(letters) {
+        let why = format!("the hub names the content of {file} by {etag:?}, which is no name for a file");
+        return Err(Failure::Refused(why));
     }
     let blob = repository.folder(cache).join("blobs").join(&etag);
     let link = repository.snapshot(cache, commit).join(file);
     for folder in [blob.parent(), link.parent()].into_iter().flatten() {
         fs::create_dir_all(folder).map_err(stored)?;
     }
-    let lock_path = blob.with_file_name(format!("{etag}.lock"));
-    let lock = File::create(&lock_path).map_err(stored)?;
-    if lock.try_lock().is_err() {
-        let why = format!("another process is fetching it ({}): wait for that one", lock_path.display());
-        return Err(Failure::Refused(why));
-    }
+    let _lock = locked(&repository.lock(cache, &etag))?;
     let part = blob.with_file_name(format!("{etag}.part"));
-    let fetched = (|| {
-        let mut tries = 0;
-        while !blob.exists() {
-            tries += 1;
-            let there = fs::metadata(&part).map_or(0, |found| found.len());
-            if there > 0 {
-                opened = web.open(&address, there)?.1;
-            } else if tries > 1 {
-                opened = web.open(&address, 0)?.1;
-            }
+    let (mut first, mut tries) = (Some(opened), 0);
+    while !blob.exists() {
+        tries += 1;
+        let mut there = fs::metadata(&part).map_or(0, |found| found.len());
+        if announced.size.is_some_and(|size| there > size) {
+            fs::remove_file(&part).map_err(stored)?;
+            there = 0;
+        }
+        // What is whole has been killed before it was checked.
+        if announced.size != Some(there) || there == 0 {
+            let opened = match first.take().filter(|_| there == 0) {
+                Some(opened) => Some(opened),
+                None => open(there)?.map(|(_, opened)| opened),
+            };
+            let Some(mut opened) = opened else {
+                fs::remove_file(&part).ok();
+                if tries < TRIES {
+                    continue;
+                }
+                return Err(unreachable("it does not send the rest of the file"));
+            };
             let size = announced.size.or(opened.size);
             let outcome = receive(&part, &mut opened, size, &mut |done| {
                 progress(Download { file, done, total: size.unwrap_or(done) });
@@ -80,31 +90,60 @@ pub(crate) fn download(
                     if length == there {
                         fs::remove_file(&part).ok();
                     }
-                    return Err(Failure::Refused(format!(
-                        "{file} arrived with {length} of {size} bytes: run this again"
-                    )));
+                    let why = format!("{file} arrived with {length} of {size} bytes: run this again");
+                    return Err(Failure::Refused(why));
                 }
                 (Ok(()), _) => {}
             }
-            if !is_content(&part, &etag).map_err(stored)? {
-                fs::remove_file(&part).ok();
-                return Err(Failure::Refused(format!(
-                    "{file} is not what the hub announced, by its hash: run this again"
-                )));
-            }
-            fs::rename(&part, &blob).map_err(stored)?;
         }
-        Ok(())
-    })();
-    // Whoever waits for the lock holds the file, not its name.
-    fs::remove_file(&lock_path).ok();
-    fetched?;
+        if !is_content(&part, &etag).map_err(stored)? {
+            fs::remove_file(&part).ok();
+            let why = format!("{file} is not what the hub announced, by its hash: run this again");
+            return Err(Failure::Refused(why));
+        }
+        fs::rename(&part, &blob).map_err(stored)?;
+    }
     if !link.exists() {
         // Of a link to what is not there.
         fs::remove_file(&link).ok();
         place(&blob, &link, Path::new(file).components().count()).map_err(stored)?;
     }
     Ok(link)
+}
+
+/// What `attempt` gives, which is tried again after a while where the hub cannot be reached.
+fn again<T>(attempt: impl Fn() -> Result<T, Failure>) -> Result<T, Failure> {
+    let mut pause = PAUSE;
+    for _ in 1..TRIES {
+        match attempt() {
+            Err(Failure::Unreachable(_)) => thread::sleep(pause),
+            outcome => return outcome,
+        }
+        pause *= 4;
+    }
+    attempt()
+}
+
+/// The lock at `path`, waited for while another process has it. A file system without locks does without.
+fn locked(path: &Path) -> Result<Option<File>, Failure> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(stored)?;
+    }
+    let lock = File::create(path).map_err(stored)?;
+    let begun = Instant::now();
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(Some(lock)),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < LONGEST_WAIT => {
+                thread::sleep(Duration::from_millis(200))
+            }
+            Err(TryLockError::WouldBlock) => {
+                let why = format!("another process is fetching it ({}): wait for that one", path.display());
+                return Err(Failure::Refused(why));
+            }
+            Err(TryLockError::Error(_)) => return Ok(None),
+        }
+    }
 }
 
 /// Adds what comes to the file at `part`; no more than `size` bytes in all.
@@ -127,8 +166,8 @@ fn receive(part: &Path, opened: &mut Opened, size: Option<u64>, progress: &mut d
             Ok(0) => break,
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            // A body that ends too soon is told by its length.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+            // A body that ends too soon is told by its length, where that is known.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof && size.is_some() => break,
             Err(error) => return Err(unreachable(error)),
         };
         done += read as u64;
@@ -172,7 +211,9 @@ fn place(blob: &Path, link: &Path, depth: usize) -> io::Result<()> {
     #[cfg(not(unix))]
     {
         let _ = depth;
-        fs::copy(blob, link).map(|_| ())
+        let copy = link.with_extension("part");
+        fs::copy(blob, &copy)?;
+        fs::rename(copy, link)
     }
 }
 
@@ -191,7 +232,7 @@ fn escaped(name: &str) -> String {
 
 /// A failure of the disk.
 pub(crate) fn stored(error: io::Error) -> Failure {
-    Failure::Unreachable(format!("it could not be fetched or stored ({error})"))
+    Failure::Refused(format!("it could not be stored ({error}): make room, or set HF_HUB_CACHE to another folder"))
 }
 
 #[cfg(test)]

@@ -188,3 +188,55 @@ fn a_transfer_that_breaks_off_goes_on_where_it_was() {
     assert_eq!(ranges, [None, Some("bytes=3-".to_owned()), Some("bytes=6-".to_owned())]);
     assert_eq!(names(&cache.path().join("models--a--b/blobs")), [WEIGHTS_SHA256, "c"]);
 }
+
+#[test]
+fn what_was_whole_before_a_kill_is_taken() {
+    let (endpoint, requests) = hub_with(|request| {
+        assert!(!request.headers.contains_key("range"), "nothing is left to ask for");
+        (format!("200 OK\r\nETag: \"{WEIGHTS_SHA256}\"\r\nContent-Length: 7"), "weights".into())
+    });
+    for (part, asked) in [("weights", 1), ("weights and more", 1)] {
+        let cache = tempfile::tempdir().unwrap();
+        let blobs = cache.path().join("models--a--b/blobs");
+        fs::create_dir_all(&blobs).unwrap();
+        fs::write(blobs.join(format!("{WEIGHTS_SHA256}.part")), part).unwrap();
+        requests.lock().unwrap().clear();
+        let folder = fetch(cache.path(), &endpoint).unwrap();
+        assert_eq!(fs::read_to_string(folder.join("model.safetensors")).unwrap(), "weights");
+        let requests = requests.lock().unwrap();
+        assert_eq!(requests.iter().filter(|it| it.path.ends_with("/model.safetensors")).count(), asked);
+        assert_eq!(names(&blobs), [WEIGHTS_SHA256, "c"]);
+    }
+}
+
+#[test]
+fn a_repository_of_another_name_is_followed() {
+    let (endpoint, _) = hub_with(|request| match request.path.as_str() {
+        path if path.starts_with("/new/") => {
+            (format!("200 OK\r\nETag: \"{WEIGHTS_SHA256}\"\r\nContent-Length: 7"), "weights".into())
+        }
+        path => (format!("307 Temporary Redirect\r\nLocation: /new{path}\r\nContent-Length: 0"), String::new()),
+    });
+    let cache = tempfile::tempdir().unwrap();
+    fetch(cache.path(), &endpoint).unwrap();
+    assert_eq!(names(&cache.path().join("models--a--b/blobs")), [WEIGHTS_SHA256, "c"]);
+}
+
+#[test]
+fn who_comes_second_waits_for_the_first() {
+    let (endpoint, _) =
+        hub_with(|_| (format!("200 OK\r\nETag: \"{WEIGHTS_SHA256}\"\r\nContent-Length: 7"), "weights".into()));
+    let cache = tempfile::tempdir().unwrap();
+    let locks = cache.path().join(".locks/models--a--b");
+    fs::create_dir_all(&locks).unwrap();
+    let held = fs::File::create(locks.join(format!("{WEIGHTS_SHA256}.lock"))).unwrap();
+    held.lock().unwrap();
+    let folder = thread::scope(|scope| {
+        let second = scope.spawn(|| fetch(cache.path(), &endpoint));
+        thread::sleep(std::time::Duration::from_millis(500));
+        assert!(!second.is_finished());
+        drop(held);
+        second.join().unwrap().unwrap()
+    });
+    assert!(folder.join("model.safetensors").exists());
+}

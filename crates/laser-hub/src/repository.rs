@@ -50,6 +50,13 @@ impl Repository {
         self.folder(cache).join("refs").join(&self.revision)
     }
 
+    /// The lock of a content, where Hugging Face's own library has it.
+    pub fn lock(&self, cache: &Path, etag: &str) -> PathBuf {
+        let folder = self.folder(cache);
+        let name = folder.file_name().unwrap_or_default();
+        cache.join(".locks").join(name).join(format!("{etag}.lock"))
+    }
+
     /// The folder of a commit's files.
     pub fn snapshot(&self, cache: &Path, commit: &str) -> PathBuf {
         self.folder(cache).join("snapshots").join(commit)

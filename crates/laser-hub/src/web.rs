@@ -5,7 +5,7 @@ use std::{io::Read, time::Duration};
 use serde_json::Value;
 use ureq::{
     Agent, Body,
-    http::{HeaderMap, Response, Uri, header},
+    http::{HeaderMap, Response, StatusCode, Uri, header},
 };
 
 use crate::{failure::Failure, hub::Hub};
@@ -67,9 +67,13 @@ impl Web {
         serde_json::from_slice(&text).map_err(unreachable)
     }
 
-    /// The file at `path`, from byte `start` on, or from its beginning where the server will have it so.
-    pub fn open(&self, path: &str, start: u64) -> Result<(Announced, Opened), Failure> {
-        let (response, first) = self.follow(&format!("{}/{path}", self.endpoint), (start > 0).then_some(start))?;
+    /// The file at `path`, from byte `start` on, or from its beginning where the server will have it so. None where the file
+    /// ends before.
+    pub fn open(&self, path: &str, start: u64) -> Result<Option<(Announced, Opened)>, Failure> {
+        let (response, first) = self.follow(&format!("{}/{path}", self.endpoint), Some(start))?;
+        if response.status() == StatusCode::RANGE_NOT_SATISFIABLE {
+            return Ok(None);
+        }
         let of_body = size_of(response.headers());
         let first = first.unwrap_or_else(|| response.headers().clone());
         let text = |name: &str| first.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -78,33 +82,42 @@ impl Web {
         let announced = text("x-linked-size").and_then(|size| size.parse().ok());
         let size = announced.or(of_body.size);
         let opened = Opened { body: response.into_body(), start: of_body.start, size };
-        Ok((Announced { etag, commit: text("x-repo-commit"), size }, opened))
+        Ok(Some((Announced { etag, commit: text("x-repo-commit"), size }, opened)))
     }
 
-    /// The answer at the end of all redirects, and the headers of the first answer, if that was a redirect.
+    /// The answer at the end of all redirects, and the headers of the first answer of the hub's own that names a content, if
+    /// that was a redirect. `start` is the first byte that is wanted of a file.
     fn follow(&self, address: &str, start: Option<u64>) -> Result<(Response<Body>, Option<HeaderMap>), Failure> {
         let (mut address, mut first) = (address.to_owned(), None);
-        for _ in 0..REDIRECTS {
+        for _ in 0..=REDIRECTS {
             let mut request =
                 self.agent.get(&address).header(header::USER_AGENT, concat!("laser/", env!("CARGO_PKG_VERSION")));
             if let Some(token) = self.token.as_ref().filter(|_| is_of(&address, &self.endpoint)) {
                 request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
             }
             if let Some(start) = start {
-                request = request.header(header::RANGE, format!("bytes={start}-"));
+                // Bytes are counted, and hashed, as they are.
+                request = request.header(header::ACCEPT_ENCODING, "identity");
+                if start > 0 {
+                    request = request.header(header::RANGE, format!("bytes={start}-"));
+                }
             }
             let response = request.call().map_err(unreachable)?;
             let status = response.status();
             if status.is_redirection() {
                 let to = response.headers().get(header::LOCATION).and_then(|to| to.to_str().ok()).unwrap_or_default();
-                address = target(&address, to).ok_or_else(|| {
+                let next = target(&address, to).ok_or_else(|| {
                     Failure::Refused(format!("the hub sends to {to:?}, which is not an address to follow"))
                 })?;
-                first.get_or_insert_with(|| response.headers().clone());
+                let from = std::mem::replace(&mut address, next);
+                let names_content = ["x-linked-etag", "etag"].iter().any(|name| response.headers().contains_key(*name));
+                if first.is_none() && names_content && is_of(&from, &self.endpoint) {
+                    first = Some(response.headers().clone());
+                }
                 continue;
             }
             return match status.as_u16() {
-                200 | 206 => Ok((response, first)),
+                200 | 206 | 416 => Ok((response, first)),
                 404 => Err(Failure::Missing),
                 // The hub answers so for an id that does not exist, too.
                 401 | 403 => Err(Failure::Refused(
