@@ -1,21 +1,19 @@
 //! The scorer that is this process.
 
 use crate::content_free::ContentFreePrompts;
-use crate::cost_meter::CostMeter;
+use crate::cost_scorer::{CostScorer, GuardExamples};
 use crate::editor::Editor;
 use crate::error::Result;
 use crate::evaluator::{Detail, Evaluator};
 use crate::gradient_change;
 use crate::reference_text::ReferenceText;
 use crate::response_record::record;
-use laser_checkpoint::{Checkpoint, Config};
-use laser_edit::{Candidate, Intervention, MatrixId};
-use laser_example::{Example, Outcome, Score};
+use laser_checkpoint::Checkpoint;
+use laser_edit::Candidate;
+use laser_example::{Example, Outcome};
 use laser_kernels::{Backend, Cpu, Differentiable};
 use laser_model::Model;
-use laser_run::{
-    Batch, Cost, CostReport, ExampleResult, GuardResult, Progress, Record, Report, Scorer, ScorerError, SplitName,
-};
+use laser_run::{Batch, CostReport, ExampleResult, Progress, Record, Report, Scorer, ScorerError, SplitName};
 use laser_tokenizer::Tokenizer;
 
 /// One part in so many of the memory is for decompositions, which a race or a composition comes
@@ -27,9 +25,6 @@ const COSTS: usize = 8;
 
 /// Bytes for the activations of content-free prompts.
 const CONTENT_FREE_MEMORY: usize = 1 << 27;
-
-/// Bytes for the activations of a guard task.
-const GUARD_MEMORY: usize = 1 << 28;
 
 /// What a [`LocalScorer`] scores, and with what.
 pub struct Subject<'a, B: Backend = Cpu> {
@@ -55,21 +50,12 @@ pub struct Subject<'a, B: Backend = Cpu> {
     pub memory: usize,
 }
 
-/// A task that edits are not to harm.
-#[derive(Debug, Clone, Default)]
-pub struct GuardExamples<'a> {
-    /// The examples that serve choosing.
-    pub validation: Vec<&'a Example>,
-    /// The examples that serve reporting.
-    pub test: Vec<&'a Example>,
-}
-
 /// Scores candidates by edited copies of a model in memory.
 pub struct LocalScorer<'a, B: Backend = Cpu> {
     subject: Subject<'a, B>,
     kept: Option<Kept<'a, B>>,
-    /// What measures costs on one half of the text.
-    meter: Option<(SplitName, CostMeter<'a, B>)>,
+    /// What measures costs.
+    costs: Option<CostScorer<'a, B>>,
 }
 
 /// What is kept between batches over one split by one model.
@@ -90,7 +76,7 @@ struct Scored {
 impl<'a, B: Backend> LocalScorer<'a, B> {
     /// A scorer of `subject`.
     pub fn new(subject: Subject<'a, B>) -> Self {
-        Self { subject, kept: None, meter: None }
+        Self { subject, kept: None, costs: None }
     }
 
     /// What is kept for a split, made anew for another split or precision: each has the whole
@@ -117,7 +103,8 @@ impl<'a, B: Backend> LocalScorer<'a, B> {
 
     /// Bytes for the activations of what costs are measured on.
     fn cost_memory(&self) -> usize {
-        if self.subject.text.is_some() { self.subject.memory / COSTS } else { 0 }
+        let measures = self.subject.text.is_some() || !self.subject.guards.is_empty();
+        if measures { self.subject.memory / COSTS } else { 0 }
     }
 
     fn examples(&self, split: SplitName) -> &[&'a Example] {
@@ -190,57 +177,6 @@ impl<'a, B: Backend> LocalScorer<'a, B> {
         Ok(())
     }
 
-    fn cost_with(
-        &mut self,
-        editor: &mut Editor<'a, B>,
-        split: SplitName,
-        candidates: &[&Candidate],
-        progress: &dyn Progress,
-        report: &mut CostReport,
-    ) -> Result<(), ScorerError> {
-        let model = self.subject.model;
-        let config = model.config();
-        let mut meter = match (self.meter.take(), self.subject.text) {
-            (Some((half, meter)), _) if half == split => Some(meter),
-            (_, Some(text)) => Some(CostMeter::new(model, text.half(split), self.cost_memory())?),
-            (_, None) => None,
-        };
-        let mut guards = Vec::with_capacity(self.subject.guards.len());
-        for guard in &self.subject.guards {
-            let examples = if split == SplitName::Test { &guard.test } else { &guard.validation };
-            guards.push(Evaluator::new(model, self.subject.tokenizer, examples.clone(), GUARD_MEMORY)?);
-        }
-        let mut ordered: Vec<&Candidate> = candidates.to_vec();
-        ordered.sort_by_key(|candidate| candidate.first_edited_layer(config.layers));
-        let together = meter.as_ref().map_or(1, CostMeter::together);
-        let first = |candidate: &Candidate| candidate.first_edited_layer(config.layers);
-        for group in ordered.chunk_by(|a, b| first(a) == first(b)).flat_map(|group| group.chunks(together)) {
-            let edited = editor.edit_all(group)?;
-            let texts = meter.as_mut().map(|meter| meter.measure(&edited)).transpose()?;
-            let mut of_guards = vec![Vec::with_capacity(guards.len()); group.len()];
-            for guard in &mut guards {
-                for (results, found) in of_guards.iter_mut().zip(guard_results(guard, &edited)?) {
-                    results.push(found);
-                }
-            }
-            let mut texts = texts.into_iter().flatten();
-            for (candidate, guards) in group.iter().zip(of_guards) {
-                let text = texts.next();
-                report(Cost {
-                    split,
-                    interventions: (*candidate).clone(),
-                    first_token_kl: text.as_ref().map_or(0.0, |text| text.first_token_kl),
-                    text: text.map_or_else(Vec::new, |text| text.windows),
-                    saved_weights: saved_weights(config, candidate),
-                    guards,
-                })?;
-                progress.advance(1);
-            }
-        }
-        self.meter = meter.map(|meter| (split, meter));
-        Ok(())
-    }
-
     /// The records with what the model says to content-free prompts.
     fn with_content_free(
         &self,
@@ -256,33 +192,6 @@ impl<'a, B: Backend> LocalScorer<'a, B> {
         prompts.note(&responses, &mut records, numbers);
         Ok(records)
     }
-}
-
-/// What each of `edited` gives on a guard task.
-fn guard_results<B: Backend>(guard: &mut Evaluator<B>, edited: &[Model<B>]) -> Result<Vec<GuardResult>> {
-    let mut outcomes: Vec<Vec<Outcome>> = vec![Vec::new(); edited.len()];
-    for chunk in 0..guard.chunks() {
-        let responses = guard.evaluate_together(chunk, edited, Detail::Outcome)?;
-        for (outcomes, responses) in outcomes.iter_mut().zip(responses) {
-            outcomes.extend(responses.iter().map(|response| response.outcome));
-        }
-    }
-    let result = |outcomes: &Vec<Outcome>| GuardResult {
-        score: Score::of(outcomes),
-        correct: outcomes.iter().map(|outcome| if outcome.correct { '1' } else { '0' }).collect(),
-    };
-    Ok(outcomes.iter().map(result).collect())
-}
-
-/// How many weights fewer are stored where the low-rank matrices of a candidate are stored as two factors, if that is less.
-fn saved_weights(config: &Config, candidate: &Candidate) -> u64 {
-    let of_matrix = |edit: &Intervention, matrix: MatrixId| {
-        let [rows, cols] = matrix.kind.shape(config);
-        let factors = edit.edit.kept_rank(rows, cols)?.saturating_mul(rows + cols);
-        Some((rows * cols).saturating_sub(factors) as u64)
-    };
-    let edits = candidate.interventions().iter();
-    edits.flat_map(|edit| edit.matrix.each(config).into_iter().filter_map(move |matrix| of_matrix(edit, matrix))).sum()
 }
 
 impl<B: Differentiable> Scorer for LocalScorer<'_, B> {
@@ -314,11 +223,24 @@ impl<B: Differentiable> Scorer for LocalScorer<'_, B> {
         progress: &dyn Progress,
         report: &mut CostReport,
     ) -> Result<(), ScorerError> {
-        // Its decompositions serve here, too.
-        let scored = self.kept.as_ref().filter(|kept| kept.exact).map_or(SplitName::Validation, |kept| kept.split);
-        let mut kept = self.kept(scored, true)?;
-        let measured = self.cost_with(&mut kept.editor, split, candidates, progress, report);
-        self.kept = Some(kept);
-        measured
+        let costs = match self.costs.take() {
+            Some(costs) if costs.split() == split => costs,
+            other => {
+                // The other half's makes room.
+                drop(other);
+                let Subject { model, tokenizer, text, guards, .. } = &self.subject;
+                CostScorer::new(model, tokenizer, *text, guards, split, self.cost_memory())?
+            }
+        };
+        let costs = self.costs.insert(costs);
+        match &mut self.kept {
+            // Its decompositions serve here, too.
+            Some(kept) if kept.exact => costs.measure(&mut kept.editor, candidates, progress, report),
+            _ => {
+                let Subject { checkpoint, model, memory, .. } = self.subject;
+                let mut editor = Editor::new(checkpoint, model).with_memory(memory / DECOMPOSITIONS);
+                costs.measure(&mut editor, candidates, progress, report)
+            }
+        }
     }
 }

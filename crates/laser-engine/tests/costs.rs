@@ -29,20 +29,24 @@ fn kl(before: &[f32], after: &[f32]) -> f64 {
     p.iter().zip(&q).map(|(p, q)| p.exp() * (p - q)).sum()
 }
 
-/// The same by whole sequences, token by token.
-fn plain(fixture: &Fixture, edited: &Model, text: &ReferenceText, split: SplitName) -> (Vec<(f64, f64)>, f64) {
+/// The same by whole sequences, token by token: of each passage of 64 tokens the number of tokens, nats and divergence.
+fn plain(fixture: &Fixture, edited: &Model, text: &ReferenceText, split: SplitName) -> (Vec<(usize, f64, f64)>, f64) {
     let half = text.half(split);
     let window = |tokens: &Vec<u32>| {
         let (before, after) = (logits(&fixture.model, tokens), logits(edited, tokens));
-        (half.special..tokens.len() - 1).fold((0.0, 0.0), |(nats, sum), place| {
-            let next = tokens[place + 1] as usize;
-            (nats - log_softmax(&after[place])[next], sum + kl(&before[place], &after[place]))
-        })
+        let places: Vec<usize> = (half.special..tokens.len() - 1).collect();
+        let passage = |places: &[usize]| {
+            places.iter().fold((0, 0.0, 0.0), |(count, nats, sum), &place| {
+                let next = tokens[place + 1] as usize;
+                (count + 1, nats - log_softmax(&after[place])[next], sum + kl(&before[place], &after[place]))
+            })
+        };
+        places.chunks(64).map(passage).collect::<Vec<_>>()
     };
     let prompt =
         |tokens: &Vec<u32>| kl(logits(&fixture.model, tokens).last().unwrap(), logits(edited, tokens).last().unwrap());
     let prompts: f64 = half.prompts.iter().map(prompt).sum();
-    (half.windows.iter().map(window).collect(), prompts / half.prompts.len() as f64)
+    (half.windows.iter().flat_map(window).collect(), prompts / half.prompts.len() as f64)
 }
 
 #[test]
@@ -52,19 +56,20 @@ fn costs_are_the_definition() {
         let text = text(&fixture);
         let mut editor = Editor::new(&fixture.checkpoint, &fixture.model);
         for split in [SplitName::Validation, SplitName::Test] {
-            let mut meter = CostMeter::new(&fixture.model, text.half(split), 1 << 28).unwrap();
+            let mut meter = CostMeter::new(&fixture.model, text.half(split), 1 << 28);
             for edit in EDITS {
                 let edited = editor.edit(&candidate(edit, fixture.model.config())).unwrap();
                 let found = meter.measure(std::slice::from_ref(&edited)).unwrap().remove(0);
-                let (windows, first_token_kl) = plain(&fixture, &edited, &text, split);
-                assert_eq!(found.windows.len(), windows.len());
-                for (found, (nats, kl)) in found.windows.iter().zip(windows) {
+                let (passages, first_token_kl) = plain(&fixture, &edited, &text, split);
+                assert_eq!(found.passages.len(), passages.len());
+                for (found, (tokens, nats, kl)) in found.passages.iter().zip(passages) {
+                    assert_eq!(found.tokens, tokens);
                     assert!((found.nats - nats).abs() < 1e-4 * nats, "{name} {edit}: {} {nats}", found.nats);
                     assert!((found.kl - kl).abs() < 1e-4 * kl + 1e-4, "{name} {edit}: {} {kl}", found.kl);
                 }
                 let close = (found.first_token_kl - first_token_kl).abs() < 1e-4 * first_token_kl + 1e-6;
                 assert!(close, "{name} {edit}: {} {first_token_kl}", found.first_token_kl);
-                assert_eq!(edit.is_empty(), found.windows.iter().all(|window| window.kl == 0.0));
+                assert_eq!(edit.is_empty(), found.passages.iter().all(|passage| passage.kl == 0.0));
             }
         }
     }
@@ -77,9 +82,15 @@ fn what_is_measured_together_and_in_what_order_changes_no_bit() {
     let mut editor = Editor::new(&fixture.checkpoint, &fixture.model);
     let edits: Vec<_> = EDITS.iter().map(|edit| candidate(edit, fixture.model.config())).collect();
     let models: Vec<Model> = edits.iter().map(|edit| editor.edit(edit).unwrap()).collect();
-    let meter = || CostMeter::new(&fixture.model, text.half(SplitName::Test), 1 << 28).unwrap();
-    let together = meter().measure(&models).unwrap();
-    let mut one = meter();
+    let meter = |memory| CostMeter::new(&fixture.model, text.half(SplitName::Test), memory);
+    let together = meter(1 << 28).measure(&models).unwrap();
+    // A budget for nothing: every window by itself, and no logits kept.
+    for memory in [0, 1 << 19, 1 << 22] {
+        let mut small = meter(memory);
+        assert!(memory > 0 || small.together() == 1);
+        assert_eq!(small.measure(&models).unwrap(), together, "{memory}");
+    }
+    let mut one = meter(1 << 28);
     let alone: Vec<TextCost> =
         models.iter().rev().map(|model| one.measure(std::slice::from_ref(model)).unwrap().remove(0)).collect();
     assert!(together.iter().eq(alone.iter().rev()));

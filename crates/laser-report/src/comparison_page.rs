@@ -124,7 +124,7 @@ impl ComparedRuns {
         let points = self.runs.iter().zip(self.names()).flat_map(|(run, name)| {
             let base = run.base.map_or(0.0, |base| base.accuracy);
             let point = move |it: &CostedCandidate| Point::new(format!("{name}: {}", it.interventions), it, base);
-            run.costs.iter().filter(|it| it.on_front).map(point)
+            run.costs.iter().filter(|it| it.has_row()).map(point)
         });
         let form = ResultForm { binary: self.runs.iter().all(ReportData::is_binary) };
         charts::cost_front(&points.collect::<Vec<_>>(), form)

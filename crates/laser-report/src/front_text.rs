@@ -5,18 +5,22 @@ use laser_edit::Candidate;
 use laser_run::{CostLimits, CostedCandidate, Costs, SplitName};
 use std::fmt::Write;
 
-/// The rows of the front with their numbers, which `laser apply --pick` takes; `best` is marked.
-pub fn front_text(front: &[CostedCandidate], best: Option<&Candidate>) -> String {
+/// Candidates with what they gain and cost; those that have a row in the front have its number, which `laser apply --pick`
+/// takes, and what was chosen is marked.
+pub fn front_text(front: &[CostedCandidate]) -> String {
     let mut header =
         ["", "accuracy, %", "log-loss", "KL, nats", "perplexity", "weights saved"].map(str::to_owned).to_vec();
     let guards = front.first().map_or(0, |candidate| candidate.guards.len());
     header.extend((1..=guards).map(|number| format!("guard {number}, points")));
     header.push("edits".to_owned());
     let mut rows = vec![header];
-    for (number, candidate) in front.iter().enumerate() {
-        let mark = if Some(&candidate.interventions) == best { "*" } else { "" };
+    let mut number = 0;
+    for candidate in front {
+        let mark = if candidate.chosen { "*" } else { "" };
+        let place = if candidate.has_row() { format!("{number}{mark}") } else { String::new() };
+        number += usize::from(candidate.has_row());
         let mut row = vec![
-            format!("{number}{mark}"),
+            place,
             format!("{:.1}", 100.0 * candidate.validation.accuracy),
             format!("{:.3}", candidate.validation.log_loss),
             format!("{:.4}", candidate.kl),
@@ -50,13 +54,16 @@ pub fn nothing_within(costed: &[CostedCandidate], costs: &Costs, limits: &CostLi
     let edited = costed.iter().filter(|it| !it.interventions.interventions().is_empty());
     let (nearest, share) =
         edited.filter_map(|it| Some((it, share(it)?))).min_by(|a, b| a.1.total_cmp(&b.1)).filter(|it| it.1 > 1.0)?;
-    let mut text = String::from("No candidate is within the limits, so nothing is chosen. ");
+    let guards: String = nearest.guards.iter().map(|it| format!(", {:+.1} points on a guard", 100.0 * it)).collect();
+    let mut text =
+        String::from("No candidate that was scored on all examples is within the limits, so nothing is chosen. ");
     let _ = writeln!(
         text,
-        "The nearest is {}, at {share:.2} times what they allow: {:.4} nats, perplexity {:+.1} %.",
+        "The nearest is {} with {:.4} nats, perplexity {:+.1} %{guards}: {}.",
         nearest.interventions,
         nearest.kl,
-        100.0 * nearest.perplexity_growth
+        100.0 * nearest.perplexity_growth,
+        if share.is_finite() { format!("{share:.2} times what they allow") } else { "they allow no change".to_owned() },
     );
     Some(text)
 }

@@ -18,6 +18,7 @@ fn sentence(reason: &Reason, form: ResultForm) -> String {
         Reason::Bias { check, left, gain } => {
             format!("{} leaves {} of the {} gained", check_text(check), form.size(*left), form.size(*gain))
         }
+        Reason::NothingWithinLimits => "no candidate is within the limits, so nothing is chosen".to_owned(),
         Reason::Unshown { gain, p } => format!("the change on test, {}, has p = {p:.2}", form.size(*gain)),
         Reason::Loss { loss } => format!("it loses {} on test", form.size(*loss)),
         Reason::HigherLogLoss { gain, growth } => {

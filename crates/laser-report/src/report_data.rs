@@ -183,10 +183,11 @@ impl ReadRun {
         let candidates = entries.candidates();
         let (sweep, others) = Sweep::of(&candidates);
         let limits = run.as_ref().map_or_else(CostLimits::default, |run| run.search.limits);
-        let best = chosen(&entries, &costs, &limits).and_then(|edits| {
-            let score = entries.get(SplitName::Validation, &edits)?.score;
-            Some(Best { edits, score })
-        });
+        let best =
+            chosen(&entries, &costs, &limits).filter(|edits| verdict.is_some() || *edits != base).and_then(|edits| {
+                let score = entries.get(SplitName::Validation, &edits)?.score;
+                Some(Best { edits, score })
+            });
         let changed = changed(&entries, verdict.as_ref(), &test);
         let data = ReportData {
             folder: folder.path().to_owned(),
@@ -201,7 +202,7 @@ impl ReadRun {
             others,
             trace,
             bf16_checks,
-            costs: costed(&entries, &costs),
+            costs: costed(&entries, &costs, verdict.as_ref().map(|verdict| &verdict.best)),
             changed,
             times: None,
             verdict,

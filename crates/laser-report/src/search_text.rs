@@ -33,12 +33,12 @@ pub fn search_text(found: &FoundText) -> String {
     let form = ResultForm { binary: verdict.is_binary() };
     let (sweep, others) = Sweep::of(&entries.candidates());
     let name = if form.binary { "Accuracy on validation, %" } else { "Mean result on validation" };
-    let costed = costed(entries, costs);
-    let on_front: Vec<CostedCandidate> = costed.iter().filter(|it| it.on_front).cloned().collect();
+    let costed = costed(entries, costs, Some(&verdict.best));
+    let on_front: Vec<CostedCandidate> = costed.iter().filter(|it| it.has_row()).cloned().collect();
     let mut of_costs = String::new();
     if costed.len() > 1 {
         of_costs.push_str("Gain against cost on validation: what no other beats in both (chosen: *)\n\n");
-        of_costs.push_str(&front_text(&on_front, Some(&verdict.best)));
+        of_costs.push_str(&front_text(&on_front));
         of_costs.push('\n');
     }
     of_costs.push_str(&nothing_within(&costed, costs, limits).unwrap_or_default());

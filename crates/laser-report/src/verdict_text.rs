@@ -94,11 +94,16 @@ pub fn verdict_text(verdict: &Verdict) -> String {
     if let Some(change) = &verdict.perplexity {
         let _ = writeln!(
             text,
-            "Perplexity of the half of the text that chose nothing: {:.2} -> {:.2} ({:+.1} %, {} tokens).",
+            "Perplexity of the half of the text that chose nothing: {:.2} -> {:.2} ({:+.1} %, {} tokens{}).",
             change.base,
             change.edited,
             100.0 * (change.edited / change.base - 1.0),
-            change.tokens
+            change.tokens,
+            beside(
+                change.edited / change.base - 1.0,
+                verdict.cost.as_ref().and_then(|cost| cost.limits.perplexity),
+                |limit| format!("{:.1} %", 100.0 * limit)
+            )
         );
     }
     if let Some(cost) = &verdict.cost {
@@ -109,6 +114,15 @@ pub fn verdict_text(verdict: &Verdict) -> String {
     text
 }
 
+/// A limit that was set for choosing, beside what was measured on the other half.
+fn beside(value: f64, limit: Option<f64>, written: impl Fn(f64) -> String) -> String {
+    match limit {
+        Some(limit) if value > limit => format!(", above the limit of {}", written(limit)),
+        Some(limit) => format!(", within the limit of {}", written(limit)),
+        None => String::new(),
+    }
+}
+
 /// What the edits do elsewhere.
 fn cost_lines(cost: &CostChange) -> String {
     let mut text = String::new();
@@ -117,19 +131,21 @@ fn cost_lines(cost: &CostChange) -> String {
             cost.kl_interval.map(|it| format!(" (95 % {:.4} to {:.4})", it.low, it.high)).unwrap_or_default();
         let _ = writeln!(
             text,
-            "KL divergence from the unedited model: {kl:.4} nats a token of the text{interval}, {:.4} on what follows neutral prompts.",
+            "KL divergence from the unedited model: {kl:.4} nats per token of the text{interval}{}, {:.4} on what follows neutral prompts.",
+            beside(kl, cost.limits.kl, |limit| limit.to_string()),
             cost.first_token_kl
         );
     }
     for guard in &cost.guards {
         let _ = writeln!(
             text,
-            "Guard {}: accuracy {:.1} -> {:.1} % ({}, p = {}), log-loss {:.3} -> {:.3}.",
+            "Guard {}: accuracy {:.1} -> {:.1} % ({}, p = {}){}, log-loss {:.3} -> {:.3}.",
             visible(&guard.task),
             100.0 * guard.base.accuracy,
             100.0 * guard.edited.accuracy,
             change(ResultForm { binary: true }, guard.change, guard.interval),
             p_text(guard.p),
+            beside(-guard.change, cost.limits.guard_loss, |limit| format!("-{:.1} points", 100.0 * limit)),
             guard.base.log_loss,
             guard.edited.log_loss
         );

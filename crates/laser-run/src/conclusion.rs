@@ -5,7 +5,7 @@ use crate::cost_change::CostChange;
 use crate::cost_limits::CostLimits;
 use crate::description::RunDescription;
 use crate::entries::Entries;
-use crate::entry::{SplitName, best};
+use crate::entry::{Entry, SplitName, best};
 use crate::error::{Error, Result};
 use crate::run_file::RunFile;
 use crate::run_folder::RunFolder;
@@ -42,16 +42,23 @@ pub enum Unfit {
 /// The best candidate on validation within the limits on what it may cost; the unedited model where none is within them. None
 /// where no candidate has been scored.
 pub fn chosen(entries: &Entries, costs: &Costs, limits: &CostLimits) -> Option<Candidate> {
-    let mut candidates = entries.candidates();
-    if candidates.is_empty() {
+    if entries.candidates().is_empty() {
         return None;
     }
+    let candidates = within(entries, costs, limits);
+    Some(best(&candidates).map_or_else(Candidate::base, |best| candidates[best].interventions.clone()))
+}
+
+/// What candidates gave that are known to be within the limits.
+fn within<'e>(entries: &'e Entries, costs: &Costs, limits: &CostLimits) -> Vec<&'e Entry> {
+    let mut candidates = entries.candidates();
     if !limits.is_none() {
         let cost = |candidate: &Candidate| costs.get(SplitName::Validation, candidate);
-        let base = cost(&Candidate::base())?;
-        candidates.retain(|entry| cost(&entry.interventions).is_some_and(|cost| limits.admit(base, cost)));
+        let admitted =
+            |candidate| cost(&Candidate::base()).zip(cost(candidate)).is_some_and(|(a, b)| limits.admit(a, b));
+        candidates.retain(|entry| admitted(&entry.interventions));
     }
-    Some(best(&candidates).map_or_else(Candidate::base, |best| candidates[best].interventions.clone()))
+    candidates
 }
 
 impl Conclusion<'_> {
@@ -73,10 +80,15 @@ impl Conclusion<'_> {
             }
             false => None,
         };
+        let mut candidates = within(self.entries, self.costs, &search.limits);
+        if candidates.is_empty() {
+            // Nothing was chosen: what chance shows is told of all.
+            candidates = self.entries.candidates();
+        }
         let verdict = judge(&Evidence {
             base: pair(&Candidate::base())?,
             edited: pair(&best)?,
-            candidates: &self.entries.candidates(),
+            candidates: &candidates,
             dropped: self.trace.dropped,
             adaptive: self.trace.is_adaptive(),
             last_round: self.trace.last_round(self.validation.len(), search.seed).as_deref(),

@@ -9,8 +9,9 @@ use std::collections::HashMap;
 
 /// What a candidate does to one half of a reference text, and to the guard tasks.
 ///
-/// Every other window of the text, prompt and example of a guard task serves choosing, which is called
-/// validation here as it is of tasks. The others are only looked at for what has been chosen.
+/// Every other window of the text and prompt serves choosing, which is called validation here as it is
+/// of tasks; of a guard task its validation split does. The others are only looked at for what has
+/// been chosen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cost {
@@ -18,8 +19,8 @@ pub struct Cost {
     pub split: SplitName,
     /// The candidate; none for the unedited model.
     pub interventions: Candidate,
-    /// The windows of the text, in order; none where the model predicts no text.
-    pub text: Vec<WindowCost>,
+    /// The passages of the text, in order; none where the model predicts no text.
+    pub text: Vec<PassageCost>,
     /// Mean divergence of what follows neutral prompts at once, nats.
     pub first_token_kl: f64,
     /// How many weights fewer are stored where low-rank matrices are stored as two factors.
@@ -29,10 +30,10 @@ pub struct Cost {
     pub guards: Vec<GuardResult>,
 }
 
-/// What an edited model makes of one window of a text.
+/// What an edited model makes of one passage of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct WindowCost {
+pub struct PassageCost {
     /// How many tokens are predicted.
     pub tokens: usize,
     /// Minus the sum of their log-probabilities, nats.
@@ -55,17 +56,17 @@ pub struct GuardResult {
 impl Cost {
     /// How many tokens are predicted.
     pub fn tokens(&self) -> usize {
-        self.text.iter().map(|window| window.tokens).sum()
+        self.text.iter().map(|passage| passage.tokens).sum()
     }
 
     /// Mean divergence from the unedited model over the text, nats a token; 0 where there is no text.
     pub fn kl(&self) -> f64 {
-        self.mean(|window| window.kl)
+        self.mean(|passage| passage.kl)
     }
 
     /// Mean negative log-probability of the text's tokens, nats; 0 where there is no text.
     pub fn log_loss(&self) -> f64 {
-        self.mean(|window| window.nats)
+        self.mean(|passage| passage.nats)
     }
 
     /// The growth of the text's perplexity over that under `base`, as a fraction.
@@ -73,7 +74,7 @@ impl Cost {
         (self.log_loss() - base.log_loss()).exp_m1()
     }
 
-    fn mean(&self, of: fn(&WindowCost) -> f64) -> f64 {
+    fn mean(&self, of: fn(&PassageCost) -> f64) -> f64 {
         self.text.iter().map(of).sum::<f64>() / self.tokens().max(1) as f64
     }
 }
@@ -105,7 +106,7 @@ impl Log for Costs {
     }
 
     fn flaw(cost: &Cost) -> Option<&'static str> {
-        let finite = |window: &WindowCost| window.tokens > 0 && window.nats.is_finite() && window.kl >= 0.0;
+        let finite = |it: &PassageCost| it.tokens > 0 && it.nats.is_finite() && it.kl >= 0.0;
         let whole = |guard: &GuardResult| {
             let right = guard.correct.bytes().filter(|&byte| byte == b'1').count();
             let n = guard.correct.len();
@@ -131,8 +132,8 @@ mod tests {
             split: SplitName::Validation,
             interventions: Candidate::base(),
             text: vec![
-                WindowCost { tokens: 3, nats: nats[0], kl: 0.3 },
-                WindowCost { tokens: 1, nats: nats[1], kl: 0.1 },
+                PassageCost { tokens: 3, nats: nats[0], kl: 0.3 },
+                PassageCost { tokens: 1, nats: nats[1], kl: 0.1 },
             ],
             first_token_kl: 0.2,
             saved_weights: 0,

@@ -1,13 +1,14 @@
 //! What the chosen edits cost, measured on what no candidate was chosen by.
 
-use crate::cost::{Cost, GuardResult, WindowCost};
+use crate::cost::{Cost, GuardResult, PassageCost};
+use crate::cost_limits::CostLimits;
 use crate::description::{RunDescription, TextDescription};
 use crate::perplexity::{Perplexity, PerplexityChange, WindowLoss, Windows};
 use crate::statistics::{Interval, bootstrap_of, mcnemar_exact, tango};
 use laser_example::Score;
 use serde::Serialize;
 
-/// Resamples of a text's windows.
+/// Resamples of a text's passages.
 const RESAMPLES: usize = 4_000;
 
 /// The edited model beside the unedited one, elsewhere than on the task.
@@ -16,7 +17,7 @@ pub struct CostChange {
     /// Mean divergence from the unedited model over the text, nats a token; none where the model predicts no text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kl: Option<f64>,
-    /// Its 95 % interval: the windows are drawn again. None of one window.
+    /// Its 95 % interval: passages of 64 tokens are drawn again. None of one passage.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kl_interval: Option<Interval>,
     /// Mean divergence of what follows neutral prompts at once, nats.
@@ -26,6 +27,9 @@ pub struct CostChange {
     /// Each guard task.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub guards: Vec<GuardChange>,
+    /// What they may cost.
+    #[serde(skip_serializing_if = "CostLimits::is_none")]
+    pub limits: CostLimits,
     /// The text before and after.
     #[serde(skip)]
     pub text: Option<PerplexityChange>,
@@ -59,21 +63,22 @@ impl CostChange {
             kl_interval: kl_interval(&edited.text, seed),
             first_token_kl: edited.first_token_kl,
             saved_weights: edited.saved_weights,
+            limits: run.search.limits,
             guards: guards.map(|(task, (base, edited))| guard(&task.spec, base, edited)).collect(),
             text: run.search.text.as_ref().filter(|_| has_text).map(|text| perplexity(text, base, edited, seed)),
         }
     }
 }
 
-fn kl_interval(windows: &[WindowCost], seed: u64) -> Option<Interval> {
-    let numbers: Vec<usize> = (0..windows.len()).collect();
+fn kl_interval(passages: &[PassageCost], seed: u64) -> Option<Interval> {
+    let numbers: Vec<usize> = (0..passages.len()).collect();
     let mean = |weights: &[u32]| {
-        let sum = |of: fn(&WindowCost) -> f64| -> f64 {
-            windows.iter().zip(weights).map(|(window, &weight)| of(window) * f64::from(weight)).sum()
+        let sum = |of: fn(&PassageCost) -> f64| -> f64 {
+            passages.iter().zip(weights).map(|(passage, &weight)| of(passage) * f64::from(weight)).sum()
         };
-        sum(|window| window.kl) / sum(|window| window.tokens as f64)
+        sum(|passage| passage.kl) / sum(|passage| passage.tokens as f64)
     };
-    (windows.len() > 1).then(|| bootstrap_of(&numbers, RESAMPLES, seed, mean)).flatten()
+    (passages.len() > 1).then(|| bootstrap_of(&numbers, RESAMPLES, seed, mean)).flatten()
 }
 
 fn perplexity(text: &TextDescription, base: &Cost, edited: &Cost, seed: u64) -> PerplexityChange {

@@ -54,7 +54,7 @@ impl CostLimits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cost::{GuardResult, WindowCost};
+    use crate::cost::{GuardResult, PassageCost};
     use crate::entry::SplitName;
     use laser_edit::Candidate;
     use laser_example::Score;
@@ -64,7 +64,7 @@ mod tests {
         Cost {
             split: SplitName::Validation,
             interventions: Candidate::base(),
-            text: vec![WindowCost { tokens: 10, nats, kl }],
+            text: vec![PassageCost { tokens: 10, nats, kl }],
             first_token_kl: 0.0,
             saved_weights: 0,
             guards: vec![GuardResult {

@@ -198,6 +198,10 @@ impl RunDescription {
             if let Some(text) = &mut description.search.text {
                 text.path = None;
             }
+            for guard in &mut description.search.guards {
+                guard.spec.clear();
+                guard.reading = TaskReading::default();
+            }
             description.task.reading = TaskReading::default();
             // What to do about other kernels is a question of its own.
             description.search.kernel_path = None;

@@ -27,13 +27,17 @@ pub struct CostedCandidate {
     pub guards: Vec<f64>,
     /// Whether no other candidate is as accurate at a lower divergence.
     pub on_front: bool,
+    /// Whether this is what the search chose.
+    pub chosen: bool,
 }
 
 /// The candidates that were scored on the whole validation split and whose cost was measured, the unedited model among them,
-/// from the lowest divergence to the highest. Nothing where costs were not measured.
-pub fn costed(entries: &Entries, costs: &Costs) -> Vec<CostedCandidate> {
+/// from the lowest divergence to the highest; `chosen` is what the search chose, if it has. Nothing where costs were not
+/// measured on a text.
+pub fn costed(entries: &Entries, costs: &Costs, chosen: Option<&Candidate>) -> Vec<CostedCandidate> {
     let unedited = Candidate::base();
-    let Some(base) = costs.get(SplitName::Validation, &unedited) else { return Vec::new() };
+    let measured = costs.get(SplitName::Validation, &unedited).filter(|cost| !cost.text.is_empty());
+    let Some(base) = measured else { return Vec::new() };
     let of = |entry: &Entry| {
         let cost = costs.get(SplitName::Validation, &entry.interventions)?;
         Some(CostedCandidate {
@@ -45,6 +49,7 @@ pub fn costed(entries: &Entries, costs: &Costs) -> Vec<CostedCandidate> {
             saved_weights: cost.saved_weights,
             guards: guard_changes(base, cost),
             on_front: false,
+            chosen: chosen == Some(&entry.interventions),
         })
     };
     let of_base = entries.get(SplitName::Validation, &unedited);
@@ -61,10 +66,18 @@ pub fn costed(entries: &Entries, costs: &Costs) -> Vec<CostedCandidate> {
     all
 }
 
-/// Those of [`costed`] that no other is as accurate as at a lower divergence: accuracy rises from one to the next, and so does
-/// the divergence.
-pub fn front(entries: &Entries, costs: &Costs) -> Vec<CostedCandidate> {
-    costed(entries, costs).into_iter().filter(|candidate| candidate.on_front).collect()
+impl CostedCandidate {
+    /// Whether it has a row in the front: it is on it, or it was chosen. Of two that are equally accurate the search chooses
+    /// the one of lower log-loss, which may cost more.
+    pub fn has_row(&self) -> bool {
+        self.on_front || self.chosen
+    }
+}
+
+/// Those of [`costed`] that have a row in the front. Along those that are on it accuracy rises from one to the next, and so
+/// does the divergence.
+pub fn front(entries: &Entries, costs: &Costs, chosen: Option<&Candidate>) -> Vec<CostedCandidate> {
+    costed(entries, costs, chosen).into_iter().filter(CostedCandidate::has_row).collect()
 }
 
 fn guard_changes(base: &Cost, cost: &Cost) -> Vec<f64> {
@@ -75,7 +88,7 @@ fn guard_changes(base: &Cost, cost: &Cost) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cost::WindowCost;
+    use crate::cost::PassageCost;
     use crate::example_result::{ExampleResult, ResultKind};
     use crate::log::Log;
 
@@ -90,15 +103,19 @@ mod tests {
             costs.push(Cost {
                 split: SplitName::Validation,
                 interventions: candidate,
-                text: vec![WindowCost { tokens: 1, nats: 1.0, kl }],
+                text: vec![PassageCost { tokens: 1, nats: 1.0, kl }],
                 first_token_kl: 0.0,
                 saved_weights: 0,
                 guards: Vec::new(),
             });
         }
         let layers: Vec<usize> =
-            front(&entries, &costs).iter().map(|it| it.interventions.first_edited_layer(0)).collect();
+            front(&entries, &costs, None).iter().map(|it| it.interventions.first_edited_layer(0)).collect();
         assert_eq!(layers, [0, 1, 5]);
-        assert_eq!(costed(&entries, &costs).len(), 6);
+        assert_eq!(costed(&entries, &costs, None).len(), 6);
+        // What was chosen has a row though another is as accurate at a lower cost.
+        let chosen: Candidate = serde_json::from_str(r#"[{"layer":4,"matrix":"fc_in","rho":0.1}]"#).unwrap();
+        let rows: Vec<bool> = front(&entries, &costs, Some(&chosen)).iter().map(|it| it.chosen).collect();
+        assert_eq!(rows, [false, false, false, true]);
     }
 }

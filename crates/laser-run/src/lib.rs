@@ -37,7 +37,7 @@ mod write_whole;
 pub use bf16_check::Bf16Check;
 pub use conclusion::{Conclusion, JudgedFiles, Unfit, chosen};
 pub use constant::Constant;
-pub use cost::{Cost, Costs, GuardResult, WindowCost};
+pub use cost::{Cost, Costs, GuardResult, PassageCost};
 pub use cost_change::{CostChange, GuardChange};
 pub use cost_limits::CostLimits;
 pub use description::{

@@ -152,6 +152,7 @@ fn verdict_of(
             first_token_kl: 0.1,
             saved_weights: 0,
             guards: Vec::new(),
+            limits: CostLimits::default(),
             text: Some(PerplexityChange {
                 text: "0".repeat(64),
                 windows: Windows { window: 8, stride: 4 },

@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::history::{History, by_score};
 use crate::job::Job;
 use crate::pool::{Pool, joined, step};
-use crate::race::Race;
+use crate::race::{FINALISTS, Race};
 use crate::strategy::{Course, Strategy};
 use crate::within_limits::{WithinLimits, within_limits};
 use laser_edit::Candidate;
@@ -119,6 +119,7 @@ impl Strategy for Beam {
                         return Ok(Vec::new());
                     }
                     let race = Race::new(made.iter().map(|(it, _)| it.clone()).collect());
+                    let race = race.with_finalists(self.width.max(FINALISTS));
                     Stage::Larger { race: race.called(format!("beam {}, race", self.steps.len() + 1)), made }
                 }
                 Stage::Finished => return Ok(Vec::new()),

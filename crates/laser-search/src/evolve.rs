@@ -8,7 +8,7 @@ use crate::race::Race;
 use crate::strategy::{Course, Strategy};
 use laser_edit::{Candidate, Intervention, MatrixId};
 use laser_example::SplitMix64;
-use laser_run::Step;
+use laser_run::{Cost, Step};
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 
@@ -170,7 +170,7 @@ impl Evolve {
             }
         }
         let all = history.examples();
-        if self.left < CHILDREN.min(FINALISTS) * all {
+        if self.generation > 0 && self.left < FINALISTS * all {
             return Ok(Stage::Finished);
         }
         let children = self.children(history);
@@ -248,7 +248,7 @@ impl Worth {
             candidate: candidate.clone(),
             accuracy: score.accuracy,
             log_loss: score.log_loss,
-            cost: cost.map_or(score.log_loss, |cost| cost.kl()),
+            cost: cost.filter(|cost| !cost.text.is_empty()).map_or(score.log_loss, Cost::kl),
             excess: if share > 1.0 { share } else { 0.0 },
         })
     }

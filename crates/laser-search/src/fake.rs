@@ -7,8 +7,8 @@ use crate::strategy::Strategy;
 use laser_edit::Candidate;
 use laser_example::SplitMix64;
 use laser_run::{
-    Batch, Cost, CostLimits, CostReport, Costs, Entries, ExampleRange, ExampleResult, PredictedChange, Progress,
-    Report, ResultKind, RunDescription, RunWriter, Scorer, ScorerError, Silent, SplitName, WindowCost, race_order,
+    Batch, Cost, CostLimits, CostReport, Costs, Entries, ExampleRange, ExampleResult, PassageCost, PredictedChange,
+    Progress, Report, ResultKind, RunDescription, RunWriter, Scorer, ScorerError, Silent, SplitName, race_order,
 };
 use std::ops::Range;
 
@@ -122,7 +122,7 @@ impl Scorer for FakeScorer {
             report(Cost {
                 split,
                 interventions: candidate.clone(),
-                text: vec![WindowCost { tokens: 1, nats: 2.0 + kl, kl }],
+                text: vec![PassageCost { tokens: 1, nats: 2.0 + kl, kl }],
                 first_token_kl: kl,
                 saved_weights: 0,
                 guards: Vec::new(),

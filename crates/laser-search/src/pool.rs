@@ -27,18 +27,17 @@ impl Pool {
     pub fn propose(&mut self, history: &History) -> Result<Vec<Job>> {
         let jobs = self.start.propose(history)?;
         if jobs.is_empty() {
-            let scored: Vec<&Candidate> =
-                self.space.iter().filter(|candidate| history.entry(candidate).is_some()).collect();
-            // What is outside the limits by itself is not made cheaper by more.
-            let within = match within_limits(history, scored.iter().copied(), scored.len()) {
-                WithinLimits::Unmeasured(job) => return Ok(vec![job]),
-                WithinLimits::Known(found) => found,
-            };
             let base = history.scored(&Candidate::base())?;
             let helps = |candidate: &&Candidate| {
                 history.entry(candidate).is_some_and(|entry| by_score(&entry.score, &base.score) == Ordering::Less)
             };
-            self.members = within.into_iter().map(|i| scored[i]).filter(helps).cloned().collect();
+            let helpful: Vec<&Candidate> = self.space.iter().filter(helps).collect();
+            // What is outside the limits by itself is not made cheaper by more.
+            let within = match within_limits(history, helpful.iter().copied(), helpful.len()) {
+                WithinLimits::Unmeasured(job) => return Ok(vec![job]),
+                WithinLimits::Known(found) => found,
+            };
+            self.members = within.into_iter().map(|i| helpful[i].clone()).collect();
             self.members.sort_by(|a, b| layer(b).cmp(&layer(a)).then(kept(a).total_cmp(&kept(b))));
         }
         Ok(jobs)

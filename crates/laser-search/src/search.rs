@@ -91,8 +91,8 @@ pub fn search(
 
 /// Of each size so many of the best candidates have their cost measured.
 const COSTED: usize = 16;
-/// So many are measured at once where the best within limits is looked for.
-const MEASURED: usize = 8;
+/// So many are measured at once where the best within limits is looked for; each time twice as many.
+const BATCH: usize = 8;
 
 /// Measures the costs of the best candidates, and chooses the best one within the limits.
 fn choose(driver: &mut Driver, asked: &SearchDescription) -> Result<Candidate> {
@@ -103,12 +103,14 @@ fn choose(driver: &mut Driver, asked: &SearchDescription) -> Result<Candidate> {
     if asked.measures_costs() {
         driver.measure(SplitName::Validation, &worth_measuring(&ranked, asked.cost_all))?;
         let is_measured = |driver: &Driver, it: &Candidate| driver.costs().get(SplitName::Validation, it).is_some();
+        let mut batch = BATCH;
         while !asked.limits.is_none() {
             let within = |it: &&Candidate| driver.history().is_within_limits(it) == Some(true);
             // Whatever is better than the first that is known to be within has to be measured.
             let before: Vec<Candidate> = ranked.iter().take_while(|it| !within(it)).cloned().collect();
             let missing: Vec<Candidate> =
-                before.into_iter().filter(|it| !is_measured(driver, it)).take(MEASURED).collect();
+                before.into_iter().filter(|it| !is_measured(driver, it)).take(batch).collect();
+            batch *= 2;
             if missing.is_empty() {
                 break;
             }

@@ -5,6 +5,7 @@ use crate::session::Session;
 use crate::task_source::{OpenTask, TaskSource};
 use crate::text_source::{TextSource, sha256_of};
 use laser_engine::{GuardExamples, ReferenceText};
+use laser_example::Target;
 use laser_run::{CostLimits, TaskDescription, TextDescription};
 
 /// Tokens of a text that are used, unless another number is asked for.
@@ -70,7 +71,7 @@ impl Session {
             Ok((reference, description))
         };
         let text = match (source.map(open).transpose(), &plan.text) {
-            (Err(error), CostText::Own) if plan.limits.is_none() => {
+            (Err(error), CostText::Own) if plan.limits.kl.is_none() && plan.limits.perplexity.is_none() => {
                 self.options.progress.note(&format!("costs are not measured: {}", crate::error::chain(&error)));
                 None
             }
@@ -90,6 +91,9 @@ impl Session {
             let guard = self.task(source)?;
             if guard.task.digest == task.task.digest {
                 return Err(Error::GuardIsTask { task: source.spec.clone() });
+            }
+            if guard.task.examples.iter().any(|example| matches!(example.target, Target::Rolling { .. })) {
+                return Err(Error::NothingRight { task: guard.task.name.clone() });
             }
             laser_engine::check(self.config(), &self.tokenizer, &guard.task.examples)?;
             guards.push(guard);

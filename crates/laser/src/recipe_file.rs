@@ -27,9 +27,13 @@ pub fn read_front(path: &Path, checkpoint: &Checkpoint) -> Result<Vec<CostedCand
     if folder.description()?.model.files != checkpoint.fingerprint()? {
         return Err(Error::OtherModel { path: path.to_owned() });
     }
-    let front = front(&folder.entries()?, &folder.costs()?);
+    let chosen = folder.recipe()?.map(|recipe| recipe.interventions);
+    let front = front(&folder.entries()?, &folder.costs()?, chosen.as_ref());
     if front.is_empty() {
         return Err(Error::NoFront { path: folder.path().to_owned() });
+    }
+    for edit in front.iter().flat_map(|candidate| candidate.interventions.interventions()) {
+        edit.check(checkpoint.config())?;
     }
     Ok(front)
 }

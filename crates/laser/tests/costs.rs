@@ -37,7 +37,9 @@ fn every_search_says_what_its_edits_cost() {
     assert_eq!(all.len(), 13);
     assert_eq!(all[0]["interventions"], serde_json::json!([]));
     assert!(all.is_sorted_by_key(|it| (it["kl"].as_f64().unwrap() * 1e9) as u64));
-    let on_front = front(&session, "");
+    let mut on_front = front(&session, "");
+    assert!(on_front.iter().any(|row| row["chosen"] == true));
+    on_front.retain(|row| row["on_front"] == true);
     let accuracy = |it: &Value| it["validation"]["accuracy"].as_f64().unwrap();
     assert!(on_front.windows(2).all(|two| accuracy(&two[0]) < accuracy(&two[1])));
     // Halves differ: what is told of the chosen edits was not measured on what chose them.
@@ -58,12 +60,26 @@ fn limits_are_kept_and_no_candidate_may_be_within_them() {
     let limit = kl(&all[all.len() / 2]);
     search(&session, &format!("--out limited --strategy exhaustive --max-kl {limit}"));
     let best = session.json("limited/verdict.json")["best"].clone();
-    assert!(kl(all.iter().find(|it| it["interventions"] == best).unwrap()) <= limit);
+    // The best of those that are within the limit, by accuracy and then by log-loss.
+    let within = all[1..].iter().filter(|it| kl(it) <= limit);
+    let of = |it: &Value, name: &str| it["validation"][name].as_f64().unwrap();
+    let expected = within.max_by(|a, b| {
+        of(a, "accuracy").total_cmp(&of(b, "accuracy")).then(of(b, "log_loss").total_cmp(&of(a, "log_loss")))
+    });
+    assert_eq!(best, expected.unwrap()["interventions"]);
 
     let text = search(&session, "--out none --strategy exhaustive --max-kl 0.0000001");
-    assert!(text.contains("No candidate is within the limits, so nothing is chosen. The nearest is "), "{text}");
+    assert!(
+        text.contains(
+            "No candidate that was scored on all examples is within the limits, so nothing is chosen. The nearest is "
+        ),
+        "{text}"
+    );
     assert_eq!(session.json("none/best.json")["interventions"], serde_json::json!([]));
-    assert_eq!(session.json("none/verdict.json")["word"], "noise");
+    let verdict = session.json("none/verdict.json");
+    assert_eq!(verdict["word"], "noise");
+    assert_eq!(verdict["because"], "no candidate is within the limits, so nothing is chosen");
+    assert!(session.prints("verdict none").starts_with("noise: no candidate is within the limits"));
     // Another limit is another search.
     let model = fixture("llama").display().to_string();
     let other = format!("search {model} --task task.jsonl {SPACE} --out limited --strategy exhaustive --max-kl 0.9");
@@ -97,6 +113,12 @@ fn guard_tasks_are_told_of_and_limit() {
     let model = fixture("llama").display().to_string();
     let text = search(&session, "--out run --guard guard.jsonl --max-guard-loss 0pt");
     assert!(text.contains("Guard guard.jsonl: accuracy") && text.contains("guard 1, points"), "{text}");
+    // Without the limit another may be chosen; with it none that loses on the guard's validation split.
+    let chosen = session.json("run/verdict.json")["best"].clone();
+    let rows = front(&session, "--all");
+    let row = rows.iter().find(|it| it["interventions"] == chosen);
+    assert!(row.is_none_or(|row| row["guards"][0].as_f64().unwrap() >= 0.0), "{row:?}");
+    assert!(rows.iter().any(|row| row["guards"][0].as_f64().unwrap() < 0.0), "some lose on the guard");
     let guard = &session.json("run/verdict.json")["cost"]["guards"][0];
     assert_eq!(guard["task"], "guard.jsonl");
     assert_eq!(guard["base"]["n"], 32);

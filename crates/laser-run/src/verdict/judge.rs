@@ -177,6 +177,7 @@ pub fn judge(evidence: &Evidence) -> Option<Verdict> {
         classes: answers.as_ref().and_then(|answers| answers.classes.as_ref()),
         perplexity: text,
         perplexity_growth: evidence.limits.perplexity.map(f64::ln_1p),
+        nothing_chosen: edited.test.interventions == Candidate::base(),
     });
     let (without_top_answer, constant, classes, metrics) = match answers {
         Some(answers) => (answers.without_top, Some(answers.constant), answers.classes, Some(answers.metrics)),

@@ -53,6 +53,8 @@ pub enum Reason {
         /// The gain.
         gain: f64,
     },
+    /// No candidate is within the limits on what it may cost, and so none was chosen.
+    NothingWithinLimits,
     /// No difference is shown on test.
     Unshown {
         /// The change on test.
@@ -109,7 +111,7 @@ impl Reason {
     pub fn word(&self) -> Word {
         match self {
             Self::Bias { .. } => Word::LabelBias,
-            Self::Unshown { .. } => Word::Noise,
+            Self::Unshown { .. } | Self::NothingWithinLimits => Word::Noise,
             Self::Loss { .. } => Word::Harm,
             Self::HigherLogLoss { .. } | Self::HigherPerplexity { .. } => Word::TradeOff,
             Self::Better { .. } => Word::Real,
@@ -144,6 +146,8 @@ pub(super) struct Findings<'a> {
     pub perplexity: Option<&'a PerplexityChange>,
     /// By how much the text's mean negative log-probability may grow, nats, where the search was given a limit.
     pub perplexity_growth: Option<f64>,
+    /// Whether the unedited model was chosen, as no candidate is within the limits.
+    pub nothing_chosen: bool,
 }
 
 /// What the findings come to.
@@ -151,6 +155,9 @@ pub(super) fn decide(findings: &Findings) -> Reason {
     const LIMITS: Limits = Limits::STATED;
     let test = findings.test;
     let gain = test.accuracy_gain;
+    if findings.nothing_chosen {
+        return Reason::NothingWithinLimits;
+    }
     if test.p > LIMITS.level || gain == 0.0 {
         return Reason::Unshown { gain, p: test.p };
     }

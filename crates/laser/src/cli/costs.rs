@@ -11,7 +11,7 @@ use std::path::PathBuf;
 #[command(next_help_heading = "What an edit may cost")]
 pub struct CostOptions {
     /// Choose only edits whose mean KL divergence from the unedited model, over the text, is at most
-    /// so much (nats a token)
+    /// this many nats per token
     #[arg(long, allow_negative_numbers = true, value_name = "NATS", value_parser = parse_nats)]
     pub max_kl: Option<f64>,
     /// Choose only edits under which the text's perplexity grows by at most so much, such as 10%

@@ -44,8 +44,8 @@ pub struct SpaceOptions {
     /// How many compositions of a size a beam keeps [default: 4]
     #[arg(long, allow_negative_numbers = true, value_name = "K", value_parser = clap::value_parser!(u64).range(1..))]
     pub width: Option<u64>,
-    /// Examples that evolve scores its candidates on, summed over the candidates, behind what finds
-    /// the reductions [default: 40000]
+    /// After how many evaluations of an example evolve ends, those of its start not counted
+    /// [default: 40000]
     #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub evaluations: Option<u64>,
     /// Say how well the gradient's ranking finds what an exhaustive search of the same space, in this RUN folder, has found

@@ -11,13 +11,14 @@ use laser_run::{CostedCandidate, Progress, StoredVerdict};
 use laser_writers::{Changes, EditRecord, Patch};
 use serde_json::json;
 use std::fmt::Write;
+use std::io::IsTerminal;
 
 pub fn run(options: &ApplyOptions, global: &Global) -> anyhow::Result<()> {
     let progress = Bar::new(global.quiet);
     let checkpoint = options.checkpoint.source().open(&progress)?;
     let patch = options.patch.as_ref().map(|path| Patch::open(path, &checkpoint)).transpose()?;
-    let edits = match &patch {
-        Some(patch) => Candidate::new(patch.edits().to_vec())?,
+    let (edits, card) = match &patch {
+        Some(patch) => (Candidate::new(patch.edits().to_vec())?, ModelCard::default()),
         None => edits(options, &checkpoint, &progress)?,
     };
     let changes = patch.as_ref().map_or(Changes::Edits(edits.interventions()), Changes::Patch);
@@ -26,13 +27,7 @@ pub fn run(options: &ApplyOptions, global: &Global) -> anyhow::Result<()> {
         force: options.force,
         precision: options.quant.0,
         rank_multiple: options.rank_multiple.into(),
-        // The verdict is on what the search chose, not on what was picked.
-        card: options
-            .recipe
-            .as_deref()
-            .filter(|_| options.pick.is_none())
-            .map(ModelCard::of_recipe)
-            .unwrap_or_default(),
+        card,
     };
     let output = write_edited(&checkpoint, changes, &options.out, &plan)?;
     if global.json {
@@ -47,26 +42,33 @@ pub fn run(options: &ApplyOptions, global: &Global) -> anyhow::Result<()> {
     output::print(&text)
 }
 
-fn edits(options: &ApplyOptions, checkpoint: &Checkpoint, progress: &Bar) -> anyhow::Result<Candidate> {
+/// What to edit, and what the model card tells of it: the verdict, if it is on these edits.
+fn edits(options: &ApplyOptions, checkpoint: &Checkpoint, progress: &Bar) -> anyhow::Result<(Candidate, ModelCard)> {
     let Some(path) = &options.recipe else {
-        return Ok(Candidate::new(InterventionSpec::expand_all(&options.reduce, checkpoint.config())?)?);
+        let edits = InterventionSpec::expand_all(&options.reduce, checkpoint.config())?;
+        return Ok((Candidate::new(edits)?, ModelCard::default()));
     };
     if let Some(pick) = options.pick {
-        return picked(pick, &read_front(path, checkpoint)?);
+        let CostedCandidate { interventions, chosen, .. } = picked(pick, &read_front(path, checkpoint)?)?;
+        return Ok((interventions, if chosen { ModelCard::of_recipe(path) } else { ModelCard::default() }));
     }
     let recipe = read_recipe(path, checkpoint)?;
     if let Some(StoredVerdict { word, because }) = recipe.verdict.filter(|verdict| !verdict.word.is_better()) {
         progress.note(&format!("the verdict on this edit was {word}: {because}"));
     }
-    Ok(recipe.edits)
+    Ok((recipe.edits, ModelCard::of_recipe(path)))
 }
 
-/// The edits of a row of the front.
-fn picked(pick: Pick, front: &[CostedCandidate]) -> anyhow::Result<Candidate> {
+/// A row of the front.
+fn picked(pick: Pick, front: &[CostedCandidate]) -> anyhow::Result<CostedCandidate> {
     let number = match pick {
         Pick::Row(number) => number,
         Pick::Menu => {
-            let table = front_text(front, None);
+            if !std::io::stderr().is_terminal() {
+                let why = "--pick shows a menu in a terminal, and there is none: give the row of laser front RUN";
+                return Err(Usage(why.into()).into());
+            }
+            let table = front_text(front);
             let rows: Vec<&str> = table.lines().skip(1).collect();
             let heading = table.lines().next().unwrap_or_default();
             dialoguer::Select::new()
@@ -80,7 +82,7 @@ fn picked(pick: Pick, front: &[CostedCandidate]) -> anyhow::Result<Candidate> {
         let why = format!("--pick {number}: the front has the rows 0 to {}: see laser front RUN", front.len() - 1);
         return Err(Usage(why.into()).into());
     };
-    Ok(candidate.interventions.clone())
+    Ok(candidate.clone())
 }
 
 /// What was saved: by matrix, of the model, and per token.

@@ -9,16 +9,16 @@ use serde_json::json;
 pub fn run(options: &FrontOptions, global: &Global) -> anyhow::Result<()> {
     let folder = RunFolder::open(&options.run)?;
     let (entries, costs) = (folder.entries()?, folder.costs()?);
-    let all = costed(&entries, &costs);
-    let front: Vec<CostedCandidate> = all.iter().filter(|it| it.on_front || options.all).cloned().collect();
+    let best = folder.recipe()?.map(|recipe| recipe.interventions);
+    let all = costed(&entries, &costs, best.as_ref());
+    let front: Vec<CostedCandidate> = all.into_iter().filter(|it| it.has_row() || options.all).collect();
     if front.is_empty() {
         let why =
             format!("{}: no costs were measured: finish the search, and leave out --no-costs", options.run.display());
         return Err(Usage(why.into()).into());
     }
-    let best = folder.recipe()?.map(|recipe| recipe.interventions);
     if global.json {
         return output::print_json(&json!({"run": options.run, "best": best, "front": front}));
     }
-    output::print(&front_text(&front, best.as_ref()))
+    output::print(&front_text(&front))
 }

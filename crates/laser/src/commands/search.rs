@@ -25,7 +25,7 @@ pub fn run(options: &SearchOptions, global: &Global) -> anyhow::Result<()> {
             "strategy": found.trace,
             "rounding": found.bf16_checks,
             "verdict": verdict_file(&found.verdict),
-            "front": front(&found.entries, &found.costs),
+            "front": front(&found.entries, &found.costs, Some(&found.verdict.best)),
         }));
     }
     output::print(&found.text())?;
