@@ -107,7 +107,7 @@ pub fn files_of(path: &Path) -> Result<Vec<PathBuf>> {
 /// Bytes of the corpus's files on disk.
 ///
 /// # Errors
-/// As [`files_of`].
+/// A folder or a file cannot be read.
 pub fn size_of(path: &Path) -> Result<u64> {
     Ok(files_of(path)?.iter().map(|file| std::fs::metadata(file).map_or(0, |it| it.len())).sum())
 }
