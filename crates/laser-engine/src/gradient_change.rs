@@ -17,7 +17,7 @@ use laser_run::Progress;
 use laser_tokenizer::Tokenizer;
 use rayon::prelude::*;
 
-/// By how much each of `space` changes the mean log-loss of `examples`, nats a token, by one
+/// By how much each of `space` changes the mean log-loss of `examples`, nats per token, by one
 /// backward pass.
 ///
 /// # Errors

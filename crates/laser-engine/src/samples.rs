@@ -8,7 +8,7 @@ use laser_model::{LossTerm, NodeId, Sample};
 /// Tokens of a sample: its backward pass holds all that they make.
 const SAMPLE_TOKENS: usize = 1024;
 
-/// The examples' mean log-loss, nats a token of the answer, as the loss of some samples: of about
+/// The examples' mean log-loss, nats per token of the answer, as the loss of some samples: of about
 /// [`SAMPLE_TOKENS`] tokens each, and of whole examples.
 pub fn samples(examples: &[Encoded]) -> Vec<Sample> {
     let tokens = |example: &Encoded| {

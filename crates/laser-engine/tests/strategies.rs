@@ -16,7 +16,7 @@ use support::{Fixture, open};
 /// A text of more than two windows of the model's context.
 const TEXT: &str = "The mother tongue of Berlin is German, and the capital of France is Paris. The writer of the book is \
                     French; her answer is true. ";
-/// So much may candidates differ from the unedited model, nats a token: about half of the space does.
+/// So much may candidates differ from the unedited model, nats per token: about half of the space does.
 const MAX_KL: f64 = 0.02;
 
 fn task(folder: &Path) -> Task {

@@ -24,7 +24,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The log-loss of this example, in nats a token: -(sum of the log-probabilities) / (number of tokens).
+    /// The log-loss of this example, in nats per token: -(sum of the log-probabilities) / (number of tokens).
     pub fn log_loss(&self) -> f64 {
         // 0 - x, so that a certain answer costs 0 and not -0.
         (0.0 - self.answer_logprob) / self.answer_tokens as f64
@@ -38,7 +38,7 @@ pub struct Score {
     pub n: usize,
     /// The fraction that was right, 0 to 1. NaN for no examples.
     pub accuracy: f64,
-    /// The mean over examples of [`Outcome::log_loss`], in nats a token. NaN for no examples.
+    /// The mean over examples of [`Outcome::log_loss`], in nats per token. NaN for no examples.
     pub log_loss: f64,
 }
 

@@ -59,7 +59,7 @@ impl Cost {
         self.text.iter().map(|passage| passage.tokens).sum()
     }
 
-    /// Mean divergence from the unedited model over the text, nats a token; 0 where there is no text.
+    /// Mean divergence from the unedited model over the text, nats per token; 0 where there is no text.
     pub fn kl(&self) -> f64 {
         self.mean(|passage| passage.kl)
     }

@@ -14,7 +14,7 @@ const RESAMPLES: usize = 4_000;
 /// The edited model beside the unedited one, elsewhere than on the task.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CostChange {
-    /// Mean divergence from the unedited model over the text, nats a token; none where the model predicts no text.
+    /// Mean divergence from the unedited model over the text, nats per token; none where the model predicts no text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kl: Option<f64>,
     /// Its 95 % interval: passages of 64 tokens are drawn again. None of one passage.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// What a candidate may cost to be chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct CostLimits {
-    /// The divergence from the unedited model, nats a token.
+    /// The divergence from the unedited model, nats per token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kl: Option<f64>,
     /// The growth of the text's perplexity, as a fraction.

@@ -14,7 +14,7 @@ pub struct CostedCandidate {
     pub interventions: Candidate,
     /// Its score on validation.
     pub validation: Score,
-    /// Its divergence from the unedited model on the half of the text that candidates are chosen by, nats a token.
+    /// Its divergence from the unedited model on the half of the text that candidates are chosen by, nats per token.
     pub kl: f64,
     /// The growth of that half's perplexity, as a fraction.
     pub perplexity_growth: f64,

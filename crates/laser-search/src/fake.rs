@@ -42,7 +42,7 @@ pub struct FakeScorer {
     examples: usize,
     rules: Vec<(Candidate, Rule)>,
     predicted: Box<dyn Fn(usize) -> f64>,
-    /// What each candidate that holds another costs, nats a token, beside what else it holds.
+    /// What each candidate that holds another costs, nats per token, beside what else it holds.
     prices: Vec<(Candidate, f64)>,
     /// How often a cost has been measured.
     measured: usize,
@@ -172,7 +172,7 @@ impl Fake {
         self
     }
 
-    /// What holds `candidate` costs so much more, nats a token.
+    /// What holds `candidate` costs so much more, nats per token.
     pub fn costs(&mut self, candidate: &Candidate, price: f64) {
         self.scorer.prices.push((candidate.clone(), price));
     }

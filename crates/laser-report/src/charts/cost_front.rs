@@ -36,7 +36,7 @@ pub fn cost_front(all: &[Point], form: ResultForm) -> Option<(Markup, DataTable)
     let columns = [
         ("edits", "edits"),
         ("gain", gained.as_str()),
-        ("kl", "KL divergence, nats a token"),
+        ("kl", "KL divergence, nats per token"),
         ("perplexity", "perplexity, change in %"),
         ("first_token_kl", "KL of the first token, nats"),
         ("saved_weights", "weights saved"),
@@ -71,7 +71,7 @@ pub fn cost_front(all: &[Point], form: ResultForm) -> Option<(Markup, DataTable)
             text.tick x=(at(x.place(tick))) y=(at(BOTTOM + 14.0)) text-anchor="middle" { (format!("{tick:.*}", x.places())) }
         }
         text.tick x=(at((LEFT + WIDTH) / 2.0)) y=(at(BOTTOM + 28.0)) text-anchor="middle" {
-            "KL divergence from the unedited model, nats a token"
+            "KL divergence from the unedited model, nats per token"
         }
         @for it in all {
             @let (cx, cy) = (x.place(it.of.kl), y.place(it.gain));
