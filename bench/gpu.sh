@@ -70,14 +70,14 @@ search() { # NAME MODEL TASK OPTION...
     echo "| --- | --- | --- | --- | --- | --- | --- |"
     for device in cpu cuda; do
         local begin=$EPOCHREALTIME
-        "$laser" search "$model" --task "$task" --out "$work/$name-$device" --device $device --quiet "$@" >/dev/null || return
+        "$laser" search "$model" --task "$task" --out "$work/$name-$device" --device $device --quiet --strategy exhaustive --no-costs "$@" >/dev/null || return
         echo "$name on $device: $("$python" -c "print(round($EPOCHREALTIME - $begin, 2))") s" >>"$work/times"
     done
     "$python" "$here/gpu_compare.py" "$name" "$work/$name-cpu" "$work/$name-cuda"
     [ "$mode" = --reference ] || for again in again; do
-        "$laser" search "$model" --task "$task" --out "$work/$name-$again" --device cuda --quiet --memory 60MB "$@" >/dev/null || return
+        "$laser" search "$model" --task "$task" --out "$work/$name-$again" --device cuda --quiet --strategy exhaustive --no-costs --memory 60MB "$@" >/dev/null || return
         "$python" "$here/gpu_compare.py" "$name, cuda with 60 MB" "$work/$name-cuda" "$work/$name-$again"
-        "$laser" search "$model" --task "$task" --out "$work/$name-bf16" --device cuda --quiet --dtype bf16 "$@" >/dev/null || return
+        "$laser" search "$model" --task "$task" --out "$work/$name-bf16" --device cuda --quiet --strategy exhaustive --no-costs --dtype bf16 "$@" >/dev/null || return
         "$python" "$here/gpu_compare.py" "$name, cuda bf16" "$work/$name-cuda" "$work/$name-bf16"
     done
     echo
