@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Greedy tokens per second of one core, of folders by turns, in transformers and in laser.
+"""Greedy tokens per second of one core, of folders in turn, in transformers and in laser.
 
     bench/tokens.py FOLDER... --laser target/release/laser [--tokens 64] [--rounds 3]
 

@@ -21,7 +21,7 @@ pub struct Example {
     /// the answer begins with already.
     pub prompt: String,
     /// Who says what of the prompt in a chat, together as long as it: the system the description,
-    /// user and model the solved examples by turns, the user the question, the model the beginning
+    /// user and model the solved examples in turn, the user the question, the model the beginning
     /// of its answer. If empty, the user says all of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub turns: Vec<Turn>,

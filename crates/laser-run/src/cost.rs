@@ -90,11 +90,6 @@ impl Costs {
     pub fn get(&self, split: SplitName, candidate: &Candidate) -> Option<&Cost> {
         self.found.get(&(split, candidate.to_string()))
     }
-
-    /// Whether nothing has been measured.
-    pub fn is_empty(&self) -> bool {
-        self.found.is_empty()
-    }
 }
 
 impl Log for Costs {

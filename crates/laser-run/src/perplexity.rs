@@ -78,11 +78,6 @@ impl PerplexityChange {
         }
     }
 
-    /// Whether the text fits into one window.
-    pub fn is_of_one_window(&self) -> bool {
-        self.tokens < self.windows.window
-    }
-
     /// The growth of the mean negative log-probability, nats per token.
     pub fn growth(&self) -> f64 {
         (self.edited / self.base).ln()
