@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use laser_matrix::{Decompose, EditedMatrix, Rho, SvdError};
+use laser_matrix::{Curvature, Decompose, EditedMatrix, Rho, SvdError};
 
 use crate::EditError;
 use crate::fields::{Fields, Kind, Value};
@@ -52,6 +52,11 @@ impl Edit {
     /// its place in the grid of an exhaustive search.
     pub fn grid_point(&self) -> Option<(usize, f64)> {
         self.0.grid_point().map(|(blocks, rho)| (blocks.get(), rho.get()))
+    }
+
+    /// What must have been observed of a matrix on a calibration text before it is edited.
+    pub fn curvature(&self) -> Option<Curvature> {
+        self.0.curvature()
     }
 
     pub(crate) fn check_shape(&self, rows: usize, cols: usize) -> Result<(), String> {

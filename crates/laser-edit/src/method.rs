@@ -5,15 +5,11 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use laser_matrix::{Decompose, EditedMatrix, Rho, SvdError};
+use laser_matrix::{Curvature, Decompose, EditedMatrix, Rho, SvdError};
 
 use crate::fields::{Fields, Kind, Value};
 
 /// One edit: a method with its numbers. Its `Display` is the text form, which [`Form::from_text`] reads.
-///
-/// Methods of today need nothing but the matrix. One that needs more (second moments of the inputs, gradients) will say which
-/// statistics by a method of this trait that has a default of none, and get them in [`apply`](Self::apply) beside the
-/// matrix.
 pub(crate) trait EditMethod: fmt::Debug + fmt::Display + Any + Equal + Send + Sync {
     /// The fields of the JSON form, in its order: those of the [`Form`], by the same names.
     fn json(&self) -> Vec<(&'static str, Value)>;
@@ -24,6 +20,11 @@ pub(crate) trait EditMethod: fmt::Debug + fmt::Display + Any + Equal + Send + Sy
     /// The number of row blocks and the kept fraction of their rank, for a reduction by a fraction: its place in the grid of
     /// an exhaustive search, in the table of its results, and in the order of a composition.
     fn grid_point(&self) -> Option<(NonZeroUsize, Rho)> {
+        None
+    }
+
+    /// What must have been observed of the matrix before [`apply`](Self::apply), for a method that needs more than the matrix.
+    fn curvature(&self) -> Option<Curvature> {
         None
     }
 

@@ -56,6 +56,8 @@ fn edits() -> impl Strategy<Value = Edit> {
         (any::<NonZeroUsize>(), rho()).prop_map(|(blocks, rho)| Edit::row_blocks(blocks, rho)),
         rho().prop_map(|rho| format!("tail={}", rho.get()).parse().unwrap()),
         rho().prop_map(|rho| format!("prune={}", rho.get()).parse().unwrap()),
+        rho().prop_map(|rho| format!("whitened={}", rho.get()).parse().unwrap()),
+        rho().prop_map(|rho| format!("kfac={}", rho.get()).parse().unwrap()),
         Just("zero".parse().unwrap()),
     ]
 }

@@ -1,5 +1,6 @@
 //! Edited copies of a model.
 
+use crate::calibration::{Observations, Observer, observations, tell};
 use crate::error::Result;
 use laser_checkpoint::Checkpoint;
 use laser_edit::{Candidate, Intervention, MatrixId};
@@ -10,12 +11,16 @@ use laser_model::Model;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 
+/// A matrix, what is kept of it, what was observed of it, and its edits by the number of their candidate.
+type Work<'a> = ((usize, MatrixId), Option<DecomposedMatrix>, Observations, Vec<(usize, &'a Intervention)>);
+
 /// Makes edited models, decomposing each matrix once for all edits of it.
 pub struct Editor<'a, B: Backend = Cpu> {
     checkpoint: &'a Checkpoint,
     model: &'a Model<B>,
     /// How many bytes of matrices and their decompositions are kept.
     memory: usize,
+    observer: Option<&'a dyn Observer>,
     matrices: HashMap<(usize, MatrixId), DecomposedMatrix>,
 }
 
@@ -23,13 +28,18 @@ impl<'a, B: Backend> Editor<'a, B> {
     /// An editor of `model`, which was loaded from `checkpoint`. It keeps what it has decomposed of
     /// a candidate's layers.
     pub fn new(checkpoint: &'a Checkpoint, model: &'a Model<B>) -> Self {
-        Self { checkpoint, model, memory: 0, matrices: HashMap::new() }
+        Self { checkpoint, model, memory: 0, observer: None, matrices: HashMap::new() }
     }
 
     /// The same, which keeps everything that it has decomposed as long as that takes no more than
     /// `memory` bytes.
     pub fn with_memory(self, memory: usize) -> Self {
         Self { memory, ..self }
+    }
+
+    /// The same, which asks `observer` what edits need to know of the unedited model.
+    pub fn with_observer(self, observer: Option<&'a dyn Observer>) -> Self {
+        Self { observer, ..self }
     }
 
     /// A copy of the model under `candidate`, sharing every other weight.
@@ -67,12 +77,20 @@ impl<'a, B: Backend> Editor<'a, B> {
         if self.matrices.values().map(DecomposedMatrix::bytes).sum::<usize>() > self.memory {
             self.matrices.retain(|&(layer, _), _| edits.keys().any(|&(edited, _)| edited == layer));
         }
-        let kept: Vec<_> = edits.into_iter().map(|(at, edits)| (at, self.matrices.remove(&at), edits)).collect();
-        let edit = |((layer, matrix), kept, edits): ((usize, MatrixId), Option<DecomposedMatrix>, Vec<_>)| {
-            let editable = match kept {
+        let mut work = Vec::with_capacity(edits.len());
+        for (at, edits) in edits {
+            let kept: Option<DecomposedMatrix> = self.matrices.remove(&at);
+            // By one thread: the observer computes with all of them.
+            let known = |curvature| kept.as_ref().is_some_and(|kept| kept.has_observed(curvature));
+            let observed = observations(self.observer, at, edits.iter().map(|(_, edit)| *edit), known)?;
+            work.push((at, kept, observed, edits));
+        }
+        let edit = |((layer, matrix), kept, observed, edits): Work<'_>| {
+            let mut editable = match kept {
                 Some(editable) => editable,
                 None => DecomposedMatrix::new(self.checkpoint.matrix(layer, matrix)?),
             };
+            tell(&mut editable, (layer, matrix), observed)?;
             let edit = |(number, edit): (usize, &Intervention)| {
                 let edited = edit.apply(&editable)?;
                 Ok((
@@ -83,7 +101,7 @@ impl<'a, B: Backend> Editor<'a, B> {
             let edited = edits.into_iter().map(edit).collect::<Result<Vec<(usize, EditedMatrix)>>>()?;
             Ok(((layer, matrix), editable, edited))
         };
-        let edited = kept.into_par_iter().map(edit).collect::<Result<Vec<_>>>()?;
+        let edited = work.into_par_iter().map(edit).collect::<Result<Vec<_>>>()?;
         let mut models = vec![self.model.clone(); candidates.len()];
         for ((layer, matrix), editable, edited) in edited {
             for (number, edited) in edited {

@@ -11,6 +11,16 @@ pub enum Error {
     /// An edit does not fit the model, or cannot be made.
     #[error(transparent)]
     Edit(#[from] laser_edit::EditError),
+    /// What was observed of a matrix gives no curvature.
+    #[error("{layer}.{matrix} has no curvature on the calibration text: {why}")]
+    Observed {
+        /// The layer.
+        layer: usize,
+        /// The matrix.
+        matrix: laser_edit::MatrixId,
+        /// Why.
+        why: String,
+    },
     /// Running the model failed.
     #[error(transparent)]
     Model(#[from] laser_model::Error),

@@ -2,6 +2,7 @@
 //!
 //! To first order, replacing W by W' changes the loss by the inner product of G = dL/dW and W' - W.
 
+use crate::calibration::{Observer, observations, tell};
 use crate::encode::{Encoded, encode};
 use crate::error::{Error, Result};
 use crate::samples::samples;
@@ -26,6 +27,7 @@ pub fn predict<B: Differentiable>(
     checkpoint: &Checkpoint,
     model: &Model<B>,
     tokenizer: &Tokenizer,
+    observer: Option<&dyn Observer>,
     examples: &[&Example],
     space: &[Candidate],
     progress: &dyn Progress,
@@ -47,8 +49,17 @@ pub fn predict<B: Differentiable>(
         if of_layer.len() < ids.len() {
             return Ok(());
         }
-        let of_matrix = |(layer, id, gradient)| predicted(checkpoint, config, space, layer, id, &gradient);
-        let predicted = of_layer.par_drain(..).map(of_matrix).collect::<Result<Vec<_>>>()?;
+        let mut observed = Vec::with_capacity(of_layer.len());
+        for &(layer, id, _) in &of_layer {
+            let edits = edits().filter(|edit| edit.layer == layer && edit.matrix.each(config).contains(&id));
+            observed.push(observations(observer, (layer, id), edits, |_| false)?);
+        }
+        let of_matrix = |((layer, id, gradient), observed)| {
+            let mut matrix = DecomposedMatrix::new(checkpoint.matrix(layer, id)?);
+            tell(&mut matrix, (layer, id), observed)?;
+            predicted(&matrix, config, space, layer, id, &gradient)
+        };
+        let predicted = of_layer.par_drain(..).zip(observed).map(of_matrix).collect::<Result<Vec<_>>>()?;
         predicted.iter().flatten().for_each(|(candidate, change)| changes[*candidate] += change);
         progress.advance(ids.len());
         Ok(())
@@ -59,7 +70,7 @@ pub fn predict<B: Differentiable>(
 
 /// What the gradient by one matrix predicts of each candidate that edits it, by its number.
 fn predicted(
-    checkpoint: &Checkpoint,
+    matrix: &DecomposedMatrix,
     config: &Config,
     space: &[Candidate],
     layer: usize,
@@ -73,10 +84,9 @@ fn predicted(
     if edits.is_empty() {
         return Ok(Vec::new());
     }
-    let matrix = DecomposedMatrix::new(checkpoint.matrix(layer, id)?);
     let change = |edited: &Matrix| -> f64 {
         let both = edited.data().iter().zip(matrix.matrix().data());
         both.zip(gradient.data()).map(|((edited, unedited), by)| f64::from(edited - unedited) * f64::from(*by)).sum()
     };
-    edits.iter().map(|(number, edit)| Ok((*number, change(&dense(edit.apply(&matrix)?))))).collect()
+    edits.iter().map(|(number, edit)| Ok((*number, change(&dense(edit.apply(matrix)?))))).collect()
 }

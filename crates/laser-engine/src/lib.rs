@@ -8,6 +8,7 @@
 //! finds ready.
 
 mod activation_cache;
+mod calibration;
 mod chunk;
 mod content_free;
 mod continuation;
@@ -27,6 +28,7 @@ mod response_record;
 mod samples;
 mod tiles;
 
+pub use calibration::{Calibration, Observer};
 pub use content_free::ContentFreePrompts;
 pub use corpus::{Corpus, windows_for};
 pub use cost_meter::{CostMeter, TextCost};

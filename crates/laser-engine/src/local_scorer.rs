@@ -1,5 +1,6 @@
 //! The scorer that is this process.
 
+use crate::calibration::Observer;
 use crate::content_free::ContentFreePrompts;
 use crate::cost_scorer::{CostScorer, GuardExamples};
 use crate::editor::Editor;
@@ -46,6 +47,8 @@ pub struct Subject<'a, B: Backend = Cpu> {
     pub text: Option<&'a ReferenceText>,
     /// The guard tasks.
     pub guards: Vec<GuardExamples<'a>>,
+    /// Who has observed what edits need to know of the unedited model.
+    pub observer: Option<&'a dyn Observer>,
     /// Bytes for activations and decompositions that are kept.
     pub memory: usize,
 }
@@ -87,7 +90,7 @@ impl<'a, B: Backend> LocalScorer<'a, B> {
             Some(kept) if kept.split == split && kept.exact == exact => Ok(kept),
             other => {
                 drop(other);
-                let Subject { checkpoint, tokenizer, compared, memory, .. } = self.subject;
+                let Subject { checkpoint, tokenizer, compared, memory, observer, .. } = self.subject;
                 let model = compared.filter(|_| !exact).unwrap_or(self.subject.model);
                 let decompositions = memory / DECOMPOSITIONS;
                 let memory = memory - decompositions - self.cost_memory();
@@ -95,7 +98,7 @@ impl<'a, B: Backend> LocalScorer<'a, B> {
                     split,
                     exact,
                     evaluator: Evaluator::new(model, tokenizer, self.examples(split).to_vec(), memory)?,
-                    editor: Editor::new(checkpoint, model).with_memory(decompositions),
+                    editor: Editor::new(checkpoint, model).with_memory(decompositions).with_observer(observer),
                 })
             }
         }
@@ -209,11 +212,11 @@ impl<B: Differentiable> Scorer for LocalScorer<'_, B> {
         examples: &[usize],
         progress: &dyn Progress,
     ) -> Result<Vec<f64>, ScorerError> {
-        let Subject { checkpoint, tokenizer, .. } = self.subject;
+        let Subject { checkpoint, tokenizer, observer, .. } = self.subject;
         let model = self.subject.compared.unwrap_or(self.subject.model);
         let all = self.examples(SplitName::Validation);
         let examples: Vec<&Example> = examples.iter().filter_map(|&i| all.get(i).copied()).collect();
-        Ok(gradient_change::predict(checkpoint, model, tokenizer, &examples, candidates, progress)?)
+        Ok(gradient_change::predict(checkpoint, model, tokenizer, observer, &examples, candidates, progress)?)
     }
 
     fn cost(
@@ -237,8 +240,9 @@ impl<B: Differentiable> Scorer for LocalScorer<'_, B> {
             // Its decompositions serve here, too.
             Some(kept) if kept.exact => costs.measure(&mut kept.editor, candidates, progress, report),
             _ => {
-                let Subject { checkpoint, model, memory, .. } = self.subject;
-                let mut editor = Editor::new(checkpoint, model).with_memory(memory / DECOMPOSITIONS);
+                let Subject { checkpoint, model, memory, observer, .. } = self.subject;
+                let editor = Editor::new(checkpoint, model).with_memory(memory / DECOMPOSITIONS);
+                let mut editor = editor.with_observer(observer);
                 costs.measure(&mut editor, candidates, progress, report)
             }
         }

@@ -3,11 +3,13 @@
 mod support;
 
 use laser_edit::{MatrixId, MatrixKind};
+use laser_engine::{Calibration, Editor, HalfText, Observer};
 use laser_example::SplitMix64;
 use laser_kernels::KvIndices;
+use laser_linalg::{DecomposedMatrix, dense};
 use laser_matrix::Matrix;
 use laser_model::{LossTerm, Model, Sample};
-use support::{families, folder, logits, open, open_at};
+use support::{candidate, families, folder, logits, open, open_at};
 
 const TOKENS: [u32; 9] = [5, 9, 3, 7, 7, 2, 11, 4, 6];
 
@@ -129,5 +131,73 @@ fn gradients_go_through_matrices_in_bf16() {
             difference.sqrt(),
             exact.frobenius_norm()
         );
+    }
+}
+
+/// What goes into each matrix and the gradients by what comes out of it give the gradient by the matrix.
+#[test]
+fn what_is_observed_of_a_matrix_gives_its_gradient() {
+    for name in families() {
+        let model = &open(&name).model;
+        let config = model.config();
+        let ids: Vec<MatrixId> = config.matrices.iter().flat_map(|&it| MatrixId::from(it).each(config)).collect();
+        let samples = [sample(model), sample(model)];
+        let streams = model.streams(&samples, true).unwrap();
+        let found = model.gradients::<laser_model::Error>(&samples, &ids, 0, |layer, id, gradient| {
+            let observed = model.observe(&streams, layer, &[id])?.remove(0);
+            let (x, g) = (&observed.inputs, observed.gradients.as_ref().unwrap());
+            assert_eq!((x.rows(), x.cols(), g.cols()), (g.rows(), gradient.cols(), gradient.rows()), "{name}");
+            let sum = |i: usize, j: usize| -> f32 {
+                (0..x.rows()).map(|t| g.data()[t * g.cols() + i] * x.data()[t * x.cols() + j]).sum()
+            };
+            let expected = Matrix::from_fn(gradient.rows(), gradient.cols(), sum);
+            let apart = Matrix::from_fn(gradient.rows(), gradient.cols(), |i, j| {
+                let at = i * gradient.cols() + j;
+                expected.data()[at] - gradient.data()[at]
+            });
+            let limit = 1e-5 * gradient.frobenius_norm();
+            assert!(apart.frobenius_norm() <= limit, "{name} {layer}.{id}: {} {limit}", apart.frobenius_norm());
+            Ok(())
+        });
+        found.unwrap();
+        let without = model.observe(&model.streams(&samples, false).unwrap(), 0, &ids).unwrap();
+        assert!(without.iter().all(|observed| observed.gradients.is_none()));
+    }
+}
+
+/// tests/fixtures/curvature.json is what scripts/make-curvature-reference.py prints.
+#[test]
+fn edits_by_curvature_are_those_of_pytorch_and_numpy() {
+    let text = std::fs::read_to_string(folder("curvature.json")).unwrap();
+    let reference: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let windows: Vec<Vec<u32>> = serde_json::from_value(reference["tokens"].clone()).unwrap();
+    let text = HalfText { windows, special: 0, prompts: Vec::new() };
+    for (name, edits) in reference["models"].as_object().unwrap() {
+        let fixture = open(name);
+        let calibration = Calibration::new(&fixture.model, &text);
+        for (edit, expected) in edits.as_object().unwrap() {
+            let edits = candidate(edit, fixture.model.config());
+            let [one] = edits.interventions() else { panic!("one edit") };
+            let mut matrix = DecomposedMatrix::new(fixture.checkpoint.matrix(one.layer, one.matrix).unwrap());
+            let curvature = one.edit.curvature().unwrap();
+            matrix.observe(curvature, &calibration.observe(one.layer, one.matrix, curvature).unwrap()).unwrap();
+            let matrix = dense(one.apply(&matrix).unwrap());
+            let product = |row: &[f32]| -> f64 {
+                row.iter().enumerate().map(|(j, &entry)| f64::from(entry) * (j as f64).cos()).sum()
+            };
+            let norm = expected["norm"].as_f64().unwrap();
+            assert!((matrix.frobenius_norm() / norm - 1.0).abs() < 1e-5, "{name} {edit}");
+            for (row, expected) in matrix.data().chunks(matrix.cols()).zip(expected["product"].as_array().unwrap()) {
+                let apart = product(row) - expected.as_f64().unwrap();
+                assert!(apart.abs() < 1e-4 * norm, "{name} {edit}: {apart} of {norm}");
+            }
+        }
+        // The editor asks for it by itself.
+        let mut editor = Editor::new(&fixture.checkpoint, &fixture.model).with_observer(Some(&calibration));
+        editor.edit(&candidate("1.fc_in:whitened=0.1 2.fc_out:kfac=0.1", fixture.model.config())).unwrap();
+        let mut blind = Editor::new(&fixture.checkpoint, &fixture.model);
+        let error = blind.edit(&candidate("1.fc_in:whitened=0.1", fixture.model.config())).unwrap_err();
+        let why = "what goes through the matrix was not observed on a calibration text";
+        assert_eq!(error.to_string(), format!("cannot apply 1.fc_in:whitened=0.1: {why}"));
     }
 }

@@ -87,6 +87,7 @@ fn run_boxed(fixture: &Fixture, task: &Task, strategy: &mut dyn Strategy, out: &
         content_free: &content_free,
         text: Some(&text),
         guards: vec![GuardExamples { validation: test.clone(), test: validation.clone() }],
+        observer: None,
         memory: 1 << 30,
     });
     let plan = Plan { space: &space, validation: &validation, test: &test, check_bf16: false, run: &description(task) };

@@ -27,5 +27,5 @@ pub use expert_choice::ExpertChoice;
 pub use kv_indices::KvIndices;
 pub use parts::{Activation, AttentionScores, Linear, Mixture, Mlp, Norm, NormKind, Precision, RotaryPairs, Rotation};
 pub use reading::Reading;
-pub use reference::{Differentiable, Reference, ReferenceHead, ReferenceTable};
+pub use reference::{Differentiable, Passed, Reference, ReferenceHead, ReferenceTable, ReferenceWeight, Tap};
 pub use weight_source::{SourceError, WeightSource};

@@ -7,8 +7,9 @@ use std::ops::Range;
 
 use crate::block_svd::BlockSvd;
 use crate::careful_svd::CarefulSvd;
+use crate::nearest::Nearest;
 use crate::power_iteration::randomised;
-use laser_matrix::{Decompose, LowRank, Matrix, SvdError};
+use laser_matrix::{Curvature, Decompose, LowRank, Matrix, Observed, SvdError};
 
 /// A matrix that is edited in several ways, one decomposition for all of them. A cut between nearly equal singular values is
 /// made in f64, where f32 could not tell what it keeps.
@@ -18,12 +19,13 @@ pub struct DecomposedMatrix {
     whole: OnceCell<CarefulSvd>,
     /// By the number of row blocks.
     blocks: RefCell<BTreeMap<NonZeroUsize, BlockSvd>>,
+    nearest: BTreeMap<Curvature, Nearest>,
 }
 
 impl DecomposedMatrix {
     /// Nothing is decomposed yet.
     pub fn new(matrix: Matrix) -> Self {
-        Self { matrix, whole: OnceCell::new(), blocks: RefCell::default() }
+        Self { matrix, whole: OnceCell::new(), blocks: RefCell::default(), nearest: BTreeMap::new() }
     }
 
     /// How much memory it takes, at most, in bytes.
@@ -31,7 +33,25 @@ impl DecomposedMatrix {
         let whole = self.whole.get().map_or(0, CarefulSvd::count);
         let decompositions = whole + self.blocks.borrow().values().map(BlockSvd::count).sum::<usize>();
         // The factors of one have no more elements than two such matrices.
-        size_of_val(self.matrix.data()) * (1 + 2 * decompositions)
+        size_of_val(self.matrix.data()) * (1 + 2 * (decompositions + self.nearest.len()))
+    }
+
+    /// Whether [`Self::observe`] was given what `curvature` is taken from.
+    pub fn has_observed(&self, curvature: Curvature) -> bool {
+        self.nearest.contains_key(&curvature)
+    }
+
+    /// Decomposes the matrix as `curvature` weighs what went through it.
+    ///
+    /// # Errors
+    /// If an entry is not finite, no algorithm converges, or the gradients were not observed and are needed.
+    pub fn observe(&mut self, curvature: Curvature, observed: &Observed) -> Result<(), SvdError> {
+        let gradients = match curvature {
+            Curvature::Inputs => None,
+            Curvature::InputsAndGradients => Some(observed.gradients.as_ref().ok_or(SvdError::NotObserved)?),
+        };
+        self.nearest.insert(curvature, Nearest::of(&self.matrix, &observed.inputs, gradients)?);
+        Ok(())
     }
 
     fn svd(&self) -> Result<&CarefulSvd, SvdError> {
@@ -65,5 +85,9 @@ impl Decompose for DecomposedMatrix {
 
     fn randomised(&self, rank: usize, iterations: usize, seed: u64) -> Result<LowRank, SvdError> {
         randomised(&self.matrix, rank, iterations, seed)
+    }
+
+    fn nearest(&self, curvature: Curvature, rank: usize) -> Result<LowRank, SvdError> {
+        Ok(self.nearest.get(&curvature).ok_or(SvdError::NotObserved)?.rank(rank))
     }
 }

@@ -59,6 +59,19 @@ fn decompose(algorithm: SvdAlgorithm, matrix: MatRef<'_, f32>) -> Option<Thin<f3
     }
 }
 
+/// The decomposition of a matrix that is in f64 itself.
+pub(crate) fn in_f64(matrix: MatRef<'_, f64>) -> Option<Thin<f64>> {
+    let (rows, cols) = matrix.shape();
+    if rows < cols {
+        return in_f64(matrix.transpose()).map(Thin::transpose);
+    }
+    if is_tall(rows, cols) {
+        let (q, r) = qr(matrix);
+        return Some(times(q.as_ref(), bidiagonal(r.as_ref())?));
+    }
+    bidiagonal(matrix).or_else(|| gram(matrix))
+}
+
 fn is_tall(rows: usize, cols: usize) -> bool {
     rows as f64 > TALL * cols as f64
 }

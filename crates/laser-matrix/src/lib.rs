@@ -8,6 +8,7 @@ mod decompose;
 mod edited;
 mod low_rank;
 mod matrix;
+mod observed;
 mod rho;
 mod sparse;
 
@@ -15,5 +16,6 @@ pub use decompose::{Decompose, SvdError};
 pub use edited::EditedMatrix;
 pub use low_rank::LowRank;
 pub use matrix::{Matrix, ShapeError};
+pub use observed::{Curvature, Observed};
 pub use rho::{Rho, RhoError, rank_for};
 pub use sparse::SparseMatrix;

@@ -71,7 +71,7 @@ impl<B: Differentiable> Model<B> {
         }
         drop(head);
         for layer in (lowest..config.layers).rev() {
-            let (block, variables) = tracked(&reference, transfer.block(self.block(layer))?, ids)?;
+            let (block, variables) = tracked(transfer.block(self.block(layer))?, ids)?;
             let gradients = layer_gradients(self, &reference, &block, &variables, &mut forwards)?;
             for (id, gradient) in ids.iter().zip(gradients) {
                 let [rows, cols] = id.kind.shape(config);
@@ -91,15 +91,15 @@ impl<B: Differentiable> Model<B> {
 
 /// A sample on its way: the residual streams before the layers, and the loss's gradient by what
 /// comes out of them.
-struct Forward {
-    batch: Batch<Reference>,
+pub(crate) struct Forward {
+    pub batch: Batch<Reference>,
     /// Before each layer that the gradient has not gone through, and behind the last.
-    residual: Vec<Tensor>,
-    gradient: Option<Tensor>,
+    pub residual: Vec<Tensor>,
+    pub gradient: Option<Tensor>,
 }
 
 impl Forward {
-    fn new<B: Backend>(model: &Model<B>, reference: &Reference, sample: &Sample, lowest: usize) -> Result<Self> {
+    pub fn new<B: Backend>(model: &Model<B>, reference: &Reference, sample: &Sample, lowest: usize) -> Result<Self> {
         let (backend, config) = (model.backend(), model.config());
         let places: Vec<u32> = (0..sample.tokens.len() as u32).collect();
         let batch = model.batch(&sample.positions, places.clone(), sample.indices.clone())?;
@@ -119,7 +119,7 @@ impl Forward {
     }
 
     /// The loss, and its gradient by the residual stream behind the last layer.
-    fn through_head(&mut self, head: &Head<Reference>, reference: &Reference, terms: &[LossTerm]) -> Result<f64> {
+    pub fn through_head(&mut self, head: &Head<Reference>, reference: &Reference, terms: &[LossTerm]) -> Result<f64> {
         let Some(last) = self.residual.pop() else { return Ok(0.0) };
         let mut gradient = last.zeros_like()?;
         let mut loss = 0.0;
@@ -144,16 +144,12 @@ impl Forward {
 }
 
 /// A block whose matrices `ids` are variables, and the variables, each `[inputs, outputs]`.
-fn tracked(
-    reference: &Reference,
-    mut block: Block<Reference>,
-    ids: &[MatrixId],
-) -> Result<(Block<Reference>, Vec<Var>)> {
+fn tracked(mut block: Block<Reference>, ids: &[MatrixId]) -> Result<(Block<Reference>, Vec<Var>)> {
     let mut variables = Vec::with_capacity(ids.len());
     for &id in ids {
         let linear = block.matrix(id).ok_or_else(|| missing(id))?;
         let variable;
-        (linear.weight, variable) = reference.variable(&linear.weight)?;
+        (linear.weight, variable) = linear.weight.variable()?;
         variables.push(variable);
     }
     Ok((block, variables))
@@ -161,7 +157,7 @@ fn tracked(
 
 /// The gradients by a layer's matrices, `[inputs, outputs]`, summed over samples; the samples'
 /// gradients move below the layer.
-fn layer_gradients<B: Backend>(
+pub(crate) fn layer_gradients<B: Backend>(
     model: &Model<B>,
     reference: &Reference,
     block: &Block<Reference>,

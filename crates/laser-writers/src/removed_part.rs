@@ -4,7 +4,7 @@ use std::{cell::RefCell, num::NonZeroUsize, ops::Range};
 
 use laser_edit::Intervention;
 use laser_linalg::DecomposedMatrix;
-use laser_matrix::{Decompose, EditedMatrix, LowRank, Matrix, SvdError};
+use laser_matrix::{Curvature, Decompose, EditedMatrix, LowRank, Matrix, SvdError};
 
 use crate::error::Result;
 
@@ -77,6 +77,10 @@ impl Decompose for Asked<'_> {
 
     fn randomised(&self, rank: usize, iterations: usize, seed: u64) -> Result<LowRank, SvdError> {
         self.matrix.randomised(rank, iterations, seed)
+    }
+
+    fn nearest(&self, curvature: Curvature, rank: usize) -> Result<LowRank, SvdError> {
+        self.matrix.nearest(curvature, rank)
     }
 }
 

@@ -4,8 +4,8 @@ use crate::error::Result;
 use laser_checkpoint::Checkpoint;
 use laser_edit::Candidate;
 use laser_engine::{
-    Corpus, Detail, Editor, Evaluator, GuardExamples, LocalScorer, QuestionScore, ReferenceText, Response, Subject,
-    encode, question_score,
+    Calibration, Corpus, Detail, Editor, Evaluator, GuardExamples, HalfText, LocalScorer, Observer, QuestionScore,
+    ReferenceText, Response, Subject, encode, question_score,
 };
 use laser_example::Example;
 use laser_kernels::Differentiable;
@@ -34,8 +34,13 @@ pub(crate) trait LoadedModel: Debug + Send + Sync {
     /// What decides the bits of its results: the device and the instruction set.
     fn kernel_path(&self) -> String;
 
-    /// An edited copy.
-    fn edit(&self, checkpoint: &Checkpoint, edits: &Candidate) -> Result<Box<dyn LoadedModel>>;
+    /// An edited copy; `calibration` is the text that edits are calibrated on, if some are.
+    fn edit(
+        &self,
+        checkpoint: &Checkpoint,
+        edits: &Candidate,
+        calibration: Option<&HalfText>,
+    ) -> Result<Box<dyn LoadedModel>>;
 
     /// Scores examples.
     fn evaluate(
@@ -88,6 +93,8 @@ pub(crate) struct ScoredExamples<'a> {
     pub content_free: &'a laser_engine::ContentFreePrompts,
     pub text: Option<&'a ReferenceText>,
     pub guards: Vec<GuardExamples<'a>>,
+    /// The text that edits are calibrated on, if some are.
+    pub calibration: Option<&'a HalfText>,
     /// Bytes for kept activations and decompositions; `None` for what the device can spare, or a quarter of the machine's.
     pub memory: Option<usize>,
 }
@@ -132,8 +139,15 @@ impl<B: Differentiable> LoadedModel for OnBackend<B> {
         self.unedited.backend().kernel_path()
     }
 
-    fn edit(&self, checkpoint: &Checkpoint, edits: &Candidate) -> Result<Box<dyn LoadedModel>> {
-        let model = Editor::new(checkpoint, &self.unedited).edit(edits)?;
+    fn edit(
+        &self,
+        checkpoint: &Checkpoint,
+        edits: &Candidate,
+        calibration: Option<&HalfText>,
+    ) -> Result<Box<dyn LoadedModel>> {
+        let calibration = calibration.map(|text| Calibration::new(&self.unedited, text));
+        let observer = calibration.as_ref().map(|calibration| calibration as &dyn Observer);
+        let model = Editor::new(checkpoint, &self.unedited).with_observer(observer).edit(edits)?;
         Ok(Box::new(Self { model, ..self.clone() }))
     }
 
@@ -193,6 +207,7 @@ impl<B: Differentiable> LoadedModel for OnBackend<B> {
     fn search(&self, told: &ScoredExamples, search: &mut RunSearch) -> Result<Finished> {
         // Asked for when all weights are there.
         let memory = told.memory.or_else(|| self.unedited.backend().memory_for_activations());
+        let calibration = told.calibration.map(|text| Calibration::new(&self.unedited, text));
         search(&mut LocalScorer::new(Subject {
             checkpoint: told.checkpoint,
             model: &self.unedited,
@@ -203,6 +218,7 @@ impl<B: Differentiable> LoadedModel for OnBackend<B> {
             content_free: told.content_free,
             text: told.text,
             guards: told.guards.clone(),
+            observer: calibration.as_ref().map(|calibration| calibration as &dyn Observer),
             memory: memory.unwrap_or_else(|| machine_memory() / 4),
         }))
     }

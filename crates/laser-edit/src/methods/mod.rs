@@ -19,6 +19,7 @@ methods! {
     row_blocks,
     randomised,
     band,
+    nearest,
 }
 
 /// The forms of all methods, in the order in which they are listed.

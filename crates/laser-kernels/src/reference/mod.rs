@@ -7,8 +7,10 @@
 mod gathered_attention;
 mod masked_attention;
 mod reference_table;
+mod tap;
 
 pub use reference_table::ReferenceTable;
+pub use tap::{Passed, Tap};
 
 use crate::backend::{Backend, LinearOn, MixtureOn, NormOn, RotationOn};
 use crate::cpu::Cpu;
@@ -29,6 +31,35 @@ const HEAD_ROWS: usize = 256;
 #[derive(Debug, Clone)]
 pub struct Reference {
     device: Device,
+}
+
+/// A weight matrix.
+#[derive(Debug, Clone)]
+pub struct ReferenceWeight {
+    /// `[inputs, outputs]`.
+    values: Tensor,
+    tap: Option<Tap>,
+}
+
+impl ReferenceWeight {
+    fn new(values: Tensor) -> Self {
+        Self { values, tap: None }
+    }
+
+    /// The same weight with a tap behind it.
+    pub fn tapped(&self) -> (Self, Tap) {
+        let tap = Tap::default();
+        (Self { values: self.values.clone(), tap: Some(tap.clone()) }, tap)
+    }
+
+    /// The same weight as a variable `[inputs, outputs]`.
+    ///
+    /// # Errors
+    /// If the device is out of memory.
+    pub fn variable(&self) -> Result<(Self, Var)> {
+        let variable = Var::from_tensor(&self.values)?;
+        Ok((Self::new(variable.as_tensor().clone()), variable))
+    }
 }
 
 /// A head's weights.
@@ -73,15 +104,6 @@ impl Reference {
         Ok(Self { device: Device::new_metal(0)? })
     }
 
-    /// A weight that is a variable, and the variable, `[inputs, outputs]`.
-    ///
-    /// # Errors
-    /// If the device is out of memory.
-    pub fn variable(&self, weight: &Tensor) -> Result<(Tensor, Var)> {
-        let variable = Var::from_tensor(weight)?;
-        Ok((variable.as_tensor().clone(), variable))
-    }
-
     /// Row numbers as a tensor.
     fn numbers(&self, numbers: &[u32]) -> Result<Tensor> {
         Ok(Tensor::from_slice(numbers, numbers.len(), &self.device)?)
@@ -104,8 +126,7 @@ fn dense(transposed: &Tensor) -> Result<Matrix> {
 impl Backend for Reference {
     type Rows = Tensor;
     type Table = ReferenceTable;
-    /// `[inputs, outputs]`.
-    type Weight = Tensor;
+    type Weight = ReferenceWeight;
     type Vector = Tensor;
     type Indices = Arc<[u32]>;
     type Attended = Arc<KvIndices>;
@@ -183,29 +204,30 @@ impl Backend for Reference {
         Ok(table.rows().index_select(&self.numbers(numbers)?, 0)?)
     }
 
-    fn weight(&self, matrix: &Matrix, precision: Precision) -> Result<Tensor> {
+    fn weight(&self, matrix: &Matrix, precision: Precision) -> Result<ReferenceWeight> {
         match precision {
-            Precision::F32 => self.transposed(matrix),
+            Precision::F32 => self.transposed(matrix).map(ReferenceWeight::new),
             Precision::Bf16 => Err(no_bf16()),
         }
     }
 
-    fn weight_on_demand(&self, source: Arc<dyn WeightSource>) -> Result<Tensor> {
+    fn weight_on_demand(&self, source: Arc<dyn WeightSource>) -> Result<ReferenceWeight> {
         let [outputs, inputs] = source.shape();
         let values = source.rows(0..outputs)?;
-        Ok(Tensor::from_vec(values, (outputs, inputs), &self.device)?.t()?.contiguous()?)
+        let values = Tensor::from_vec(values, (outputs, inputs), &self.device)?;
+        Ok(ReferenceWeight::new(values.t()?.contiguous()?))
     }
 
-    fn precision(&self, _: &Tensor) -> Precision {
+    fn precision(&self, _: &ReferenceWeight) -> Precision {
         Precision::F32
     }
 
-    fn to_bf16(&self, _: &Tensor) -> Result<Tensor> {
+    fn to_bf16(&self, _: &ReferenceWeight) -> Result<ReferenceWeight> {
         Err(no_bf16())
     }
 
-    fn to_dense(&self, weight: &Tensor) -> Result<Matrix> {
-        dense(weight)
+    fn to_dense(&self, weight: &ReferenceWeight) -> Result<Matrix> {
+        dense(&weight.values)
     }
 
     fn head(&self, matrix: &Matrix, bias: Option<&[f32]>, softcap: Option<f64>) -> Result<ReferenceHead> {
@@ -248,7 +270,10 @@ impl Backend for Reference {
     }
 
     fn linear(&self, x: &Tensor, linear: &LinearOn<Self>) -> Result<Tensor> {
-        let y = x.matmul(&linear.weight)?;
+        let mut y = x.matmul(&linear.weight.values)?;
+        if let Some(tap) = &linear.weight.tap {
+            y = tap.note(x, &y)?;
+        }
         match &linear.bias {
             Some(bias) => Ok(y.broadcast_add(bias)?),
             None => Ok(y),

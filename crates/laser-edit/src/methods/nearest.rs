@@ -1,0 +1,120 @@
+//! Truncation with respect to what goes through a matrix on a calibration text. `whitened` changes the outputs least (ASVD,
+//! arXiv 2312.05821; SVD-LLM, arXiv 2403.07378). `kfac` changes the loss least, as far as a Kronecker-factored curvature tells
+//! (arXiv 1503.05671; LEMS, arXiv 2510.24256, drops what has little of that curvature from its eigenbasis).
+
+use std::fmt;
+use std::sync::Arc;
+
+use laser_matrix::{Curvature, Decompose, EditedMatrix, Rho, SvdError, rank_for};
+
+use crate::fields::{Kind, Value};
+use crate::method::{EditMethod, Form, Text, fraction, unchanged};
+
+/// Keeps floor(rho * min(rows, cols)) components of the matrix as the curvature weighs it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Nearest {
+    curvature: Curvature,
+    rho: Rho,
+}
+
+const WHITENED: &str = "whitened";
+const KFAC: &str = "kfac";
+
+pub(crate) const FORMS: &[Form] = &[
+    Form {
+        text: Text::Key(WHITENED),
+        example: "whitened=0.1",
+        fields: &[(WHITENED, Kind::Fractions(1))],
+        from_text: |text| Ok(Arc::new(Nearest { curvature: Curvature::Inputs, rho: fraction(text)? })),
+        from_json: |fields| Ok(Arc::new(Nearest { curvature: Curvature::Inputs, rho: fields.fraction(WHITENED)? })),
+    },
+    Form {
+        text: Text::Key(KFAC),
+        example: "kfac=0.1",
+        fields: &[(KFAC, Kind::Fractions(1))],
+        from_text: |text| Ok(Arc::new(Nearest { curvature: Curvature::InputsAndGradients, rho: fraction(text)? })),
+        from_json: |fields| {
+            Ok(Arc::new(Nearest { curvature: Curvature::InputsAndGradients, rho: fields.fraction(KFAC)? }))
+        },
+    },
+];
+
+impl Nearest {
+    fn key(self) -> &'static str {
+        match self.curvature {
+            Curvature::Inputs => WHITENED,
+            Curvature::InputsAndGradients => KFAC,
+        }
+    }
+}
+
+impl EditMethod for Nearest {
+    fn json(&self) -> Vec<(&'static str, Value)> {
+        vec![(self.key(), Value::Fractions(vec![self.rho.get()]))]
+    }
+
+    fn kept_rank(&self, rows: usize, cols: usize) -> Option<usize> {
+        Some(rank_for(self.rho, rows, cols))
+    }
+
+    fn curvature(&self) -> Option<Curvature> {
+        Some(self.curvature)
+    }
+
+    fn apply(&self, matrix: &dyn Decompose) -> Result<EditedMatrix, SvdError> {
+        let (rows, cols) = (matrix.matrix().rows(), matrix.matrix().cols());
+        let rank = rank_for(self.rho, rows, cols);
+        if rank == rows.min(cols) {
+            return Ok(unchanged(matrix));
+        }
+        matrix.nearest(self.curvature, rank).map(EditedMatrix::LowRank)
+    }
+}
+
+impl fmt::Display for Nearest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.key(), self.rho.get())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Edit, Intervention};
+    use laser_linalg::{DecomposedMatrix, dense};
+    use laser_matrix::{Curvature, EditedMatrix, Matrix, Observed, SvdError};
+
+    fn matrix(rows: usize, cols: usize) -> Matrix {
+        Matrix::from_fn(rows, cols, |i, j| ((i * 31 + j * 17 + i * j) % 23) as f32 / 23.0 - 0.5)
+    }
+
+    #[test]
+    fn forms() {
+        for (text, json) in [
+            ("2.fc_in:whitened=0.2", r#"{"layer":2,"matrix":"fc_in","whitened":0.2}"#),
+            ("2.fc_in:kfac=0.01", r#"{"layer":2,"matrix":"fc_in","kfac":0.01}"#),
+        ] {
+            let intervention: Intervention = serde_json::from_str(json).unwrap();
+            assert_eq!(intervention.to_string(), text);
+            assert_eq!(serde_json::to_string(&intervention).unwrap(), json);
+            let edit: Edit = text.split_once(':').unwrap().1.parse().unwrap();
+            assert_eq!(edit, intervention.edit);
+        }
+        assert_ne!("whitened=0.2".parse::<Edit>().unwrap(), "kfac=0.2".parse().unwrap());
+    }
+
+    #[test]
+    fn what_was_not_observed_is_said() {
+        let mut editable = DecomposedMatrix::new(matrix(9, 14));
+        let (whitened, kfac): (Edit, Edit) = ("whitened=0.5".parse().unwrap(), "kfac=0.5".parse().unwrap());
+        assert_eq!(whitened.apply(&editable).unwrap_err(), SvdError::NotObserved);
+        let observed = Observed { inputs: matrix(20, 14), gradients: None };
+        editable.observe(Curvature::Inputs, &observed).unwrap();
+        assert_eq!(editable.observe(Curvature::InputsAndGradients, &observed), Err(SvdError::NotObserved));
+        let EditedMatrix::LowRank(factors) = whitened.apply(&editable).unwrap() else { panic!("factors") };
+        assert_eq!(factors.rank(), 4);
+        assert_eq!(kfac.apply(&editable).unwrap_err(), SvdError::NotObserved);
+        // Nothing is removed, and nothing need be known for it.
+        let whole: Edit = "kfac=1".parse().unwrap();
+        assert_eq!(dense(whole.apply(&editable).unwrap()), matrix(9, 14));
+    }
+}
