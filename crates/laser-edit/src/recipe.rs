@@ -12,6 +12,9 @@ pub struct Recipe {
     pub interventions: Candidate,
     /// The files of the model that they were found for.
     pub model: Vec<FileHash>,
+    /// The SHA-256 of the text that they are calibrated on, if some are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<String>,
 }
 
 /// One file's content, by hash.

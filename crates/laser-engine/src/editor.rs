@@ -11,6 +11,27 @@ use laser_model::Model;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 
+/// What the edits of `candidate` make of their matrices, by layer and matrix.
+///
+/// # Errors
+/// As [`Editor::edit`].
+pub fn edited_matrices(
+    checkpoint: &Checkpoint,
+    candidate: &Candidate,
+    observer: &dyn Observer,
+) -> Result<BTreeMap<(usize, MatrixId), EditedMatrix>> {
+    let mut matrices = BTreeMap::new();
+    for edit in candidate.interventions() {
+        for matrix in edit.matrix.each(checkpoint.config()) {
+            let at = (edit.layer, matrix);
+            let mut editable = DecomposedMatrix::new(checkpoint.matrix(edit.layer, matrix)?);
+            tell(&mut editable, at, observations(Some(observer), at, [edit].into_iter(), |_| false)?)?;
+            matrices.insert(at, edit.apply(&editable)?);
+        }
+    }
+    Ok(matrices)
+}
+
 /// A matrix, what is kept of it, what was observed of it, and its edits by the number of their candidate.
 type Work<'a> = ((usize, MatrixId), Option<DecomposedMatrix>, Observations, Vec<(usize, &'a Intervention)>);
 

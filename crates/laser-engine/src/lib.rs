@@ -33,7 +33,7 @@ pub use content_free::ContentFreePrompts;
 pub use corpus::{Corpus, windows_for};
 pub use cost_meter::{CostMeter, TextCost};
 pub use cost_scorer::{CostScorer, GuardExamples};
-pub use editor::Editor;
+pub use editor::{Editor, edited_matrices};
 pub use encode::{Encoded, Masks, check, encode, prompt_of, tokens_cut};
 pub use error::{Error, Result};
 pub use evaluator::{Detail, Evaluator, Response};

@@ -76,6 +76,9 @@ pub fn equivalent_command(run: &RunDescription) -> String {
         None if search.guards.is_empty() => add("--no-costs"),
         None => {}
     }
+    if let Some(TextDescription { path: Some(path), .. }) = &search.calibration {
+        add(&format!("--calibration {}", quoted(path)));
+    }
     if let Some(kl) = search.limits.kl {
         add(&format!("--max-kl {kl}"));
     }
@@ -145,6 +148,7 @@ mod tests {
                 "strategy": "race", "matrices": ["fc_in"], "layers": [1], "rho": [0.5], "limit": 10, "seed": 3,
                 "split_first": false, "device": "cpu", "validation": 0.3,
                 "text": {"sha256": "", "limit": 4096, "window": 512, "path": "a text.txt"}, "cost_all": true,
+                "calibration": {"sha256": "", "limit": 16384, "window": 512, "path": "c.txt"},
                 "limits": {"kl": 0.1, "perplexity": 0.07, "guard_loss": 0.01},
                 "guards": [{"spec": "facts", "digest": "", "examples": 3, "reading": {"data": "f.jsonl", "shots": 0}}],
             },
@@ -154,7 +158,7 @@ mod tests {
             command,
             "laser search m --task t.yaml --architecture 'my family.toml' --data d.jsonl --metric exact_match,strict \
              --on-bad-row skip --on-long error --limit 10 --seed 3 --validation 0.3 --strategy race --layers 1 \
-             --matrices fc_in --rho 0.5 --text 'a text.txt' --text-tokens 4096 --max-kl 0.1 --max-perplexity 7% \
+             --matrices fc_in --rho 0.5 --text 'a text.txt' --text-tokens 4096 --calibration c.txt --max-kl 0.1 --max-perplexity 7% \
              --max-guard-loss 1pt --guard facts=f.jsonl --cost-all --out RUN"
         );
     }

@@ -140,6 +140,9 @@ pub struct SearchDescription {
     /// The reference text on which costs are measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<TextDescription>,
+    /// The text that edits are calibrated on, where some are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<TextDescription>,
     /// What a candidate may cost to be chosen.
     #[serde(default, skip_serializing_if = "CostLimits::is_none")]
     pub limits: CostLimits,
@@ -195,9 +198,8 @@ impl RunDescription {
             description.model.path.clear();
             description.model.architecture = None;
             description.task.spec.clear();
-            if let Some(text) = &mut description.search.text {
-                text.path = None;
-            }
+            let SearchDescription { text, calibration, .. } = &mut description.search;
+            text.iter_mut().chain(calibration).for_each(|text| text.path = None);
             for guard in &mut description.search.guards {
                 guard.spec.clear();
                 guard.reading = TaskReading::default();

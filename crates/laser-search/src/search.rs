@@ -76,7 +76,8 @@ pub fn search(
         driver.measure(SplitName::Test, std::slice::from_ref(&best))?;
     }
     let (entries, costs, ranking) = driver.into_results();
-    run.write_recipe(&Recipe { interventions: best, model: plan.run.model.files.clone() })?;
+    let calibration = asked.calibration.as_ref().map(|text| text.sha256.clone());
+    run.write_recipe(&Recipe { interventions: best, model: plan.run.model.files.clone(), calibration })?;
     let conclusion = Conclusion {
         entries: &entries,
         trace: &trace,

@@ -75,6 +75,11 @@ impl Patch {
         Ok(Self { edits: head.edits, matrices })
     }
 
+    /// What `edits` have made of the matrices: those of each edit, by layer and matrix.
+    pub fn new(edits: Vec<Intervention>, matrices: BTreeMap<(usize, MatrixId), EditedMatrix>) -> Self {
+        Self { edits, matrices }
+    }
+
     /// What was done.
     pub fn edits(&self) -> &[Intervention] {
         &self.edits

@@ -12,7 +12,7 @@ use laser_run::{CostLimits, TaskDescription, TextDescription};
 pub const TEXT_TOKENS: usize = 4_096;
 
 /// The project's own text, of prose, dialogue, code and questions.
-const OWN_TEXT: &str = include_str!("../data/reference_text.txt");
+pub(crate) const OWN_TEXT: &str = include_str!("../data/reference_text.txt");
 /// The project's own prompts, one a line.
 const OWN_PROMPTS: &str = include_str!("../data/reference_prompts.txt");
 

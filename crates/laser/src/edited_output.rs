@@ -1,5 +1,6 @@
 //! Writing an edited model: in which form, and what is said of it.
 
+use crate::calibration_text::{calibrated, is_needed};
 use crate::error::Result;
 use crate::model_card::{ModelCard, base_model};
 use crate::read_back;
@@ -10,7 +11,7 @@ use laser_writers::{
     Written, write_model,
 };
 use serde::Serialize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 /// A form in which an edited model is written.
@@ -69,6 +70,8 @@ pub struct OutputPlan {
     pub rank_multiple: usize,
     /// Of which search the edits are the outcome, for the model card.
     pub card: ModelCard,
+    /// A text that edits are calibrated on which ask for one, if it is not the project's own.
+    pub calibration: Option<PathBuf>,
 }
 
 impl OutputPlan {
@@ -126,7 +129,14 @@ pub fn write_edited<'a>(
     let text = |edits: &[laser_writers::EditRecord]| card.text(checkpoint, edits);
     let is_model = matches!(plan.format, OutputFormat::HuggingFace | OutputFormat::Factored);
     let extra = if is_model { tokenizer_of(checkpoint)?.huggingface_files().to_vec() } else { Vec::new() };
-    let changes = changes.into();
+    let mut changes = changes.into();
+    let patch;
+    if let Changes::Edits(edits) = changes
+        && is_needed(edits)
+    {
+        patch = calibrated(checkpoint, &tokenizer_of(checkpoint)?, edits, plan.calibration.as_deref())?;
+        changes = Changes::Patch(&patch);
+    }
     let edits = match changes {
         Changes::Edits(edits) => Some(edits),
         Changes::Patch(_) => None,

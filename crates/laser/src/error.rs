@@ -137,6 +137,17 @@ pub enum Error {
         /// The recipe.
         path: PathBuf,
     },
+    /// A masked model is not calibrated on a text.
+    #[error("whitened and kfac edits are calibrated on a text, which a masked model does not predict: use other edits")]
+    NoCalibration,
+    /// Edits were found with another calibration text.
+    #[error("{}: its edits are calibrated on another text, of SHA-256 {sha256}: give that one by --calibration", path.display())]
+    OtherCalibration {
+        /// The recipe.
+        path: PathBuf,
+        /// The text's hash.
+        sha256: String,
+    },
     /// A file could not be read.
     #[error("{}: the {what} cannot be read", path.display())]
     Unreadable {

@@ -60,7 +60,9 @@ impl Session {
     /// # Errors
     /// If an edit does not fit the model, or a matrix cannot be decomposed.
     pub fn edit(&self, edits: &Candidate) -> Result<Edited> {
-        Ok(Edited { model: self.model.edit(&self.checkpoint, edits)? })
+        let calibration = self.calibration(edits.interventions())?;
+        let text = calibration.as_ref().map(|calibration| &calibration.half);
+        Ok(Edited { model: self.model.edit(&self.checkpoint, edits, text)? })
     }
 
     /// Scores an edited model on the examples of `task` with these numbers.

@@ -15,6 +15,7 @@
 //! # Ok::<(), laser::Error>(())
 //! ```
 
+mod calibration_text;
 mod cost_plan;
 mod demo_files;
 mod edited_output;

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 /// Weights that would take more bytes than this in f32 stay on disk, and are read when their layer is computed, if the
 /// device's memory is the machine's.
-const WEIGHTS_IN_MEMORY: usize = 8_000_000_000;
+pub(crate) const WEIGHTS_IN_MEMORY: usize = 8_000_000_000;
 
 /// Bytes for the activations of an evaluation. Each example is seen once, so this only sets how often progress shows.
 const EVALUATION_MEMORY: usize = 1 << 28;

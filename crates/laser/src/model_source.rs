@@ -13,11 +13,13 @@ pub struct ModelSource {
     pub location: PathBuf,
     /// A table of the model's family, if it is none of the built-in ones.
     pub architecture: Option<PathBuf>,
+    /// A text that edits are calibrated on which ask for one, if it is not the project's own.
+    pub calibration: Option<PathBuf>,
 }
 
 impl<P: Into<PathBuf>> From<P> for ModelSource {
     fn from(location: P) -> Self {
-        Self { location: location.into(), architecture: None }
+        Self { location: location.into(), architecture: None, calibration: None }
     }
 }
 

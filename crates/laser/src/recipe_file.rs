@@ -1,5 +1,6 @@
 //! What a search found best, read back.
 
+use crate::calibration_text::{check, is_needed};
 use crate::error::{Error, Result};
 use laser_checkpoint::Checkpoint;
 use laser_edit::{Candidate, Recipe};
@@ -17,16 +18,19 @@ pub struct FoundRecipe {
 }
 
 /// Reads what is on the front of the search in the RUN folder that `path` is, or whose `best.json` it is: what each candidate
-/// gains and costs.
+/// gains and costs. `calibration` is the text that edits are to be calibrated on, if it is not the project's own.
 ///
 /// # Errors
-/// If there is no such search, it measured no costs, or it was on other files than `checkpoint`'s.
-pub fn read_front(path: &Path, checkpoint: &Checkpoint) -> Result<Vec<CostedCandidate>> {
+/// If there is no such search, it measured no costs, or it was on other files than `checkpoint`'s, or on another text.
+pub fn read_front(path: &Path, checkpoint: &Checkpoint, calibration: Option<&Path>) -> Result<Vec<CostedCandidate>> {
     let run = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) };
     let folder = RunFolder::open(if run.as_os_str().is_empty() { Path::new(".") } else { run })?;
-    if folder.description()?.model.files != checkpoint.fingerprint()? {
+    let description = folder.description()?;
+    if description.model.files != checkpoint.fingerprint()? {
         return Err(Error::OtherModel { path: path.to_owned() });
     }
+    let found_with = description.search.calibration.as_ref().map(|text| text.sha256.as_str());
+    check(folder.path(), found_with, calibration)?;
     let chosen = folder.recipe()?.map(|recipe| recipe.interventions);
     let front = front(&folder.entries()?, &folder.costs()?, chosen.as_ref());
     if front.is_empty() {
@@ -38,11 +42,11 @@ pub fn read_front(path: &Path, checkpoint: &Checkpoint) -> Result<Vec<CostedCand
     Ok(front)
 }
 
-/// Reads a recipe: a RUN folder, its `best.json`, or a file like it.
+/// Reads a recipe: a RUN folder, its `best.json`, or a file like it. `calibration` is as for [`read_front`].
 ///
 /// # Errors
-/// If it is not a recipe, or was found for other files than `checkpoint`'s.
-pub fn read_recipe(path: &Path, checkpoint: &Checkpoint) -> Result<FoundRecipe> {
+/// If it is not a recipe, or was found for other files than `checkpoint`'s, or with another text.
+pub fn read_recipe(path: &Path, checkpoint: &Checkpoint, calibration: Option<&Path>) -> Result<FoundRecipe> {
     let best = path.join("best.json");
     let path = if path.is_dir() { best.as_path() } else { path };
     let run = path.parent().and_then(|folder| RunFolder::open(folder).ok());
@@ -54,6 +58,9 @@ pub fn read_recipe(path: &Path, checkpoint: &Checkpoint) -> Result<FoundRecipe> 
         serde_json::from_slice(&text).map_err(|source| Error::NoRecipe { path: path.to_owned(), source })?;
     if recipe.model != checkpoint.fingerprint()? {
         return Err(Error::OtherModel { path: path.to_owned() });
+    }
+    if is_needed(recipe.interventions.interventions()) {
+        check(path, recipe.calibration.as_deref(), calibration)?;
     }
     for intervention in recipe.interventions.interventions() {
         intervention.check(checkpoint.config())?;

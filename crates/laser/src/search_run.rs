@@ -94,6 +94,7 @@ impl Session {
         for edit in space.iter().flat_map(Candidate::interventions) {
             edit.check(config)?;
         }
+        let calibration = self.calibration(space.iter().flat_map(Candidate::interventions))?;
         let (rho, blocks, edits) = match &plan.space {
             SpaceChoice::Grid { rhos, blocks, edits } => (
                 rhos.iter().map(|rho| rho.get()).collect(),
@@ -132,6 +133,7 @@ impl Session {
                 limits: plan.costs.limits,
                 guards: measured.guard_descriptions(),
                 cost_all: plan.costs.all,
+                calibration: calibration.as_ref().map(|text| text.description.clone()),
                 dtype: plan.bf16.then(|| "bf16".to_owned()),
                 device: self.options.device.name().to_owned(),
                 kernel_path: Some(self.model.kernel_path()),
@@ -159,6 +161,7 @@ impl Session {
             content_free: &content_free,
             text: measured.text.as_ref().map(|(text, _)| text),
             guards: measured.guard_examples()?,
+            calibration: calibration.as_ref().map(|text| &text.half),
             memory: plan.memory,
         };
         let told =

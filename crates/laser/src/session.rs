@@ -1,5 +1,6 @@
 //! The library's front: a model, and what is done with it.
 
+use crate::calibration_text::{CalibrationText, is_needed};
 use crate::edited_output::{Output, OutputPlan, tokenizer_of, write_edited};
 use crate::error::Result;
 use crate::loaded_model::{LoadedModel, load};
@@ -7,8 +8,7 @@ use crate::model_source::ModelSource;
 use crate::task_source::{OpenTask, TaskSource};
 use crate::text_source::{OpenText, TextSource};
 use laser_checkpoint::{Checkpoint, Config};
-use laser_edit::Candidate;
-use laser_edit::InterventionSpec;
+use laser_edit::{Candidate, Intervention, InterventionSpec};
 use laser_model::DeviceKind;
 use laser_run::{Progress, Silent};
 use laser_tasks::Task;
@@ -83,6 +83,20 @@ impl Session {
         &self.tokenizer
     }
 
+    /// The file of the text that edits are calibrated on, if it is not the project's own.
+    pub fn calibration_file(&self) -> Option<&Path> {
+        self.source.calibration.as_deref()
+    }
+
+    /// The text that `edits` are calibrated on, if some are.
+    pub(crate) fn calibration<'e>(
+        &self,
+        edits: impl IntoIterator<Item = &'e Intervention>,
+    ) -> Result<Option<CalibrationText>> {
+        let open = || CalibrationText::open(self.calibration_file(), &self.tokenizer, self.config());
+        is_needed(edits).then(open).transpose()
+    }
+
     /// The edits that texts such as `27.fc_in:0.01` stand for in this model.
     ///
     /// # Errors
@@ -129,7 +143,8 @@ impl Session {
     /// # Errors
     /// If an edit does not fit the model, the form cannot hold it, or `out` cannot be written.
     pub fn apply_as(&self, edits: &Candidate, out: impl AsRef<Path>, plan: &OutputPlan) -> Result<Output> {
-        write_edited(&self.checkpoint, edits.interventions(), out.as_ref(), plan)
+        let plan = OutputPlan { calibration: self.source.calibration.clone(), ..plan.clone() };
+        write_edited(&self.checkpoint, edits.interventions(), out.as_ref(), &plan)
     }
 }
 

@@ -132,3 +132,37 @@ fn guard_tasks_are_told_of_and_limit() {
         assert!(line.contains(refused), "{line}");
     }
 }
+
+#[test]
+fn edits_that_are_calibrated_come_back_with_their_text_alone() {
+    let session = session();
+    search(&session, "--out run --edit whitened=0.3 --edit kfac=0.3 --strategy exhaustive --cost-all --layers 2");
+    let scored = session.read("run/journal.jsonl");
+    assert!(scored.contains(r#""whitened":0.3"#) && scored.contains(r#""kfac":0.3"#), "{scored}");
+    let text = "The rain had stopped before noon. \u{201c}Is it far?\u{201d} she asked, and nobody knew. ".repeat(60);
+    session.write("other.txt", text);
+    let eval = |options: &str| {
+        let model = fixture("llama");
+        session.prints(&format!("eval {} --task task.jsonl --json --quiet {options}", model.display()))
+    };
+    let edit = "--reduce 2.fc_in:whitened=0.3 --reduce 1.out_proj:kfac=0.5";
+    let (own, other) = (eval(edit), eval(&format!("{edit} --calibration other.txt")));
+    assert_ne!(own, other);
+    for (calibration, expected) in [("", own), ("--calibration other.txt", other)] {
+        session
+            .prints(&format!("apply {} {edit} {calibration} --out edited --force --quiet", fixture("llama").display()));
+        let found = json(&session.prints("eval edited --task task.jsonl --json --quiet"));
+        let (found, expected) = (found["log_loss"].as_f64().unwrap(), json(&expected)["log_loss"].as_f64().unwrap());
+        assert!((found / expected - 1.0).abs() < 1e-5, "{calibration}: {found} {expected}");
+    }
+    // The same as a patch, which needs no text to be put back.
+    session.prints(&format!("apply {} {edit} --format patch --out patch --quiet", fixture("llama").display()));
+
+    // A recipe says which text its edits were found with.
+    session.write("run/best.json", session.read("run/best.json").replace(r#""rho":"#, r#""whitened":"#));
+    assert!(session.read("run/best.json").contains(r#""calibration": ""#));
+    let apply = format!("apply {} --recipe run --out again --quiet", fixture("llama").display());
+    session.prints(&apply);
+    let (code, error) = session.fails(&format!("{apply} --force --calibration other.txt"));
+    assert!(code == 1 && error.contains("its edits are calibrated on another text, of SHA-256"), "{error}");
+}

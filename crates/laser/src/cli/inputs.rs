@@ -15,12 +15,19 @@ pub struct CheckpointOptions {
     /// A table of the model's family, where it is none of those that are built in
     #[arg(long, value_name = "FILE")]
     pub architecture: Option<PathBuf>,
+    /// The text that whitened and kfac edits are calibrated on, in place of one of the project's own
+    #[arg(long, value_name = "FILE")]
+    pub calibration: Option<PathBuf>,
 }
 
 impl CheckpointOptions {
     /// The model.
     pub fn source(&self) -> ModelSource {
-        ModelSource { location: self.model.clone(), architecture: self.architecture.clone() }
+        ModelSource {
+            location: self.model.clone(),
+            architecture: self.architecture.clone(),
+            calibration: self.calibration.clone(),
+        }
     }
 }
 

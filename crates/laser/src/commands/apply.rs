@@ -28,6 +28,7 @@ pub fn run(options: &ApplyOptions, global: &Global) -> anyhow::Result<()> {
         precision: options.quant.0,
         rank_multiple: options.rank_multiple.into(),
         card,
+        calibration: options.checkpoint.calibration.clone(),
     };
     let output = write_edited(&checkpoint, changes, &options.out, &plan)?;
     if global.json {
@@ -48,11 +49,12 @@ fn edits(options: &ApplyOptions, checkpoint: &Checkpoint, progress: &Bar) -> any
         let edits = InterventionSpec::expand_all(&options.reduce, checkpoint.config())?;
         return Ok((Candidate::new(edits)?, ModelCard::default()));
     };
+    let calibration = options.checkpoint.calibration.as_deref();
     if let Some(pick) = options.pick {
-        let CostedCandidate { interventions, chosen, .. } = picked(pick, &read_front(path, checkpoint)?)?;
+        let CostedCandidate { interventions, chosen, .. } = picked(pick, &read_front(path, checkpoint, calibration)?)?;
         return Ok((interventions, if chosen { ModelCard::of_recipe(path) } else { ModelCard::default() }));
     }
-    let recipe = read_recipe(path, checkpoint)?;
+    let recipe = read_recipe(path, checkpoint, calibration)?;
     if let Some(StoredVerdict { word, because }) = recipe.verdict.filter(|verdict| !verdict.word.is_better()) {
         progress.note(&format!("the verdict on this edit was {word}: {because}"));
     }

@@ -63,8 +63,9 @@ pub(super) fn open(model: &crate::cli::ModelOptions, global: &Global) -> anyhow:
 
 /// The edits that are asked for.
 pub(super) fn edits(session: &Session, options: &EditOptions) -> anyhow::Result<Candidate> {
+    let calibration = session.calibration_file();
     Ok(match &options.recipe {
-        Some(path) => read_recipe(path, session.checkpoint())?.edits,
+        Some(path) => read_recipe(path, session.checkpoint(), calibration)?.edits,
         None => Candidate::new(InterventionSpec::expand_all(&options.reduce, session.config())?)?,
     })
 }

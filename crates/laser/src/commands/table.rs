@@ -25,7 +25,7 @@ pub fn run(options: &TableOptions, to: &AnalysisOutput, global: &Global) -> anyh
     let (mut runs, mut compared): (Vec<PathBuf>, ComparedRuns) = (Vec::new(), ComparedRuns { runs: Vec::new() });
     for model in &options.models {
         let how = SessionOptions { progress: progress.clone(), ..SessionOptions::default() };
-        let source = ModelSource { location: model.clone(), architecture: None };
+        let source = ModelSource::from(model.clone());
         let session = Session::open_with(source, how)?;
         for task in &options.tasks {
             let run = options.out.join(format!("{}-{}", name_of(&model.display().to_string()), name_of(task)));

@@ -1,0 +1,84 @@
+//! The text that edits are calibrated on, for those that ask what goes through their matrices.
+
+use crate::cost_plan::OWN_TEXT;
+use crate::error::{Error, Result};
+use crate::text_source::{TextSource, sha256_of};
+use laser_checkpoint::{Checkpoint, Config};
+use laser_edit::{Candidate, Intervention};
+use laser_engine::{Calibration, HalfText, ReferenceText, edited_matrices};
+use laser_kernels::Cpu;
+use laser_model::Model;
+use laser_run::{SplitName, TextDescription};
+use laser_tokenizer::Tokenizer;
+use laser_writers::Patch;
+use std::path::Path;
+use std::sync::Arc;
+
+/// At most so many first tokens of a text. Every other window of them is used: of a text on which costs are measured, too,
+/// the half that reports them is never calibrated on.
+const TOKENS: usize = 16_384;
+
+/// A calibration text as a model's tokens.
+pub(crate) struct CalibrationText {
+    pub half: HalfText,
+    pub description: TextDescription,
+}
+
+/// Whether some of `edits` must be calibrated.
+pub(crate) fn is_needed<'e>(edits: impl IntoIterator<Item = &'e Intervention>) -> bool {
+    edits.into_iter().any(|edit| edit.edit.curvature().is_some())
+}
+
+impl CalibrationText {
+    /// The text of `file`, or the project's own.
+    pub fn open(file: Option<&Path>, tokenizer: &Tokenizer, config: &Config) -> Result<Self> {
+        if config.masked {
+            return Err(Error::NoCalibration);
+        }
+        let text = read(file)?;
+        let opened = ReferenceText::new(&text, &[], tokenizer, config, TOKENS);
+        let path = || file.unwrap_or(Path::new("the project's own text")).to_owned();
+        let opened = opened.map_err(|error| Error::Text { path: path(), source: Box::new(error) })?;
+        let description = TextDescription {
+            sha256: sha256_of(text.as_bytes()),
+            limit: TOKENS,
+            path: file.map(|path| path.display().to_string()),
+            window: opened.window(),
+        };
+        Ok(Self { half: opened.half(SplitName::Validation).clone(), description })
+    }
+}
+
+/// Refuses a calibration text, the one in `file` or the project's own, that is not the one that the edits at `path` were found
+/// with.
+pub(crate) fn check(path: &Path, found_with: Option<&str>, file: Option<&Path>) -> Result<()> {
+    match found_with {
+        Some(sha256) if sha256_of(read(file)?.as_bytes()) != sha256 => {
+            Err(Error::OtherCalibration { path: path.to_owned(), sha256: sha256.to_owned() })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn read(file: Option<&Path>) -> Result<String> {
+    match file {
+        Some(path) => TextSource { path: path.to_owned(), limit: TOKENS }.read(),
+        None => Ok(OWN_TEXT.to_owned()),
+    }
+}
+
+/// What `edits` make of their matrices, of a model that need not have been loaded.
+pub(crate) fn calibrated(
+    checkpoint: &Checkpoint,
+    tokenizer: &Tokenizer,
+    edits: &[Intervention],
+    file: Option<&Path>,
+) -> Result<Patch> {
+    let text = CalibrationText::open(file, tokenizer, checkpoint.config())?;
+    let opened = Arc::new(Checkpoint::open_as(checkpoint.path(), checkpoint.custom_architecture())?);
+    let model = Model::load(&opened, &Cpu, crate::loaded_model::WEIGHTS_IN_MEMORY, |_| ())?;
+    let calibration = Calibration::new(&model, &text.half);
+    let edits = Candidate::new(edits.to_vec())?;
+    let matrices = edited_matrices(checkpoint, &edits, &calibration)?;
+    Ok(Patch::new(edits.into(), matrices))
+}
