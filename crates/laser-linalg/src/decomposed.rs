@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::block_svd::BlockSvd;
 use crate::careful_svd::CarefulSvd;
-use crate::nearest::Nearest;
+use crate::nearest_low_rank::Nearest;
 use crate::power_iteration::randomised;
 use laser_matrix::{Curvature, Decompose, LowRank, Matrix, Observed, SvdError};
 

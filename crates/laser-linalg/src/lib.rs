@@ -24,7 +24,7 @@ mod careful_svd;
 mod decomposed;
 mod fallback;
 mod marchenko_pastur;
-mod nearest;
+mod nearest_low_rank;
 mod power_iteration;
 mod power_law;
 mod product;

@@ -1,7 +1,7 @@
 //! The text that edits are calibrated on, for those that ask what goes through their matrices.
 
-use crate::cost_plan::OWN_TEXT;
 use crate::error::{Error, Result};
+use crate::own_text::OWN_TEXT;
 use crate::text_source::{TextSource, sha256_of};
 use laser_checkpoint::{Checkpoint, Config};
 use laser_edit::{Candidate, Intervention};

@@ -1,6 +1,7 @@
 //! What it is measured on what edits do elsewhere than on the task.
 
 use crate::error::{Error, Result};
+use crate::own_text::{OWN_PROMPTS, OWN_TEXT};
 use crate::session::Session;
 use crate::task_source::{OpenTask, TaskSource};
 use crate::text_source::{TextSource, sha256_of};
@@ -10,11 +11,6 @@ use laser_run::{CostLimits, TaskDescription, TextDescription};
 
 /// Tokens of a text that are used, unless another number is asked for.
 pub const TEXT_TOKENS: usize = 4_096;
-
-/// The project's own text, of prose, dialogue, code and questions.
-pub(crate) const OWN_TEXT: &str = include_str!("../data/reference_text.txt");
-/// The project's own prompts, one a line.
-const OWN_PROMPTS: &str = include_str!("../data/reference_prompts.txt");
 
 /// What costs are measured on, and what they may be.
 #[derive(Debug, Clone, Default)]

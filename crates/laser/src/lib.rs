@@ -29,6 +29,7 @@ mod model_card;
 mod model_source;
 mod outcomes_parquet;
 mod output_head;
+mod own_text;
 mod read_back;
 mod recipe_file;
 
