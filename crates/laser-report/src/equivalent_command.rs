@@ -55,6 +55,9 @@ pub fn equivalent_command(run: &RunDescription) -> String {
     if let Some(evaluations) = search.evaluations {
         add(&format!("--evaluations {evaluations}"));
     }
+    if let Some(more) = search.more {
+        add(&format!("--more {more}"));
+    }
     add(&format!("--layers {}", ranges(&search.layers)));
     let matrices: Vec<String> = search.matrices.iter().map(ToString::to_string).collect();
     add(&format!("--matrices {}", matrices.join(",")));

@@ -107,6 +107,9 @@ pub struct SearchDescription {
     /// Examples that evolution scores its candidates on, summed over the candidates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evaluations: Option<usize>,
+    /// How many candidates are made beyond the strategy's own end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub more: Option<usize>,
     /// The matrix kinds that are tried.
     pub matrices: Vec<MatrixId>,
     /// The layers that are tried.
@@ -205,6 +208,8 @@ impl RunDescription {
                 guard.reading = TaskReading::default();
             }
             description.task.reading = TaskReading::default();
+            // A search may go on further than before.
+            description.search.more = None;
             // What to do about other kernels is a question of its own.
             description.search.kernel_path = None;
             serde_json::to_value(description).unwrap_or_default()

@@ -2,7 +2,7 @@
 
 use crate::bf16_check::Bf16Check;
 use crate::cost::Costs;
-use crate::description::RunDescription;
+use crate::description::{RunDescription, SearchDescription};
 use crate::entry::SplitName;
 use crate::error::{Error, Result};
 use crate::journal::Journal;
@@ -53,7 +53,14 @@ impl RunWriter {
         match writer.folder.stored_description()? {
             Some(found) => match found.difference(description) {
                 Some(what) => return Err(Error::OtherSearch { path: path.to_owned(), what }),
-                None => same_kernels(path, &found, description)?,
+                None => {
+                    same_kernels(path, &found, description)?;
+                    let more = description.search.more;
+                    if found.search.more != more {
+                        let search = SearchDescription { more, ..found.search };
+                        writer.write(RunFile::Description, &RunDescription { search, ..found })?;
+                    }
+                }
             },
             None => writer.write(RunFile::Description, description)?,
         }

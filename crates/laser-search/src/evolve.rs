@@ -33,13 +33,20 @@ pub struct Evolve {
     /// The single edits of each matrix.
     of_matrix: HashMap<(usize, MatrixId), Vec<Intervention>>,
     random: SplitMix64,
-    /// Examples that candidates may still be scored on, summed over the candidates.
-    left: usize,
+    left: Budget,
     population: Vec<Candidate>,
     known: HashSet<String>,
     generation: usize,
     stage: Stage,
     steps: Vec<Step>,
+}
+
+/// What may still be spent.
+enum Budget {
+    /// Examples that candidates are scored on, summed over the candidates.
+    Evaluations(usize),
+    /// Candidates that are made, in whole generations.
+    Candidates(usize),
 }
 
 /// What has been asked for.
@@ -57,6 +64,16 @@ impl Evolve {
     /// Evolves sets of the edits of `space`, of which `start`, a strategy over the same space, scores some. Generations follow until
     /// their candidates have been scored on `evaluations` examples, summed over the candidates.
     pub fn new(space: Vec<Candidate>, start: Box<dyn Strategy>, evaluations: usize, seed: u64) -> Self {
+        Self::with(Budget::Evaluations(evaluations), space, start, seed)
+    }
+
+    /// Goes on where `start`, any strategy over `space`, has come to its end, until at least `candidates` more have been made.
+    /// With a larger number it makes the same ones first.
+    pub fn beyond(space: Vec<Candidate>, start: Box<dyn Strategy>, candidates: usize, seed: u64) -> Self {
+        Self::with(Budget::Candidates(candidates), space, start, seed)
+    }
+
+    fn with(left: Budget, space: Vec<Candidate>, start: Box<dyn Strategy>, seed: u64) -> Self {
         let mut of_matrix: HashMap<(usize, MatrixId), Vec<Intervention>> = HashMap::new();
         for edit in space.iter().flat_map(Candidate::interventions) {
             of_matrix.entry((edit.layer, edit.matrix)).or_default().push(edit.clone());
@@ -65,7 +82,7 @@ impl Evolve {
             pool: Pool::new(space, start),
             of_matrix,
             random: SplitMix64::new(seed),
-            left: evaluations,
+            left,
             population: Vec::new(),
             known: HashSet::new(),
             generation: 0,
@@ -169,8 +186,11 @@ impl Evolve {
                 self.steps.push(best);
             }
         }
-        let all = history.examples();
-        if self.generation > 0 && self.left < FINALISTS * all {
+        let is_used_up = match self.left {
+            Budget::Evaluations(left) => self.generation > 0 && left < FINALISTS * history.examples(),
+            Budget::Candidates(left) => left == 0,
+        };
+        if is_used_up {
             return Ok(Stage::Finished);
         }
         let children = self.children(history);
@@ -195,6 +215,8 @@ impl Strategy for Evolve {
                     }
                     let mut there = vec![Candidate::base()];
                     there.extend_from_slice(self.pool.members());
+                    // What the start put together.
+                    there.extend(self.pool.course().steps.into_iter().map(|step| step.interventions));
                     // A single reduction that the start did not keep is not made again.
                     self.known = self.pool.space().iter().chain(&there).map(Candidate::to_string).collect();
                     Stage::Measuring(there)
@@ -205,7 +227,10 @@ impl Strategy for Evolve {
                         self.stage = Stage::Racing(race, children);
                         return Ok(jobs);
                     }
-                    self.left = self.left.saturating_sub(race.evaluations());
+                    match &mut self.left {
+                        Budget::Evaluations(left) => *left = left.saturating_sub(race.evaluations()),
+                        Budget::Candidates(left) => *left = left.saturating_sub(children.len()),
+                    }
                     let scored = children.into_iter().filter(|child| history.entry(child).is_some());
                     Stage::Measuring(self.population.iter().cloned().chain(scored).collect())
                 }
@@ -224,7 +249,9 @@ impl Strategy for Evolve {
     }
 
     fn course(&self) -> Course {
-        Course { steps: self.steps.clone(), ..self.pool.course() }
+        let mut course = self.pool.course();
+        course.steps.extend_from_slice(&self.steps);
+        course
     }
 }
 
@@ -302,6 +329,7 @@ fn spread(front: &[Worth]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::beam::Beam;
     use crate::fake::{Fake, space};
     use laser_run::CostLimits;
 
@@ -345,6 +373,31 @@ mod tests {
         // 0.01 + 0.02 + 0.03 + 0.04; edits that do nothing may stand beside them.
         let helpful = space.iter().step_by(2).filter(|it| last.interventions().contains(&it.interventions()[0]));
         assert_eq!(helpful.count(), 4, "{last}");
+    }
+
+    #[test]
+    fn it_goes_on_beyond_another_strategy() {
+        let (space, mut fake) = helpful(None);
+        let beyond = |fake: &mut Fake, candidates: usize| {
+            let beam = Beam::new(space.clone(), Box::new(Race::new(space.clone())), 1);
+            let mut beyond = Evolve::beyond(space.clone(), Box::new(beam), candidates, 3);
+            fake.run(&mut beyond);
+            (beyond.course().steps, beyond.generation)
+        };
+        let mut beam = Beam::new(space.clone(), Box::new(Race::new(space.clone())), 1);
+        let mut alone = helpful(None).1;
+        alone.run(&mut beam);
+        let (none, _) = beyond(&mut fake, 0);
+        assert_eq!(none[..beam.course().steps.len()], beam.course().steps);
+        let (some, generations) = beyond(&mut fake, 100);
+        assert_eq!(generations, 2);
+        assert!(some.len() >= none.len());
+        let scored = fake.scored();
+        assert_eq!(beyond(&mut fake, 100).0, some);
+        assert_eq!(fake.scored(), scored, "nothing is scored twice");
+        // A larger number goes on, and comes to the end that it would have come to at once.
+        let further = beyond(&mut fake, 200);
+        assert_eq!(further, beyond(&mut helpful(None).1, 200));
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub struct SearchPlan {
     pub matrices: Vec<MatrixGroup>,
     /// The layers; none for all.
     pub layers: Vec<Layers>,
+    /// How many candidates are made beyond the strategy's own end, at least.
+    pub more: Option<NonZeroUsize>,
     /// Whether candidates are compared in bf16. The best is judged in f32 all the same.
     pub bf16: bool,
     /// What edits cost elsewhere: what it is measured on, and what it may be.
@@ -112,6 +114,7 @@ impl Default for SearchPlan {
             strategy: StrategyChoice::Race,
             matrices: vec![MatrixGroup::of(&MatrixKind::ALL)],
             layers: Vec::new(),
+            more: None,
             bf16: false,
             costs: CostPlan::default(),
             compare: None,

@@ -16,6 +16,7 @@ use laser_run::{
     Scorer, SearchDescription, SearchTrace, Verdict, write_whole,
 };
 use laser_search::{Beam, Compose, Evolve, Exhaustive, Finished, Gradient, Plan, Race, Strategy, grid, noise_edge};
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 /// So many reductions are scored on all validation examples before they are put together.
@@ -117,6 +118,7 @@ impl Session {
                 start: plan.pool().map(|pool| pool.name().to_owned()),
                 width: plan.width(),
                 evaluations: plan.evaluations(),
+                more: plan.more.map(NonZeroUsize::get),
                 matrices,
                 layers,
                 rho,
@@ -146,6 +148,9 @@ impl Session {
         let (validation, test) = (task.pick(&split.validation), task.pick(&split.test));
         let content_free = ContentFreePrompts::new(&task.task, &test);
         let mut strategy = strategy(plan.strategy, &space, exhaustive, task.source.seed);
+        if let Some(more) = plan.more {
+            strategy = Box::new(Evolve::beyond(space.clone(), strategy, more.get(), task.source.seed));
+        }
         let run = RunWriter::create(out.as_ref(), &description)?;
         if split.validation.len() < FEW {
             let n = split.validation.len();

@@ -178,3 +178,21 @@ fn a_fresh_composition_does_not_claim_earlier_work() {
         assert!(run("1-2").contains("were done before"));
     }
 }
+
+#[test]
+fn a_finished_search_goes_on() {
+    let session = Session::new();
+    session.write("task.jsonl", task(100));
+    search(&session, "--out run --no-costs --layers 1-2");
+    let candidates = |run: &str| session.read(&format!("{run}/journal.jsonl")).lines().count();
+    let raced = candidates("run");
+    let text = search(&session, "--out run --no-costs --layers 1-2 --more 1");
+    assert!(candidates("run") >= raced + 64 && session.read("run/run.json").contains("\"more\": 1"), "{text}");
+    let further = search(&session, "--out run --no-costs --layers 1-2 --more 100");
+    // At once it comes to the same end.
+    assert_eq!(search(&session, "--out whole --no-costs --layers 1-2 --more 100"), further);
+    let file = |run: &str, name: &str| session.read(&format!("{run}/{name}"));
+    for name in ["run.json", "best.json", "verdict.json", "strategy.json"] {
+        assert_eq!(file("run", name), file("whole", name), "{name}");
+    }
+}

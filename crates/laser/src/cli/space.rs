@@ -48,6 +48,10 @@ pub struct SpaceOptions {
     /// [default: 40000]
     #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub evaluations: Option<u64>,
+    /// Where the strategy has come to its end, go on by evolution for at least N more candidates; run
+    /// again with a larger N, a search goes on from there
+    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub more: Option<u64>,
     /// Say how well the gradient's ranking finds what an exhaustive search of the same space, in this RUN folder, has found
     #[arg(long, value_name = "RUN")]
     pub compare: Option<PathBuf>,
@@ -86,6 +90,7 @@ impl SpaceOptions {
             strategy,
             matrices: self.matrices.clone(),
             layers: self.layers.clone(),
+            more: self.more.and_then(|more| NonZeroUsize::new(usize::try_from(more).unwrap_or(usize::MAX))),
             bf16: self.dtype == Dtype::Bf16,
             costs,
             compare: self.compare.clone(),
