@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use laser_matrix::{Curvature, Decompose, EditedMatrix, Rho, SvdError};
+use laser_matrix::{Basis, Decompose, EditedMatrix, Rho, SvdError};
 
 use crate::EditError;
 use crate::fields::{Fields, Kind, Value};
@@ -54,9 +54,9 @@ impl Edit {
         self.0.grid_point().map(|(blocks, rho)| (blocks.get(), rho.get()))
     }
 
-    /// What must have been observed of a matrix on a calibration text before it is edited.
-    pub fn curvature(&self) -> Option<Curvature> {
-        self.0.curvature()
+    /// The basis that a matrix must have been decomposed in before it is edited, if it is not its own.
+    pub fn basis(&self) -> Option<Basis> {
+        self.0.basis()
     }
 
     pub(crate) fn check_shape(&self, rows: usize, cols: usize) -> Result<(), String> {
@@ -169,8 +169,9 @@ mod tests {
             )
         );
         assert!(fields_of_all().starts_with("rho, rank, tail, zero (true), prune, randomised"));
-        assert!(fields_of_all().ends_with(", or blocks and rho"));
-        assert!(field_names().starts_with(&["rank", "tail", "zero", "prune", "blocks", "rho", "randomised"]));
+        assert!(fields_of_all().ends_with(", or blocks and rho, or stacked and rho"));
+        assert!(field_names().starts_with(&["rank", "tail", "zero", "prune", "blocks", "randomised"]));
+        assert!(field_names().ends_with(&["stacked", "rho"]));
     }
 
     #[test]

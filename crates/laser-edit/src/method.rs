@@ -5,7 +5,7 @@ use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use laser_matrix::{Curvature, Decompose, EditedMatrix, Rho, SvdError};
+use laser_matrix::{Basis, Decompose, EditedMatrix, Rho, SvdError};
 
 use crate::fields::{Fields, Kind, Value};
 
@@ -23,8 +23,9 @@ pub(crate) trait EditMethod: fmt::Debug + fmt::Display + Any + Equal + Send + Sy
         None
     }
 
-    /// What must have been observed of the matrix before [`apply`](Self::apply), for a method that needs more than the matrix.
-    fn curvature(&self) -> Option<Curvature> {
+    /// The basis that the matrix must have been decomposed in before [`apply`](Self::apply), for a method that needs more than
+    /// the matrix.
+    fn basis(&self) -> Option<Basis> {
         None
     }
 

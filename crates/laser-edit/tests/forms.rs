@@ -57,6 +57,7 @@ fn edits() -> impl Strategy<Value = Edit> {
         rho().prop_map(|rho| format!("tail={}", rho.get()).parse().unwrap()),
         rho().prop_map(|rho| format!("prune={}", rho.get()).parse().unwrap()),
         rho().prop_map(|rho| format!("whitened={}", rho.get()).parse().unwrap()),
+        (any::<NonZeroUsize>(), rho()).prop_map(|(n, rho)| format!("stacked={n},{}", rho.get()).parse().unwrap()),
         rho().prop_map(|rho| format!("kfac={}", rho.get()).parse().unwrap()),
         Just("zero".parse().unwrap()),
     ]
@@ -122,7 +123,7 @@ fn bad_json_says_what_is_wrong() {
         (r#"{"layer":1,"matrix":"fc_in","rho":1.5}"#, "a fraction must be a number from 0 to 1, not 1.5"),
         (
             r#"{"layer":1,"matrix":"fc_in","why":2}"#,
-            "unknown field `why`, expected one of `layer`, `matrix`, `rank`, `tail`, `zero`, `prune`, `blocks`, `rho`, `randomised`",
+            "unknown field `why`, expected one of `layer`, `matrix`, `rank`, `tail`, `zero`, `prune`, `blocks`, `randomised`",
         ),
         (r#"{"layer":1,"matrix":"fc_in","rank":0.5}"#, "invalid type: floating point `0.5`, expected usize"),
         (r#"{"layer":1,"matrix":"fc_in","rank":1,"rank":1}"#, "duplicate field `rank`"),

@@ -1,52 +1,20 @@
 //! What goes through a model's matrices on a calibration text, for edits that ask for it.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::reference_text::HalfText;
-use laser_edit::{Intervention, MatrixId};
+use laser_edit::MatrixId;
 use laser_kernels::{Differentiable, KvIndices};
-use laser_linalg::DecomposedMatrix;
-use laser_matrix::{Curvature, Observed, SvdError};
+use laser_matrix::{Basis, Observed};
 use laser_model::{LossTerm, Model, Sample, Streams};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Who has observed what goes through a model's matrices.
+/// Who has observed what goes through a model's matrices. It may compute with all threads, so that one thread asks.
 pub trait Observer: Sync {
-    /// What goes through a matrix of the unedited model, as far as `curvature` needs it.
+    /// What goes through a matrix of the unedited model, as far as `basis` needs it.
     ///
     /// # Errors
     /// If the model lacks the matrix, or cannot be run.
-    fn observe(&self, layer: usize, matrix: MatrixId, curvature: Curvature) -> Result<Arc<Observed>>;
-}
-
-/// What was observed of a matrix.
-pub(crate) type Observations = Vec<(Curvature, Arc<Observed>)>;
-
-/// What must be observed of a matrix of the unedited model before `edits` of it, but for what is `known`.
-pub(crate) fn observations<'e>(
-    observer: Option<&dyn Observer>,
-    (layer, matrix): (usize, MatrixId),
-    edits: impl Iterator<Item = &'e Intervention>,
-    known: impl Fn(Curvature) -> bool,
-) -> Result<Observations> {
-    let Some(observer) = observer else { return Ok(Vec::new()) };
-    let mut needed: Vec<Curvature> = edits.filter_map(|edit| edit.edit.curvature()).collect();
-    needed.sort_unstable();
-    needed.dedup();
-    needed.retain(|&curvature| !known(curvature));
-    needed.into_iter().map(|curvature| Ok((curvature, observer.observe(layer, matrix, curvature)?))).collect()
-}
-
-/// Tells a matrix what was observed of it.
-pub(crate) fn tell(
-    editable: &mut DecomposedMatrix,
-    (layer, matrix): (usize, MatrixId),
-    observations: Observations,
-) -> Result<()> {
-    for (curvature, observed) in observations {
-        let wrong = |error: SvdError| Error::Observed { layer, matrix, why: error.to_string() };
-        editable.observe(curvature, &observed).map_err(wrong)?;
-    }
-    Ok(())
+    fn observe(&self, layer: usize, matrix: MatrixId, basis: Basis) -> Result<Arc<Observed>>;
 }
 
 /// A model on the windows of a text. The loss of the gradients is that of the text's own tokens, each predicted from those
@@ -81,7 +49,11 @@ impl<'a, B: Differentiable> Calibration<'a, B> {
     fn of_layer(&self, seen: &mut Seen, layer: usize, gradients: bool) -> Result<OfLayer> {
         let streams = match seen.streams.take() {
             Some(streams) if streams.have_gradients() || !gradients => streams,
-            _ => self.model.streams(&self.samples, gradients)?,
+            others => {
+                // They make room.
+                drop(others);
+                self.model.streams(&self.samples, gradients)?
+            }
         };
         let config = self.model.config();
         let ids: Vec<MatrixId> = config.matrices.iter().flat_map(|&kind| MatrixId::from(kind).each(config)).collect();
@@ -97,12 +69,15 @@ impl<'a, B: Differentiable> Calibration<'a, B> {
 }
 
 impl<B: Differentiable> Observer for Calibration<'_, B> {
-    fn observe(&self, layer: usize, matrix: MatrixId, curvature: Curvature) -> Result<Arc<Observed>> {
-        let gradients = curvature == Curvature::InputsAndGradients;
+    fn observe(&self, layer: usize, matrix: MatrixId, basis: Basis) -> Result<Arc<Observed>> {
+        let gradients = basis == Basis::InputsAndGradients;
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let of_layer = match seen.layer.take() {
             Some(known) if known.layer == layer && (known.has_gradients || !gradients) => known,
-            _ => self.of_layer(&mut seen, layer, gradients)?,
+            other => {
+                drop(other);
+                self.of_layer(&mut seen, layer, gradients)?
+            }
         };
         let found = of_layer.observed.iter().find(|(id, _)| *id == matrix).map(|(_, observed)| observed.clone());
         seen.layer = Some(of_layer);

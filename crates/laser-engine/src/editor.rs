@@ -1,6 +1,7 @@
 //! Edited copies of a model.
 
-use crate::calibration::{Observations, Observer, observations, tell};
+use crate::bases::{Bases, decompose};
+use crate::calibration::Observer;
 use crate::error::Result;
 use laser_checkpoint::Checkpoint;
 use laser_edit::{Candidate, Intervention, MatrixId};
@@ -11,29 +12,33 @@ use laser_model::Model;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 
-/// What the edits of `candidate` make of their matrices, by layer and matrix.
+/// What those edits of `candidate` that need more than their matrix make of it, by layer and matrix.
 ///
 /// # Errors
 /// As [`Editor::edit`].
 pub fn edited_matrices(
     checkpoint: &Checkpoint,
     candidate: &Candidate,
-    observer: &dyn Observer,
+    observer: Option<&dyn Observer>,
 ) -> Result<BTreeMap<(usize, MatrixId), EditedMatrix>> {
-    let mut matrices = BTreeMap::new();
-    for edit in candidate.interventions() {
+    let (mut matrices, bases) = (BTreeMap::new(), Bases { checkpoint, observer });
+    for edit in candidate.interventions().iter().filter(|edit| edit.edit.basis().is_some()) {
         for matrix in edit.matrix.each(checkpoint.config()) {
             let at = (edit.layer, matrix);
             let mut editable = DecomposedMatrix::new(checkpoint.matrix(edit.layer, matrix)?);
-            tell(&mut editable, at, observations(Some(observer), at, [edit].into_iter(), |_| false)?)?;
+            decompose(&mut editable, at, bases.sources(at, [edit].into_iter(), |_| false)?)?;
             matrices.insert(at, edit.apply(&editable)?);
         }
     }
     Ok(matrices)
 }
 
-/// A matrix, what is kept of it, what was observed of it, and its edits by the number of their candidate.
-type Work<'a> = ((usize, MatrixId), Option<DecomposedMatrix>, Observations, Vec<(usize, &'a Intervention)>);
+/// A matrix, what is kept of it, and its edits by the number of their candidate.
+struct Work<'a> {
+    at: (usize, MatrixId),
+    kept: Option<DecomposedMatrix>,
+    edits: Vec<(usize, &'a Intervention)>,
+}
 
 /// Makes edited models, decomposing each matrix once for all edits of it.
 pub struct Editor<'a, B: Backend = Cpu> {
@@ -98,20 +103,16 @@ impl<'a, B: Backend> Editor<'a, B> {
         if self.matrices.values().map(DecomposedMatrix::bytes).sum::<usize>() > self.memory {
             self.matrices.retain(|&(layer, _), _| edits.keys().any(|&(edited, _)| edited == layer));
         }
-        let mut work = Vec::with_capacity(edits.len());
-        for (at, edits) in edits {
-            let kept: Option<DecomposedMatrix> = self.matrices.remove(&at);
-            // By one thread: the observer computes with all of them.
-            let known = |curvature| kept.as_ref().is_some_and(|kept| kept.has_observed(curvature));
-            let observed = observations(self.observer, at, edits.iter().map(|(_, edit)| *edit), known)?;
-            work.push((at, kept, observed, edits));
+        let mut work: Vec<Work> =
+            edits.into_iter().map(|(at, edits)| Work { at, kept: self.matrices.remove(&at), edits }).collect();
+        for of_layer in work.chunk_by_mut(|a, b| a.at.0 == b.at.0) {
+            self.prepare(of_layer)?;
         }
-        let edit = |((layer, matrix), kept, observed, edits): Work<'_>| {
-            let mut editable = match kept {
+        let edit = |Work { at: (layer, matrix), kept, edits }: Work<'_>| {
+            let editable = match kept {
                 Some(editable) => editable,
                 None => DecomposedMatrix::new(self.checkpoint.matrix(layer, matrix)?),
             };
-            tell(&mut editable, (layer, matrix), observed)?;
             let edit = |(number, edit): (usize, &Intervention)| {
                 let edited = edit.apply(&editable)?;
                 Ok((
@@ -134,5 +135,28 @@ impl<'a, B: Backend> Editor<'a, B> {
             self.matrices.insert((layer, matrix), editable);
         }
         Ok(models)
+    }
+
+    /// Decomposes those matrices of a layer in other bases than their own that have edits which ask for it.
+    fn prepare(&self, of_layer: &mut [Work]) -> Result<()> {
+        let bases = Bases { checkpoint: self.checkpoint, observer: self.observer };
+        let mut asked = Vec::new();
+        for work in of_layer {
+            let known = |basis| work.kept.as_ref().is_some_and(|kept| kept.has(basis));
+            // By one thread: an observer computes with all of them.
+            let sources = bases.sources(work.at, work.edits.iter().map(|(_, edit)| *edit), known)?;
+            if !sources.is_empty() {
+                asked.push((work, sources));
+            }
+        }
+        asked.into_par_iter().try_for_each(|(work, sources)| {
+            let mut editable = match work.kept.take() {
+                Some(editable) => editable,
+                None => DecomposedMatrix::new(self.checkpoint.matrix(work.at.0, work.at.1)?),
+            };
+            decompose(&mut editable, work.at, sources)?;
+            work.kept = Some(editable);
+            Ok(())
+        })
     }
 }

@@ -11,9 +11,9 @@ pub enum Error {
     /// An edit does not fit the model, or cannot be made.
     #[error(transparent)]
     Edit(#[from] laser_edit::EditError),
-    /// What was observed of a matrix gives no curvature.
-    #[error("{layer}.{matrix} has no curvature on the calibration text: {why}")]
-    Observed {
+    /// A matrix cannot be decomposed in the basis that an edit asks for.
+    #[error("{layer}.{matrix} cannot be decomposed by what goes through it or beside its neighbours: {why}")]
+    Basis {
         /// The layer.
         layer: usize,
         /// The matrix.

@@ -2,7 +2,8 @@
 //!
 //! To first order, replacing W by W' changes the loss by the inner product of G = dL/dW and W' - W.
 
-use crate::calibration::{Observer, observations, tell};
+use crate::bases::{Bases, decompose};
+use crate::calibration::Observer;
 use crate::encode::{Encoded, encode};
 use crate::error::{Error, Result};
 use crate::samples::samples;
@@ -49,17 +50,20 @@ pub fn predict<B: Differentiable>(
         if of_layer.len() < ids.len() {
             return Ok(());
         }
-        let mut observed = Vec::with_capacity(of_layer.len());
+        let (bases, mut sources) = (Bases { checkpoint, observer }, Vec::with_capacity(of_layer.len()));
         for &(layer, id, _) in &of_layer {
             let edits = edits().filter(|edit| edit.layer == layer && edit.matrix.each(config).contains(&id));
-            observed.push(observations(observer, (layer, id), edits, |_| false)?);
+            sources.push(bases.sources((layer, id), edits, |_| false)?);
         }
-        let of_matrix = |((layer, id, gradient), observed)| {
+        let of_matrix = |((layer, id, gradient), sources): ((usize, MatrixId, Matrix), Vec<_>)| {
+            if !edits().any(|edit| edit.layer == layer && edit.matrix.each(config).contains(&id)) {
+                return Ok(Vec::new());
+            }
             let mut matrix = DecomposedMatrix::new(checkpoint.matrix(layer, id)?);
-            tell(&mut matrix, (layer, id), observed)?;
+            decompose(&mut matrix, (layer, id), sources)?;
             predicted(&matrix, config, space, layer, id, &gradient)
         };
-        let predicted = of_layer.par_drain(..).zip(observed).map(of_matrix).collect::<Result<Vec<_>>>()?;
+        let predicted = of_layer.par_drain(..).zip(sources).map(of_matrix).collect::<Result<Vec<_>>>()?;
         predicted.iter().flatten().for_each(|(candidate, change)| changes[*candidate] += change);
         progress.advance(ids.len());
         Ok(())

@@ -8,6 +8,7 @@
 //! finds ready.
 
 mod activation_cache;
+mod bases;
 mod calibration;
 mod chunk;
 mod content_free;

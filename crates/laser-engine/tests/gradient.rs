@@ -179,8 +179,8 @@ fn edits_by_curvature_are_those_of_pytorch_and_numpy() {
             let edits = candidate(edit, fixture.model.config());
             let [one] = edits.interventions() else { panic!("one edit") };
             let mut matrix = DecomposedMatrix::new(fixture.checkpoint.matrix(one.layer, one.matrix).unwrap());
-            let curvature = one.edit.curvature().unwrap();
-            matrix.observe(curvature, &calibration.observe(one.layer, one.matrix, curvature).unwrap()).unwrap();
+            let basis = one.edit.basis().unwrap();
+            matrix.observe(basis, &calibration.observe(one.layer, one.matrix, basis).unwrap()).unwrap();
             let matrix = dense(one.apply(&matrix).unwrap());
             let product = |row: &[f32]| -> f64 {
                 row.iter().enumerate().map(|(j, &entry)| f64::from(entry) * (j as f64).cos()).sum()
@@ -197,7 +197,8 @@ fn edits_by_curvature_are_those_of_pytorch_and_numpy() {
         editor.edit(&candidate("1.fc_in:whitened=0.1 2.fc_out:kfac=0.1", fixture.model.config())).unwrap();
         let mut blind = Editor::new(&fixture.checkpoint, &fixture.model);
         let error = blind.edit(&candidate("1.fc_in:whitened=0.1", fixture.model.config())).unwrap_err();
-        let why = "what goes through the matrix was not observed on a calibration text";
+        let why =
+            "what goes through the matrix was not observed on a calibration text, or its neighbours are not known";
         assert_eq!(error.to_string(), format!("cannot apply 1.fc_in:whitened=0.1: {why}"));
     }
 }

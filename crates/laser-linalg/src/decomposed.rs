@@ -9,7 +9,7 @@ use crate::block_svd::BlockSvd;
 use crate::careful_svd::CarefulSvd;
 use crate::nearest_low_rank::Nearest;
 use crate::power_iteration::randomised;
-use laser_matrix::{Curvature, Decompose, LowRank, Matrix, Observed, SvdError};
+use laser_matrix::{Basis, Decompose, LowRank, Matrix, Observed, Stack, SvdError};
 
 /// A matrix that is edited in several ways, one decomposition for all of them. A cut between nearly equal singular values is
 /// made in f64, where f32 could not tell what it keeps.
@@ -19,7 +19,7 @@ pub struct DecomposedMatrix {
     whole: OnceCell<CarefulSvd>,
     /// By the number of row blocks.
     blocks: RefCell<BTreeMap<NonZeroUsize, BlockSvd>>,
-    nearest: BTreeMap<Curvature, Nearest>,
+    nearest: BTreeMap<Basis, Nearest>,
 }
 
 impl DecomposedMatrix {
@@ -36,21 +36,31 @@ impl DecomposedMatrix {
         size_of_val(self.matrix.data()) * (1 + 2 * (decompositions + self.nearest.len()))
     }
 
-    /// Whether [`Self::observe`] was given what `curvature` is taken from.
-    pub fn has_observed(&self, curvature: Curvature) -> bool {
-        self.nearest.contains_key(&curvature)
+    /// Whether the matrix has been decomposed in `basis`.
+    pub fn has(&self, basis: Basis) -> bool {
+        self.nearest.contains_key(&basis)
     }
 
-    /// Decomposes the matrix as `curvature` weighs what went through it.
+    /// Decomposes the matrix in a basis that is taken from what went through it.
     ///
     /// # Errors
-    /// If an entry is not finite, no algorithm converges, or the gradients were not observed and are needed.
-    pub fn observe(&mut self, curvature: Curvature, observed: &Observed) -> Result<(), SvdError> {
-        let gradients = match curvature {
-            Curvature::Inputs => None,
-            Curvature::InputsAndGradients => Some(observed.gradients.as_ref().ok_or(SvdError::NotObserved)?),
+    /// If an entry is not finite, no algorithm converges, or what the basis is taken from was not observed.
+    pub fn observe(&mut self, basis: Basis, observed: &Observed) -> Result<(), SvdError> {
+        let gradients = match basis {
+            Basis::Inputs => None,
+            Basis::InputsAndGradients => Some(observed.gradients.as_ref().ok_or(SvdError::NoBasis)?),
+            Basis::Stack(_) => return Err(SvdError::NoBasis),
         };
-        self.nearest.insert(curvature, Nearest::of(&self.matrix, &observed.inputs, gradients)?);
+        self.nearest.insert(basis, Nearest::of(&self.matrix, &observed.inputs, gradients)?);
+        Ok(())
+    }
+
+    /// Decomposes the matrix with its neighbours, of which it is one, for stacks of so many.
+    ///
+    /// # Errors
+    /// If an entry is not finite, or no algorithm converges.
+    pub fn stack(&mut self, layers: NonZeroUsize, stack: &Stack) -> Result<(), SvdError> {
+        self.nearest.insert(Basis::Stack(layers), Nearest::in_stack(&self.matrix, stack)?);
         Ok(())
     }
 
@@ -87,7 +97,7 @@ impl Decompose for DecomposedMatrix {
         randomised(&self.matrix, rank, iterations, seed)
     }
 
-    fn nearest(&self, curvature: Curvature, rank: usize) -> Result<LowRank, SvdError> {
-        Ok(self.nearest.get(&curvature).ok_or(SvdError::NotObserved)?.rank(rank))
+    fn nearest(&self, basis: Basis, rank: usize) -> Result<LowRank, SvdError> {
+        Ok(self.nearest.get(&basis).ok_or(SvdError::NoBasis)?.rank(rank))
     }
 }

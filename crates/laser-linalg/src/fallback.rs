@@ -65,11 +65,13 @@ pub(crate) fn in_f64(matrix: MatRef<'_, f64>) -> Option<Thin<f64>> {
     if rows < cols {
         return in_f64(matrix.transpose()).map(Thin::transpose);
     }
-    if is_tall(rows, cols) {
+    let found = if is_tall(rows, cols) {
         let (q, r) = qr(matrix);
-        return Some(times(q.as_ref(), bidiagonal(r.as_ref())?));
-    }
-    bidiagonal(matrix).or_else(|| gram(matrix))
+        bidiagonal(r.as_ref()).map(|r| times(q.as_ref(), r))
+    } else {
+        bidiagonal(matrix)
+    };
+    found.filter(|thin| thin.reproduces(matrix)).or_else(|| gram(matrix).filter(|thin| thin.reproduces(matrix)))
 }
 
 fn is_tall(rows: usize, cols: usize) -> bool {
@@ -108,27 +110,32 @@ fn bidiagonal<T: RealField + Copy + Into<f64>>(matrix: MatRef<'_, T>) -> Option<
     Some(Thin { u, sigma, v }.falling())
 }
 
-/// For a matrix A with rows >= cols: A^T A = V S^2 V^T, and the columns of A V = U S made orthonormal from the largest on.
-/// The last step also gives the directions of zero singular values their u.
-///
-/// Squaring loses singular values below sqrt(eps) * sigma_1; in f64 that is below f32's own rounding.
-fn gram(matrix: MatRef<'_, f64>) -> Option<Thin<f64>> {
-    let (rows, cols) = (matrix.nrows(), matrix.ncols());
-    let par = Par::Seq;
-    let mut square = Mat::zeros(cols, cols);
-    product(square.as_mut(), matrix.transpose(), matrix);
-    let mut rising = Mat::zeros(cols, cols);
-    let scratch = self_adjoint_evd_scratch::<f64>(cols, ComputeEigenvectors::Yes, par, Default::default());
+/// The eigenvectors of a symmetric matrix as columns, that of the largest eigenvalue first.
+pub(crate) fn eigenvectors(square: MatRef<'_, f64>) -> Option<Mat<f64>> {
+    let (n, par) = (square.nrows(), Par::Seq);
+    let mut rising = Mat::zeros(n, n);
+    let scratch = self_adjoint_evd_scratch::<f64>(n, ComputeEigenvectors::Yes, par, Default::default());
     self_adjoint_evd(
-        square.as_ref(),
-        Diag::zeros(cols).as_mut(),
+        square,
+        Diag::zeros(n).as_mut(),
         Some(rising.as_mut()),
         par,
         MemStack::new(&mut MemBuffer::new(scratch)),
         Default::default(),
     )
     .ok()?;
-    let v = Mat::from_fn(cols, cols, |i, j| rising[(i, cols - 1 - j)]);
+    Some(Mat::from_fn(n, n, |i, j| rising[(i, n - 1 - j)]))
+}
+
+/// For a matrix A with rows >= cols: A^T A = V S^2 V^T, and the columns of A V = U S made orthonormal from the largest on.
+/// The last step also gives the directions of zero singular values their u.
+///
+/// Squaring loses singular values below sqrt(eps) * sigma_1; in f64 that is below f32's own rounding.
+fn gram(matrix: MatRef<'_, f64>) -> Option<Thin<f64>> {
+    let (rows, cols) = (matrix.nrows(), matrix.ncols());
+    let mut square = Mat::zeros(cols, cols);
+    product(square.as_mut(), matrix.transpose(), matrix);
+    let v = eigenvectors(square.as_ref())?;
 
     let mut us = Mat::zeros(rows, cols);
     product(us.as_mut(), matrix, v.as_ref());

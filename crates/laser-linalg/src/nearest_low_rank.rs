@@ -4,6 +4,10 @@
 //! distance of W' from W is ||M^T (W' - W) L||_F. By Eckart and Young the nearest W' of rank r has M^T W' L = U_r U_r^T M^T W L,
 //! U the left singular vectors of M^T W L: W' = (M^-T U_r) (U_r^T M^T W). With C alone this is what SVD-LLM (arXiv 2403.07378)
 //! calls truncation-aware whitening.
+//!
+//! Matrices W_1 ... W_n of neighbouring layers that share one factor of rank r are nearest as W_i V_r V_r^T, V the eigenvectors
+//! of W_1^T W_1 + ... + W_n^T W_n from the largest on (or U_r U_r^T W_i, where they share the outputs' factor). TRAWL (arXiv
+//! 2406.17261) decomposes such a stack as a tensor.
 
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::factor::{cholesky_in_place, cholesky_in_place_scratch};
@@ -11,12 +15,12 @@ use faer::linalg::matmul::matmul;
 use faer::linalg::triangular_solve::solve_upper_triangular_in_place;
 use faer::{Accum, Mat, MatRef, Par};
 
-use crate::fallback::in_f64;
+use crate::fallback::{eigenvectors, in_f64};
 use crate::product::PARTS;
 use crate::scale::normalised;
 use crate::thin::to_f64;
 use crate::view::view;
-use laser_matrix::{LowRank, Matrix, SvdError};
+use laser_matrix::{LowRank, Matrix, Stack, SvdError};
 
 /// What is added to the diagonal of second moments, as a part of its mean: directions that few tokens took must not count as
 /// nothing.
@@ -25,9 +29,11 @@ const DAMPING: f64 = 0.01;
 /// The nearest matrices of all ranks to one matrix.
 #[derive(Clone, Debug)]
 pub(crate) struct Nearest {
-    /// rows x k: M^-T U.
+    /// rows x k, columns of norm 1: those of M^-T U.
     left: Mat<f32>,
-    /// cols x k: W^T M U, of the matrix divided by 2^exponent.
+    /// The product of the columns' norms.
+    weights: Vec<f32>,
+    /// cols x k, columns of norm 1: those of W^T M U, of the matrix divided by 2^exponent.
     right: Mat<f32>,
     exponent: i32,
 }
@@ -51,24 +57,65 @@ impl Nearest {
         if let Some(m) = &m {
             solve_upper_triangular_in_place(m.transpose(), left.as_mut(), Par::Seq);
         }
-        let narrow = |m: &Mat<f64>| Mat::from_fn(m.nrows(), m.ncols(), |i, j| m[(i, j)] as f32);
-        Ok(Self { left: narrow(&left), right: narrow(&right), exponent })
+        Ok(Self::product(left, right, exponent))
+    }
+
+    /// To `matrix`, one of a stack.
+    pub(crate) fn in_stack(matrix: &Matrix, stack: &Stack) -> Result<Self, SvdError> {
+        let (rows, cols) = (matrix.rows(), matrix.cols());
+        let side = if stack.shares_outputs { rows } else { cols };
+        let mut squares = Mat::<f64>::zeros(side, side);
+        for neighbour in &stack.matrices {
+            finite(neighbour)?;
+            let w = to_f64(view(neighbour));
+            let (a, b) = if stack.shares_outputs { (w.as_ref(), w.transpose()) } else { (w.transpose(), w.as_ref()) };
+            matmul(squares.as_mut(), Accum::Add, a, b, 1.0, PARTS);
+        }
+        let shared = eigenvectors(squares.as_ref()).ok_or(SvdError::NoConvergence { rows, cols })?;
+        let shared = Mat::from_fn(side, rows.min(cols), |i, j| shared[(i, j)]);
+        let (normalised, exponent) = normalised(matrix)?;
+        let w = to_f64(normalised.as_ref());
+        let other = if stack.shares_outputs { w.transpose() } else { w.as_ref() };
+        let other = times(other, shared.as_ref());
+        let (left, right) = if stack.shares_outputs { (shared, other) } else { (other, shared) };
+        Ok(Self::product(left, right, exponent))
+    }
+
+    /// 2^exponent times the product of `left` and the transpose of `right`.
+    fn product(mut left: Mat<f64>, mut right: Mat<f64>, exponent: i32) -> Self {
+        let mut weights = vec![1.0_f64; left.ncols()];
+        for matrix in [&mut left, &mut right] {
+            for (k, weight) in weights.iter_mut().enumerate() {
+                let norm = matrix.col(k).norm_l2();
+                *weight *= norm;
+                if norm > 0.0 {
+                    matrix.col_mut(k).iter_mut().for_each(|x| *x /= norm);
+                }
+            }
+        }
+        let weights = weights.into_iter().map(|weight| weight as f32).collect();
+        Self { left: narrow(&left), weights, right: narrow(&right), exponent }
     }
 
     /// The nearest of rank `rank`.
     pub(crate) fn rank(&self, rank: usize) -> LowRank {
         let rank = rank.min(self.left.ncols());
         let shape = [self.left.nrows(), self.right.nrows()];
-        LowRank::from_fn(shape, rank, self.exponent, |i, k| self.left[(i, k)], |_| 1.0, |j, k| self.right[(j, k)])
+        LowRank::from_fn(
+            shape,
+            rank,
+            self.exponent,
+            |i, k| self.left[(i, k)],
+            |k| self.weights[k],
+            |j, k| self.right[(j, k)],
+        )
     }
 }
 
 /// A lower triangular L with L L^T = X^T X / c + [`DAMPING`] I, where c makes the mean of the diagonal of the first term 1.
 /// The identity where all of `seen`, X `[tokens, width]`, is zero or nothing was seen.
 fn moment_root(seen: &Matrix, width: usize) -> Result<Mat<f64>, SvdError> {
-    if let Some(at) = seen.data().iter().position(|x| !x.is_finite()) {
-        return Err(SvdError::NonFinite { row: at / width, col: at % width });
-    }
+    finite(seen)?;
     let x = to_f64(view(seen));
     let mut moments = times(x.transpose(), x.as_ref());
     let mean = (0..width).map(|i| moments[(i, i)]).sum::<f64>() / width as f64;
@@ -88,6 +135,17 @@ fn moment_root(seen: &Matrix, width: usize) -> Result<Mat<f64>, SvdError> {
         moments.col_mut(j).iter_mut().take(j).for_each(|entry| *entry = 0.0);
     }
     Ok(moments)
+}
+
+fn finite(matrix: &Matrix) -> Result<(), SvdError> {
+    match matrix.data().iter().position(|x| !x.is_finite()) {
+        Some(at) => Err(SvdError::NonFinite { row: at / matrix.cols(), col: at % matrix.cols() }),
+        None => Ok(()),
+    }
+}
+
+fn narrow(matrix: &Mat<f64>) -> Mat<f32> {
+    Mat::from_fn(matrix.nrows(), matrix.ncols(), |i, j| matrix[(i, j)] as f32)
 }
 
 fn times(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat<f64> {
@@ -147,6 +205,32 @@ mod tests {
                 }
                 let whole = product(&nearest.rank(rows.min(cols)));
                 assert!(whole.data().iter().zip(w.data()).all(|(a, b)| (a - b).abs() < 1e-5));
+            }
+        }
+    }
+
+    #[test]
+    fn a_stack_is_cut_as_one_matrix() {
+        for shares_outputs in [false, true] {
+            let matrices: Vec<Matrix> = (0..3).map(|seed| matrix(10, 7, seed)).collect();
+            let stack = Stack { matrices: matrices.clone(), shares_outputs };
+            // One above the other, or side by side.
+            let whole =
+                Matrix::from_fn(if shares_outputs { 10 } else { 30 }, if shares_outputs { 21 } else { 7 }, |i, j| {
+                    matrices[if shares_outputs { j / 7 } else { i / 10 }].data()[i % 10 * 7 + j % 7]
+                });
+            let best = product(&Svd::of(&whole).unwrap().components(&[0..3]));
+            for (number, own) in matrices.iter().enumerate() {
+                let found = product(&Nearest::in_stack(own, &stack).unwrap().rank(3));
+                for (at, value) in found.data().iter().enumerate() {
+                    let (i, j) = (at / 7, at % 7);
+                    let (row, col) = if shares_outputs { (i, number * 7 + j) } else { (number * 10 + i, j) };
+                    assert!((best.data()[row * whole.cols() + col] - value).abs() < 1e-5);
+                }
+                let one = Stack { matrices: vec![own.clone()], shares_outputs };
+                let (alone, plain) = (Nearest::in_stack(own, &one).unwrap(), Svd::of(own).unwrap());
+                let (alone, plain) = (product(&alone.rank(2)), product(&plain.components(&[0..2])));
+                assert!(alone.data().iter().zip(plain.data()).all(|(a, b)| (a - b).abs() < 1e-5));
             }
         }
     }

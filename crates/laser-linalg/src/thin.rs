@@ -33,30 +33,30 @@ impl Thin<f64> {
     }
 }
 
-impl Thin<f32> {
-    /// Whether U S V^T acts on a vector of signs, and weighs in the Frobenius norm, as `matrix` does: a check in
-    /// O(rows * cols) that finds an answer which an algorithm took for converged and is not.
-    pub(crate) fn reproduces(&self, matrix: MatRef<'_, f32>) -> bool {
+impl<T: RealField + Copy + Into<f64>> Thin<T> {
+    /// Whether U S V^T acts on a vector of signs, and weighs in the Frobenius norm, as `matrix` does up to the rounding of f32: a
+    /// check in O(rows * cols) that finds an answer which an algorithm took for converged and is not.
+    pub(crate) fn reproduces(&self, matrix: MatRef<'_, T>) -> bool {
         let (rows, cols) = (matrix.nrows(), matrix.ncols());
         let mut residual = vec![0.0_f64; rows];
         let mut squares = 0.0_f64;
         for j in 0..cols {
             for (i, r) in residual.iter_mut().enumerate() {
-                let x = f64::from(matrix[(i, j)]);
+                let x: f64 = matrix[(i, j)].into();
                 *r += probe_sign(j) * x;
                 squares += x * x;
             }
         }
         for (k, &sigma) in self.sigma.iter().enumerate() {
-            let projection: f64 = (0..cols).map(|j| probe_sign(j) * f64::from(self.v[(j, k)])).sum();
-            let weight = f64::from(sigma) * projection;
+            let projection: f64 = (0..cols).map(|j| probe_sign(j) * self.v[(j, k)].into()).sum();
+            let weight = sigma.into() * projection;
             for (i, r) in residual.iter_mut().enumerate() {
-                *r -= weight * f64::from(self.u[(i, k)]);
+                *r -= weight * self.u[(i, k)].into();
             }
         }
         let norm = squares.sqrt();
         let error = residual.iter().map(|r| r * r).sum::<f64>().sqrt();
-        let sigmas = self.sigma.iter().map(|&s| f64::from(s) * f64::from(s));
+        let sigmas = self.sigma.iter().map(|&s| s.into().powi(2));
         let tolerance = tolerance(rows, cols, norm);
         // NaN fails each comparison.
         self.sigma.windows(2).all(|pair| pair[0] >= pair[1])

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use thiserror::Error;
 
-use crate::{Curvature, LowRank, Matrix};
+use crate::{Basis, LowRank, Matrix};
 
 /// A matrix W and its decompositions, W = sum of sigma_i u_i v_i^T with sigma_1 >= sigma_2 >= ... >= 0 in particular. Who
 /// implements it may keep what it has computed for the next edit.
@@ -35,11 +35,11 @@ pub trait Decompose {
     /// If an entry of W is not a finite number.
     fn randomised(&self, rank: usize, iterations: usize, seed: u64) -> Result<LowRank, SvdError>;
 
-    /// The W' of rank at most `rank` that is nearest to W as `curvature` measures it. Those of lower ranks are nested in it.
+    /// The W' of rank at most `rank` that is nearest to W as `basis` measures it. Those of lower ranks are nested in it.
     ///
     /// # Errors
-    /// If what the curvature is taken from was not observed, or W or that has no decomposition.
-    fn nearest(&self, curvature: Curvature, rank: usize) -> Result<LowRank, SvdError>;
+    /// If what the basis is taken from is not known.
+    fn nearest(&self, basis: Basis, rank: usize) -> Result<LowRank, SvdError>;
 }
 
 /// Why a matrix has no decomposition.
@@ -61,9 +61,9 @@ pub enum SvdError {
         /// Columns of the matrix.
         cols: usize,
     },
-    /// The curvature of a matrix is asked for, and nothing was observed of it.
-    #[error("what goes through the matrix was not observed on a calibration text")]
-    NotObserved,
+    /// A basis is asked for, and what it is taken from is not known.
+    #[error("what goes through the matrix was not observed on a calibration text, or its neighbours are not known")]
+    NoBasis,
     /// No algorithm gave an answer.
     #[error("no singular value decomposition of the {rows} x {cols} matrix converged")]
     NoConvergence {

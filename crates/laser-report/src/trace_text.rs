@@ -11,7 +11,7 @@ const CONFIDENT: f64 = 0.5;
 pub fn trace_text(trace: &SearchTrace, composed: bool) -> String {
     let mut text = String::new();
     let SearchTrace { space, examples, evaluations, race, gradient, steps, .. } = trace;
-    if race.is_none() && gradient.is_none() {
+    if race.is_none() && gradient.is_none() && steps.is_empty() {
         return text;
     }
     // The unedited model is scored, too.

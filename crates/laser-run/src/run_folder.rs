@@ -190,8 +190,13 @@ impl RunFolder {
     /// them all.
     pub fn scores(&self, description: &RunDescription, candidates: &[Candidate]) -> Result<Vec<Score>> {
         let refused = |why: String| Error::NotComparable { path: self.path.clone(), why };
-        if let Some(what) = self.description()?.difference_of_examples(description) {
+        let found = self.description()?;
+        if let Some(what) = found.difference_of_examples(description) {
             return Err(refused(format!("{what} differs")));
+        }
+        let calibrated_on = |it: &RunDescription| it.search.calibration.as_ref().map(|text| text.sha256.clone());
+        if calibrated_on(&found) != calibrated_on(description) {
+            return Err(refused("its edits are calibrated on another text".to_owned()));
         }
         let entries = self.entries()?;
         let score = |candidate: &Candidate| {

@@ -56,6 +56,10 @@ impl RunWriter {
                 None => {
                     same_kernels(path, &found, description)?;
                     let more = description.search.more;
+                    // What was made beyond would still be chosen from.
+                    if more < found.search.more {
+                        return Err(Error::OtherSearch { path: path.to_owned(), what: "search.more".to_owned() });
+                    }
                     if found.search.more != more {
                         let search = SearchDescription { more, ..found.search };
                         writer.write(RunFile::Description, &RunDescription { search, ..found })?;

@@ -14,6 +14,8 @@ use std::collections::{HashMap, HashSet};
 
 /// How many candidates go on from one generation to the next.
 const POPULATION: usize = 24;
+/// So many single reductions it starts from.
+const STARTERS: usize = 32;
 /// How many are made in a generation; they race.
 const CHILDREN: usize = 64;
 /// Of them so many are scored on all examples.
@@ -89,6 +91,20 @@ impl Evolve {
             stage: Stage::Start,
             steps: Vec::new(),
         }
+    }
+
+    /// The unedited model, the best single reductions, and what the start put together.
+    fn first_generation(&self, history: &History) -> Vec<Candidate> {
+        let mut there = vec![Candidate::base()];
+        let mut members: Vec<_> = self.pool.members().iter().filter_map(|it| history.entry(it)).collect();
+        members.sort_by(|a, b| by_score(&a.score, &b.score));
+        let members = members.into_iter().take(STARTERS).map(|entry| entry.interventions.clone());
+        for candidate in members.chain(self.pool.course().steps.into_iter().map(|step| step.interventions)) {
+            if !there.contains(&candidate) {
+                there.push(candidate);
+            }
+        }
+        there
     }
 
     /// The next generation's candidates; none where nothing new is found.
@@ -182,7 +198,7 @@ impl Evolve {
             within.filter_map(|it| history.entry(it)).filter(|it| !it.interventions.interventions().is_empty());
         if let Some(best) = scored.min_by(|a, b| by_score(&a.score, &b.score)) {
             let best = step(history, &best.interventions)?;
-            if self.steps.last().is_none_or(|last| last.interventions != best.interventions) {
+            if self.course().steps.last().is_none_or(|last| last.interventions != best.interventions) {
                 self.steps.push(best);
             }
         }
@@ -210,16 +226,17 @@ impl Strategy for Evolve {
                 Stage::Start => {
                     let jobs = self.pool.propose(history)?;
                     if !jobs.is_empty() {
+                        // What the start has asked for is not made again: it would find its results when it is run again.
+                        for job in &jobs {
+                            if let Job::Score { candidates, .. } = job {
+                                self.known.extend(candidates.iter().map(Candidate::to_string));
+                            }
+                        }
                         self.stage = Stage::Start;
                         return Ok(jobs);
                     }
-                    let mut there = vec![Candidate::base()];
-                    there.extend_from_slice(self.pool.members());
-                    // What the start put together.
-                    there.extend(self.pool.course().steps.into_iter().map(|step| step.interventions));
-                    // A single reduction that the start did not keep is not made again.
-                    self.known = self.pool.space().iter().chain(&there).map(Candidate::to_string).collect();
-                    Stage::Measuring(there)
+                    self.known.extend(self.pool.space().iter().map(Candidate::to_string));
+                    Stage::Measuring(self.first_generation(history))
                 }
                 Stage::Racing(mut race, children) => {
                     let jobs = race.propose(history)?;
@@ -390,6 +407,7 @@ mod tests {
         let (none, _) = beyond(&mut fake, 0);
         assert_eq!(none[..beam.course().steps.len()], beam.course().steps);
         let (some, generations) = beyond(&mut fake, 100);
+        assert_eq!(some[..beam.course().steps.len()], beam.course().steps, "the start comes to its own end again");
         assert_eq!(generations, 2);
         assert!(some.len() >= none.len());
         let scored = fake.scored();
@@ -398,6 +416,8 @@ mod tests {
         // A larger number goes on, and comes to the end that it would have come to at once.
         let further = beyond(&mut fake, 200);
         assert_eq!(further, beyond(&mut helpful(None).1, 200));
+        let names: Vec<String> = further.0.iter().map(|step| step.interventions.to_string()).collect();
+        assert!(names.windows(2).all(|two| two[0] != two[1]), "{names:?}");
     }
 
     #[test]

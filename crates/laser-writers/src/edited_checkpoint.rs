@@ -182,7 +182,7 @@ impl<'a> EditedCheckpoint<'a> {
     /// As [`edited`](Self::edited).
     pub(crate) fn removed(&self, param: ParamId, most: usize) -> Result<Option<Removed>> {
         let Some(edit) = self.edit_of(param) else { return Ok(None) };
-        if self.patched(&edit).is_some() {
+        if edit.edit.basis().is_some() && self.patched(&edit).is_some() {
             return Ok(self.edited(param)?.map(|_| Removed::Other));
         }
         let matrix = DecomposedMatrix::new(self.checkpoint.read_matrix(param)?);

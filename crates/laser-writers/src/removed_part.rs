@@ -4,7 +4,7 @@ use std::{cell::RefCell, num::NonZeroUsize, ops::Range};
 
 use laser_edit::Intervention;
 use laser_linalg::DecomposedMatrix;
-use laser_matrix::{Curvature, Decompose, EditedMatrix, LowRank, Matrix, SvdError};
+use laser_matrix::{Basis, Decompose, EditedMatrix, LowRank, Matrix, SvdError};
 
 use crate::error::Result;
 
@@ -79,8 +79,8 @@ impl Decompose for Asked<'_> {
         self.matrix.randomised(rank, iterations, seed)
     }
 
-    fn nearest(&self, curvature: Curvature, rank: usize) -> Result<LowRank, SvdError> {
-        self.matrix.nearest(curvature, rank)
+    fn nearest(&self, basis: Basis, rank: usize) -> Result<LowRank, SvdError> {
+        self.matrix.nearest(basis, rank)
     }
 }
 

@@ -7,6 +7,7 @@ use laser_checkpoint::{Checkpoint, Config};
 use laser_edit::{Candidate, Intervention};
 use laser_engine::{Calibration, HalfText, ReferenceText, edited_matrices};
 use laser_kernels::Cpu;
+use laser_matrix::Basis;
 use laser_model::Model;
 use laser_run::{SplitName, TextDescription};
 use laser_tokenizer::Tokenizer;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 /// At most so many first tokens of a text. Every other window of them is used: of a text on which costs are measured, too,
 /// the half that reports them is never calibrated on.
-const TOKENS: usize = 16_384;
+const TOKENS: usize = 8_192;
 
 /// A calibration text as a model's tokens.
 pub(crate) struct CalibrationText {
@@ -26,7 +27,7 @@ pub(crate) struct CalibrationText {
 
 /// Whether some of `edits` must be calibrated.
 pub(crate) fn is_needed<'e>(edits: impl IntoIterator<Item = &'e Intervention>) -> bool {
-    edits.into_iter().any(|edit| edit.edit.curvature().is_some())
+    edits.into_iter().any(|edit| edit.edit.basis().is_some_and(Basis::is_observed))
 }
 
 impl CalibrationText {
@@ -67,18 +68,29 @@ fn read(file: Option<&Path>) -> Result<String> {
     }
 }
 
-/// What `edits` make of their matrices, of a model that need not have been loaded.
-pub(crate) fn calibrated(
+/// Whether some of `edits` need more than their own matrix.
+pub(crate) fn need_more(edits: &[Intervention]) -> bool {
+    edits.iter().any(|edit| edit.edit.basis().is_some())
+}
+
+/// What `edits` make of their matrices, of a model that need not have been loaded, and the SHA-256 of the text that some are
+/// calibrated on.
+pub(crate) fn edited(
     checkpoint: &Checkpoint,
     tokenizer: &Tokenizer,
     edits: &[Intervention],
     file: Option<&Path>,
-) -> Result<Patch> {
-    let text = CalibrationText::open(file, tokenizer, checkpoint.config())?;
-    let opened = Arc::new(Checkpoint::open_as(checkpoint.path(), checkpoint.custom_architecture())?);
-    let model = Model::load(&opened, &Cpu, crate::loaded_model::WEIGHTS_IN_MEMORY, |_| ())?;
-    let calibration = Calibration::new(&model, &text.half);
-    let edits = Candidate::new(edits.to_vec())?;
-    let matrices = edited_matrices(checkpoint, &edits, &calibration)?;
-    Ok(Patch::new(edits.into(), matrices))
+) -> Result<(Patch, Option<String>)> {
+    let candidate = Candidate::new(edits.to_vec())?;
+    let mut calibrated_on = None;
+    let matrices = if is_needed(edits) {
+        let text = CalibrationText::open(file, tokenizer, checkpoint.config())?;
+        let opened = Arc::new(Checkpoint::open_as(checkpoint.path(), checkpoint.custom_architecture())?);
+        let model = Model::load(&opened, &Cpu, crate::loaded_model::WEIGHTS_IN_MEMORY, |_| ())?;
+        calibrated_on = Some(text.description.sha256);
+        edited_matrices(checkpoint, &candidate, Some(&Calibration::new(&model, &text.half)))?
+    } else {
+        edited_matrices(checkpoint, &candidate, None)?
+    };
+    Ok((Patch::new(candidate.into(), matrices), calibrated_on))
 }

@@ -1,6 +1,6 @@
 //! Writing an edited model: in which form, and what is said of it.
 
-use crate::calibration_text::{calibrated, is_needed};
+use crate::calibration_text::{edited, need_more};
 use crate::error::Result;
 use crate::model_card::{ModelCard, base_model};
 use crate::read_back;
@@ -125,18 +125,23 @@ pub fn write_edited<'a>(
     out: &Path,
     plan: &OutputPlan,
 ) -> Result<Output> {
-    let card = plan.card.clone().of(base_model(checkpoint), plan.format.name());
+    let mut changes = changes.into();
+    let (patch, mut calibrated_on);
+    let mut record = serde_json::Map::new();
+    let mut card = plan.card.clone().of(base_model(checkpoint), plan.format.name());
+    if let Changes::Edits(edits) = changes
+        && need_more(edits)
+    {
+        (patch, calibrated_on) = edited(checkpoint, &tokenizer_of(checkpoint)?, edits, plan.calibration.as_deref())?;
+        changes = Changes::Patch(&patch);
+        if let Some(sha256) = calibrated_on.take() {
+            record.insert("calibration".to_owned(), serde_json::json!({ "sha256": sha256 }));
+            card = card.calibrated_on(sha256);
+        }
+    }
     let text = |edits: &[laser_writers::EditRecord]| card.text(checkpoint, edits);
     let is_model = matches!(plan.format, OutputFormat::HuggingFace | OutputFormat::Factored);
     let extra = if is_model { tokenizer_of(checkpoint)?.huggingface_files().to_vec() } else { Vec::new() };
-    let mut changes = changes.into();
-    let patch;
-    if let Changes::Edits(edits) = changes
-        && is_needed(edits)
-    {
-        patch = calibrated(checkpoint, &tokenizer_of(checkpoint)?, edits, plan.calibration.as_deref())?;
-        changes = Changes::Patch(&patch);
-    }
     let edits = match changes {
         Changes::Edits(edits) => Some(edits),
         Changes::Patch(_) => None,
@@ -147,7 +152,7 @@ pub fn write_edited<'a>(
     let run = |path: &Path| read_back::check_logits(checkpoint, edits, path);
     let is_run = (is_model || plan.format == OutputFormat::Gguf) && read_back::is_small(checkpoint);
     let check: Option<laser_writers::Check<'_>> = if is_run { Some(&run) } else { None };
-    let options = WriteOptions { force: plan.force, extra, card: Some(&text), check, ..WriteOptions::default() };
+    let options = WriteOptions { force: plan.force, extra, record, card: Some(&text), check };
     let writer = plan.writer(checkpoint)?;
     let Written { edits, bytes } = write_model(checkpoint, changes, out, &*writer, &options)?;
     let before = products(checkpoint.config());

@@ -68,7 +68,7 @@ pub use laser_writers as writers;
 pub use model_card::ModelCard;
 pub use model_source::ModelSource;
 pub use outcomes_parquet::write_outcomes;
-pub use recipe_file::{FoundRecipe, read_front, read_recipe};
+pub use recipe_file::{FoundFront, FoundRecipe, read_front, read_recipe};
 pub use search_plan::{
     BEAM_WIDTH, EVOLVE_EVALUATIONS, GRADIENT_EXAMPLES, PAPER_RHOS, PoolChoice, SearchPlan, SpaceChoice, StrategyChoice,
     layers_of, matrices_of,

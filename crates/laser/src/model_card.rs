@@ -14,6 +14,8 @@ pub struct ModelCard {
     format: String,
     /// The search's verdict.json and run.json.
     search: Option<(Value, Value)>,
+    /// The SHA-256 of the text that edits are calibrated on, if some are.
+    calibrated_on: Option<String>,
     /// The edits, as they are typed.
     pub edits: String,
 }
@@ -29,6 +31,11 @@ impl ModelCard {
 
     pub(crate) fn of(self, base: String, format: &str) -> Self {
         Self { base, format: format.to_owned(), ..self }
+    }
+
+    /// The same, whose edits are calibrated on the text with this hash.
+    pub(crate) fn calibrated_on(self, sha256: String) -> Self {
+        Self { calibrated_on: Some(sha256), ..self }
     }
 
     /// The card of a model that these edits made of `checkpoint`.
@@ -52,6 +59,9 @@ impl ModelCard {
             let rank = edit.kept_rank.map_or("-".to_owned(), |rank| format!("{rank} of {}", rows.min(cols)));
             let _ =
                 writeln!(text, "| `{}` | {rows} x {cols} | {rank} | {:.3} |", edit.intervention, edit.relative_error);
+        }
+        if let Some(sha256) = &self.calibrated_on {
+            let _ = writeln!(text, "\nThey depend on a calibration text, of SHA-256 `{sha256}` (`--calibration`).");
         }
         if let Some((verdict, run)) = &self.search {
             text.push_str(&found(verdict, run));

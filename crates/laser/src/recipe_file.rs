@@ -6,7 +6,7 @@ use laser_checkpoint::Checkpoint;
 use laser_edit::{Candidate, Recipe};
 use laser_run::{CostedCandidate, RunFolder, StoredVerdict, front};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The edits of a recipe, and what the verdict on them was if it comes from a RUN folder.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,32 +17,55 @@ pub struct FoundRecipe {
     pub verdict: Option<StoredVerdict>,
 }
 
+/// What is on the front of a search.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FoundFront {
+    /// What each candidate gains and costs.
+    pub candidates: Vec<CostedCandidate>,
+    path: PathBuf,
+    /// The SHA-256 of the text that edits are calibrated on, if some are.
+    calibrated_on: Option<String>,
+}
+
+impl FoundFront {
+    /// Refuses to calibrate `edits` on another text than the search did: the one in `calibration`, or the project's own.
+    ///
+    /// # Errors
+    /// If it is another text, or cannot be read.
+    pub fn check_calibration(&self, edits: &Candidate, calibration: Option<&Path>) -> Result<()> {
+        if is_needed(edits.interventions()) {
+            check(&self.path, self.calibrated_on.as_deref(), calibration)?;
+        }
+        Ok(())
+    }
+}
+
 /// Reads what is on the front of the search in the RUN folder that `path` is, or whose `best.json` it is: what each candidate
-/// gains and costs. `calibration` is the text that edits are to be calibrated on, if it is not the project's own.
+/// gains and costs.
 ///
 /// # Errors
-/// If there is no such search, it measured no costs, or it was on other files than `checkpoint`'s, or on another text.
-pub fn read_front(path: &Path, checkpoint: &Checkpoint, calibration: Option<&Path>) -> Result<Vec<CostedCandidate>> {
+/// If there is no such search, it measured no costs, or it was on other files than `checkpoint`'s.
+pub fn read_front(path: &Path, checkpoint: &Checkpoint) -> Result<FoundFront> {
     let run = if path.is_dir() { path } else { path.parent().unwrap_or(Path::new("")) };
     let folder = RunFolder::open(if run.as_os_str().is_empty() { Path::new(".") } else { run })?;
     let description = folder.description()?;
     if description.model.files != checkpoint.fingerprint()? {
         return Err(Error::OtherModel { path: path.to_owned() });
     }
-    let found_with = description.search.calibration.as_ref().map(|text| text.sha256.as_str());
-    check(folder.path(), found_with, calibration)?;
     let chosen = folder.recipe()?.map(|recipe| recipe.interventions);
-    let front = front(&folder.entries()?, &folder.costs()?, chosen.as_ref());
-    if front.is_empty() {
+    let candidates = front(&folder.entries()?, &folder.costs()?, chosen.as_ref());
+    if candidates.is_empty() {
         return Err(Error::NoFront { path: folder.path().to_owned() });
     }
-    for edit in front.iter().flat_map(|candidate| candidate.interventions.interventions()) {
+    for edit in candidates.iter().flat_map(|candidate| candidate.interventions.interventions()) {
         edit.check(checkpoint.config())?;
     }
-    Ok(front)
+    let calibrated_on = description.search.calibration.map(|text| text.sha256);
+    Ok(FoundFront { candidates, path: folder.path().to_owned(), calibrated_on })
 }
 
-/// Reads a recipe: a RUN folder, its `best.json`, or a file like it. `calibration` is as for [`read_front`].
+/// Reads a recipe: a RUN folder, its `best.json`, or a file like it. `calibration` is the text that its edits are to be
+/// calibrated on, if it is not the project's own.
 ///
 /// # Errors
 /// If it is not a recipe, or was found for other files than `checkpoint`'s, or with another text.

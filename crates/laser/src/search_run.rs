@@ -149,7 +149,9 @@ impl Session {
         let content_free = ContentFreePrompts::new(&task.task, &test);
         let mut strategy = strategy(plan.strategy, &space, exhaustive, task.source.seed);
         if let Some(more) = plan.more {
-            strategy = Box::new(Evolve::beyond(space.clone(), strategy, more.get(), task.source.seed));
+            // Another seed than that of a strategy that evolves itself.
+            let seed = task.source.seed.wrapping_add(1);
+            strategy = Box::new(Evolve::beyond(space.clone(), strategy, more.get(), seed));
         }
         let run = RunWriter::create(out.as_ref(), &description)?;
         if split.validation.len() < FEW {
@@ -198,7 +200,16 @@ impl Session {
             progress.note(&format!("there is no report: {error}"));
         }
         let (entries, limits) = (read.entries, plan.costs.limits);
-        Ok(FoundEdits { verdict, trace, entries, costs, limits, bf16_checks, ranking, composed: plan.pool().is_some() })
+        Ok(FoundEdits {
+            verdict,
+            trace,
+            entries,
+            costs,
+            limits,
+            bf16_checks,
+            ranking,
+            composed: plan.pool().is_some() || plan.more.is_some(),
+        })
     }
 
     /// The candidates of the noise edge. Spectra are kept for the next time.

@@ -143,7 +143,8 @@ impl Session {
     /// # Errors
     /// If an edit does not fit the model, the form cannot hold it, or `out` cannot be written.
     pub fn apply_as(&self, edits: &Candidate, out: impl AsRef<Path>, plan: &OutputPlan) -> Result<Output> {
-        let plan = OutputPlan { calibration: self.source.calibration.clone(), ..plan.clone() };
+        let calibration = plan.calibration.clone().or_else(|| self.source.calibration.clone());
+        let plan = OutputPlan { calibration, ..plan.clone() };
         write_edited(&self.checkpoint, edits.interventions(), out.as_ref(), &plan)
     }
 }

@@ -155,12 +155,32 @@ fn edits_that_are_calibrated_come_back_with_their_text_alone() {
         let (found, expected) = (found["log_loss"].as_f64().unwrap(), json(&expected)["log_loss"].as_f64().unwrap());
         assert!((found / expected - 1.0).abs() < 1e-5, "{calibration}: {found} {expected}");
     }
-    // The same as a patch, which needs no text to be put back.
-    session.prints(&format!("apply {} {edit} --format patch --out patch --quiet", fixture("llama").display()));
+    assert!(session.read("edited/README.md").contains("depend on a calibration text, of SHA-256"));
+    assert_eq!(session.json("edited/laser.json")["calibration"]["sha256"].as_str().unwrap().len(), 64);
+    // In every form; of a patch no text is needed to put it back.
+    let model = fixture("llama").display().to_string();
+    let both = format!("{edit} --reduce 0.fc_up:stacked=3,0.4");
+    for form in ["hf", "hf-factored", "gguf", "patch"] {
+        session.prints(&format!("apply {model} {both} --format {form} --out as.{form} --quiet"));
+    }
+    session.prints(&format!("apply {model} --patch as.patch --out back --quiet"));
+    let expected = json(&eval(&both))["log_loss"].as_f64().unwrap();
+    for form in ["as.hf", "as.hf-factored", "as.gguf", "back"] {
+        let found = json(&session.prints(&format!("eval {form} --task task.jsonl --json --quiet")));
+        let found = found["log_loss"].as_f64().unwrap();
+        assert!((found / expected - 1.0).abs() < 1e-4, "{form}: {found} {expected}");
+    }
+    let (_, error) = session.fails(&format!("apply {model} {edit} --format lora --out as.lora --quiet"));
+    assert!(error.contains("takes away no sum of singular components"), "{error}");
+    // A plain edit's patch can be an adapter all the same.
+    session.prints(&format!("apply {model} --reduce 1.fc_in:0.97 --format patch --out plain --quiet"));
+    session.prints(&format!("apply {model} --patch plain --format lora --out adapter --quiet"));
 
     // A recipe says which text its edits were found with.
-    session.write("run/best.json", session.read("run/best.json").replace(r#""rho":"#, r#""whitened":"#));
-    assert!(session.read("run/best.json").contains(r#""calibration": ""#));
+    let mut recipe = session.json("run/best.json");
+    recipe["interventions"] = json(r#"[{"layer":2,"matrix":"fc_in","whitened":0.3}]"#);
+    recipe["calibration"] = session.json("run/run.json")["search"]["calibration"]["sha256"].clone();
+    session.write("run/best.json", recipe.to_string());
     let apply = format!("apply {} --recipe run --out again --quiet", fixture("llama").display());
     session.prints(&apply);
     let (code, error) = session.fails(&format!("{apply} --force --calibration other.txt"));

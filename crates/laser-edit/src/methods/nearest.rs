@@ -1,64 +1,86 @@
-//! Truncation with respect to what goes through a matrix on a calibration text. `whitened` changes the outputs least (ASVD,
-//! arXiv 2312.05821; SVD-LLM, arXiv 2403.07378). `kfac` changes the loss least, as far as a Kronecker-factored curvature tells
-//! (arXiv 1503.05671; LEMS, arXiv 2510.24256, drops what has little of that curvature from its eigenbasis).
+//! Truncation in another basis than the matrix's own. `whitened` changes the outputs on a calibration text least (ASVD, arXiv
+//! 2312.05821; SVD-LLM, arXiv 2403.07378). `kfac` changes the loss least, as far as a Kronecker-factored curvature tells (arXiv
+//! 1503.05671; LEMS, arXiv 2510.24256, drops what has little of that curvature from its eigenbasis). `stacked` shares one factor
+//! among neighbouring layers (TRAWL, arXiv 2406.17261, decomposes the stack as a tensor).
 
 use std::fmt;
 use std::sync::Arc;
 
-use laser_matrix::{Curvature, Decompose, EditedMatrix, Rho, SvdError, rank_for};
+use laser_matrix::{Basis, Decompose, EditedMatrix, Rho, SvdError, rank_for};
 
 use crate::fields::{Kind, Value};
-use crate::method::{EditMethod, Form, Text, fraction, unchanged};
+use crate::method::{EditMethod, Form, Text, Wrong, fraction, unchanged};
 
-/// Keeps floor(rho * min(rows, cols)) components of the matrix as the curvature weighs it.
+/// Keeps floor(rho * min(rows, cols)) components of the matrix in a basis.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Nearest {
-    curvature: Curvature,
+    basis: Basis,
     rho: Rho,
 }
 
 const WHITENED: &str = "whitened";
 const KFAC: &str = "kfac";
+const STACKED: &str = "stacked";
 
 pub(crate) const FORMS: &[Form] = &[
     Form {
         text: Text::Key(WHITENED),
         example: "whitened=0.1",
         fields: &[(WHITENED, Kind::Fractions(1))],
-        from_text: |text| Ok(Arc::new(Nearest { curvature: Curvature::Inputs, rho: fraction(text)? })),
-        from_json: |fields| Ok(Arc::new(Nearest { curvature: Curvature::Inputs, rho: fields.fraction(WHITENED)? })),
+        from_text: |text| Ok(Arc::new(Nearest { basis: Basis::Inputs, rho: fraction(text)? })),
+        from_json: |fields| Ok(Arc::new(Nearest { basis: Basis::Inputs, rho: fields.fraction(WHITENED)? })),
     },
     Form {
         text: Text::Key(KFAC),
         example: "kfac=0.1",
         fields: &[(KFAC, Kind::Fractions(1))],
-        from_text: |text| Ok(Arc::new(Nearest { curvature: Curvature::InputsAndGradients, rho: fraction(text)? })),
+        from_text: |text| Ok(Arc::new(Nearest { basis: Basis::InputsAndGradients, rho: fraction(text)? })),
+        from_json: |fields| Ok(Arc::new(Nearest { basis: Basis::InputsAndGradients, rho: fields.fraction(KFAC)? })),
+    },
+    Form {
+        text: Text::Key(STACKED),
+        example: "stacked=3,0.1",
+        fields: &[(STACKED, Kind::Positive), ("rho", Kind::Fractions(1))],
+        from_text: |text| {
+            let wrong = |why: &str| Wrong::Other(why.to_owned());
+            let form = "stacked needs a number of layers and a fraction, as in stacked=3,0.1";
+            let (layers, rho) = text.split_once(',').ok_or_else(|| wrong(form))?;
+            let layers = layers.parse().map_err(|_| wrong("the number of layers must be a whole number from 1"))?;
+            Ok(Arc::new(Nearest { basis: Basis::Stack(layers), rho: fraction(rho)? }))
+        },
         from_json: |fields| {
-            Ok(Arc::new(Nearest { curvature: Curvature::InputsAndGradients, rho: fields.fraction(KFAC)? }))
+            let basis = Basis::Stack(fields.positive(STACKED)?);
+            Ok(Arc::new(Nearest { basis, rho: fields.fraction("rho")? }))
         },
     },
 ];
 
 impl Nearest {
     fn key(self) -> &'static str {
-        match self.curvature {
-            Curvature::Inputs => WHITENED,
-            Curvature::InputsAndGradients => KFAC,
+        match self.basis {
+            Basis::Inputs => WHITENED,
+            Basis::InputsAndGradients => KFAC,
+            Basis::Stack(_) => STACKED,
         }
     }
 }
 
 impl EditMethod for Nearest {
     fn json(&self) -> Vec<(&'static str, Value)> {
-        vec![(self.key(), Value::Fractions(vec![self.rho.get()]))]
+        let rho = Value::Fractions(vec![self.rho.get()]);
+        match self.basis {
+            Basis::Stack(layers) => vec![(STACKED, Value::Positive(layers)), ("rho", rho)],
+            Basis::Inputs | Basis::InputsAndGradients => vec![(self.key(), rho)],
+        }
     }
 
     fn kept_rank(&self, rows: usize, cols: usize) -> Option<usize> {
         Some(rank_for(self.rho, rows, cols))
     }
 
-    fn curvature(&self) -> Option<Curvature> {
-        Some(self.curvature)
+    fn basis(&self) -> Option<Basis> {
+        // All of the matrix is the matrix.
+        (self.rho.get() < 1.0).then_some(self.basis)
     }
 
     fn apply(&self, matrix: &dyn Decompose) -> Result<EditedMatrix, SvdError> {
@@ -67,13 +89,17 @@ impl EditMethod for Nearest {
         if rank == rows.min(cols) {
             return Ok(unchanged(matrix));
         }
-        matrix.nearest(self.curvature, rank).map(EditedMatrix::LowRank)
+        matrix.nearest(self.basis, rank).map(EditedMatrix::LowRank)
     }
 }
 
 impl fmt::Display for Nearest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}={}", self.key(), self.rho.get())
+        let (key, rho) = (self.key(), self.rho.get());
+        match self.basis {
+            Basis::Stack(layers) => write!(f, "{key}={layers},{rho}"),
+            Basis::Inputs | Basis::InputsAndGradients => write!(f, "{key}={rho}"),
+        }
     }
 }
 
@@ -81,7 +107,7 @@ impl fmt::Display for Nearest {
 mod tests {
     use crate::{Edit, Intervention};
     use laser_linalg::{DecomposedMatrix, dense};
-    use laser_matrix::{Curvature, EditedMatrix, Matrix, Observed, SvdError};
+    use laser_matrix::{Basis, EditedMatrix, Matrix, Observed, SvdError};
 
     fn matrix(rows: usize, cols: usize) -> Matrix {
         Matrix::from_fn(rows, cols, |i, j| ((i * 31 + j * 17 + i * j) % 23) as f32 / 23.0 - 0.5)
@@ -92,6 +118,7 @@ mod tests {
         for (text, json) in [
             ("2.fc_in:whitened=0.2", r#"{"layer":2,"matrix":"fc_in","whitened":0.2}"#),
             ("2.fc_in:kfac=0.01", r#"{"layer":2,"matrix":"fc_in","kfac":0.01}"#),
+            ("2.fc_in:stacked=3,0.01", r#"{"layer":2,"matrix":"fc_in","stacked":3,"rho":0.01}"#),
         ] {
             let intervention: Intervention = serde_json::from_str(json).unwrap();
             assert_eq!(intervention.to_string(), text);
@@ -106,13 +133,13 @@ mod tests {
     fn what_was_not_observed_is_said() {
         let mut editable = DecomposedMatrix::new(matrix(9, 14));
         let (whitened, kfac): (Edit, Edit) = ("whitened=0.5".parse().unwrap(), "kfac=0.5".parse().unwrap());
-        assert_eq!(whitened.apply(&editable).unwrap_err(), SvdError::NotObserved);
+        assert_eq!(whitened.apply(&editable).unwrap_err(), SvdError::NoBasis);
         let observed = Observed { inputs: matrix(20, 14), gradients: None };
-        editable.observe(Curvature::Inputs, &observed).unwrap();
-        assert_eq!(editable.observe(Curvature::InputsAndGradients, &observed), Err(SvdError::NotObserved));
+        editable.observe(Basis::Inputs, &observed).unwrap();
+        assert_eq!(editable.observe(Basis::InputsAndGradients, &observed), Err(SvdError::NoBasis));
         let EditedMatrix::LowRank(factors) = whitened.apply(&editable).unwrap() else { panic!("factors") };
         assert_eq!(factors.rank(), 4);
-        assert_eq!(kfac.apply(&editable).unwrap_err(), SvdError::NotObserved);
+        assert_eq!(kfac.apply(&editable).unwrap_err(), SvdError::NoBasis);
         // Nothing is removed, and nothing need be known for it.
         let whole: Edit = "kfac=1".parse().unwrap();
         assert_eq!(dense(whole.apply(&editable).unwrap()), matrix(9, 14));

@@ -51,7 +51,9 @@ fn edits(options: &ApplyOptions, checkpoint: &Checkpoint, progress: &Bar) -> any
     };
     let calibration = options.checkpoint.calibration.as_deref();
     if let Some(pick) = options.pick {
-        let CostedCandidate { interventions, chosen, .. } = picked(pick, &read_front(path, checkpoint, calibration)?)?;
+        let front = read_front(path, checkpoint)?;
+        let CostedCandidate { interventions, chosen, .. } = picked(pick, &front.candidates)?;
+        front.check_calibration(&interventions, calibration)?;
         return Ok((interventions, if chosen { ModelCard::of_recipe(path) } else { ModelCard::default() }));
     }
     let recipe = read_recipe(path, checkpoint, calibration)?;
