@@ -12,10 +12,14 @@ use crate::{
     block_kinds::{InTransformers, Residual},
     error::{CheckpointError, Result},
     file_hash::hash_file,
+    json_file::read_small,
     param_kind::ParamKind,
     table_inheritance::{TABLES, described, merged},
 };
 use laser_edit::MatrixKind;
+
+/// No table is larger, in bytes.
+const LARGEST_TABLE: u64 = 1 << 20;
 
 /// One model family: its block, the keys of its hyper-parameters and its tensors.
 /// `docs/architectures.md` describes the table's keys.
@@ -88,12 +92,10 @@ impl Architecture {
     /// # Errors
     /// The file cannot be read, or the table is wrong.
     pub fn open(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|cause| CheckpointError::Io {
-            action: "read",
-            path: path.to_owned(),
-            cause,
-        })?;
-        let table = Self::from_toml(&path.display().to_string(), &text)?;
+        let table = path.display().to_string();
+        let text = String::from_utf8(read_small(path, LARGEST_TABLE)?);
+        let wrong = |_| CheckpointError::Table { table: table.clone(), why: "it is no UTF-8 text".to_owned() };
+        let table = Self::from_toml(&table, &text.map_err(wrong)?)?;
         Ok(Self { file: Some(hash_file(path)?), ..table })
     }
 

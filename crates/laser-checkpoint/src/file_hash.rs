@@ -1,6 +1,6 @@
 //! The fingerprints of files.
 
-use std::{fs::File, io::Read, path::Path};
+use std::{io::Read, path::Path};
 
 use laser_edit::FileHash;
 use sha2::{Digest, Sha256};
@@ -10,7 +10,7 @@ use crate::error::{CheckpointError, Result};
 /// Hashes a file's content, read once and a piece at a time.
 pub(crate) fn hash_file(path: &Path) -> Result<FileHash> {
     let failed = |cause| CheckpointError::Io { action: "read", path: path.to_owned(), cause };
-    let mut file = File::open(path).map_err(failed)?;
+    let mut file = laser_guard::open_file(path).map_err(failed)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     let mut bytes = 0;

@@ -1,6 +1,6 @@
-//! Small JSON files.
+//! Small files: JSON, and the tables of architectures.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -9,15 +9,15 @@ use crate::error::{CheckpointError, Result};
 /// No configuration is larger, in bytes.
 const LARGEST_JSON: u64 = 1 << 28;
 
+/// The bytes of a file that is to have at most `most`. Pipes and devices, which may have no end, are not read.
+pub(crate) fn read_small(path: &Path, most: u64) -> Result<Vec<u8>> {
+    let failed = |cause| CheckpointError::Io { action: "read", path: path.to_owned(), cause };
+    laser_guard::read_file(path, most).map_err(failed)
+}
+
 /// A JSON file's content.
 pub(crate) fn read_json(path: &Path) -> Result<Value> {
-    let failed = |cause| CheckpointError::Io { action: "read", path: path.to_owned(), cause };
-    let length = fs::metadata(path).map_err(failed)?.len();
-    if length > LARGEST_JSON {
-        let why = format!("it has {length} bytes, too many for a JSON file of a model");
-        return Err(CheckpointError::NotRead { path: path.to_owned(), why });
-    }
-    let text = fs::read(path).map_err(failed)?;
+    let text = read_small(path, LARGEST_JSON)?;
     serde_json::from_slice(&text)
         .map_err(|error| CheckpointError::Damaged { path: path.to_owned(), why: format!("it is no JSON: {error}") })
 }

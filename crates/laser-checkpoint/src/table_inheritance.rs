@@ -67,9 +67,15 @@ const TAKEN_OUT: [&str; 7] = ["config", "tensors", "matrices", "require", "ignor
 /// A chain of `like` that is longer goes round in a circle.
 const LONGEST_CHAIN: usize = 8;
 
+/// How many lists and tables a table may open: the library goes one call deeper with each that is damaged.
+const MOST_BRACKETS: usize = 1000;
+
 /// The table with what it is `like` filled in, and whether it is like another.
 pub(crate) fn merged(table: &str, text: &str, depth: usize) -> Result<(toml::Table, bool)> {
     let wrong = |why: String| CheckpointError::Table { table: table.to_owned(), why };
+    if text.bytes().filter(|byte| b"[{".contains(byte)).count() > MOST_BRACKETS {
+        return Err(wrong(format!("it opens more than {MOST_BRACKETS} brackets, which no family needs")));
+    }
     let mut own: toml::Table = toml::from_str(text).map_err(|error| wrong(described(&error, text)))?;
     let Some(like) = own.remove("like") else { return Ok((own, false)) };
     let like = like.as_str().unwrap_or_default();

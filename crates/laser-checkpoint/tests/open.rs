@@ -51,6 +51,16 @@ fn a_table_is_like_another_but_for_what_it_says() {
 }
 
 #[test]
+fn a_table_that_opens_brackets_without_end_is_refused() {
+    // The library overflowed its stack on the first, and says of the others that they are too deep.
+    for piece in ["norm = { js\nclasses = [\"X\"]\n", "a = [", "a = { b = "] {
+        let error = Architecture::from_toml("mine.toml", &piece.repeat(20_000)).unwrap_err().to_string();
+        assert!(error.contains("more than 1000 brackets"), "{error}");
+        assert!(Architecture::from_toml("mine.toml", &piece.repeat(450)).is_err());
+    }
+}
+
+#[test]
 fn a_table_of_ones_own_opens_a_model_of_a_new_name() {
     let folder = copy_of("llama");
     set_config(folder.path(), "model_type", json!("mine"));

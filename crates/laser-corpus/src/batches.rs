@@ -143,7 +143,7 @@ impl Batches {
         let io = |source| CorpusError::Io { path: path.to_owned(), source };
         let (form, compressed) = form_of(path).ok_or_else(|| CorpusError::NoText { path: path.to_owned() })?;
         let read = Arc::new(AtomicU64::new(0));
-        let file = Counted { file: File::open(path).map_err(io)?, read: read.clone() };
+        let file = Counted { file: laser_guard::open_file(path).map_err(io)?, read: read.clone() };
         let reader: Box<dyn BufRead + Send> = match compressed {
             true => Box::new(BufReader::with_capacity(1 << 20, zstd::Decoder::new(file).map_err(io)?)),
             false => Box::new(BufReader::with_capacity(1 << 20, file)),

@@ -16,12 +16,16 @@ pub struct Fact {
     pub answer: String,
 }
 
+/// No file of facts is larger, in bytes.
+const LARGEST: u64 = 1 << 30;
+
 /// Reads facts: a JSON object a line with `id`, `subject` and `answer`; other keys are passed over.
 ///
 /// # Errors
 /// The file cannot be read, or a line is not a fact.
 pub fn read_facts(path: &Path) -> Result<Vec<Fact>> {
-    let text = std::fs::read_to_string(path).map_err(|source| CorpusError::Io { path: path.to_owned(), source })?;
+    let text =
+        laser_guard::read_text(path, LARGEST).map_err(|source| CorpusError::Io { path: path.to_owned(), source })?;
     let wrong = |line: usize, why: String| CorpusError::Line { path: path.to_owned(), line, why };
     let mut facts = Vec::new();
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {

@@ -1,4 +1,8 @@
-//! A border around libraries that panic on damaged input.
+//! Two borders: around libraries that panic on damaged input, and around files that may be no files.
+
+mod files;
+
+pub use files::{open_file, read_file, read_text};
 
 use std::{
     cell::Cell,

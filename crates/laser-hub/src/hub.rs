@@ -1,8 +1,11 @@
 //! Where models and data sets come from, and the folder that they go to.
 
-use std::{env, ffi::OsString, fs, path::PathBuf};
+use std::{env, ffi::OsString, path::PathBuf};
 
 use etcetera::base_strategy::{BaseStrategy, Xdg};
+
+/// No token is longer, in bytes.
+const LONGEST_TOKEN: u64 = 1 << 12;
 
 /// Where models and data sets come from and go to.
 #[derive(Clone)]
@@ -44,8 +47,9 @@ impl Hub {
             let caches = path("XDG_CACHE_HOME").or_else(|| Some(Xdg::new().ok()?.cache_dir()));
             caches.unwrap_or_default().join("huggingface")
         });
-        let token = text("HF_TOKEN")
-            .or_else(|| fs::read_to_string(path("HF_TOKEN_PATH").unwrap_or_else(|| home.join("token"))).ok());
+        let token = text("HF_TOKEN").or_else(|| {
+            laser_guard::read_text(&path("HF_TOKEN_PATH").unwrap_or_else(|| home.join("token")), LONGEST_TOKEN).ok()
+        });
         let token = token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
         let endpoint = text("HF_ENDPOINT").unwrap_or_else(|| "https://huggingface.co".to_owned());
         let offline =

@@ -5,13 +5,39 @@ pub fn escaped(text: &str) -> String {
     fancy_regex::escape(text).into_owned()
 }
 
-/// A pattern of Python in the syntax of `fancy-regex`.
-pub(crate) fn translated(source: &str) -> Result<String, String> {
-    let mut translator = Translator { rest: source, out: String::new(), flags: vec![Flags::default()] };
+/// How often a pattern may have its parts repeated by numbers, all in all: `(a{30}){30}` does so 900 times.
+const MOST_REPEATS: u64 = 1_000;
+
+/// A pattern of Python in the syntax of `fancy-regex`, and how often it has its parts repeated by numbers, which the library's
+/// own limit does not count.
+pub(crate) fn translated(source: &str) -> Result<(String, u64), String> {
+    let mut translator = Translator {
+        rest: source,
+        out: String::new(),
+        flags: vec![Flags::default()],
+        repeats: vec![Repeats::default()],
+    };
     while let Some(character) = translator.next() {
         translator.outside(character)?;
     }
-    Ok(translator.out)
+    let repeats = translator.repeats.iter().fold(0, |all: u64, group| all.saturating_add(group.all()));
+    if repeats > MOST_REPEATS {
+        return Err(format!("its numbers repeat parts of it more than {MOST_REPEATS} times"));
+    }
+    Ok((translator.out, repeats))
+}
+
+/// How often the parts of a group are repeated by numbers.
+#[derive(Clone, Copy, Default)]
+struct Repeats {
+    before: u64,
+    last: u64,
+}
+
+impl Repeats {
+    fn all(self) -> u64 {
+        self.before.saturating_add(self.last)
+    }
 }
 
 #[derive(Clone, Copy, Default)]
@@ -25,6 +51,8 @@ struct Translator<'s> {
     out: String,
     /// Of each open group.
     flags: Vec<Flags>,
+    /// Of each open group, too.
+    repeats: Vec<Repeats>,
 }
 
 /// Python's `\w`, inside of a class.
@@ -56,6 +84,11 @@ impl Translator<'_> {
     }
 
     fn outside(&mut self, character: char) -> Result<(), String> {
+        if !matches!(character, '{' | ')' | '*' | '+' | '?')
+            && let Some(now) = self.repeats.last_mut()
+        {
+            *now = Repeats { before: now.all(), last: 0 };
+        }
         match character {
             '\\' => self.escape(false)?,
             '[' => self.class()?,
@@ -63,6 +96,10 @@ impl Translator<'_> {
             ')' => {
                 if self.flags.len() > 1 {
                     self.flags.pop();
+                    let inside = self.repeats.pop().unwrap_or_default().all();
+                    if let Some(now) = self.repeats.last_mut() {
+                        now.last = inside;
+                    }
                 }
                 self.out.push(')');
             }
@@ -89,6 +126,14 @@ impl Translator<'_> {
         match quantifier {
             Some((range, low, high, rest)) => {
                 let low = if low.is_empty() { "0" } else { low };
+                let times = low.parse().unwrap_or(u64::MAX).max(if high.is_empty() {
+                    0
+                } else {
+                    high.parse().unwrap_or(u64::MAX)
+                });
+                if let Some(now) = self.repeats.last_mut() {
+                    now.last = now.last.saturating_add(1).saturating_mul(times.max(1)).saturating_sub(1);
+                }
                 self.out.push_str(&if range { format!("{{{low},{high}}}") } else { format!("{{{low}}}") });
                 self.rest = rest;
             }
@@ -99,7 +144,7 @@ impl Translator<'_> {
     fn group(&mut self) -> Result<(), String> {
         let mut flags = self.now();
         if !self.take("?") {
-            self.flags.push(flags);
+            self.open(flags);
             self.out.push('(');
             return Ok(());
         }
@@ -110,7 +155,7 @@ impl Translator<'_> {
         }
         for plain in [":", "=", "!", "<=", "<!", ">", "P<"] {
             if self.take(plain) {
-                self.flags.push(flags);
+                self.open(flags);
                 self.out.push_str("(?");
                 self.out.push_str(plain);
                 return Ok(());
@@ -128,7 +173,7 @@ impl Translator<'_> {
             let number = group.bytes().all(|byte| byte.is_ascii_digit());
             self.out.push_str(&if number { format!("(?({group})") } else { format!("(?(<{group}>)") });
             self.rest = &self.rest[end + 1..];
-            self.flags.push(flags);
+            self.open(flags);
             return Ok(());
         }
         let end = self.rest.find([':', ')']).ok_or("a group has no end")?;
@@ -141,7 +186,7 @@ impl Translator<'_> {
         flags.verbose = (flags.verbose || on.contains('x')) && !off.contains('x');
         let kept = written.replace('u', "");
         if rest.starts_with(':') {
-            self.flags.push(flags);
+            self.open(flags);
             self.out.push_str(&format!("(?{kept}:"));
         } else {
             if let Some(now) = self.flags.last_mut() {
@@ -153,6 +198,11 @@ impl Translator<'_> {
         }
         self.rest = &rest[1..];
         Ok(())
+    }
+
+    fn open(&mut self, flags: Flags) {
+        self.flags.push(flags);
+        self.repeats.push(Repeats::default());
     }
 
     fn class(&mut self) -> Result<(), String> {

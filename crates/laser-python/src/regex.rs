@@ -27,6 +27,8 @@ pub struct PythonRegex {
     plain: Tries,
     /// The same where an empty match at the start of the search is none.
     advancing: Tries,
+    /// How many steps one is worth: of what numbers repeat, each goes forth often without going back.
+    weight: u64,
 }
 
 /// One pattern, made ready for each limit when that is first needed.
@@ -46,11 +48,11 @@ impl PythonRegex {
         if source.len() > LONGEST {
             return Err(RegexError::Long { what: "a regular expression", most: LONGEST });
         }
-        let pattern = translated(source).map_err(wrong)?;
+        let (pattern, repeats) = translated(source).map_err(wrong)?;
         let advancing = Tries::new(format!("(?:{pattern})(?!\\G)"));
         let plain = Tries::new(pattern);
         plain.regex(0).map_err(|why| wrong(why.to_owned()))?;
-        Ok(Self { source: source.to_owned(), plain, advancing })
+        Ok(Self { source: source.to_owned(), plain, advancing, weight: 1 + repeats / 10 })
     }
 
     /// `re.findall`: of each match the groups, or the whole where there is no group.
@@ -146,7 +148,7 @@ impl PythonRegex {
     ) -> Result<Option<Captures<'t>>, RegexError> {
         let slow = || RegexError::Slow { pattern: self.source.clone() };
         let mut spend = |cost: usize| {
-            *steps = steps.checked_sub(cost as u64).ok_or_else(slow)?;
+            *steps = steps.checked_sub((cost as u64).saturating_mul(self.weight)).ok_or_else(slow)?;
             Ok(())
         };
         spend((text.len() - start) / 100)?;
@@ -280,6 +282,17 @@ mod tests {
             let error = PythonRegex::new(pattern).unwrap_err().to_string();
             assert!(error.contains(why), "{pattern}: {error}");
         }
+        for repeated in [
+            "\\b{99999999}",
+            "(?:(?:a{1,100}){1,100}b{2}){2}",
+            "(?:\\b{100}){999}x",
+            "(a|b{500}){3}",
+            "(?i:\\d*?){1,9999}",
+        ] {
+            let error = PythonRegex::new(repeated).unwrap_err().to_string();
+            assert!(error.contains("more than 1000 times"), "{repeated}: {error}");
+        }
+        PythonRegex::new("(?:\\d{1,9}){1,80}|a{99}b{99}").unwrap();
         let slow = PythonRegex::new("(a+)+(?=b)c").unwrap();
         assert!(matches!(slow.find_all(&"a".repeat(40)), Err(RegexError::Slow { .. })));
     }

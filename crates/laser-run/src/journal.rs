@@ -3,9 +3,12 @@
 use crate::entries::Entries;
 use crate::error::{Error, Result};
 use crate::log::Log;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+
+/// No journal is larger, in bytes.
+const LARGEST: u64 = 4 << 30;
 
 /// A file of lines, open for adding.
 #[derive(Debug)]
@@ -22,6 +25,10 @@ impl<L: Log> Journal<L> {
     /// The file cannot be read or written, or a whole line of it is not what it should be.
     pub fn open(path: &Path) -> Result<Self> {
         let io = |source| Error::Io { path: path.to_owned(), source };
+        if path.exists() {
+            // What is not a file would keep its reader waiting.
+            laser_guard::open_file(path).map_err(io)?;
+        }
         let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(io)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(io)?;
@@ -82,7 +89,7 @@ pub fn read_sound<L: Log>(path: &Path) -> Result<(L, Vec<Error>)> {
 }
 
 fn bytes_of(path: &Path) -> Result<Vec<u8>> {
-    match fs::read(path) {
+    match laser_guard::read_file(path, LARGEST) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         bytes => bytes.map_err(|source| Error::Io { path: path.to_owned(), source }),
     }

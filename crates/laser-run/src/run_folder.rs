@@ -19,6 +19,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+/// No file of a RUN folder is larger, in bytes.
+const LARGEST: u64 = 4 << 30;
+
 /// A line of `examples.jsonl`: an example and the split that it is in.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct SplitExample<E> {
@@ -90,7 +93,7 @@ impl RunFolder {
     /// [`Error::Unfinished`] if the file is not there, [`Error::Malformed`] if a line is not an example.
     pub fn splits(&self) -> Result<(Vec<Example>, Vec<Example>)> {
         let path = RunFile::Examples.at(&self.path);
-        let bytes = match fs::read(&path) {
+        let bytes = match laser_guard::read_file(&path, LARGEST) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(self.unfinished()),
             Err(source) => return Err(Error::Io { path, source }),
@@ -228,13 +231,13 @@ impl RunFolder {
     /// Whether a process writes to the folder. It does not wait, and keeps no writer from
     /// beginning.
     pub fn is_running(&self) -> bool {
-        let lock = fs::File::open(RunFile::Lock.at(&self.path));
+        let lock = laser_guard::open_file(&RunFile::Lock.at(&self.path));
         lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(fs::TryLockError::WouldBlock)))
     }
 
     fn json<T: DeserializeOwned>(&self, file: RunFile) -> Result<Option<T>> {
         let path = file.at(&self.path);
-        match fs::read(&path) {
+        match laser_guard::read_file(&path, LARGEST) {
             Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| Error::Malformed {
                 path,
                 why: error.to_string(),

@@ -81,6 +81,10 @@ impl RunWriter {
 
     fn lock(path: &Path) -> Result<Self> {
         let lock_path = RunFile::Lock.at(path);
+        if lock_path.exists() {
+            // What is not a file would keep who opens it waiting.
+            laser_guard::open_file(&lock_path).map_err(|source| Error::Io { path: lock_path.clone(), source })?;
+        }
         let lock = File::options().write(true).create(true).truncate(false).open(&lock_path);
         let lock = lock.map_err(|source| Error::Io { path: lock_path, source })?;
         for patience in (0..LOOKS).rev() {

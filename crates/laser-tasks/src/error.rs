@@ -205,6 +205,12 @@ pub enum RowError {
     /// Not UTF-8.
     #[error("invalid UTF-8: save the file as UTF-8")]
     Utf8,
+    /// It has too much text.
+    #[error("a row of more than {most} bytes: cut its texts, or leave it out")]
+    Large {
+        /// How many it may have.
+        most: usize,
+    },
     /// Not JSON.
     #[error("invalid JSON at column {column}: {what}: write one JSON object on each line")]
     Json {

@@ -9,15 +9,14 @@ pub(crate) struct Source {
     pub bytes: Vec<u8>,
 }
 
+/// No file of a task or of its data is larger, in bytes: a larger one would not fit in memory as rows.
+const LARGEST: u64 = 4 << 30;
+
 impl Source {
     /// A file's content. Pipes and devices, which may have no end, are not read.
     pub fn read(path: &Path) -> Result<Self, TaskError> {
         let name = path.display().to_string();
-        let bytes = std::fs::metadata(path).and_then(|found| match found.is_file() || found.is_dir() {
-            true => std::fs::read(path),
-            false => Err(std::io::Error::other("it is a pipe, a socket or a device, and not a file")),
-        });
-        match bytes {
+        match laser_guard::read_file(path, LARGEST) {
             Ok(bytes) => Ok(Self { name, bytes }),
             Err(source) => Err(TaskError::Read { file: name, source }),
         }

@@ -5,8 +5,10 @@ use crate::error::{Error, Result};
 use laser_checkpoint::Checkpoint;
 use laser_edit::{Candidate, Recipe};
 use laser_run::{CostedCandidate, RunFolder, StoredVerdict, front};
-use std::fs;
 use std::path::{Path, PathBuf};
+
+/// No recipe is larger, in bytes.
+const LARGEST: u64 = 1 << 28;
 
 /// The edits of a recipe, and what the verdict on them was if it comes from a RUN folder.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,7 +78,11 @@ pub fn read_recipe(path: &Path, checkpoint: &Checkpoint, calibration: Option<&Pa
     if !path.exists() && path.ends_with("best.json") && run.is_some() {
         return Err(Error::NoRecipeYet { path: path.to_owned() });
     }
-    let text = fs::read(path).map_err(|source| Error::Unreadable { what: "recipe", path: path.to_owned(), source })?;
+    let text = laser_guard::read_file(path, LARGEST).map_err(|source| Error::Unreadable {
+        what: "recipe",
+        path: path.to_owned(),
+        source,
+    })?;
     let recipe: Recipe =
         serde_json::from_slice(&text).map_err(|source| Error::NoRecipe { path: path.to_owned(), source })?;
     if recipe.model != checkpoint.fingerprint()? {

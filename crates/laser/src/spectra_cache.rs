@@ -11,6 +11,9 @@ use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 use std::{env, fs};
 
+/// No spectrum is larger, in bytes.
+const LARGEST: u64 = 1 << 24;
+
 /// Where spectra are kept.
 pub struct SpectraCache {
     /// `None` where the system names no place for caches: spectra are then computed each time.
@@ -32,7 +35,7 @@ impl SpectraCache {
     pub fn spectrum(&self, checkpoint: &Checkpoint, layer: usize, matrix: MatrixId) -> Result<Spectrum> {
         let matrix = checkpoint.matrix(layer, matrix)?;
         let path = self.folder.as_ref().map(|folder| folder.join(format!("{}.f32", hash(&matrix))));
-        if let Some(kept) = path.as_ref().and_then(|path| fs::read(path).ok()) {
+        if let Some(kept) = path.as_ref().and_then(|path| laser_guard::read_file(path, LARGEST).ok()) {
             let (values, rest) = kept.as_chunks::<4>();
             let values = values.iter().map(|&value| f32::from_le_bytes(value)).collect();
             // A file that is not a spectrum of this shape is made anew.

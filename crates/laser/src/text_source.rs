@@ -7,6 +7,9 @@ use laser_tokenizer::Tokenizer;
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 
+/// No text is larger, in bytes.
+const LARGEST: u64 = 4 << 30;
+
 /// A text file in UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextSource {
@@ -27,8 +30,11 @@ impl TextSource {
     /// The text.
     pub(crate) fn read(&self) -> Result<String> {
         let path = || self.path.clone();
-        let bytes =
-            std::fs::read(&self.path).map_err(|source| Error::Unreadable { what: "text", path: path(), source })?;
+        let bytes = laser_guard::read_file(&self.path, LARGEST).map_err(|source| Error::Unreadable {
+            what: "text",
+            path: path(),
+            source,
+        })?;
         String::from_utf8(bytes).map_err(|_| Error::TextEncoding { path: path() })
     }
 

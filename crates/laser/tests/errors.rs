@@ -288,6 +288,40 @@ fn an_absurd_number_of_tokens() {
     session.fails(&format!("eval {} --task task.yaml --quiet", fixture("llama").display()));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn pipes_and_devices_are_not_read() {
+    use std::time::Duration;
+    let session = Session::new();
+    session.write("task.jsonl", task(20));
+    let model = fixture("llama").display().to_string();
+    session
+        .prints(&format!("search {model} --task task.jsonl --out run --matrices fc_in --rho 0.5 --layers 0 --quiet"));
+    let fifo = session.path("fifo");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status().unwrap();
+    assert!(made.success());
+    for place in ["run/journal.jsonl", "run/lock"] {
+        let place = session.path(place);
+        fs::remove_file(&place).unwrap();
+        std::os::unix::fs::symlink(&fifo, &place).unwrap();
+    }
+    for file in ["fifo", "/dev/zero"] {
+        for command in [
+            format!("eval {model} --task task.jsonl --text {file}"),
+            format!("inspect {model} --architecture {file}"),
+            format!("apply {model} --recipe {file} --out edited"),
+            "verdict run".to_owned(),
+            format!("search {model} --task task.jsonl --out run --matrices fc_in --rho 0.5 --layers 0"),
+            format!("analyze frequency run --facts {file} --corpus task.jsonl --quiet"),
+        ] {
+            let output = session.laser(&command).timeout(Duration::from_secs(60)).output().unwrap();
+            let message = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(1), "laser {command}: {message}");
+            assert_eq!(message.lines().count(), 1, "laser {command}: {message}");
+        }
+    }
+}
+
 #[test]
 fn usage_errors_are_one_line_and_exit_with_2() {
     let session = Session::new();

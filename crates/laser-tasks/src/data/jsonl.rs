@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, error::Category};
 
 use super::unique::UniqueObject;
-use super::{Row, RowLocation, at, without_bom};
+use super::{LARGEST_ROW, Row, RowLocation, at, without_bom};
 use crate::bad_rows::BadRows;
 use crate::source::Source;
 use crate::{RowError, TaskError};
@@ -28,6 +28,9 @@ pub(crate) fn rows(source: &Source, bad: &BadRows) -> Result<Vec<Row>, TaskError
 
 /// The object on one line; none on a blank line.
 fn fields(line: &[u8]) -> Result<Option<Map<String, Value>>, RowError> {
+    if line.len() > LARGEST_ROW {
+        return Err(RowError::Large { most: LARGEST_ROW });
+    }
     let line = std::str::from_utf8(line).map_err(|_| RowError::Utf8)?;
     if line.trim().is_empty() {
         return Ok(None);

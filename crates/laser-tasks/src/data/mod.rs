@@ -18,6 +18,9 @@ use crate::bad_rows::BadRows;
 use crate::source::Source;
 use crate::{DataError, RowError, TaskError};
 
+/// No row is larger, in bytes: making tokens of a text takes some twenty times its length.
+const LARGEST_ROW: usize = 32 << 20;
+
 /// One object and where it stands.
 #[derive(Clone)]
 pub(crate) struct Row {
@@ -46,10 +49,24 @@ pub(crate) fn rows(source: &Source, bad: &BadRows) -> Result<Vec<Row>, TaskError
         "parquet" => parquet::rows(source),
         _ => return jsonl::rows(source, bad),
     }?;
-    match rows.is_empty() {
-        true => Err(whole(source, DataError::NoRecords)),
-        false => Ok(rows),
+    if rows.is_empty() {
+        return Err(whole(source, DataError::NoRecords));
     }
+    match rows.iter().find(|row| text_bytes(row.fields.values()) > LARGEST_ROW) {
+        Some(row) => Err(at(source, row.place, RowError::Large { most: LARGEST_ROW })),
+        None => Ok(rows),
+    }
+}
+
+/// Bytes of all texts in some values.
+fn text_bytes<'v>(values: impl Iterator<Item = &'v Value>) -> usize {
+    let of = |value: &Value| match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => text_bytes(items.iter()),
+        Value::Object(fields) => text_bytes(fields.values()),
+        _ => 0,
+    };
+    values.map(of).sum()
 }
 
 /// A row's problem with its place.

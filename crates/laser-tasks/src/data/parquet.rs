@@ -7,7 +7,7 @@ use bytes::Bytes;
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::schema::types::Type;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Row, RowLocation, whole};
 use crate::source::Source;
@@ -17,8 +17,10 @@ use crate::{DataError, TaskError};
 const MOST_BYTES: usize = 1 << 28;
 const EXPANSION: usize = 100;
 
-/// What a row takes beside its values.
+/// What a row, an item of a list and a field of an object take, whatever they hold.
 const ROW_BYTES: usize = 64;
+const ITEM_BYTES: usize = 80;
+const FIELD_BYTES: usize = 140;
 
 pub(super) fn rows(source: &Source) -> Result<Vec<Row>, TaskError> {
     // Of a file that contradicts itself, the reader asserts in places what it should check.
@@ -38,7 +40,7 @@ fn read(bytes: &[u8]) -> Result<Vec<Row>, DataError> {
     let (mut rows, mut read) = (Vec::new(), 0usize);
     for (index, row) in reader.get_row_iter(None).map_err(refused)?.enumerate() {
         let Value::Object(fields) = row.map_err(refused)?.to_json_value() else { continue };
-        read += ROW_BYTES + fields.iter().map(|(_, value)| bytes_of(value)).sum::<usize>();
+        read += ROW_BYTES + bytes_of_fields(&fields);
         if read > most {
             return Err(invalid(&format!(
                 "its rows have more than {most} bytes, too many for a file of {}",
@@ -54,10 +56,14 @@ fn read(bytes: &[u8]) -> Result<Vec<Row>, DataError> {
 fn bytes_of(value: &Value) -> usize {
     match value {
         Value::String(text) => text.len(),
-        Value::Array(items) => items.iter().map(|item| 8 + bytes_of(item)).sum(),
-        Value::Object(fields) => fields.values().map(|value| 8 + bytes_of(value)).sum(),
-        _ => 8,
+        Value::Array(items) => items.iter().map(|item| ITEM_BYTES + bytes_of(item)).sum(),
+        Value::Object(fields) => bytes_of_fields(fields),
+        _ => 0,
     }
+}
+
+fn bytes_of_fields(fields: &Map<String, Value>) -> usize {
+    fields.iter().map(|(name, value)| FIELD_BYTES + name.len() + bytes_of(value)).sum()
 }
 
 /// Refuses a group with two columns of one name, of which an object would keep the last.

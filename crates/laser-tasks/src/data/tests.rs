@@ -222,6 +222,19 @@ fn damaged_parquet_is_an_error() {
 }
 
 #[test]
+fn a_row_of_very_much_text_is_refused() {
+    let text = "a".repeat(33 << 20);
+    for (name, file) in [
+        ("a.jsonl", format!("{{}}\n{{\"a\":\"{text}\"}}")),
+        ("a.json", format!("[{{}}, {{\"a\": [\"{text}\"]}}]")),
+        ("a.csv", format!("a\n1\n{text}\n")),
+    ] {
+        let error = objects(name, file.as_bytes()).unwrap_err();
+        assert!(error.contains("a row of more than 33554432 bytes") && error.len() < 200, "{name}");
+    }
+}
+
+#[test]
 fn parquet_that_makes_much_of_little_is_refused() {
     let error = objects("a.parquet", include_bytes!("../../tests/fixtures/data/bomb.parquet")).unwrap_err();
     assert!(error.starts_with("a.parquet: ") && error.contains("too many for a file of 247"), "{error}");

@@ -3,12 +3,20 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess, VariantAccess, Visitor};
 use serde_yaml_ng::value::{Tag, TaggedValue};
 use serde_yaml_ng::{Error, Mapping, Value};
 
+/// How many lists and mappings a text may open by brackets: the library looks at all open ones at each of its steps.
+const MOST_BRACKETS: usize = 20_000;
+
 /// The value of a text.
 pub fn read(text: &str) -> Result<Value, Error> {
+    if text.bytes().filter(|byte| b"[{".contains(byte)).count() > MOST_BRACKETS {
+        return Err(Error::custom(format!(
+            "it opens more than {MOST_BRACKETS} brackets: put what they hold into a data file"
+        )));
+    }
     let Any(mut value) = serde_yaml_ng::from_str(text)?;
     value.apply_merge()?;
     Ok(value)
@@ -101,6 +109,15 @@ mod tests {
     fn merged_keys_give_way_to_own_ones() {
         let value = read("base: &base {a: 1, b: 2}\nown: {<<: *base, b: 3}\n").unwrap();
         assert_eq!((value["own"]["a"].as_i64(), value["own"]["b"].as_i64()), (Some(1), Some(3)));
+    }
+
+    #[test]
+    fn nests_without_end_are_refused_at_once() {
+        for (open, close) in [("[", "]"), ("{a: ", "}"), ("&a [*a, ", "]")] {
+            let error = read(&format!("a: {}1{}", open.repeat(100_000), close.repeat(100_000))).unwrap_err();
+            assert!(error.to_string().contains("more than 20000 brackets"), "{error}");
+            assert!(read(&format!("a: {}1{}", open.repeat(9_000), close.repeat(9_000))).is_err());
+        }
     }
 
     #[test]

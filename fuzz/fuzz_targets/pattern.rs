@@ -1,0 +1,2 @@
+#![no_main]
+laser_fuzz_targets::fuzz!("pattern");
