@@ -58,6 +58,7 @@ impl ComparedRuns {
     fn table(&self) -> DataTable {
         let columns = [
             ("task", "task"),
+            ("verdict", "verdict"),
             ("model", "model"),
             ("best", "best (l.tau:rho)"),
             ("base_accuracy", "base, %"),
@@ -68,11 +69,16 @@ impl ComparedRuns {
             ("base_log_loss", "base log-loss"),
             ("best_log_loss", "best log-loss"),
             ("perplexity", "perplexity of the text, change in %"),
-            ("verdict", "verdict"),
+            ("run", "folder"),
         ];
         let mut table = DataTable::new("compared", "On test, the best edits of each run", &columns);
         for run in &self.runs {
-            let mut row = vec![run.task_name().into(), run.model_name().into()];
+            let word = match (&run.verdict, run.state) {
+                (Some(verdict), _) => verdict.word().to_string(),
+                (None, State::Running) => "running".to_owned(),
+                (None, _) => "not finished".to_owned(),
+            };
+            let mut row: Vec<Cell> = vec![run.task_name().into(), word.into(), run.model_name().into()];
             let form = run.form();
             row.extend(match &run.verdict {
                 Some(verdict) => {
@@ -89,15 +95,11 @@ impl ComparedRuns {
                         Cell::Number(base.log_loss, 3),
                         Cell::Number(edited.log_loss, 3),
                         verdict.perplexity.as_ref().map_or(Cell::Empty, |it| Cell::Points(it.edited / it.base - 1.0)),
-                        verdict.word().to_string().into(),
                     ]
                 }
-                None => {
-                    let state = if run.state == State::Running { "running" } else { "not finished" };
-                    let [a, b, c, d, e, f, g, h, i] = [const { Cell::Empty }; 9];
-                    [a, b, c, d, e, f, g, h, i, state.into()]
-                }
+                None => [const { Cell::Empty }; 9],
             });
+            row.push(run.folder.display().to_string().into());
             table.rows.push(row);
         }
         table
@@ -121,13 +123,16 @@ impl ComparedRuns {
     }
 
     fn costs(&self) -> Option<(Markup, DataTable)> {
-        let points = self.runs.iter().zip(self.names()).flat_map(|(run, name)| {
+        let names = self.names();
+        let points = self.runs.iter().zip(names.clone()).enumerate().flat_map(|(number, (run, name))| {
             let base = run.base.map_or(0.0, |base| base.accuracy);
-            let point = move |it: &CostedCandidate| Point::new(format!("{name}: {}", it.interventions), it, base);
+            let point = move |it: &CostedCandidate| {
+                Point::new(format!("{name}: {}", it.interventions), it, base).of_run(number)
+            };
             run.costs.iter().filter(|it| it.has_row()).map(point)
         });
         let form = ResultForm { binary: self.runs.iter().all(ReportData::is_binary) };
-        charts::cost_front(&points.collect::<Vec<_>>(), form)
+        charts::cost_front(&points.collect::<Vec<_>>(), form, &names)
     }
 
     fn notices(&self) -> Markup {

@@ -4,6 +4,9 @@ use maud::{Markup, html};
 use serde_json::Value;
 use std::path::Path;
 
+/// Longer texts may wrap.
+const SHORT: usize = 16;
+
 /// A named table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DataTable {
@@ -105,6 +108,11 @@ impl DataTable {
         Self { name, caption: caption.into(), columns: columns.iter().map(column).collect(), rows: Vec::new() }
     }
 
+    /// Whether a column's cells are texts, which stand at its left.
+    fn is_of_text(&self, column: usize) -> bool {
+        self.rows.iter().filter_map(|row| row.get(column)).any(Cell::is_text)
+    }
+
     /// As HTML, at most `longest` rows; what is left out is counted.
     pub fn html(&self, longest: usize) -> Markup {
         let left_out = self.rows.len().saturating_sub(longest);
@@ -112,13 +120,21 @@ impl DataTable {
             div.scroll tabindex="0" role="region" aria-label=(self.caption) {
                 table {
                     caption { (self.caption) }
-                    thead { tr { @for column in &self.columns { th scope="col" { (column.label) } } } }
+                    thead {
+                        tr {
+                            @for (number, column) in self.columns.iter().enumerate() {
+                                th.words[self.is_of_text(number)] scope="col" { (column.label) }
+                            }
+                        }
+                    }
                     tbody {
                         @for row in self.rows.iter().take(longest) {
                             tr {
                                 @for (number, cell) in row.iter().enumerate() {
                                     @if number == 0 { th scope="row" { (cell.shown()) } }
-                                    @else if cell.is_text() { td.text { (cell.shown()) } }
+                                    @else if cell.is_text() {
+                                        td.words.text[cell.shown().chars().count() > SHORT] { (cell.shown()) }
+                                    }
                                     @else { td { (cell.shown()) } }
                                 }
                             }

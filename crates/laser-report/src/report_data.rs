@@ -147,6 +147,9 @@ impl RunParts {
                 judged => noted(judged, &mut problems),
             };
         }
+        if judged && verdict.is_none() && !folder.is_running() {
+            problems.extend(lost(folder, description.as_ref()));
+        }
         let (validation, test) = splits.unwrap_or_default();
         Self { description, entries, validation, test, costs, trace, bf16_checks, verdict, problems }
     }
@@ -271,6 +274,26 @@ fn noted<T>(result: Result<T, laser_run::Error>, problems: &mut Vec<String>) -> 
             None
         }
     }
+}
+
+/// What is said of a search that had come to its end and cannot be judged any more.
+fn lost(folder: &RunFolder, description: Option<&RunDescription>) -> Option<String> {
+    let path = |name: &str| folder.path().join(name);
+    if !path("verdict.json").exists() {
+        return None;
+    }
+    let measures = description.is_some_and(|run| run.search.measures_costs());
+    let files = ["run.json", "journal.jsonl", "examples.jsonl"].into_iter().chain(measures.then_some("costs.jsonl"));
+    let is_empty = |name: &&str| std::fs::metadata(path(name)).map_or(true, |it| it.len() == 0);
+    let missing: Vec<&str> = files.filter(is_empty).collect();
+    let why = match missing.as_slice() {
+        [] => "some of its files are damaged or cut".to_owned(),
+        missing => format!("{} missing or empty", missing.join(", ")),
+    };
+    Some(format!(
+        "the search came to its end, and cannot be judged any more: {why}: run the same search again, which scores what is \
+         missing"
+    ))
 }
 
 /// The first of many like errors, and how many more there are.

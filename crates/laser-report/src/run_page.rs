@@ -74,7 +74,7 @@ impl ReportData {
         tables.extend(charts::heat_map(self, 0).map(|(_, tables)| tables).unwrap_or_default());
         tables.extend(charts::steps(self).map(|(_, table)| table));
         tables.extend(charts::label_histogram(self).map(|(_, table)| table));
-        tables.extend(charts::cost_front(&self.points(), self.form()).map(|(_, table)| table));
+        tables.extend(charts::cost_front(&self.points(), self.form(), &[]).map(|(_, table)| table));
         tables.extend(self.rounds());
         tables.extend([self.others_table(), self.facts()]);
         if self.verdict.is_some() {
@@ -107,7 +107,7 @@ impl ReportData {
             (part(charts::intervals(self).map(|it| it.0), "before-and-after", "Before and after"))
             (part(charts::heat_map(self, caps.sweep).map(|it| it.0), "where", "Where it helps"))
             (part(charts::curves(self), "how-much", "How much to remove"))
-            (part(charts::cost_front(&self.points(), self.form()).map(|it| it.0), "cost", "What it costs"))
+            (part(charts::cost_front(&self.points(), self.form(), &[]).map(|it| it.0), "cost", "What it costs"))
             (part(charts::label_histogram(self).map(|it| it.0), "choices", "Which choices"))
             (part(charts::steps(self).map(|it| it.0), "composition", "Composition"))
             (part(self.others_section(caps.others), "others", "Other candidates"))

@@ -3,12 +3,16 @@
 use crate::data_table::{Cell, DataTable};
 use crate::plot::{Scale, WIDTH, at, drawing, figure, vertical_axis};
 use crate::result_form::ResultForm;
+use crate::visible_text::visible;
 use laser_run::CostedCandidate;
 use maud::{Markup, html};
 
 const LEFT: f64 = 44.0;
 const TOP: f64 = 24.0;
 const BOTTOM: f64 = 230.0;
+/// Of so many colours neighbours are hard to tell apart: each run takes one that is so far from the last.
+const COLOURS: usize = 10;
+const COLOUR_STEP: usize = 3;
 
 /// An edit set in the figure.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,17 +22,34 @@ pub struct Point {
     /// Change of the mean result on validation.
     gain: f64,
     of: CostedCandidate,
+    /// The number of its run, where several are compared.
+    run: Option<usize>,
 }
 
 impl Point {
     /// The point of a candidate, where the unedited model's mean result on validation is `base`.
     pub fn new(name: String, of: &CostedCandidate, base: f64) -> Self {
-        Self { name, gain: of.validation.accuracy - base, of: of.clone() }
+        Self { name, gain: of.validation.accuracy - base, of: of.clone(), run: None }
+    }
+
+    /// The same, of one of several runs.
+    pub fn of_run(self, run: usize) -> Self {
+        Self { run: Some(run), ..self }
+    }
+
+    /// Where there are several runs each has a colour of its own.
+    fn class(&self) -> String {
+        match self.run {
+            Some(run) => format!("q{}", COLOUR_STEP * run % COLOURS),
+            None if self.of.on_front => "best".to_owned(),
+            None => "base".to_owned(),
+        }
     }
 }
 
-/// The figure, where costs were measured. `form` is that of the results of all runs.
-pub fn cost_front(all: &[Point], form: ResultForm) -> Option<(Markup, DataTable)> {
+/// The figure, where costs were measured. `form` is that of the results of all runs, `runs` are the names of those that are
+/// compared.
+pub fn cost_front(all: &[Point], form: ResultForm, runs: &[String]) -> Option<(Markup, DataTable)> {
     if all.len() < 2 {
         return None;
     }
@@ -43,7 +64,7 @@ pub fn cost_front(all: &[Point], form: ResultForm) -> Option<(Markup, DataTable)
         ("front", "on the front"),
     ];
     let mut table = DataTable::new("costs", "Gain and cost", &columns);
-    for Point { name, gain, of } in all {
+    for Point { name, gain, of, .. } in all {
         table.rows.push(vec![
             name.as_str().into(),
             form.change_cell(*gain),
@@ -77,14 +98,23 @@ pub fn cost_front(all: &[Point], form: ResultForm) -> Option<(Markup, DataTable)
             @let (cx, cy) = (x.place(it.of.kl), y.place(it.gain));
             g {
                 title { (title(it)) }
-                @if it.of.on_front { circle.best cx=(at(cx)) cy=(at(cy)) r="5" {} }
-                @else { circle.base cx=(at(cx)) cy=(at(cy)) r="3" {} }
+                circle class=(it.class()) cx=(at(cx)) cy=(at(cy)) r=(if it.of.on_front { "5" } else { "3" }) {}
             }
         }
     };
     let drawn = drawing("front-points", "Gain against cost", &said.join("; "), [WIDTH, BOTTOM + 34.0], &content);
     let caption = "What edits gain on validation against how much they change what the model predicts on a text that has \
-                   nothing to do with the task. Large dots are on the front: no other edit of the model gains as much on the \
+                   nothing to do with the task. Large dots are on the front: no other edit of the same run gains as much on the \
                    task at so low a cost.";
+    let drawn = html! {
+        (drawn)
+        @if !runs.is_empty() {
+            ul.runs {
+                @for (number, name) in runs.iter().enumerate() {
+                    li { span class=(format!("swatch q{}", COLOUR_STEP * number % COLOURS)) {} " " (visible(name)) }
+                }
+            }
+        }
+    };
     Some((figure("costs", caption, &drawn, &table.html(usize::MAX)), table))
 }

@@ -29,13 +29,16 @@ pub fn curves(data: &ReportData) -> Option<Markup> {
     let highest = values.iter().copied().fold(base, f64::max);
     // What ruins the model would leave no room for what helps it.
     let top = highest.min(base + (2.0 * (base - lowest)).max(0.15 * base.abs()));
+    // What was chosen by accuracy may have a high log-loss; it is shown.
+    let best = data.best.as_ref().map_or(base, |best| best.score.log_loss);
+    let top = top.max(best.min(highest));
     // One scale for all panels, so that they can be compared.
     let scale = Scale::over([lowest, base, top], BOTTOM, TOP);
     let cut = if top < highest { " Lines that leave the frame go on up to " } else { "" };
     let layers = sweep.layers();
     let (first, last) = (*layers.first()?, *layers.last()?);
     let caption = "Log-loss on validation against the share of the maximum rank that is removed (the paper's figure 2). The dashed \
-                   line is the base. Steps of the horizontal axis are not to scale.";
+                   line is the base, a thick one that of the cell that is open. Steps of the horizontal axis are not to scale.";
     Some(html! {
         figure #curves {
             figcaption { (caption) (cut) @if top < highest { (format!("{highest:.2}.")) } }

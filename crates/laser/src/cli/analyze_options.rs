@@ -34,7 +34,7 @@ pub enum AnalysisChoice {
         /// The RUN folder of a search
         run: PathBuf,
         /// The matrix, such as 27.fc_in [default: that of the best single edit]
-        #[arg(long, value_name = "LAYER.MATRIX")]
+        #[arg(long, allow_hyphen_values = true, value_name = "LAYER.MATRIX")]
         matrix: Option<LayerMatrix>,
     },
     /// Truncation beside the other methods of a search: add --edit zero --edit prune=0.9 to it

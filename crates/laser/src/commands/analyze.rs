@@ -160,6 +160,11 @@ fn of_ranks(run: &Path, checkpoint: &CheckpointOptions, global: &Global) -> anyh
 fn of_frequencies(run: &Path, facts: &Path, corpus: &Path, window: usize, global: &Global) -> anyhow::Result<Analysis> {
     let read = read(run, global)?;
     let facts = read_facts(facts)?;
+    let why = "a finished search is needed, and facts with the ids of its test examples";
+    // Asked before a corpus is read for hours.
+    let none = Occurrences { subject: 0, answer: 0, together: 0 };
+    let unknown = facts.iter().map(|fact| (fact.id.clone(), none)).collect();
+    frequency(&read, &unknown, "").with_context(|| missing(run, why))?;
     let bar = Bar::new(global.quiet);
     bar.start("bytes read", usize::try_from(size_of(corpus)?).unwrap_or(usize::MAX), 0);
     let begun = std::time::Instant::now();
@@ -178,7 +183,6 @@ fn of_frequencies(run: &Path, facts: &Path, corpus: &Path, window: usize, global
             (fact.id.clone(), Occurrences { subject, answer, together })
         })
         .collect();
-    let why = "a finished search is needed, and facts with the ids of its test examples";
     frequency(&read, &by_id, &corpus.display().to_string()).with_context(|| missing(run, why))
 }
 
