@@ -10,7 +10,7 @@ use maud::{Markup, html};
 const LEFT: f64 = 112.0;
 const TOP: f64 = 24.0;
 const ROW: f64 = 24.0;
-const LETTERS: usize = 15;
+const LETTERS: usize = 14;
 const STRONGEST: f64 = 0.75;
 
 /// The best validation gain of each layer of one run, and the layer of the greatest.
