@@ -4,8 +4,9 @@
     bench/apply.py FOLDER --laser target/release/laser [--edit 28.fc_up:0.1] [--lora-edit 28.fc_up:0.95] [--pairs 1]
 
 FOLDER may be what scripts/synthetic-7b.py makes. Outputs lie beside it and are removed at once, so that the disk needs
-room for the folder once more. Memory is the most that the process held of its own (RssAnon, asked every 20 ms) and the
-most with mapped files (ru_maxrss), which the system may take back at any time. Linux only.
+room for the folder once more. Seconds are the wall's, and in brackets the processor's. Memory is the most that the process
+held of its own (RssAnon, asked every 20 ms) and the most with mapped files (ru_maxrss), which the system may take back at
+any time. Linux only.
 """
 
 import argparse
@@ -23,7 +24,7 @@ def remove(path):
 
 
 def timed(command):
-    """Seconds, and bytes of its own memory and of all that it had mapped at most."""
+    """Seconds by the wall and by the processor, and bytes of its own memory and of all that it had mapped at most."""
     os.sync()
     start = time.monotonic()
     process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL)
@@ -40,7 +41,8 @@ def timed(command):
         time.sleep(0.02)
     os.sync()
     assert status == 0, (command, status)
-    return time.monotonic() - start, own, 1024 * usage.ru_maxrss
+    seconds = f"{time.monotonic() - start:.0f} ({usage.ru_utime + usage.ru_stime:.0f})"
+    return seconds, own, 1024 * usage.ru_maxrss
 
 
 def main():
@@ -56,13 +58,13 @@ def main():
     print("| format | `cp -r`, s | `apply`, s | own memory, GB | with mapped files, GB |\n| --- | --- | --- | --- | --- |")
     for form in arguments.formats.split(","):
         for _ in range(arguments.pairs):
-            copied, *_ = timed(["cp", "-r", arguments.folder, out])
+            copied, *_ = timed(["cp", "-r", "--sparse=never", arguments.folder, out])
             remove(out)
             edit = arguments.lora_edit if form == "lora" else arguments.edit
             applied, own, mapped = timed([arguments.laser, "apply", arguments.folder, "--reduce", edit, "--format", form,
                                           "--out", out, "--quiet"])
             remove(out)
-            print(f"| `{form}` | {copied:.1f} | {applied:.1f} | {own / 1e9:.2f} | {mapped / 1e9:.2f} |", flush=True)
+            print(f"| `{form}` | {copied} | {applied} | {own / 1e9:.2f} | {mapped / 1e9:.2f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 //! The decompositions of a matrix's blocks of rows.
 
+use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
@@ -36,7 +37,7 @@ impl BlockSvd {
         let mut result = Matrix::zeros(matrix.rows(), matrix.cols());
         for (block, svd) in &self.parts {
             let kept = 0..rank(block.len(), matrix.cols());
-            let part = product(&svd.components(&[kept], || cut(matrix, block)));
+            let part = product(&svd.components(&[kept], || Cow::Owned(cut(matrix, block))));
             view_mut(&mut result).subrows_mut(block.start, block.len()).copy_from(view(&part));
         }
         result

@@ -1,5 +1,6 @@
 //! A decomposition that is made again in f64 where f32 cannot tell what a cut keeps.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::ops::Range;
 
@@ -20,7 +21,7 @@ impl CarefulSvd {
     }
 
     /// The components in `kept` of `matrix`, which this is the decomposition of.
-    pub(crate) fn components(&self, kept: &[Range<usize>], matrix: impl Fn() -> Matrix) -> LowRank {
+    pub(crate) fn components<'m>(&self, kept: &[Range<usize>], matrix: impl Fn() -> Cow<'m, Matrix>) -> LowRank {
         if !self.single.has_close_cut(kept) {
             return self.single.components(kept);
         }

@@ -1,5 +1,6 @@
 //! A matrix with what has been decomposed of it.
 
+use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, btree_map::Entry};
 use std::num::NonZeroUsize;
@@ -26,6 +27,11 @@ impl DecomposedMatrix {
     /// Nothing is decomposed yet.
     pub fn new(matrix: Matrix) -> Self {
         Self { matrix, whole: OnceCell::new(), blocks: RefCell::default(), nearest: BTreeMap::new() }
+    }
+
+    /// The matrix itself, without what has been decomposed of it.
+    pub fn into_matrix(self) -> Matrix {
+        self.matrix
     }
 
     /// How much memory it takes, at most, in bytes.
@@ -81,7 +87,7 @@ impl Decompose for DecomposedMatrix {
     }
 
     fn components(&self, kept: &[Range<usize>]) -> Result<LowRank, SvdError> {
-        Ok(self.svd()?.components(kept, || self.matrix.clone()))
+        Ok(self.svd()?.components(kept, || Cow::Borrowed(&self.matrix)))
     }
 
     fn row_blocks(&self, blocks: NonZeroUsize, rank: &dyn Fn(usize, usize) -> usize) -> Result<Matrix, SvdError> {

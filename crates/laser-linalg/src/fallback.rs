@@ -4,16 +4,20 @@
 //! All of it runs in one thread. faer groups sums by the number of parts into which it cuts the work, so that another number
 //! of threads would mean other bits; and decomposing several matrices at once uses the cores better.
 
+use std::ops::Range;
+
 use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
 use faer::linalg::matmul::matmul;
+use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::linalg::svd::{ComputeSvdVectors, SvdParams, svd, svd_scratch};
 use faer::traits::RealField;
 use faer::{Accum, Auto, Mat, MatMut, MatRef, Par, Spec};
 
-use crate::qr::{TALL, qr};
-use crate::thin::{Thin, to_f32, to_f64};
+use crate::qr::{QrFactors, TALL, qr};
+use crate::scale::Normalised;
+use crate::thin::{Thin, falling_order, to_f32};
 
 /// A way to the decomposition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,33 +33,35 @@ pub(crate) enum SvdAlgorithm {
 /// The algorithms in the order in which they are tried.
 pub(crate) const FALLBACKS: [SvdAlgorithm; 3] = [SvdAlgorithm::Single, SvdAlgorithm::Double, SvdAlgorithm::Gram];
 
-/// Those whose errors are f64's, until the factors are rounded to f32.
-pub(crate) const PRECISE: [SvdAlgorithm; 2] = [SvdAlgorithm::Double, SvdAlgorithm::Gram];
+/// Those whose errors are f64's, until the factors are rounded to f32. The first needs half of the second's memory.
+pub(crate) const PRECISE: [SvdAlgorithm; 2] = [SvdAlgorithm::Gram, SvdAlgorithm::Double];
 
 /// The first decomposition by one of `algorithms` that converges and reproduces the matrix.
-pub(crate) fn first_of(algorithms: &[SvdAlgorithm], matrix: MatRef<'_, f32>) -> Option<Thin<f32>> {
+pub(crate) fn first_of(algorithms: &[SvdAlgorithm], matrix: Normalised<'_>) -> Option<Thin<f32>> {
     let mut found = algorithms.iter().filter_map(|&algorithm| decompose(algorithm, matrix));
-    found.find(|thin| thin.reproduces(matrix))
+    found.find(|thin| thin.reproduces(matrix.shape(), |i, j| matrix.at(i, j).into()))
 }
 
-/// The decomposition by one algorithm; None where it does not converge.
-fn decompose(algorithm: SvdAlgorithm, matrix: MatRef<'_, f32>) -> Option<Thin<f32>> {
+/// The decomposition by one algorithm; None where it does not converge. Matrices are dropped as soon as they can be: in f64
+/// one of 11,008 x 4,096 is 361 MB.
+fn decompose(algorithm: SvdAlgorithm, matrix: Normalised<'_>) -> Option<Thin<f32>> {
     let (rows, cols) = matrix.shape();
     if rows < cols {
         return decompose(algorithm, matrix.transpose()).map(Thin::transpose);
     }
     match algorithm {
         SvdAlgorithm::Single if is_tall(rows, cols) => {
-            let (q, r) = qr(to_f64(matrix).as_ref());
-            Some(times(to_f32(q).as_ref(), bidiagonal(to_f32(r).as_ref())?))
+            let (q, r) = qr(matrix.to_f64());
+            let (q, r) = (to_f32(q), to_f32(r));
+            Some(times(q.as_ref(), bidiagonal(r.as_ref())?))
         }
         SvdAlgorithm::Double if is_tall(rows, cols) => {
-            let (q, r) = qr(to_f64(matrix).as_ref());
+            let (q, r) = qr(matrix.to_f64());
             Some(times(q.as_ref(), bidiagonal(r.as_ref())?).narrow())
         }
-        SvdAlgorithm::Single => bidiagonal(matrix),
-        SvdAlgorithm::Double => bidiagonal(to_f64(matrix).as_ref()).map(Thin::narrow),
-        SvdAlgorithm::Gram => gram(to_f64(matrix).as_ref()).map(Thin::narrow),
+        SvdAlgorithm::Single => bidiagonal(matrix.to_f32().as_ref()),
+        SvdAlgorithm::Double => bidiagonal(matrix.to_f64().as_ref()).map(Thin::narrow),
+        SvdAlgorithm::Gram => gram((rows, cols), |part| matrix.rows_to_f64(part), |x| x as f32),
     }
 }
 
@@ -66,12 +72,14 @@ pub(crate) fn in_f64(matrix: MatRef<'_, f64>) -> Option<Thin<f64>> {
         return in_f64(matrix.transpose()).map(Thin::transpose);
     }
     let found = if is_tall(rows, cols) {
-        let (q, r) = qr(matrix);
+        let (q, r) = qr(matrix.to_owned());
         bidiagonal(r.as_ref()).map(|r| times(q.as_ref(), r))
     } else {
         bidiagonal(matrix)
     };
-    found.filter(|thin| thin.reproduces(matrix)).or_else(|| gram(matrix).filter(|thin| thin.reproduces(matrix)))
+    let is_right = |thin: &Thin<f64>| thin.reproduces((rows, cols), |i, j| matrix[(i, j)]);
+    let some = |part: Range<usize>| matrix.subrows(part.start, part.len()).to_owned();
+    found.filter(is_right).or_else(|| gram((rows, cols), some, |x| x).filter(is_right))
 }
 
 fn is_tall(rows: usize, cols: usize) -> bool {
@@ -105,12 +113,74 @@ fn bidiagonal<T: RealField + Copy + Into<f64>>(matrix: MatRef<'_, T>) -> Option<
     let mut sigma = Diag::zeros(k);
     svd(matrix, sigma.as_mut(), Some(u.as_mut()), Some(v.as_mut()), Par::Seq, MemStack::new(&mut buffer), params)
         .ok()?;
+    drop(buffer);
     // faer leaves the values of a matrix of low rank out of order (0.24.4: a rank of 3, written as 300 equal rows).
     let sigma = sigma.column_vector().iter().copied().collect();
     Some(Thin { u, sigma, v }.falling())
 }
 
-/// The eigenvectors of a symmetric matrix as columns, that of the largest eigenvalue first.
+/// For a matrix A with rows >= cols: A^T A = V S^2 V^T, and the columns of A V = U S made orthonormal from the largest on.
+/// The last step also gives the directions of zero singular values their u. All is done in f64.
+///
+/// Squaring loses singular values below sqrt(eps) * sigma_1; in f64 that is below f32's own rounding.
+///
+/// `some` gives some of the matrix's rows; `round` makes what is kept of the factors.
+fn gram<T: RealField + Copy + Into<f64>>(
+    (rows, cols): (usize, usize),
+    some: impl Fn(Range<usize>) -> Mat<f64>,
+    round: fn(f64) -> T,
+) -> Option<Thin<T>> {
+    if cols == 0 {
+        return Some(Thin { u: Mat::zeros(rows, 0), sigma: Vec::new(), v: Mat::zeros(0, 0) });
+    }
+    let v = {
+        let mut square = Mat::zeros(cols, cols);
+        for part in parts(rows) {
+            let part = some(part);
+            triangular::matmul(
+                square.as_mut(),
+                BlockStructure::TriangularLower,
+                Accum::Add,
+                part.transpose(),
+                BlockStructure::Rectangular,
+                part.as_ref(),
+                BlockStructure::Rectangular,
+                1.0,
+                Par::Seq,
+            );
+        }
+        eigenvectors(square.as_ref())?
+    };
+    let mut us = Mat::zeros(rows, cols);
+    for part in parts(rows) {
+        product(us.as_mut().subrows_mut(part.start, part.len()), some(part).as_ref(), v.as_ref());
+    }
+    let kept = Mat::from_fn(cols, cols, |i, j| round(v[(i, j)]));
+    drop(v);
+    let factors = QrFactors::of(us);
+    let diagonal: Vec<f64> = (0..cols).map(|j| factors.reflections[(j, j)]).collect();
+    let mut u = factors.rounded_q(round);
+    drop(factors);
+    for (j, _) in diagonal.iter().enumerate().filter(|&(_, &sigma)| sigma < 0.0) {
+        u.col_mut(j).iter_mut().for_each(|x| *x = -*x);
+    }
+    let sigma: Vec<f64> = diagonal.into_iter().map(f64::abs).collect();
+    let thin = Thin { u, sigma: sigma.iter().map(|&sigma| round(sigma)).collect(), v: kept };
+    // Those that rounding has made no more than noise come in no sure order.
+    Some(match falling_order(&sigma) {
+        Some(order) => thin.in_order(&order),
+        None => thin,
+    })
+}
+
+/// Rows in parts of which copies take little memory.
+fn parts(rows: usize) -> impl Iterator<Item = Range<usize>> {
+    const HEIGHT: usize = 512;
+    (0..rows).step_by(HEIGHT).map(move |first| first..rows.min(first + HEIGHT))
+}
+
+/// The eigenvectors of a symmetric matrix, of which the lower triangle is read, as columns; that of the largest eigenvalue
+/// first.
 pub(crate) fn eigenvectors(square: MatRef<'_, f64>) -> Option<Mat<f64>> {
     let (n, par) = (square.nrows(), Par::Seq);
     let mut rising = Mat::zeros(n, n);
@@ -125,33 +195,6 @@ pub(crate) fn eigenvectors(square: MatRef<'_, f64>) -> Option<Mat<f64>> {
     )
     .ok()?;
     Some(Mat::from_fn(n, n, |i, j| rising[(i, n - 1 - j)]))
-}
-
-/// For a matrix A with rows >= cols: A^T A = V S^2 V^T, and the columns of A V = U S made orthonormal from the largest on.
-/// The last step also gives the directions of zero singular values their u.
-///
-/// Squaring loses singular values below sqrt(eps) * sigma_1; in f64 that is below f32's own rounding.
-fn gram(matrix: MatRef<'_, f64>) -> Option<Thin<f64>> {
-    let (rows, cols) = (matrix.nrows(), matrix.ncols());
-    let mut square = Mat::zeros(cols, cols);
-    product(square.as_mut(), matrix.transpose(), matrix);
-    let v = eigenvectors(square.as_ref())?;
-
-    let mut us = Mat::zeros(rows, cols);
-    product(us.as_mut(), matrix, v.as_ref());
-    let (mut u, _) = qr(us.as_ref());
-    let mut sigma = vec![0.0; cols];
-    for j in 0..cols {
-        for i in 0..rows {
-            sigma[j] += u[(i, j)] * us[(i, j)];
-        }
-        if sigma[j] < 0.0 {
-            sigma[j] = -sigma[j];
-            u.col_mut(j).iter_mut().for_each(|x| *x = -*x);
-        }
-    }
-    // Those that rounding has made no more than noise come in no sure order.
-    Some(Thin { u, sigma, v }.falling())
 }
 
 #[cfg(test)]
@@ -226,13 +269,14 @@ pub(crate) mod tests {
     #[test]
     fn every_algorithm_decomposes_every_input() {
         for (name, matrix) in inputs() {
+            let normalised = Normalised::as_is(matrix.as_ref());
             let (rows, cols) = matrix.shape();
             let k = rows.min(cols);
             let tolerance = 16.0 * f32::EPSILON * (rows.max(cols) as f32).sqrt();
-            let exact = decompose(SvdAlgorithm::Gram, matrix.as_ref()).unwrap();
+            let exact = decompose(SvdAlgorithm::Gram, normalised).unwrap();
             for algorithm in FALLBACKS {
                 let context = format!("{name} by {algorithm:?}");
-                let Some(svd) = decompose(algorithm, matrix.as_ref()) else {
+                let Some(svd) = decompose(algorithm, normalised) else {
                     // faer's bidiagonal solver does fail on these: that is what the last algorithm is for.
                     assert!(name.contains("duplicated") && algorithm != SvdAlgorithm::Gram, "{context}");
                     continue;
@@ -241,7 +285,7 @@ pub(crate) mod tests {
                 assert_eq!(svd.v.shape(), (cols, k), "{context}");
                 assert_eq!(svd.sigma.len(), k, "{context}");
                 assert!(svd.sigma.iter().all(|&sigma| sigma >= 0.0), "{context}");
-                assert!(svd.reproduces(matrix.as_ref()), "{context}");
+                assert!(svd.reproduces((rows, cols), |i, j| matrix[(i, j)].into()), "{context}");
                 if k == 0 {
                     continue;
                 }
@@ -260,8 +304,9 @@ pub(crate) mod tests {
     #[test]
     fn an_answer_that_does_not_reproduce_the_matrix_is_refused() {
         let matrix = low_rank_and_noise(60, 40);
-        let svd = decompose(SvdAlgorithm::Single, matrix.as_ref()).unwrap();
-        assert!(svd.reproduces(matrix.as_ref()));
+        let reproduces = |svd: &Thin<f32>| svd.reproduces(matrix.shape(), |i, j| matrix[(i, j)].into());
+        let svd = decompose(SvdAlgorithm::Single, Normalised::as_is(matrix.as_ref())).unwrap();
+        assert!(reproduces(&svd));
 
         let mut no_tail = svd.clone();
         no_tail.sigma[5..].fill(0.0);
@@ -272,7 +317,7 @@ pub(crate) mod tests {
         let mut not_a_number = svd;
         not_a_number.v[(3, 39)] = f32::NAN;
         for wrong in [no_tail, unsorted, flipped, not_a_number] {
-            assert!(!wrong.reproduces(matrix.as_ref()));
+            assert!(!reproduces(&wrong));
         }
     }
 }

@@ -17,8 +17,7 @@ use faer::{Accum, Mat, MatRef, Par};
 
 use crate::fallback::{eigenvectors, in_f64};
 use crate::product::PARTS;
-use crate::scale::normalised;
-use crate::thin::to_f64;
+use crate::scale::Normalised;
 use crate::view::view;
 use laser_matrix::{LowRank, Matrix, Stack, SvdError};
 
@@ -43,9 +42,9 @@ impl Nearest {
     pub(crate) fn of(matrix: &Matrix, inputs: &Matrix, gradients: Option<&Matrix>) -> Result<Self, SvdError> {
         let (rows, cols) = (matrix.rows(), matrix.cols());
         let none = || SvdError::NoConvergence { rows, cols };
-        let (normalised, exponent) = normalised(matrix)?;
+        let normalised = Normalised::of(matrix)?;
         let m = gradients.map(|seen| moment_root(seen, rows)).transpose()?;
-        let w = to_f64(normalised.as_ref());
+        let w = normalised.to_f64();
         // M^T W.
         let weighed = match &m {
             Some(m) => times(m.transpose(), w.as_ref()),
@@ -57,7 +56,7 @@ impl Nearest {
         if let Some(m) = &m {
             solve_upper_triangular_in_place(m.transpose(), left.as_mut(), Par::Seq);
         }
-        Ok(Self::product(left, right, exponent))
+        Ok(Self::product(left, right, normalised.exponent()))
     }
 
     /// To `matrix`, one of a stack.
@@ -67,18 +66,18 @@ impl Nearest {
         let mut squares = Mat::<f64>::zeros(side, side);
         for neighbour in &stack.matrices {
             finite(neighbour)?;
-            let w = to_f64(view(neighbour));
+            let w = to_f64(neighbour);
             let (a, b) = if stack.shares_outputs { (w.as_ref(), w.transpose()) } else { (w.transpose(), w.as_ref()) };
             matmul(squares.as_mut(), Accum::Add, a, b, 1.0, PARTS);
         }
         let shared = eigenvectors(squares.as_ref()).ok_or(SvdError::NoConvergence { rows, cols })?;
         let shared = Mat::from_fn(side, rows.min(cols), |i, j| shared[(i, j)]);
-        let (normalised, exponent) = normalised(matrix)?;
-        let w = to_f64(normalised.as_ref());
+        let normalised = Normalised::of(matrix)?;
+        let w = normalised.to_f64();
         let other = if stack.shares_outputs { w.transpose() } else { w.as_ref() };
         let other = times(other, shared.as_ref());
         let (left, right) = if stack.shares_outputs { (shared, other) } else { (other, shared) };
-        Ok(Self::product(left, right, exponent))
+        Ok(Self::product(left, right, normalised.exponent()))
     }
 
     /// 2^exponent times the product of `left` and the transpose of `right`.
@@ -116,7 +115,7 @@ impl Nearest {
 /// The identity where all of `seen`, X `[tokens, width]`, is zero or nothing was seen.
 fn moment_root(seen: &Matrix, width: usize) -> Result<Mat<f64>, SvdError> {
     finite(seen)?;
-    let x = to_f64(view(seen));
+    let x = to_f64(seen);
     let mut moments = times(x.transpose(), x.as_ref());
     let mean = (0..width).map(|i| moments[(i, i)]).sum::<f64>() / width as f64;
     if mean.is_nan() || mean <= 0.0 {
@@ -142,6 +141,11 @@ fn finite(matrix: &Matrix) -> Result<(), SvdError> {
         Some(at) => Err(SvdError::NonFinite { row: at / matrix.cols(), col: at % matrix.cols() }),
         None => Ok(()),
     }
+}
+
+fn to_f64(matrix: &Matrix) -> Mat<f64> {
+    let view = view(matrix);
+    Mat::from_fn(matrix.rows(), matrix.cols(), |i, j| view[(i, j)].into())
 }
 
 fn narrow(matrix: &Mat<f64>) -> Mat<f32> {

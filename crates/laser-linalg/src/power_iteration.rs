@@ -8,19 +8,20 @@ use rand_distr::{Distribution, StandardNormal};
 
 use crate::product::PARTS;
 use crate::qr::QrFactors;
-use crate::scale::normalised;
+use crate::scale::Normalised;
 use laser_matrix::{LowRank, Matrix, SvdError};
 
 /// W Q Q^T, where the `rank` orthonormal columns of Q come of `iterations` power iterations on a Gaussian matrix (Halko,
 /// Martinsson and Tropp, arXiv 0909.4061, algorithm 4.4): near the best approximation of that rank, and not it. The factors
 /// are W Q, ones, and Q. The same seed gives the same bits whatever the number of threads.
 pub(crate) fn randomised(matrix: &Matrix, rank: usize, iterations: usize, seed: u64) -> Result<LowRank, SvdError> {
-    let (normalised, exponent) = normalised(matrix)?;
+    let normalised = Normalised::of(matrix)?;
     let (rows, cols) = (matrix.rows(), matrix.cols());
     let rank = rank.min(rows).min(cols);
     if rank == 0 {
         return Ok(LowRank::zero(rows, cols));
     }
+    let (exponent, normalised) = (normalised.exponent(), normalised.to_f32());
     let w = normalised.as_ref();
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let start = Mat::<f32>::from_fn(rows, rank, |_, _| StandardNormal.sample(&mut random));

@@ -1,20 +1,68 @@
 //! Matrices of any scale: decomposed is the matrix over a power of two.
 
-use faer::Mat;
+use std::ops::Range;
+
+use faer::{Mat, MatRef};
 
 use crate::view::view;
 use laser_matrix::{Matrix, SvdError};
 
-/// The matrix divided by the power of two next to its largest entry, and the exponent: squares of the entries must neither
-/// overflow nor vanish, and a power of two changes no digit.
-pub(crate) fn normalised(matrix: &Matrix) -> Result<(Mat<f32>, i32), SvdError> {
-    let (rows, cols) = (matrix.rows(), matrix.cols());
-    if let Some(at) = matrix.data().iter().position(|x| !x.is_finite()) {
-        return Err(SvdError::NonFinite { row: at / cols, col: at % cols });
+/// A matrix divided by the power of two next to its largest entry: squares of the entries must neither overflow nor vanish,
+/// and a power of two changes no digit. Entries are divided as they are asked for, since a copy may be hundreds of megabytes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Normalised<'a> {
+    matrix: MatRef<'a, f32>,
+    exponent: i32,
+    factor: f64,
+}
+
+impl<'a> Normalised<'a> {
+    pub(crate) fn of(matrix: &'a Matrix) -> Result<Self, SvdError> {
+        let cols = matrix.cols();
+        if let Some(at) = matrix.data().iter().position(|x| !x.is_finite()) {
+            return Err(SvdError::NonFinite { row: at / cols, col: at % cols });
+        }
+        let exponent = largest_exponent(matrix);
+        Ok(Self { matrix: view(matrix), exponent, factor: 2.0_f64.powi(-exponent) })
     }
-    let exponent = largest_exponent(matrix);
-    let view = view(matrix);
-    Ok((Mat::from_fn(rows, cols, |i, j| times_power_of_two(view[(i, j)], -exponent)), exponent))
+
+    /// A matrix that needs no division.
+    #[cfg(test)]
+    pub(crate) fn as_is(matrix: MatRef<'a, f32>) -> Self {
+        Self { matrix, exponent: 0, factor: 1.0 }
+    }
+
+    /// The matrix is this one times two to this power.
+    pub(crate) fn exponent(self) -> i32 {
+        self.exponent
+    }
+
+    /// Rows and columns.
+    pub(crate) fn shape(self) -> (usize, usize) {
+        self.matrix.shape()
+    }
+
+    pub(crate) fn transpose(self) -> Self {
+        Self { matrix: self.matrix.transpose(), ..self }
+    }
+
+    pub(crate) fn at(self, row: usize, col: usize) -> f32 {
+        (f64::from(self.matrix[(row, col)]) * self.factor) as f32
+    }
+
+    pub(crate) fn to_f32(self) -> Mat<f32> {
+        let (rows, cols) = self.shape();
+        Mat::from_fn(rows, cols, |i, j| self.at(i, j))
+    }
+
+    pub(crate) fn to_f64(self) -> Mat<f64> {
+        self.rows_to_f64(0..self.matrix.nrows())
+    }
+
+    /// Some of its rows.
+    pub(crate) fn rows_to_f64(self, rows: Range<usize>) -> Mat<f64> {
+        Mat::from_fn(rows.len(), self.matrix.ncols(), |i, j| self.at(rows.start + i, j).into())
+    }
 }
 
 /// The singular values of the matrix that was divided by 2^exponent. None where one is above the largest f32.

@@ -14,23 +14,23 @@ use faer::{Conj, Mat, MatMut, MatRef, Par};
 
 use crate::Svd;
 use crate::qr::{QrFactors, TALL};
-use crate::scale::{normalised, scaled_back};
-use crate::thin::{probe_sign, to_f32, to_f64, tolerance};
+use crate::scale::{Normalised, scaled_back};
+use crate::thin::{probe_sign, to_f32, tolerance};
 use laser_matrix::{Matrix, SvdError};
 
 /// The singular values of `matrix` without the vectors, falling: those of [`Svd::of`] up to f32 rounding.
 pub(crate) fn singular_values(matrix: &Matrix) -> Result<Vec<f32>, SvdError> {
     let (rows, cols) = (matrix.rows(), matrix.cols());
-    let (normalised, exponent) = normalised(matrix)?;
-    match of_normalised(normalised.as_ref()) {
-        Some(sigma) => scaled_back(&sigma, exponent).ok_or(SvdError::Overflow { rows, cols }),
+    let normalised = Normalised::of(matrix)?;
+    match of_normalised(normalised) {
+        Some(sigma) => scaled_back(&sigma, normalised.exponent()).ok_or(SvdError::Overflow { rows, cols }),
         None => Ok(Svd::of(matrix)?.singular_values().to_vec()),
     }
 }
 
 /// sigma_1 >= ... >= sigma_k >= 0 of a matrix whose entries neither overflow nor vanish when squared, k = min(rows, cols).
 /// None where the bidiagonal form does not act on a vector of signs, and weigh in the Frobenius norm, as the matrix does.
-fn of_normalised(matrix: MatRef<'_, f32>) -> Option<Vec<f32>> {
+fn of_normalised(matrix: Normalised<'_>) -> Option<Vec<f32>> {
     let (rows, cols) = matrix.shape();
     if rows < cols {
         return of_normalised(matrix.transpose());
@@ -42,17 +42,17 @@ fn of_normalised(matrix: MatRef<'_, f32>) -> Option<Vec<f32>> {
     let mut squares = 0.0_f64;
     for j in 0..cols {
         for i in 0..rows {
-            let x = f64::from(matrix[(i, j)]);
+            let x = f64::from(matrix.at(i, j));
             image[(i, 0)] += probe_sign(j) * x;
             squares += x * x;
         }
     }
     let bidiagonal = if rows as f64 > TALL * cols as f64 {
-        let qr = QrFactors::of(to_f64(matrix));
+        let qr = QrFactors::of(matrix.to_f64());
         transform(qr.reflections.as_ref(), qr.coefficients.as_ref(), image.as_mut());
         Bidiagonal::of(to_f32(qr.r()))
     } else {
-        Bidiagonal::of(matrix.to_owned())
+        Bidiagonal::of(matrix.to_f32())
     };
     let error = bidiagonal.distance_at_probe(image);
     let norm = squares.sqrt();
@@ -199,8 +199,9 @@ mod tests {
     #[test]
     fn the_values_are_those_of_the_decomposition() {
         for (name, matrix) in inputs() {
-            let exact = first_of(&[SvdAlgorithm::Gram], matrix.as_ref()).unwrap().sigma;
-            for matrix in [matrix.transpose(), matrix.as_ref()] {
+            let matrix = Normalised::as_is(matrix.as_ref());
+            let exact = first_of(&[SvdAlgorithm::Gram], matrix).unwrap().sigma;
+            for matrix in [matrix.transpose(), matrix] {
                 let got = of_normalised(matrix).expect(name);
                 assert_eq!(got.len(), exact.len(), "{name}");
                 assert!(got.windows(2).all(|pair| pair[0] >= pair[1]), "{name}");

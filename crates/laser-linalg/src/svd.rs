@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use crate::fallback::{FALLBACKS, PRECISE, SvdAlgorithm, first_of};
-use crate::scale::{normalised, scaled_back};
+use crate::scale::{Normalised, scaled_back};
 use crate::thin::{Thin, tolerance};
 use laser_matrix::{LowRank, Matrix, SvdError};
 
@@ -42,8 +42,9 @@ impl Svd {
 
     fn by(algorithms: &[SvdAlgorithm], matrix: &Matrix) -> Result<Self, SvdError> {
         let (rows, cols) = (matrix.rows(), matrix.cols());
-        let (normalised, exponent) = normalised(matrix)?;
-        let thin = first_of(algorithms, normalised.as_ref()).ok_or(SvdError::NoConvergence { rows, cols })?;
+        let normalised = Normalised::of(matrix)?;
+        let exponent = normalised.exponent();
+        let thin = first_of(algorithms, normalised).ok_or(SvdError::NoConvergence { rows, cols })?;
         let sigma = scaled_back(&thin.sigma, exponent).ok_or(SvdError::Overflow { rows, cols })?;
         Ok(Self { thin, exponent, sigma })
     }

@@ -1,7 +1,7 @@
 //! U, S and V of a thin singular value decomposition, and how far they may be from the matrix.
 
+use faer::Mat;
 use faer::traits::RealField;
-use faer::{Mat, MatRef};
 
 /// W = U diag(sigma) V^T in the precision T: U is rows x k, V is cols x k.
 #[derive(Clone, Debug)]
@@ -14,16 +14,33 @@ pub(crate) struct Thin<T> {
 impl<T: RealField + Copy + Into<f64>> Thin<T> {
     /// The same decomposition with the singular values in falling order.
     pub(crate) fn falling(self) -> Self {
-        let mut order: Vec<usize> = (0..self.sigma.len()).collect();
-        order.sort_by(|&a, &b| self.sigma[b].into().total_cmp(&self.sigma[a].into()));
-        let columns = |m: &Mat<T>| Mat::from_fn(m.nrows(), m.ncols(), |i, j| m[(i, order[j])]);
-        Self { u: columns(&self.u), sigma: order.iter().map(|&i| self.sigma[i]).collect(), v: columns(&self.v) }
+        match falling_order(&self.sigma) {
+            Some(order) => self.in_order(&order),
+            None => self,
+        }
+    }
+
+    /// The same decomposition with its components in this order.
+    pub(crate) fn in_order(self, order: &[usize]) -> Self {
+        let columns = |m: Mat<T>| Mat::from_fn(m.nrows(), m.ncols(), |i, j| m[(i, order[j])]);
+        Self { u: columns(self.u), sigma: order.iter().map(|&i| self.sigma[i]).collect(), v: columns(self.v) }
     }
 
     /// That of the transpose.
     pub(crate) fn transpose(self) -> Self {
         Self { u: self.v, sigma: self.sigma, v: self.u }
     }
+}
+
+/// The places of these values in falling order; None if that is the order in which they are.
+pub(crate) fn falling_order<T: Copy + Into<f64>>(sigma: &[T]) -> Option<Vec<usize>> {
+    let compare = |a: T, b: T| b.into().total_cmp(&a.into());
+    if sigma.is_sorted_by(|&a, &b| compare(a, b).is_le()) {
+        return None;
+    }
+    let mut order: Vec<usize> = (0..sigma.len()).collect();
+    order.sort_by(|&a, &b| compare(sigma[a], sigma[b]));
+    Some(order)
 }
 
 impl Thin<f64> {
@@ -34,15 +51,15 @@ impl Thin<f64> {
 }
 
 impl<T: RealField + Copy + Into<f64>> Thin<T> {
-    /// Whether U S V^T acts on a vector of signs, and weighs in the Frobenius norm, as `matrix` does up to the rounding of f32: a
-    /// check in O(rows * cols) that finds an answer which an algorithm took for converged and is not.
-    pub(crate) fn reproduces(&self, matrix: MatRef<'_, T>) -> bool {
-        let (rows, cols) = (matrix.nrows(), matrix.ncols());
+    /// Whether U S V^T acts on a vector of signs, and weighs in the Frobenius norm, as the matrix of this shape with the entries
+    /// `at` does up to the rounding of f32: a check in O(rows * cols) that finds an answer which an algorithm took for converged
+    /// and is not.
+    pub(crate) fn reproduces(&self, (rows, cols): (usize, usize), at: impl Fn(usize, usize) -> f64) -> bool {
         let mut residual = vec![0.0_f64; rows];
         let mut squares = 0.0_f64;
         for j in 0..cols {
             for (i, r) in residual.iter_mut().enumerate() {
-                let x: f64 = matrix[(i, j)].into();
+                let x = at(i, j);
                 *r += probe_sign(j) * x;
                 squares += x * x;
             }
@@ -74,10 +91,6 @@ pub(crate) fn probe_sign(j: usize) -> f64 {
 /// How far an answer in f32 may be from a matrix of this Frobenius norm.
 pub(crate) fn tolerance(rows: usize, cols: usize, norm: f64) -> f64 {
     16.0 * f64::from(f32::EPSILON) * (rows.max(cols) as f64).sqrt() * norm
-}
-
-pub(crate) fn to_f64(matrix: MatRef<'_, f32>) -> Mat<f64> {
-    Mat::from_fn(matrix.nrows(), matrix.ncols(), |i, j| matrix[(i, j)].into())
 }
 
 pub(crate) fn to_f32(matrix: Mat<f64>) -> Mat<f32> {

@@ -66,6 +66,21 @@ fn a_cut_between_nearly_equal_singular_values_is_made_in_f64() {
     assert!(worst[1] < 3e-7, "{:e}", worst[1]);
 }
 
+/// Squares of singular values are what is decomposed: small ones must not suffer.
+#[test]
+fn a_close_cut_far_below_the_largest_singular_value() {
+    let mut sigma: Vec<f64> = (0..64).map(|k| 10.0_f64.powf(-(k as f64) / 16.0)).collect();
+    sigma[48] = sigma[47] * (1.0 - 1e-4);
+    for seed in 1..5 {
+        let w = with_spectrum(&sigma, seed);
+        let decomposed = DecomposedMatrix::new(w.clone());
+        for kept in [0..48, 48..64] {
+            let (exact, cut) = (reference(&w, kept.clone()), product(&decomposed.components(&[kept]).unwrap()));
+            assert!(error(&cut, &exact) < 3e-7, "{:e}", error(&cut, &exact));
+        }
+    }
+}
+
 fn same_bits(a: &LowRank, b: &LowRank) -> bool {
     product(a).data().iter().zip(product(b).data()).all(|(a, b)| a.to_bits() == b.to_bits())
 }

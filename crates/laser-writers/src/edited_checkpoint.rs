@@ -5,7 +5,7 @@ use std::{cell::RefCell, collections::BTreeMap};
 use laser_checkpoint::{Checkpoint, ParamId, ParamKind, Precision};
 use laser_edit::{Intervention, MatrixId};
 use laser_linalg::{DecomposedMatrix, dense};
-use laser_matrix::{Decompose, EditedMatrix, Matrix};
+use laser_matrix::{EditedMatrix, Matrix};
 use serde::Serialize;
 
 use crate::{
@@ -160,19 +160,20 @@ impl<'a> EditedCheckpoint<'a> {
     /// The matrix cannot be read, or the edit fails.
     pub fn edited(&self, param: ParamId) -> Result<Option<EditedMatrix>> {
         let Some((edit, matrix, edited)) = self.applied(param)? else { return Ok(None) };
-        self.note(edit, matrix.matrix(), &dense(edited.clone()));
+        self.note(edit, &matrix, &dense(edited.clone()));
         Ok(Some(edited))
     }
 
-    /// The edit of a matrix, the matrix, and what the one makes of the other.
-    fn applied(&self, param: ParamId) -> Result<Option<(Intervention, DecomposedMatrix, EditedMatrix)>> {
+    /// The edit of a matrix, the matrix, and what the one makes of the other. Of the decomposition
+    /// nothing is kept: it is larger than the matrix.
+    fn applied(&self, param: ParamId) -> Result<Option<(Intervention, Matrix, EditedMatrix)>> {
         let Some(edit) = self.edit_of(param) else { return Ok(None) };
         let matrix = DecomposedMatrix::new(self.checkpoint.read_matrix(param)?);
         let edited = match self.patched(&edit) {
             Some(edited) => edited.clone(),
             None => edit.apply(&matrix)?,
         };
-        Ok(Some((edit, matrix, edited)))
+        Ok(Some((edit, matrix.into_matrix(), edited)))
     }
 
     /// What the edit takes away from a matrix, as factors, if it is a sum of some of its singular
@@ -187,7 +188,7 @@ impl<'a> EditedCheckpoint<'a> {
         }
         let matrix = DecomposedMatrix::new(self.checkpoint.read_matrix(param)?);
         let (edited, removed) = removed_by(&edit, &matrix, most)?;
-        self.note(edit, matrix.matrix(), &dense(edited));
+        self.note(edit, &matrix.into_matrix(), &dense(edited));
         Ok(Some(removed))
     }
 
@@ -247,7 +248,7 @@ impl<'a> EditedCheckpoint<'a> {
     pub fn values(&self, param: ParamId) -> Result<Vec<f32>> {
         let Some((edit, matrix, edited)) = self.applied(param)? else { return Ok(self.checkpoint.read(param)?) };
         let values = dense(edited);
-        self.note(edit, matrix.matrix(), &values);
+        self.note(edit, &matrix, &values);
         Ok(values.into_data())
     }
 
