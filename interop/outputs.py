@@ -159,6 +159,7 @@ def unnamed(source, place):
 
 def with_gguf(laser, place, models, quant=()):
     import gguf
+    from rounded_activations import rewritten
 
     for name, source in models:
         is_gguf = Path(source).suffix == ".gguf"
@@ -175,31 +176,37 @@ def with_gguf(laser, place, models, quant=()):
             print(f"gguf-py {name}: metadata equal, tensors that differ: {', '.join(changed)}")
         else:
             print(f"gguf-py {name}: {len(reader.fields)} entries, {len(reader.tensors)} tensors")
-        equal, gaps, worst = compared(laser, path)
-        print(f"llama.cpp {name}: {equal} greedy tokens equal, {len(gaps)} others, where its best two are at most "
-              f"{max(gaps, default=0.0):.2f} apart; logits differ by at most {worst:.1e}", flush=True)
+        gaps = llama_cpp_says(laser, path, path, name)
         if is_gguf:
-            # Weights in few bits are multiplied by activations in 8 bits there: the unedited file shows by how much.
-            equal, gaps, worst = compared(laser, source)
-            print(f"  {name} unedited: {equal} equal, {len(gaps)} others, at most {max(gaps, default=0.0):.2f} apart; "
-                  f"logits differ by at most {worst:.1e}", flush=True)
-        else:
-            assert max(gaps, default=0.0) <= 0.05, (name, gaps)
+            # Weights in four bits are multiplied by activations in eight there (rounded_activations.py): the products
+            # of the same weights in f32 must be ours.
+            exact = rewritten(path, place / f"{name}-f32.gguf")
+            gaps = llama_cpp_says(laser, path, exact, f"{name}, the same weights in f32")
+        assert max(gaps, default=0.0) <= 0.05, (name, gaps)
         perplexity(laser, path, place, name)
 
 
-def compared(laser, path):
+def llama_cpp_says(laser, path, theirs, name):
+    """How far the best two of llama.cpp are apart where it has another greedy token with the file `theirs` than laser has
+    with the file `path`."""
+    equal, gaps, worst = compared(laser, path, theirs)
+    print(f"llama.cpp {name}: {equal} greedy tokens equal, {len(gaps)} others, where its best two are at most "
+          f"{max(gaps, default=0.0):.2f} apart; logits differ by at most {worst:.1e}", flush=True)
+    return gaps
+
+
+def compared(laser, path, theirs):
     """Greedy tokens that llama.cpp has, too; how far its best two are apart where it has another; the largest
     difference between its logits and ours."""
     from llama_cpp import Llama
 
-    llama = Llama(path)
+    llama = Llama(theirs)
     equal, gaps, worst = 0, [], 0.0
     for prompt in PROMPTS:
         said = laser.says(path, prompt)
         tokens = list(said["prompt_tokens"])
-        theirs = llama.tokenize(prompt)
-        assert theirs == tokens, (path, prompt, theirs, tokens)
+        split = llama.tokenize(prompt)
+        assert split == tokens, (path, prompt, split, tokens)
         llama.reset()
         row = llama.eval(tokens)[-1]
         for step in said["steps"]:
