@@ -46,7 +46,17 @@ impl Checkpoint {
         paths.sort();
         let files = paths.iter().map(|path| hash_file(path));
         let hashes = files.chain(self.architecture().file.clone().map(Ok)).collect::<Result<Vec<_>>>()?;
+        // The hashes are of what was opened, and not of what has come in its place.
+        self.check_unchanged()?;
         Ok(self.hashes().get_or_init(|| hashes).clone())
+    }
+
+    /// Refuses weights that were written to or replaced since they were opened.
+    ///
+    /// # Errors
+    /// They were.
+    pub fn check_unchanged(&self) -> Result<()> {
+        self.weights().check_unchanged()
     }
 
     /// The table that it was opened by, if that is a user's own.
@@ -107,7 +117,9 @@ impl Checkpoint {
         let Some(ThinNames { inner, outer, rank }) = self.tensors().thin(param) else { return Ok(None) };
         let values = |tensor: String| {
             let stored = self.stored(&tensor)?;
+            stored.check_unchanged()?;
             let values = stored.precision()?.decode(&stored.bytes());
+            stored.check_unchanged()?;
             match values.iter().position(|value| !value.is_finite()) {
                 None => Ok(values),
                 Some(index) => Err(CheckpointError::NotFinite { tensor, path: stored.path().to_owned(), index }),

@@ -94,6 +94,7 @@ impl Checkpoint {
         }
         let precision = self.stored_precision(param)?;
         let stored = self.stored(&layout.tensor)?;
+        stored.check_unchanged()?;
         let bytes = stored.bytes();
         let row_bytes = bytes.len().checked_div(layout.stored_rows()).unwrap_or(0);
         let decode =
@@ -102,6 +103,7 @@ impl Checkpoint {
             None => decode(layout.rows.start + rows.start, rows.len()),
             Some(order) => order[rows.clone()].iter().flat_map(|row| decode(layout.rows.start + row, 1)).collect(),
         };
+        stored.check_unchanged()?;
         match values.iter().position(|value| !value.is_finite()) {
             None => Ok(values),
             Some(index) => Err(CheckpointError::NotFinite {
@@ -128,11 +130,13 @@ impl Checkpoint {
         // The bytes of the rows that are needed: rows are never cut within a block of a quantised
         // type, but a vector may be.
         let is_vector = layout.shape.len() == 1;
+        stored.check_unchanged()?;
         let bytes = stored.bytes();
         let row_bytes = bytes.len().checked_div(layout.stored_rows()).unwrap_or(0);
         let range = layout.rows.start * row_bytes..layout.rows.end * row_bytes;
         let whole = layout.transposed || is_vector;
         let mut values = precision.decode(if whole { &bytes } else { &bytes[range] });
+        stored.check_unchanged()?;
         if is_vector {
             values = values.get(layout.rows.clone()).map(<[f32]>::to_vec).unwrap_or_default();
         }

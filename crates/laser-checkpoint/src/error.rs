@@ -40,6 +40,14 @@ pub enum CheckpointError {
         /// The contradiction.
         why: String,
     },
+    /// A file was written to while it was read.
+    #[error(
+        "{path} was changed while it was being read: put the file back, leave it alone, and run the same command again"
+    )]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file is sound, but of a kind that is not read.
     #[error("{path} cannot be read: {why}")]
     NotRead {

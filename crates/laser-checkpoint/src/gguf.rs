@@ -163,6 +163,10 @@ impl WeightFile for Gguf {
         self.tensors.listing()
     }
 
+    fn check_unchanged(&self) -> Result<()> {
+        self.tensors.check_unchanged()
+    }
+
     fn gguf_head(&self) -> Option<(&[u8], usize)> {
         Some((&self.tensors.file()[..self.infos], self.alignment))
     }

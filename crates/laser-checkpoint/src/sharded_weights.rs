@@ -126,6 +126,10 @@ impl WeightFile for ShardedWeights {
         &self.listing
     }
 
+    fn check_unchanged(&self) -> Result<()> {
+        self.shards.iter().try_for_each(|shard| shard.check_unchanged())
+    }
+
     fn paths(&self) -> Vec<&Path> {
         let shards = self.shards.iter().map(|shard| shard.listing());
         let is_single = self.shards.len() == 1 && self.shards[0].listing() == self.listing;

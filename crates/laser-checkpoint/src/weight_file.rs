@@ -4,17 +4,15 @@ use std::{
     borrow::Cow,
     collections::HashMap,
     fmt,
-    fs::File,
-    io::{Read, Seek, SeekFrom},
     path::{Path, PathBuf},
 };
 
-use memmap2::Mmap;
 use safetensors::Dtype;
 use serde_json::{Map, Value};
 
 use crate::{
     error::{CheckpointError, Result},
+    mapped::Mapped,
     precision::Precision,
     tensor_bytes::TensorBytes,
 };
@@ -34,6 +32,13 @@ pub(crate) trait WeightFile: fmt::Debug + Send + Sync {
     fn paths(&self) -> Vec<&Path> {
         vec![self.listing()]
     }
+
+    /// Refuses files that were written to since they were opened, and names that stand for other files
+    /// by now.
+    ///
+    /// # Errors
+    /// There are such files.
+    fn check_unchanged(&self) -> Result<()>;
 
     /// A GGUF file's bytes before its list of tensors, and the alignment of its data.
     fn gguf_head(&self) -> Option<(&[u8], usize)> {
@@ -97,7 +102,7 @@ pub(crate) struct TensorEntry {
 pub struct StoredTensor<'a> {
     entry: &'a TensorEntry,
     path: &'a Path,
-    file: &'a [u8],
+    file: &'a Mapped,
 }
 
 impl<'a> StoredTensor<'a> {
@@ -133,25 +138,33 @@ impl<'a> StoredTensor<'a> {
         /// A multiple of every type's block, in bytes.
         const BLOCKS: usize = 1 << 16;
         let TensorBytes::Contiguous(range) = &self.entry.bytes else { return each(&self.bytes()) };
+        self.check_unchanged()?;
         let failed = |cause| CheckpointError::Io { action: "read", path: self.path.to_owned(), cause };
         let block = self.entry.element.block_bytes();
-        let mut file = File::open(self.path).map_err(failed)?;
-        file.seek(SeekFrom::Start(range.start as u64)).map_err(failed)?;
         let mut buffer = vec![0; BLOCKS * block];
-        let mut left = range.len();
-        while left > 0 {
-            let piece = &mut buffer[..left.min(BLOCKS * block)];
-            file.read_exact(piece).map_err(failed)?;
-            left -= piece.len();
+        let mut at = range.start;
+        while at < range.end {
+            let piece = &mut buffer[..(range.end - at).min(BLOCKS * block)];
+            self.file.read_at(piece, at as u64).map_err(failed)?;
+            at += piece.len();
             each(piece)?;
         }
-        Ok(())
+        Ok(self.check_unchanged()?)
     }
 
     /// Row-major and little-endian: the file's own bytes, or a copy if the file has them in another
     /// order.
     pub fn bytes(&self) -> Cow<'a, [u8]> {
         self.entry.bytes.of(&self.entry.shape, self.file)
+    }
+
+    /// Refuses a file that was written to since it was opened: asked before and after its bytes are
+    /// read, so that what was read is all of one file.
+    ///
+    /// # Errors
+    /// It was.
+    pub fn check_unchanged(&self) -> Result<()> {
+        self.file.check(self.path)
     }
 
     /// # Errors
@@ -172,14 +185,14 @@ impl<'a> StoredTensor<'a> {
 #[derive(Debug)]
 pub(crate) struct MappedTensors {
     path: PathBuf,
-    map: Mmap,
+    map: Mapped,
     tensors: Vec<TensorEntry>,
     by_name: HashMap<String, usize>,
 }
 
 impl MappedTensors {
     /// The tensors' names are different, and their bytes lie in the file.
-    pub(crate) fn new(path: PathBuf, map: Mmap, tensors: Vec<TensorEntry>) -> Self {
+    pub(crate) fn new(path: PathBuf, map: Mapped, tensors: Vec<TensorEntry>) -> Self {
         let by_name = tensors.iter().enumerate().map(|(index, tensor)| (tensor.name.clone(), index)).collect();
         Self { path, map, tensors, by_name }
     }
@@ -202,5 +215,9 @@ impl WeightFile for MappedTensors {
 
     fn listing(&self) -> &Path {
         &self.path
+    }
+
+    fn check_unchanged(&self) -> Result<()> {
+        self.map.check_name(&self.path)
     }
 }

@@ -196,3 +196,40 @@ fn an_index_must_be_true() {
     overwrite(&path("b.safetensors"), length - 12, &1_f32.to_le_bytes());
     assert!(error_of(folder.path()).contains("another shard, too, with other values"));
 }
+
+/// What is written to while it is read is noticed, whatever became of it.
+#[test]
+fn a_file_that_changes_under_its_reader_is_refused() {
+    type Change = fn(&Path, &[u8]);
+    let changes: [(&str, Change); 3] = [
+        ("overwritten", |path, bytes| overwrite(path, bytes.len() - 4, &[0; 4])),
+        ("cut", |path, bytes| fs::write(path, &bytes[..bytes.len() / 2]).unwrap()),
+        ("longer", |path, _| OpenOptions::new().append(true).open(path).unwrap().write_all(b"x").unwrap()),
+    ];
+    for (what, change) in changes {
+        let folder = copy_of("llama");
+        let path = folder.path().join("model.safetensors");
+        let bytes = fs::read(&path).unwrap();
+        let checkpoint = Checkpoint::open(folder.path()).unwrap();
+        checkpoint.matrix(0, laser_edit::MatrixKind::FcIn).unwrap();
+        // A clock's tick, by which the time of the change differs.
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        change(&path, &bytes);
+        let name = checkpoint.tensor_names()[0].to_owned();
+        let stored = checkpoint.stored(&name).unwrap();
+        let messages = [
+            checkpoint.matrix(0, laser_edit::MatrixKind::FcIn).unwrap_err().to_string(),
+            stored.pieces(|_| Ok::<(), laser_checkpoint::CheckpointError>(())).unwrap_err().to_string(),
+            checkpoint.fingerprint().unwrap_err().to_string(),
+        ];
+        assert!(messages.iter().all(|message| message.contains("changed while")), "{what}: {messages:?}");
+    }
+    // Another file in its place does no harm to who reads the old one, but is not the one that was opened.
+    let folder = copy_of("llama");
+    let path = folder.path().join("model.safetensors");
+    let checkpoint = Checkpoint::open(folder.path()).unwrap();
+    fs::copy(&path, folder.path().join("new")).unwrap();
+    fs::rename(folder.path().join("new"), &path).unwrap();
+    checkpoint.matrix(0, laser_edit::MatrixKind::FcIn).unwrap();
+    assert!(cfg!(not(unix)) || checkpoint.fingerprint().unwrap_err().to_string().contains("changed while"));
+}

@@ -11,8 +11,8 @@ use laser_run::{
     Bf16Check, CostLimits, CostedCandidate, Costs, Entries, JudgedFiles, RunDescription, RunFolder, SearchTrace,
     SplitName, Verdict, Word, chosen, costed,
 };
-use serde::Serialize;
-use std::path::PathBuf;
+use serde::{Serialize, Serializer};
+use std::path::{Path, PathBuf};
 
 /// How far a search is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -29,7 +29,8 @@ pub enum State {
 /// What there is of a RUN folder, however much that is.
 #[derive(Debug, Clone, Serialize)]
 pub struct ReportData {
-    /// The folder.
+    /// The folder. Where its name is not UTF-8, JSON has U+FFFD in it.
+    #[serde(serialize_with = "shown")]
     pub folder: PathBuf,
     /// How far the search is.
     pub state: State,
@@ -72,6 +73,10 @@ pub struct ReportData {
     /// When the search began and when it last scored something, as far as the files tell; asked for by [`Self::with_times`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub times: Option<[String; 2]>,
+}
+
+fn shown<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
 }
 
 /// A candidate on validation.

@@ -22,7 +22,7 @@ fn description(task: &str) -> RunDescription {
         },
         "task": {"spec": task, "digest": "11".repeat(32), "examples": 60, "reading": {"shots": 3}},
         "search": {
-            "strategy": "exhaustive", "matrices": ["fc_in", "fc_out"], "layers": [0, 1], "rho": [0.9, 0.1],
+            "strategy": "beam", "matrices": ["fc_in", "fc_out"], "layers": [0, 1], "rho": [0.9, 0.5, 0.1],
             "limit": null, "seed": 0, "split_first": false, "device": "cpu",
         },
     });
@@ -173,7 +173,7 @@ fn an_unfinished_or_running_search_shows_what_there_is() {
     assert_eq!(read.data.state, State::Unfinished);
     let page = read.data.page();
     assert!(
-        page.contains("has not come to its end: 4 of 8 candidates were scored; the best so far is 1.fc_in:0.1"),
+        page.contains("has not come to its end: 4 candidates were scored; the best so far is 1.fc_in:0.1"),
         "{page}"
     );
     assert!(page.contains("Run the same search again") && page.contains("Where it helps"));
@@ -295,6 +295,10 @@ fn a_large_run_stays_below_a_megabyte_and_says_what_it_leaves_out() {
         }
     }
     std::fs::write(run.path().join("journal.jsonl"), lines).unwrap();
+    // A description without layers says nothing of the space.
+    let mut wide = description("tasks/facts.jsonl");
+    wide.search.layers.clear();
+    std::fs::write(run.path().join("run.json"), serde_json::to_string(&wide).unwrap()).unwrap();
     let page = run.read().data.page();
     assert!(page.len() < 1_000_000, "{}", page.len());
     assert!(page.contains("more rows: <code>--csv DIR</code>"));

@@ -1,12 +1,12 @@
 //! The verdict of a finished search, from what was noted of it.
 
-use crate::cost::Costs;
 use crate::cost_change::CostChange;
 use crate::cost_limits::CostLimits;
 use crate::description::RunDescription;
 use crate::entries::Entries;
 use crate::entry::{Entry, SplitName, best};
 use crate::error::{Error, Result};
+use crate::measured_costs::Costs;
 use crate::run_file::RunFile;
 use crate::run_folder::RunFolder;
 use crate::search_trace::SearchTrace;

@@ -1,11 +1,9 @@
 //! What edits do elsewhere than on the task: a line of `costs.jsonl`.
 
 use crate::entry::SplitName;
-use crate::log::Log;
 use laser_edit::Candidate;
 use laser_example::Score;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 
 /// What a candidate does to one half of a reference text, and to the guard tasks.
 ///
@@ -79,44 +77,6 @@ impl Cost {
     }
 }
 
-/// All costs that have been measured, found by candidate.
-#[derive(Debug, Default, Clone)]
-pub struct Costs {
-    found: HashMap<(SplitName, String), Cost>,
-}
-
-impl Costs {
-    /// What a candidate costs on one half.
-    pub fn get(&self, split: SplitName, candidate: &Candidate) -> Option<&Cost> {
-        self.found.get(&(split, candidate.to_string()))
-    }
-}
-
-impl Log for Costs {
-    type Line = Cost;
-    const NAME: &'static str = "a cost";
-
-    fn push(&mut self, cost: Cost) {
-        self.found.insert((cost.split, cost.interventions.to_string()), cost);
-    }
-
-    fn flaw(cost: &Cost) -> Option<&'static str> {
-        let finite = |it: &PassageCost| it.tokens > 0 && it.nats.is_finite() && it.kl >= 0.0;
-        let whole = |guard: &GuardResult| {
-            let right = guard.correct.bytes().filter(|&byte| byte == b'1').count();
-            let n = guard.correct.len();
-            n == guard.score.n && n > 0 && (right as f64 / n as f64 - guard.score.accuracy).abs() < 1e-9
-        };
-        if !cost.text.iter().all(finite) || !cost.first_token_kl.is_finite() || !cost.kl().is_finite() {
-            Some("a value is not a finite number")
-        } else if !cost.guards.iter().all(whole) {
-            Some("a guard task's score does not follow from its examples")
-        } else {
-            None
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,7 +97,5 @@ mod tests {
         let (base, edited) = (cost([6.0, 2.0]), cost([6.0, 2.4]));
         assert!((edited.kl() - 0.1).abs() < 1e-12 && edited.tokens() == 4);
         assert!((edited.perplexity_growth(&base) - (0.1f64.exp() - 1.0)).abs() < 1e-12);
-        assert_eq!(Costs::flaw(&edited), None);
-        assert!(Costs::flaw(&cost([f64::NAN, 1.0])).is_some());
     }
 }

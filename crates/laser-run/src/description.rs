@@ -18,6 +18,9 @@ pub struct RunDescription {
     pub task: TaskDescription,
     /// What is searched, and how.
     pub search: SearchDescription,
+    /// SHA-256 of `examples.jsonl`, in hex ([`crate::examples_sha256`]). None in runs of versions that did not record it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub examples_sha256: Option<String>,
 }
 
 /// The model of a run.
@@ -210,6 +213,8 @@ impl RunDescription {
             description.task.reading = TaskReading::default();
             // A search may go on further than before.
             description.search.more = None;
+            // It follows from the rest.
+            description.examples_sha256 = None;
             // What to do about other kernels is a question of its own.
             description.search.kernel_path = None;
             serde_json::to_value(description).unwrap_or_default()

@@ -1,8 +1,9 @@
 //! Gain against cost: the candidates that no other beats in both.
 
-use crate::cost::{Cost, Costs};
+use crate::cost::Cost;
 use crate::entries::Entries;
 use crate::entry::{Entry, SplitName};
+use crate::measured_costs::Costs;
 use laser_edit::Candidate;
 use laser_example::Score;
 use serde::Serialize;

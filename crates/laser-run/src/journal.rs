@@ -2,6 +2,7 @@
 
 use crate::entries::Entries;
 use crate::error::{Error, Result};
+use crate::expected_lines::ExpectedLines;
 use crate::log::Log;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -24,20 +25,23 @@ impl<L: Log> Journal<L> {
     /// # Errors
     /// The file cannot be read or written, or a whole line of it is not what it should be.
     pub fn open(path: &Path) -> Result<Self> {
+        Self::open_for(path, None)
+    }
+
+    /// The same of a search: its lines must fit that.
+    pub(crate) fn open_for(path: &Path, expected: Option<&ExpectedLines>) -> Result<Self> {
         let io = |source| Error::Io { path: path.to_owned(), source };
-        if path.exists() {
-            // What is not a file would keep its reader waiting.
-            laser_guard::open_file(path).map_err(io)?;
-        }
-        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(io)?;
+        let options = OpenOptions::new().read(true).append(true).create(true).clone();
+        let mut file = laser_files::open_plain(path, options).map_err(io)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(io)?;
         let whole = whole_lines(&bytes);
+        let entries = parse(path, whole, expected)?;
         if whole.len() < bytes.len() {
             file.set_len(whole.len() as u64).map_err(io)?;
             file.seek(SeekFrom::End(0)).map_err(io)?;
         }
-        Ok(Self { path: path.to_owned(), file, entries: parse(path, whole)? })
+        Ok(Self { path: path.to_owned(), file, entries })
     }
 
     /// Adds a line; it is on disk when this returns.
@@ -69,22 +73,20 @@ impl<L: Log> Journal<L> {
 ///
 /// # Errors
 /// The file cannot be read, or a whole line of it is not what it should be.
-pub fn read<L: Log>(path: &Path) -> Result<L> {
-    parse(path, whole_lines(&bytes_of(path)?))
+pub fn read<L: Log>(path: &Path, expected: Option<&ExpectedLines>) -> Result<L> {
+    parse(path, whole_lines(&bytes_of(path)?), expected)
 }
 
 /// The same, without the lines that are not what they should be, and what is wrong with each of those.
 ///
 /// # Errors
 /// The file cannot be read.
-pub fn read_sound<L: Log>(path: &Path) -> Result<(L, Vec<Error>)> {
-    let (mut entries, mut wrong) = (L::default(), Vec::new());
-    for line in parsed::<L>(path, whole_lines(&bytes_of(path)?)) {
-        match line {
-            Ok(entry) => entries.push(entry),
-            Err(error) => wrong.push(error),
-        }
-    }
+pub fn read_sound<L: Log>(path: &Path, expected: Option<&ExpectedLines>) -> Result<(L, Vec<Error>)> {
+    let mut wrong = Vec::new();
+    let entries = parsed(path, whole_lines(&bytes_of(path)?), expected, &mut |error| {
+        wrong.push(error);
+        Ok(())
+    })?;
     Ok((entries, wrong))
 }
 
@@ -100,29 +102,38 @@ fn whole_lines(bytes: &[u8]) -> &[u8] {
     &bytes[..bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1)]
 }
 
-fn parse<L: Log>(path: &Path, lines: &[u8]) -> Result<L> {
-    let mut entries = L::default();
-    for entry in parsed::<L>(path, lines) {
-        entries.push(entry?);
-    }
-    Ok(entries)
+fn parse<L: Log>(path: &Path, lines: &[u8], expected: Option<&ExpectedLines>) -> Result<L> {
+    parsed(path, lines, expected, &mut Err)
 }
 
-/// What each line holds, or what is wrong with it.
-fn parsed<'a, L: Log>(path: &'a Path, lines: &'a [u8]) -> impl Iterator<Item = Result<L::Line>> + 'a {
-    let lines = lines.split(|&byte| byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
-    lines.map(move |(number, line)| {
+/// What the lines hold; those that are not what they should be are left out, and told to `wrong`.
+fn parsed<L: Log>(
+    path: &Path,
+    lines: &[u8],
+    expected: Option<&ExpectedLines>,
+    wrong: &mut dyn FnMut(Error) -> Result<()>,
+) -> Result<L> {
+    let mut entries = L::default();
+    for (number, line) in lines.split(|&byte| byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
         let malformed = |why: String| Error::Malformed {
             path: path.to_owned(),
             why: format!("line {} is not {}: {why}", number + 1, L::NAME),
             advice: "remove that line and run the search again, which makes it anew",
         };
-        let entry: L::Line = serde_json::from_slice(line).map_err(|error| malformed(error.to_string()))?;
-        match L::flaw(&entry) {
-            Some(flaw) => Err(malformed(flaw.to_owned())),
-            None => Ok(entry),
+        let line: L::Line = match serde_json::from_slice(line) {
+            Ok(line) => line,
+            Err(error) => {
+                wrong(malformed(error.to_string()))?;
+                continue;
+            }
+        };
+        let misfit = || expected.and_then(|expected| entries.misfit(&line, expected));
+        match L::flaw(&line).map(str::to_owned).or_else(misfit) {
+            Some(flaw) => wrong(malformed(flaw))?,
+            None => entries.push(line),
         }
-    })
+    }
+    Ok(entries)
 }
 
 #[cfg(test)]
@@ -151,8 +162,8 @@ mod tests {
         assert_eq!(journal.entries().all(), [first.clone(), second]);
         assert_eq!(journal.entries().get(SplitName::Validation, &first.interventions), Some(&first));
         assert_eq!(journal.entries().get(SplitName::Test, &first.interventions), None);
-        assert_eq!(read::<Entries>(&path).unwrap().all(), journal.entries().all());
-        assert!(read::<Entries>(&folder.path().join("nowhere")).unwrap().all().is_empty());
+        assert_eq!(read::<Entries>(&path, None).unwrap().all(), journal.entries().all());
+        assert!(read::<Entries>(&folder.path().join("nowhere"), None).unwrap().all().is_empty());
     }
 
     #[test]
@@ -166,7 +177,7 @@ mod tests {
             let torn = [&whole[..], &whole[..cut]].concat();
             std::fs::write(&path, &torn).unwrap();
             // Who only reads leaves it as it is.
-            assert_eq!(read::<Entries>(&path).unwrap().all().len(), 1, "cut at {cut}");
+            assert_eq!(read::<Entries>(&path, None).unwrap().all().len(), 1, "cut at {cut}");
             assert_eq!(std::fs::read(&path).unwrap(), torn);
             let mut journal: Journal = Journal::open(&path).unwrap();
             assert_eq!(journal.entries().all().len(), 1, "cut at {cut}");
@@ -186,7 +197,7 @@ mod tests {
         let mut good = serde_json::to_string(&entry("0.1", &[true])).unwrap();
         good.push('\n');
         std::fs::write(&path, format!("{good}{{\"split\":\"validation\"}}\n{good}{{\"torn")).unwrap();
-        let (entries, wrong) = read_sound::<Entries>(&path).unwrap();
+        let (entries, wrong) = read_sound::<Entries>(&path, None).unwrap();
         assert_eq!((entries.all().len(), wrong.len()), (2, 1));
         assert!(wrong[0].to_string().contains("line 2"));
     }

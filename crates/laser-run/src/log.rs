@@ -1,5 +1,6 @@
 //! What is kept in files to which lines are only ever added.
 
+use crate::expected_lines::ExpectedLines;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -15,4 +16,7 @@ pub trait Log: Default {
 
     /// What is wrong with a line that was read back, if anything is: its parts contradict each other.
     fn flaw(line: &Self::Line) -> Option<&'static str>;
+
+    /// What is wrong with the next line, sound in itself, as one of this search and after the lines before it.
+    fn misfit(&self, line: &Self::Line, expected: &ExpectedLines) -> Option<String>;
 }

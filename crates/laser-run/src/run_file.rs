@@ -19,6 +19,21 @@ pub(crate) enum RunFile {
 }
 
 impl RunFile {
+    /// Every one.
+    pub const ALL: [Self; 11] = [
+        Self::Description,
+        Self::Journal,
+        Self::Examples,
+        Self::Trace,
+        Self::Ranking,
+        Self::Bf16Checks,
+        Self::Costs,
+        Self::Recipe,
+        Self::Verdict,
+        Self::Report,
+        Self::Lock,
+    ];
+
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,12 +1,14 @@
 //! A RUN folder: what was asked, what has been scored, what came out.
 
 use crate::bf16_check::Bf16Check;
-use crate::cost::Costs;
 use crate::description::RunDescription;
 use crate::entries::Entries;
 use crate::entry::SplitName;
 use crate::error::{Error, Result};
+use crate::examples_file;
+use crate::expected_lines::ExpectedLines;
 use crate::journal;
+use crate::measured_costs::Costs;
 use crate::predicted_change::PredictedChange;
 use crate::run_file::RunFile;
 use crate::search_trace::SearchTrace;
@@ -14,21 +16,12 @@ use crate::verdict::StoredVerdict;
 use laser_edit::{Candidate, Recipe};
 use laser_example::{Example, Score};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// No file of a RUN folder is larger, in bytes.
-const LARGEST: u64 = 4 << 30;
-
-/// A line of `examples.jsonl`: an example and the split that it is in.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct SplitExample<E> {
-    pub split: SplitName,
-    #[serde(flatten)]
-    pub example: E,
-}
+pub(crate) const LARGEST: u64 = 4 << 30;
 
 /// A RUN folder to be read. It needs no right to write and takes no lock, so that a search may be running in it.
 #[derive(Debug, Clone)]
@@ -76,7 +69,7 @@ impl RunFolder {
     /// # Errors
     /// The journal cannot be read, or a line of it is not an entry.
     pub fn entries(&self) -> Result<Entries> {
-        journal::read(&RunFile::Journal.at(&self.path))
+        journal::read(&RunFile::Journal.at(&self.path), self.expected_lines().as_ref())
     }
 
     /// The same, without the lines that are not entries; for each of those, what is wrong with it.
@@ -84,7 +77,7 @@ impl RunFolder {
     /// # Errors
     /// The journal cannot be read.
     pub fn sound_entries(&self) -> Result<(Entries, Vec<Error>)> {
-        journal::read_sound(&RunFile::Journal.at(&self.path))
+        journal::read_sound(&RunFile::Journal.at(&self.path), self.expected_lines().as_ref())
     }
 
     /// The examples of validation and of test: `examples.jsonl`.
@@ -98,24 +91,17 @@ impl RunFolder {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(self.unfinished()),
             Err(source) => return Err(Error::Io { path, source }),
         };
-        let (mut validation, mut test) = (Vec::new(), Vec::new());
-        for (number, line) in bytes.split(|&byte| byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
-            let malformed = |why: &str| Error::Malformed {
-                path: path.clone(),
-                why: format!("line {} is not an example: {why}", number + 1),
-                advice: RunFile::Examples.advice(),
-            };
-            let row: SplitExample<Example> =
-                serde_json::from_slice(line).map_err(|error| malformed(&error.to_string()))?;
-            if !row.example.is_whole() {
-                return Err(malformed("its answers or choices contradict each other"));
-            }
-            match row.split {
-                SplitName::Validation => validation.push(row.example),
-                SplitName::Test => test.push(row.example),
-            }
-        }
-        Ok((validation, test))
+        let expected = self.stored_description().ok().flatten().and_then(|run| run.examples_sha256);
+        examples_file::parse(&path, &bytes, expected.as_deref())
+    }
+
+    /// What lines must fit; none where `run.json` cannot be read, which is told where it is asked for.
+    pub(crate) fn expected_lines(&self) -> Option<ExpectedLines> {
+        let run = self.stored_description().ok().flatten()?;
+        let bytes = laser_guard::read_file(&RunFile::Examples.at(&self.path), LARGEST).ok();
+        // Changed examples are told of themselves, and not of every line.
+        let bytes = bytes.filter(|bytes| run.examples_sha256.as_ref() == Some(&examples_file::sha256(bytes)));
+        Some(ExpectedLines::new(run, bytes.and_then(|bytes| examples_file::sizes(&bytes))))
     }
 
     /// What the strategy did: `strategy.json`; none before it has come to its end.
@@ -167,7 +153,7 @@ impl RunFolder {
     /// # Errors
     /// The file cannot be read, or a line of it is not a cost.
     pub fn costs(&self) -> Result<Costs> {
-        journal::read(&RunFile::Costs.at(&self.path))
+        journal::read(&RunFile::Costs.at(&self.path), self.expected_lines().as_ref())
     }
 
     /// What the search found: `best.json`; none before its end.
@@ -215,6 +201,11 @@ impl RunFolder {
     pub(crate) fn unfinished(&self) -> Error {
         let path = self.path.clone();
         if self.is_running() { Error::Running { path } } else { Error::Unfinished { path } }
+    }
+
+    /// Every file of the folder but its report, where they are or would be.
+    pub fn files(&self) -> Vec<PathBuf> {
+        RunFile::ALL.iter().filter(|file| **file != RunFile::Report).map(|file| file.at(&self.path)).collect()
     }
 
     /// Where its report is, if it has one: `report.html`.

@@ -1,14 +1,14 @@
 //! Writing a RUN folder.
 
 use crate::bf16_check::Bf16Check;
-use crate::cost::Costs;
 use crate::description::{RunDescription, SearchDescription};
-use crate::entry::SplitName;
 use crate::error::{Error, Result};
+use crate::examples_file;
 use crate::journal::Journal;
+use crate::measured_costs::Costs;
 use crate::predicted_change::PredictedChange;
 use crate::run_file::RunFile;
-use crate::run_folder::{RunFolder, SplitExample};
+use crate::run_folder::{LARGEST, RunFolder};
 use crate::search_trace::SearchTrace;
 use crate::verdict::VerdictFile;
 use crate::write_whole::write_whole;
@@ -39,35 +39,29 @@ impl RunWriter {
     /// The folder holds another search or something else, another process writes to it, or it cannot be written.
     pub fn create(path: &Path, description: &RunDescription) -> Result<Self> {
         let io = |source| Error::Io { path: path.to_owned(), source };
-        let is_new = !RunFile::Description.at(path).exists();
-        if path.exists() && is_new && fs::read_dir(path).map_err(io)?.any(|entry| !is_ours(entry)) {
-            return Err(Error::Malformed {
-                path: path.to_owned(),
-                why: "is a folder of something else (it has no run.json)".into(),
-                advice: "choose another --out",
-            });
+        // Nothing is touched before the folder is known to be this search's, or nobody's.
+        match RunFolder::at(path).stored_description()? {
+            Some(found) => same_search(path, &found, description)?,
+            None => nobodys(path)?,
         }
         fs::create_dir_all(path).map_err(io)?;
         let writer = Self::lock(path)?;
-        writer.remove_unfinished().map_err(io)?;
+        // Another process may have begun meanwhile.
         match writer.folder.stored_description()? {
-            Some(found) => match found.difference(description) {
-                Some(what) => return Err(Error::OtherSearch { path: path.to_owned(), what }),
-                None => {
-                    same_kernels(path, &found, description)?;
-                    let more = description.search.more;
-                    // What was made beyond would still be chosen from.
-                    if more < found.search.more {
-                        return Err(Error::OtherSearch { path: path.to_owned(), what: "search.more".to_owned() });
-                    }
-                    if found.search.more != more {
-                        let search = SearchDescription { more, ..found.search };
-                        writer.write(RunFile::Description, &RunDescription { search, ..found })?;
-                    }
+            Some(found) => {
+                same_search(path, &found, description)?;
+                let more = description.search.more;
+                if found.search.more != more {
+                    let search = SearchDescription { more, ..found.search };
+                    writer.write(RunFile::Description, &RunDescription { search, ..found })?;
                 }
-            },
-            None => writer.write(RunFile::Description, description)?,
+            }
+            None => {
+                nobodys(path)?;
+                writer.write(RunFile::Description, description)?;
+            }
         }
+        laser_files::clean_up(path);
         Ok(writer)
     }
 
@@ -81,12 +75,9 @@ impl RunWriter {
 
     fn lock(path: &Path) -> Result<Self> {
         let lock_path = RunFile::Lock.at(path);
-        if lock_path.exists() {
-            // What is not a file would keep who opens it waiting.
-            laser_guard::open_file(&lock_path).map_err(|source| Error::Io { path: lock_path.clone(), source })?;
-        }
-        let lock = File::options().write(true).create(true).truncate(false).open(&lock_path);
-        let lock = lock.map_err(|source| Error::Io { path: lock_path, source })?;
+        let options = File::options().write(true).create(true).truncate(false).clone();
+        let lock =
+            laser_files::open_plain(&lock_path, options).map_err(|source| Error::Io { path: lock_path, source })?;
         for patience in (0..LOOKS).rev() {
             match lock.try_lock() {
                 Ok(()) => return Ok(Self { folder: RunFolder::at(path), _lock: lock }),
@@ -108,7 +99,8 @@ impl RunWriter {
     /// # Errors
     /// The file cannot be read or written, or a line of it is not an entry.
     pub fn journal(&self) -> Result<Journal> {
-        Journal::open(&RunFile::Journal.at(self.folder.path()))
+        let expected = self.folder.expected_lines();
+        Journal::open_for(&RunFile::Journal.at(self.folder.path()), expected.as_ref())
     }
 
     /// What edits do elsewhere than on the task, open for adding.
@@ -116,7 +108,8 @@ impl RunWriter {
     /// # Errors
     /// The file cannot be read or written, or a line of it is not a cost.
     pub fn costs(&self) -> Result<Journal<Costs>> {
-        Journal::open(&RunFile::Costs.at(self.folder.path()))
+        let expected = self.folder.expected_lines();
+        Journal::open_for(&RunFile::Costs.at(self.folder.path()), expected.as_ref())
     }
 
     /// Writes the examples of both splits, unless they are there as they should be.
@@ -125,14 +118,9 @@ impl RunWriter {
     /// The file cannot be written.
     pub fn write_examples(&self, validation: &[&Example], test: &[&Example]) -> Result<()> {
         let path = RunFile::Examples.at(self.folder.path());
-        let splits = [(SplitName::Validation, validation), (SplitName::Test, test)];
-        let mut bytes = Vec::new();
-        for (split, example) in splits.iter().flat_map(|(split, examples)| examples.iter().map(|&e| (*split, e))) {
-            serde_json::to_writer(&mut bytes, &SplitExample { split, example })
-                .map_err(|error| Error::Io { path: path.clone(), source: error.into() })?;
-            bytes.push(b'\n');
-        }
-        match fs::read(&path) {
+        let bytes =
+            examples_file::bytes_of(validation, test).map_err(|source| Error::Io { path: path.clone(), source })?;
+        match laser_guard::read_file(&path, LARGEST) {
             Ok(found) if found == bytes => Ok(()),
             _ => write_whole(&path, &bytes),
         }
@@ -178,17 +166,6 @@ impl RunWriter {
         self.write(RunFile::Verdict, verdict)
     }
 
-    /// Removes what a killed search was about to rename.
-    fn remove_unfinished(&self) -> std::io::Result<()> {
-        for entry in fs::read_dir(self.folder.path())? {
-            let entry = entry?;
-            if entry.file_name().to_string_lossy().starts_with(".tmp") {
-                fs::remove_file(entry.path())?;
-            }
-        }
-        Ok(())
-    }
-
     /// Writes a file: whole, or not at all.
     fn write(&self, file: RunFile, value: &impl Serialize) -> Result<()> {
         let path = file.at(self.folder.path());
@@ -212,10 +189,40 @@ fn same_kernels(path: &Path, found: &RunDescription, asked: &RunDescription) -> 
     })
 }
 
-/// Files that an interrupted start leaves in a folder that has no `run.json` yet.
-fn is_ours(entry: std::io::Result<fs::DirEntry>) -> bool {
-    entry.is_ok_and(|entry| {
-        let name = entry.file_name();
-        name == RunFile::Lock.name() || name.to_string_lossy().starts_with(".tmp")
-    })
+/// Refuses the folder of another search.
+fn same_search(path: &Path, found: &RunDescription, asked: &RunDescription) -> Result<()> {
+    match found.difference(asked) {
+        Some(what) => Err(Error::OtherSearch { path: path.to_owned(), what }),
+        // What was made beyond would still be chosen from.
+        None if asked.search.more < found.search.more => {
+            Err(Error::OtherSearch { path: path.to_owned(), what: "search.more".to_owned() })
+        }
+        None => same_kernels(path, found, asked),
+    }
+}
+
+/// Refuses a folder that holds more than an interrupted start leaves, and what is not a folder.
+fn nobodys(path: &Path) -> Result<()> {
+    let refused = |why: &str| {
+        let advice = "choose another --out";
+        Err(Error::Malformed { path: path.to_owned(), why: why.to_owned(), advice })
+    };
+    let io = |source| Error::Io { path: path.to_owned(), source };
+    match fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(io(error)),
+        Ok(found) if !found.is_dir() => return refused("is not a folder"),
+        Ok(_) => {}
+    }
+    for entry in fs::read_dir(path).map_err(io)? {
+        let entry = entry.map_err(io)?;
+        let is_lock = || {
+            let found = entry.metadata();
+            entry.file_name() == RunFile::Lock.name() && found.is_ok_and(|found| found.is_file() && found.len() == 0)
+        };
+        if !laser_files::is_temporary(&entry.file_name()) && !is_lock() {
+            return refused("is a folder of something else (it has no run.json)");
+        }
+    }
+    Ok(())
 }

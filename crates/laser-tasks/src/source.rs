@@ -16,6 +16,7 @@ impl Source {
     /// A file's content. Pipes and devices, which may have no end, are not read.
     pub fn read(path: &Path) -> Result<Self, TaskError> {
         let name = path.display().to_string();
+        laser_files::note_read(path);
         match laser_guard::read_file(path, LARGEST) {
             Ok(bytes) => Ok(Self { name, bytes }),
             Err(source) => Err(TaskError::Read { file: name, source }),

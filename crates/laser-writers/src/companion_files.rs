@@ -3,14 +3,17 @@
 use std::{fs, io, path::Path};
 
 use laser_checkpoint::{Checkpoint, Convention, huggingface_config};
+use laser_files::{RECORD, is_own_file};
 use safetensors::Dtype;
 use serde_json::{Map, Value};
 
 use crate::{
     error::{Result, WriteError},
-    model_writer::CARD,
-    staging::{RECORD, Staging},
+    staging::Staging,
 };
+
+/// The model card's file.
+pub(crate) const CARD: &str = "README.md";
 
 /// Files of a source folder above this length, in bytes, are neither configuration nor tokenizer.
 const LARGEST_SMALL_FILE: u64 = 1 << 28;
@@ -34,8 +37,8 @@ pub(crate) fn is_weights(name: &str) -> bool {
     WEIGHTS.iter().any(|ending| name.ends_with(ending))
 }
 
-/// Copies the source folder's small files as far as they are not there already. The unedited model's card
-/// is none of them.
+/// Copies the source folder's small files as far as they are not there already. Links among them have been
+/// looked at ([`check_links`]).
 pub(crate) fn copy_small_files(checkpoint: &Checkpoint, except: &[&str], folder: &Staging) -> Result<()> {
     if checkpoint.convention() == Convention::Gguf {
         return Ok(());
@@ -45,15 +48,41 @@ pub(crate) fn copy_small_files(checkpoint: &Checkpoint, except: &[&str], folder:
     for entry in fs::read_dir(source).map_err(|cause| failed(source, cause))? {
         let path = entry.map_err(|cause| failed(source, cause))?.path();
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-        // A link is followed: caches of downloaded models are made of them.
         let Ok(found) = fs::metadata(&path) else { continue };
-        let is_card = name.eq_ignore_ascii_case(CARD);
-        let wanted = found.is_file() && found.len() <= LARGEST_SMALL_FILE && !is_card && !except.contains(&name);
-        if wanted && !name.starts_with('.') && name != RECORD && !is_weights(name) && !folder.has(name) {
+        let wanted = found.is_file() && found.len() <= LARGEST_SMALL_FILE && !except.contains(&name);
+        if wanted && is_copied(name) && !folder.has(name) {
             folder.write(name, &fs::read(&path).map_err(|cause| failed(&path, cause))?)?;
         }
     }
     Ok(())
+}
+
+/// Refuses to write `out` if a small file of the source folder is a link to somewhere else: what it points to would become part
+/// of what is written. Weights may be anywhere: nothing but tensors is taken from them.
+pub(crate) fn check_links(checkpoint: &Checkpoint, out: &Path) -> Result<()> {
+    if checkpoint.convention() == Convention::Gguf {
+        return Ok(());
+    }
+    let source = checkpoint.path();
+    let failed = |path: &Path, cause: io::Error| WriteError::Io { action: "read", path: path.to_owned(), cause };
+    for entry in fs::read_dir(source).map_err(|cause| failed(source, cause))? {
+        let path = entry.map_err(|cause| failed(source, cause))?.path();
+        let is_small = path.file_name().is_some_and(|name| is_copied(&name.to_string_lossy()));
+        if is_small && path.is_file() && !is_own_file(source, &path).map_err(|cause| failed(&path, cause))? {
+            let why = format!(
+                "{} is a link to a file outside of the model, which would become part of what is written: put a copy in its \
+                 place, or remove it",
+                path.display()
+            );
+            return Err(WriteError::Refused { path: out.to_owned(), why });
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file of this name is one of those that are copied. The unedited model's card is not.
+fn is_copied(name: &str) -> bool {
+    !name.eq_ignore_ascii_case(CARD) && !name.starts_with('.') && name != RECORD && !is_weights(name)
 }
 
 /// What config.json says: the source's own, or for a GGUF file one that says the same.

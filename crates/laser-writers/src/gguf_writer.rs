@@ -1,6 +1,7 @@
 //! An edited model as a GGUF file.
 
 use laser_checkpoint::{Checkpoint, Convention, Precision, gguf_config, rope_factors};
+use laser_files::Form;
 use serde_json::{Value, json};
 
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
     placed_params::{PlacedParam, assembled, by_tensor, copy, encoded},
     same_config,
     staged_file::StagedFile,
-    staging::{Form, Staging},
+    staging::Staging,
 };
 
 /// Writes one GGUF file.

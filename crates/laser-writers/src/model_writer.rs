@@ -3,15 +3,21 @@
 //! A [`ModelWriter`] writes one form. Around it, [`write_model`] makes the target appear complete
 //! and checked, or not at all, and records in laser.json what was written.
 
-use std::{error::Error, fmt, path::Path};
+use std::{
+    error::Error,
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use laser_checkpoint::Checkpoint;
+use laser_files::{Form, RECORD};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    companion_files::{CARD, check_links},
     edited_checkpoint::{Changes, EditRecord, EditedCheckpoint},
     error::{Result, WriteError},
-    staging::{Form, RECORD, Staging},
+    staging::Staging,
 };
 
 /// One form in which an edited model can be written.
@@ -44,6 +50,8 @@ pub type Card<'a> = &'a dyn Fn(&[EditRecord]) -> String;
 pub struct WriteOptions<'a> {
     /// Replace what an earlier run wrote.
     pub force: bool,
+    /// Files that are read beside the model: they are not replaced.
+    pub reads: Vec<PathBuf>,
     /// Further files of a folder, by name, such as the tokenizer of a GGUF source.
     pub extra: Vec<(String, Vec<u8>)>,
     /// Further entries of laser.json.
@@ -94,7 +102,9 @@ pub fn write_model<'a>(
             return Err(WriteError::Refused { path: out.to_owned(), why });
         }
     }
-    let staging = Staging::begin(out, checkpoint.path(), writer.form(), options.force)?;
+    let reads: Vec<PathBuf> = [checkpoint.path().to_owned()].into_iter().chain(options.reads.clone()).collect();
+    let staging = Staging::begin(out, &reads, writer.form(), options.force)?;
+    check_links(checkpoint, out)?;
     for (name, bytes) in options.extra.iter().filter(|_| is_folder) {
         staging.write(name, bytes)?;
     }
@@ -111,9 +121,10 @@ pub fn write_model<'a>(
         let source = json!({ "path": name, "files": checkpoint.fingerprint()? });
         record.insert("source".to_owned(), source);
         record.insert("interventions".to_owned(), json!(edits));
-        staging.write_json(RECORD, &Value::Object(record))?;
+        staging.write_record(record)?;
     }
     staging.check()?;
+    checkpoint.check_unchanged()?;
     if let Some(check) = options.check {
         let wrong =
             |why: Box<dyn Error + Send + Sync>| WriteError::ReadBack { path: out.to_owned(), why: why.to_string() };
@@ -123,6 +134,3 @@ pub fn write_model<'a>(
     staging.finish()?;
     Ok(Written { edits, bytes })
 }
-
-/// The model card's file.
-pub(crate) const CARD: &str = "README.md";

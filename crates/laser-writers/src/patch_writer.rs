@@ -2,6 +2,7 @@
 
 use laser_checkpoint::{ParamId, Precision};
 use laser_edit::MatrixId;
+use laser_files::Form;
 use laser_linalg::dense;
 use laser_matrix::EditedMatrix;
 use serde_json::json;
@@ -14,7 +15,7 @@ use crate::{
     placed_params::encoded,
     safetensors_shards::{PlannedTensor, put_file},
     staged_file::StagedFile,
-    staging::{Form, Staging},
+    staging::Staging,
     thin_factors::{ThinFactors, is_smaller},
 };
 

@@ -2,6 +2,7 @@
 
 use crate::output;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use laser_report::visible;
 use laser_run::Progress;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -35,7 +36,7 @@ impl Progress for Bar {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        bar.set_message(what.to_owned());
+        bar.set_message(visible(what));
         bar.set_prefix(held(&self.best).clone());
         bar.set_position(done as u64);
         bar.reset_eta();
@@ -51,7 +52,7 @@ impl Progress for Bar {
     }
 
     fn best(&self, text: &str) {
-        *held(&self.best) = format!(", best {text}");
+        *held(&self.best) = format!(", best {}", visible(text));
         held(&self.bar).set_prefix(held(&self.best).clone());
     }
 

@@ -68,6 +68,8 @@ pub struct OutputPlan {
     pub precision: Option<Precision>,
     /// Of `hf-factored`: ranks are rounded up to a multiple of this.
     pub rank_multiple: usize,
+    /// Files that are read beside the model: they are not replaced.
+    pub reads: Vec<PathBuf>,
     /// Of which search the edits are the outcome, for the model card.
     pub card: ModelCard,
     /// A text that edits are calibrated on which ask for one, if it is not the project's own.
@@ -152,7 +154,8 @@ pub fn write_edited<'a>(
     let run = |path: &Path| read_back::check_logits(checkpoint, edits, path);
     let is_run = (is_model || plan.format == OutputFormat::Gguf) && read_back::is_small(checkpoint);
     let check: Option<laser_writers::Check<'_>> = if is_run { Some(&run) } else { None };
-    let options = WriteOptions { force: plan.force, extra, record, card: Some(&text), check };
+    let reads = plan.reads.clone();
+    let options = WriteOptions { force: plan.force, reads, extra, record, card: Some(&text), check };
     let writer = plan.writer(checkpoint)?;
     let Written { edits, bytes } = write_model(checkpoint, changes, out, &*writer, &options)?;
     let before = products(checkpoint.config());

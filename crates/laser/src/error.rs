@@ -117,6 +117,17 @@ pub enum Error {
         /// Where it would be.
         path: PathBuf,
     },
+    /// The recipe in a RUN folder is not of its search.
+    #[error(
+        "{}: the search in this folder has not scored {edits}: run it again, which writes the recipe anew, or give the edits with --reduce",
+        path.display()
+    )]
+    UnscoredRecipe {
+        /// The recipe.
+        path: PathBuf,
+        /// Its edits.
+        edits: String,
+    },
     /// A search that measured no costs.
     #[error("{}: no costs were measured: finish the search, and leave out --no-costs", path.display())]
     NoFront {

@@ -3,11 +3,18 @@
 mod bar;
 mod cli;
 mod commands;
+mod out_of_memory;
 mod output;
+mod output_place;
+mod stopped;
 
 use clap::Parser;
 use cli::{Cli, Command};
+use std::io::IsTerminal;
 use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: out_of_memory::Reporting = out_of_memory::Reporting;
 
 fn main() -> ExitCode {
     let hook = std::panic::take_hook();
@@ -22,16 +29,24 @@ fn main() -> ExitCode {
             output::complain(&output::usage_line(&error));
             return ExitCode::from(2);
         }
-        Err(help) => {
-            // Help and version: printing them fails only on a broken pipe.
-            let _ = help.print();
-            return ExitCode::SUCCESS;
-        }
+        Err(help) => return exit_code(print_help(&help)),
     };
-    match run(&cli) {
+    exit_code(run(&cli))
+}
+
+/// Help or version.
+fn print_help(help: &clap::Error) -> anyhow::Result<()> {
+    let text = help.render();
+    let in_colour = std::io::stdout().is_terminal() && output::colour_width().is_some();
+    output::print_coloured(&if in_colour { text.ansi().to_string() } else { text.to_string() })
+}
+
+fn exit_code(done: anyhow::Result<()>) -> ExitCode {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
+            stopped::give_way();
             output::complain(&output::error_line(&error));
             if error.is::<output::Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
@@ -39,6 +54,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> anyhow::Result<()> {
+    stopped::watch(&cli.command)?;
     cli.global.start_threads()?;
     match &cli.command {
         Command::Eval(options) => commands::eval::run(options, &cli.global),

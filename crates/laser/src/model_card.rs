@@ -24,8 +24,12 @@ impl ModelCard {
     /// For edits that were found by the search in the RUN folder that holds `recipe`, if it does.
     pub fn of_recipe(recipe: &Path) -> Self {
         let folder = if recipe.is_dir() { Some(recipe) } else { recipe.parent() };
-        let json = |name: &str| serde_json::from_slice(&fs::read(folder?.join(name)).ok()?).ok();
-        let search = json("verdict.json").and_then(|verdict| Some((verdict, json("run.json")?)));
+        let json = |name: &str| -> Option<Value> { serde_json::from_slice(&fs::read(folder?.join(name)).ok()?).ok() };
+        // A verdict on other edits says nothing of these.
+        let own = recipe.file_name().filter(|_| !recipe.is_dir()).map(|name| name.to_string_lossy().into_owned());
+        let found = json(own.as_deref().unwrap_or("best.json"));
+        let is_of_recipe = |verdict: &Value| found.as_ref().is_some_and(|it| it["interventions"] == verdict["best"]);
+        let search = json("verdict.json").filter(is_of_recipe).and_then(|verdict| Some((verdict, json("run.json")?)));
         Self { search, ..Self::default() }
     }
 

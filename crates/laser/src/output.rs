@@ -1,6 +1,7 @@
 //! What goes to standard output, and how errors are worded.
 
 use anyhow::Context;
+use laser_report::{visible, visible_json};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
@@ -8,17 +9,26 @@ use std::path::Path;
 
 /// Prints one JSON document.
 pub fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
-    let mut text = serde_json::to_string_pretty(value)?;
+    let mut text = visible_json(&serde_json::to_string_pretty(value)?);
     text.push('\n');
-    print(&text)
+    print_coloured(&text)
 }
 
-/// Prints text as it is.
+/// Prints text. Whatever is in it, from whichever file, is only text to a terminal.
 pub fn print(text: &str) -> anyhow::Result<()> {
+    print_coloured(&visible(text))
+}
+
+/// Prints text of this program's own making as it is: colours are escapes.
+pub fn print_coloured(text: &str) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    stdout.flush()?;
-    Ok(())
+    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    written.context("standard output cannot be written: make room where it goes, or give another place")
+}
+
+/// A path as JSON has it; bytes that are not UTF-8 become U+FFFD.
+pub fn shown(path: &Path) -> String {
+    path.display().to_string()
 }
 
 /// How wide a terminal standard output is, where it shows colours: none where it is not a terminal, and where the user wants none
@@ -33,32 +43,15 @@ pub fn colour_width() -> Option<usize> {
     Some(width.0.into())
 }
 
-/// Refuses to write where something is, unless `force` says otherwise; an empty folder is free.
-pub fn is_free(path: &Path, force: bool) -> anyhow::Result<()> {
-    let empty = std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
-    let free = force || !path.exists() || empty;
-    anyhow::ensure!(free, "{}: exists: choose another name, or add --force", path.display());
-    Ok(())
-}
-
-/// The same, and a page that this program wrote is written anew.
-pub fn is_page_or_free(path: &Path, force: bool) -> anyhow::Result<()> {
-    // Pages that this program writes are far smaller.
-    match laser_guard::read_file(path, 1 << 28) {
-        Ok(bytes) if laser_report::is_page(&bytes) => Ok(()),
-        _ => is_free(path, force),
-    }
-}
-
 /// Makes a folder for files.
 pub fn make_folder(path: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(path)
         .with_context(|| format!("{}: the folder cannot be made: choose another", path.display()))
 }
 
-/// Prints a line on standard error; if nobody reads it, so be it.
-pub fn complain(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+/// Prints lines on standard error; if nobody reads them, so be it.
+pub fn complain(text: &str) {
+    let _ = writeln!(io::stderr(), "{}", visible(text));
 }
 
 /// Asks for a line on standard error; if nobody reads it, so be it.
@@ -117,5 +110,42 @@ pub fn usage_line(error: &clap::Error) -> String {
 }
 
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    short(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// Words of messages are at most so long, in characters, ...
+const LONGEST_WORD: usize = 160;
+/// ... and their lines.
+const LONGEST_LINE: usize = 800;
+
+/// A line of a message with its long names cut in the middle, and what is still too long, too: the end often says what to do.
+fn short(line: &str) -> String {
+    let words: Vec<String> = line.split(' ').map(|word| cut(word, LONGEST_WORD)).collect();
+    cut(&words.join(" "), LONGEST_LINE)
+}
+
+/// A text of at most `longest` characters, of which a third is its end.
+fn cut(text: &str, longest: usize) -> String {
+    let letters = text.chars().count();
+    if letters <= longest {
+        return text.to_owned();
+    }
+    let (end, start) = (longest / 3, longest - longest / 3 - 1);
+    text.chars().take(start).chain(['…']).chain(text.chars().skip(letters - end)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_are_cut_and_advice_stays() {
+        let line = one_line(&format!("error: {}: \n not a task: give another", "x".repeat(5000)));
+        assert!(line.chars().count() < 250, "{line}");
+        assert!(line.starts_with("error: xxx") && line.ends_with(": not a task: give another"), "{line}");
+        let line = one_line(&format!("error: {}: not a task: give another", "ä ö ".repeat(5000)));
+        assert_eq!(line.chars().count(), LONGEST_LINE);
+        assert!(line.ends_with(": not a task: give another"), "{line}");
+        assert_eq!(one_line("error: short: as it is"), "error: short: as it is");
+    }
 }

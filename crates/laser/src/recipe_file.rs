@@ -4,7 +4,7 @@ use crate::calibration_text::{check, is_needed};
 use crate::error::{Error, Result};
 use laser_checkpoint::Checkpoint;
 use laser_edit::{Candidate, Recipe};
-use laser_run::{CostedCandidate, RunFolder, StoredVerdict, front};
+use laser_run::{CostedCandidate, RunFolder, SplitName, StoredVerdict, front};
 use std::path::{Path, PathBuf};
 
 /// No recipe is larger, in bytes.
@@ -70,7 +70,7 @@ pub fn read_front(path: &Path, checkpoint: &Checkpoint) -> Result<FoundFront> {
 /// calibrated on, if it is not the project's own.
 ///
 /// # Errors
-/// If it is not a recipe, or was found for other files than `checkpoint`'s, or with another text.
+/// If it is not a recipe, was found for other files than `checkpoint`'s or with another text, or is not of the search beside it.
 pub fn read_recipe(path: &Path, checkpoint: &Checkpoint, calibration: Option<&Path>) -> Result<FoundRecipe> {
     let best = path.join("best.json");
     let path = if path.is_dir() { best.as_path() } else { path };
@@ -94,7 +94,18 @@ pub fn read_recipe(path: &Path, checkpoint: &Checkpoint, calibration: Option<&Pa
     for intervention in recipe.interventions.interventions() {
         intervention.check(checkpoint.config())?;
     }
-    // A verdict that cannot be read stands in the way of no edit.
+    let edits = recipe.interventions;
+    if path.ends_with("best.json") && run.as_ref().is_some_and(|run| was_not_scored(run, &edits)) {
+        return Err(Error::UnscoredRecipe { path: path.to_owned(), edits: edits.to_string() });
+    }
+    // A verdict that cannot be read, or is on other edits, stands in the way of no edit.
     let verdict = run.and_then(|run| run.stored_verdict().ok().flatten());
-    Ok(FoundRecipe { edits: recipe.interventions, verdict })
+    let verdict = verdict.filter(|verdict| verdict.best.as_ref().is_none_or(|best| *best == edits));
+    Ok(FoundRecipe { edits, verdict })
+}
+
+/// Whether a RUN folder's journal says of other edits than these what they gave.
+fn was_not_scored(run: &RunFolder, edits: &Candidate) -> bool {
+    let scored = run.entries().ok().filter(|entries| !entries.all().is_empty());
+    *edits != Candidate::base() && scored.is_some_and(|entries| entries.get(SplitName::Validation, edits).is_none())
 }

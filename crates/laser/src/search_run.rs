@@ -13,7 +13,7 @@ use laser_example::{Example, Score, Target};
 use laser_report::{FoundText, ReadRun, RunParts, Sweep, heat_text, search_text, verdict_file};
 use laser_run::{
     Bf16Check, CostLimits, Costs, Entries, ModelDescription, PredictedChange, RunDescription, RunFolder, RunWriter,
-    Scorer, SearchDescription, SearchTrace, Verdict, write_whole,
+    Scorer, SearchDescription, SearchTrace, Verdict, examples_sha256, write_whole,
 };
 use laser_search::{Beam, Compose, Evolve, Exhaustive, Finished, Gradient, Plan, Race, Strategy, grid, noise_edge};
 use std::num::NonZeroUsize;
@@ -104,7 +104,9 @@ impl Session {
             ),
             SpaceChoice::NoiseEdge => (Vec::new(), vec![1], Vec::new()),
         };
+        let (validation, test) = (task.pick(&split.validation), task.pick(&split.test));
         let description = RunDescription {
+            examples_sha256: examples_sha256(&validation, &test),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             model: ModelDescription {
                 path: self.source.location.display().to_string(),
@@ -145,7 +147,6 @@ impl Session {
             Some(other) => Some(RunFolder::open(other)?.scores(&description, &space)?),
             None => None,
         };
-        let (validation, test) = (task.pick(&split.validation), task.pick(&split.test));
         let content_free = ContentFreePrompts::new(&task.task, &test);
         let mut strategy = strategy(plan.strategy, &space, exhaustive, task.source.seed);
         if let Some(more) = plan.more {

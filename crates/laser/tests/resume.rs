@@ -99,3 +99,161 @@ fn a_folder_in_use_is_refused() {
     let (_, message) = session.fails(&search);
     assert!(message.contains("another search is running"), "{message}");
 }
+
+/// Nothing in a folder is touched before it is known to be this search's; then only leftovers of our own form.
+#[cfg(unix)]
+#[test]
+fn files_of_the_users_stay() {
+    let session = Session::new();
+    session.write("task.jsonl", task(20));
+    let model = fixture("llama").display().to_string();
+    let search = format!("search {model} --task task.jsonl --layers 2 --matrices fc_in --rho 0.1 --quiet --out");
+    let mut ended = session.starts("--version");
+    ended.wait().unwrap();
+    let leftover = format!(".laser-{}-abcdef.tmp", ended.id());
+    let put = |folder: &str| {
+        std::fs::create_dir_all(session.path(folder)).unwrap();
+        for name in [".tmpabcdef", ".tmp", ".laser-notes.tmp", &leftover] {
+            session.write(&format!("{folder}/{name}"), "a user's");
+        }
+    };
+    // A folder of something else, of another search, and of something that calls its file run.json, too.
+    put("photos");
+    session.prints(&format!("{search} other --seed 1"));
+    put("other");
+    put("npm");
+    session.write("npm/run.json", "{\"name\": \"run\"}");
+    for folder in ["photos", "other", "npm"] {
+        let before = session.temporaries(folder).len();
+        session.fails(&format!("{search} {folder}"));
+        assert_eq!(session.temporaries(folder).len(), before, "{folder}");
+        assert_eq!(session.path(&format!("{folder}/lock")).exists(), folder == "other");
+    }
+    session.prints(&format!("{search} run"));
+    put("run");
+    session.prints(&format!("{search} run"));
+    let mut kept = session.temporaries("run");
+    kept.sort();
+    assert_eq!(kept, [".laser-notes.tmp", ".tmp", ".tmpabcdef"]);
+    // A link in the place of a file is not followed.
+    let own = session.write("own", "a user's");
+    for name in ["journal.jsonl", "lock", "costs.jsonl"] {
+        let path = session.path(&format!("run/{name}"));
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(&own, &path).unwrap();
+        let (_, message) = session.fails(&format!("{search} run"));
+        assert!(message.contains("a link"), "{message}");
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(session.read("own"), "a user's");
+        session.prints(&format!("{search} run"));
+    }
+}
+
+/// What was not scored by this search is not believed.
+#[test]
+fn a_journal_that_was_changed_is_refused_by_line() {
+    let session = Session::new();
+    session.write("task.jsonl", task(40));
+    let model = fixture("llama").display().to_string();
+    let search =
+        format!("search {model} --task task.jsonl --layers 1-2 --matrices fc_in --rho 0.5,0.1 --quiet --out run");
+    session.prints(&format!("{search} --strategy exhaustive"));
+    let (journal, examples) = (session.read("run/journal.jsonl"), session.read("run/examples.jsonl"));
+    let lines: Vec<serde_json::Value> = journal.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let at = lines.iter().position(|line| line["interventions"][0]["layer"] == 1).unwrap();
+    let n = lines[at]["correct"].as_str().unwrap().len();
+    let all_right = |line: &mut serde_json::Value| {
+        line["correct"] = "1".repeat(n).into();
+        line["score"]["accuracy"] = 1.0.into();
+    };
+    type Change<'a> = &'a dyn Fn(&mut serde_json::Value);
+    let changes: [(&str, Change); 8] = [
+        ("not in the space", &|line| {
+            all_right(line);
+            line["interventions"][0]["rho"] = 0.3.into();
+        }),
+        ("not in the space", &|line| line["interventions"][0]["layer"] = 0.into()),
+        ("not in the space", &|line| line["interventions"][0]["matrix"] = "fc_out".into()),
+        ("does not follow", &|line| line["score"]["accuracy"] = 1.0.into()),
+        ("does not follow", &|line| line["correct"] = "1".repeat(n).into()),
+        ("it is over", &|line| {
+            line["correct"] = "1".into();
+            line["log_loss"] = serde_json::json!([0.5]);
+            line["score"] = serde_json::json!({"n": 1, "accuracy": 1.0, "log_loss": 0.5});
+        }),
+        ("not of one length", &|line| line["part"] = serde_json::json!([0, 1])),
+        ("other characters", &|line| line["correct"] = "2".repeat(n).into()),
+    ];
+    let refused = |expected: &str| {
+        for command in [format!("{search} --strategy exhaustive"), "verdict run".to_owned(), "front run".to_owned()] {
+            let (_, message) = session.fails(&command);
+            assert!(message.contains(expected) && message.contains("run the search again"), "{command}: {message}");
+        }
+    };
+    for (why, change) in changes {
+        let mut changed = lines.clone();
+        change(&mut changed[at]);
+        let text: String = changed.iter().map(|line| format!("{line}\n")).collect();
+        session.write("run/journal.jsonl", text);
+        refused(&format!("journal.jsonl: line {} is not a journal entry", at + 1));
+        assert!(session.fails("verdict run").1.contains(why), "{why}");
+    }
+    // The same candidate twice, with two results.
+    let mut again = lines[at].clone();
+    all_right(&mut again);
+    session.write("run/journal.jsonl", format!("{journal}{again}\n"));
+    refused(&format!("line {} is not a journal entry", lines.len() + 1));
+    session.write("run/journal.jsonl", &journal);
+    // Examples of the same number, with other answers.
+    session.write("run/examples.jsonl", examples.replacen("\"e\"", "\"x\"", 1));
+    let (_, message) = session.fails("verdict run");
+    assert!(message.contains("examples.jsonl") && message.contains("hash"), "{message}");
+    session.prints(&format!("{search} --strategy exhaustive"));
+    assert_eq!(session.read("run/examples.jsonl"), examples);
+    // A recipe that the search has not scored.
+    let mut recipe = session.json("run/best.json");
+    recipe["interventions"][0]["rho"] = 0.3.into();
+    session.write("run/best.json", recipe.to_string());
+    let (_, message) = session.fails(&format!("apply {model} --recipe run --out edited"));
+    assert!(message.contains("has not scored"), "{message}");
+}
+
+#[test]
+fn a_race_is_compared_with_its_parts() {
+    let session = Session::new();
+    session.write("task.jsonl", task(200));
+    let model = fixture("llama").display().to_string();
+    let search =
+        format!("search {model} --task task.jsonl --matrices mlp --rho 0.5,0.1 --strategy race --quiet --out run");
+    session.prints(&search);
+    let journal = session.read("run/journal.jsonl");
+    let mut lines: Vec<serde_json::Value> = journal.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let is_whole =
+        |line: &serde_json::Value| line["part"].is_null() && line["interventions"].as_array().unwrap().len() == 1;
+    let at = lines.iter().position(|line| is_whole(line) && line["split"] == "validation").unwrap();
+    let n = lines[at]["correct"].as_str().unwrap().len();
+    lines[at]["correct"] = "1".repeat(n).into();
+    lines[at]["score"]["accuracy"] = 1.0.into();
+    session.write("run/journal.jsonl", lines.iter().map(|line| format!("{line}\n")).collect::<String>());
+    let (_, message) = session.fails("verdict run");
+    assert!(message.contains(&format!("line {} is not", at + 1)) && message.contains("a part"), "{message}");
+}
+
+#[test]
+fn of_four_searches_at_one_folder_one_wins() {
+    let session = Session::new();
+    session.write("task.jsonl", task(100));
+    let model = fixture("llama").display().to_string();
+    let search = format!("search {model} --task task.jsonl --matrices mlp --quiet --out");
+    let children: Vec<_> = (0..4).map(|_| session.starts(&format!("{search} run"))).collect();
+    let ended: Vec<_> = children.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
+    assert!(ended.iter().any(|it| it.status.success()));
+    for refused in ended.iter().filter(|it| !it.status.success()) {
+        let message = String::from_utf8_lossy(&refused.stderr);
+        assert!(message.contains("another search is running") && message.lines().count() == 1, "{message}");
+    }
+    session.prints(&format!("{search} alone"));
+    for file in ["best.json", "verdict.json", "journal.jsonl"] {
+        assert_eq!(session.read(&format!("run/{file}")), session.read(&format!("alone/{file}")), "{file}");
+    }
+}

@@ -109,6 +109,8 @@ pub struct StoredVerdict {
     pub word: Word,
     /// The sentence that says why.
     pub because: String,
+    /// The edits that it is on, where it says so.
+    pub best: Option<Candidate>,
 }
 
 /// What a verdict is made from.

@@ -2,8 +2,10 @@
 
 use crate::bar::Bar;
 use crate::cli::{AnalysisChoice, AnalysisOutput, AnalyzeOptions, CheckpointOptions, Global, ModelOptions};
+use crate::commands::report::names;
 use crate::commands::table;
-use crate::output::{self, is_free, is_page_or_free, make_folder};
+use crate::output;
+use crate::output_place::{check_folder, check_page, write_folder};
 use anyhow::Context;
 use laser::{Session, SessionOptions, SpectraCache, TextSource};
 use laser_checkpoint::Checkpoint;
@@ -20,11 +22,12 @@ use std::sync::Arc;
 
 pub fn run(options: &AnalyzeOptions, global: &Global) -> anyhow::Result<()> {
     let to = &options.output;
+    let reads = reads(&options.analysis);
     if let Some(page) = &to.page {
-        is_page_or_free(page, to.force)?;
+        check_page(page, to.force, &reads)?;
     }
     if let Some(csv) = &to.csv {
-        is_free(csv, to.force)?;
+        check_folder(csv, to.force, &reads)?;
     }
     let analysis = match &options.analysis {
         AnalysisChoice::Monotone { run, matrix } => {
@@ -54,7 +57,24 @@ pub fn run(options: &AnalyzeOptions, global: &Global) -> anyhow::Result<()> {
         }
         AnalysisChoice::Table(options) => return table::run(options, to, global),
     };
-    print(&analysis, to, global)
+    print(&analysis, to, &reads, global)
+}
+
+/// What the command line names to be read; of a RUN folder its files, so that a page may be put beside them.
+fn reads(analysis: &AnalysisChoice) -> Vec<PathBuf> {
+    let of_run = |run: &PathBuf| RunFolder::open(run).map(|run| run.files()).unwrap_or_default();
+    match analysis {
+        AnalysisChoice::Monotone { run, .. } | AnalysisChoice::Prune { run } | AnalysisChoice::Paraphrase { run } => {
+            of_run(run)
+        }
+        AnalysisChoice::Rank { run, checkpoint } => [of_run(run), vec![checkpoint.model.clone()]].concat(),
+        AnalysisChoice::Frequency { run, facts, corpus, .. } => {
+            [of_run(run), vec![facts.clone(), corpus.clone()]].concat()
+        }
+        AnalysisChoice::Tail { run, model, .. } => [of_run(run), vec![model.checkpoint.model.clone()]].concat(),
+        AnalysisChoice::Perplexity { model, text, .. } => vec![model.checkpoint.model.clone(), text.clone()],
+        AnalysisChoice::Table(options) => options.models.clone(),
+    }
 }
 
 fn read(run: &Path, global: &Global) -> anyhow::Result<ReadRun> {
@@ -68,19 +88,18 @@ fn missing(run: &Path, why: &str) -> String {
     format!("{}: this run lacks what the analysis needs: {why}", run.display())
 }
 
-fn print(analysis: &Analysis, to: &AnalysisOutput, global: &Global) -> anyhow::Result<()> {
+fn print(analysis: &Analysis, to: &AnalysisOutput, reads: &[PathBuf], global: &Global) -> anyhow::Result<()> {
     let mut written: Vec<PathBuf> = Vec::new();
     if let Some(page) = &to.page {
         write_whole(page, analysis.page().as_bytes())?;
         written.push(page.clone());
     }
     if let Some(csv) = &to.csv {
-        make_folder(csv)?;
-        written.extend(analysis.write_csv(csv)?.into_iter().map(|name| csv.join(name)));
+        written.extend(write_folder(csv, to.force, reads, |folder| Ok(analysis.write_csv(folder)?))?);
     }
     if global.json {
         let mut document = analysis.json();
-        document["written"] = serde_json::json!(written);
+        document["written"] = serde_json::json!(names(&written));
         return output::print_json(&document);
     }
     output::print(&analysis.text())

@@ -7,11 +7,12 @@ use laser::{ModelCard, Output, OutputFormat, OutputPlan, read_front, read_recipe
 use laser_checkpoint::Checkpoint;
 use laser_edit::{Candidate, InterventionSpec};
 use laser_report::{aligned, front_text};
-use laser_run::{CostedCandidate, Progress, StoredVerdict};
+use laser_run::{CostedCandidate, Progress, RunFolder, StoredVerdict};
 use laser_writers::{Changes, EditRecord, Patch};
 use serde_json::json;
 use std::fmt::Write;
 use std::io::IsTerminal;
+use std::path::PathBuf;
 
 pub fn run(options: &ApplyOptions, global: &Global) -> anyhow::Result<()> {
     let progress = Bar::new(global.quiet);
@@ -29,11 +30,12 @@ pub fn run(options: &ApplyOptions, global: &Global) -> anyhow::Result<()> {
         rank_multiple: options.rank_multiple.into(),
         card,
         calibration: options.checkpoint.calibration.clone(),
+        reads: reads(options)?,
     };
     let output = write_edited(&checkpoint, changes, &options.out, &plan)?;
     if global.json {
         let mut document = json!(output);
-        document["out"] = json!(options.out);
+        document["out"] = json!(output::shown(&options.out));
         document["format"] = json!(options.format.name());
         return output::print_json(&document);
     }
@@ -41,6 +43,17 @@ pub fn run(options: &ApplyOptions, global: &Global) -> anyhow::Result<()> {
     let mut text = format!("{edits} of {model} written to {}\n", options.out.display());
     text.push_str(&sizes(&output, matches!(options.format, OutputFormat::Patch | OutputFormat::Lora)));
     output::print(&text)
+}
+
+/// What is read beside the model: a recipe stands for the RUN folder that it is of.
+fn reads(options: &ApplyOptions) -> anyhow::Result<Vec<PathBuf>> {
+    let mut reads: Vec<PathBuf> = options.patch.iter().chain(&options.checkpoint.architecture).cloned().collect();
+    if let Some(recipe) = &options.recipe {
+        let run = if recipe.is_dir() { Some(recipe.as_path()) } else { recipe.parent() };
+        reads.extend(run.and_then(|run| RunFolder::open(run).ok()).map(|run| run.files()).unwrap_or_default());
+        reads.push(recipe.clone());
+    }
+    Ok(reads)
 }
 
 /// What to edit, and what the model card tells of it: the verdict, if it is on these edits.
@@ -57,7 +70,7 @@ fn edits(options: &ApplyOptions, checkpoint: &Checkpoint, progress: &Bar) -> any
         return Ok((interventions, if chosen { ModelCard::of_recipe(path) } else { ModelCard::default() }));
     }
     let recipe = read_recipe(path, checkpoint, calibration)?;
-    if let Some(StoredVerdict { word, because }) = recipe.verdict.filter(|verdict| !verdict.word.is_better()) {
+    if let Some(StoredVerdict { word, because, .. }) = recipe.verdict.filter(|verdict| !verdict.word.is_better()) {
         progress.note(&format!("the verdict on this edit was {word}: {because}"));
     }
     Ok((recipe.edits, ModelCard::of_recipe(path)))

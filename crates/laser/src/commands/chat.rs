@@ -5,6 +5,7 @@ use crate::cli::{ChatOptions, EditOptions, Global, SpeechOptions};
 use crate::output;
 use laser::{Session, SessionOptions, Speech, Step, read_recipe};
 use laser_edit::{Candidate, InterventionSpec};
+use laser_report::visible;
 use serde_json::json;
 use std::io::{BufRead, IsTerminal, Write};
 use std::sync::Arc;
@@ -25,7 +26,7 @@ pub fn run(options: &ChatOptions, global: &Global) -> anyhow::Result<()> {
         steps.clear();
         let count = say(&mut speech, options.speech.max_tokens, &mut |step| {
             if !global.json {
-                stdout.write_all(step.text.as_bytes())?;
+                stdout.write_all(visible(&step.text).as_bytes())?;
                 stdout.flush()?;
             }
             steps.push(step.clone());

@@ -16,6 +16,9 @@ const RHOS: [f64; 8] = [0.9, 0.8, 0.6, 0.2, 0.1, 0.05, 0.02, 0.01];
 
 pub fn run(options: &DemoOptions, global: &Global) -> anyhow::Result<()> {
     let progress = Arc::new(Bar::new(global.quiet));
+    if options.out.to_str().is_none() {
+        return Err(output::Usage("--out: the demo's folder needs a name in UTF-8: choose another".into()).into());
+    }
     let [run, edited] = ["run", "edited"].map(|name| options.out.join(name));
     let files = DemoFiles::unpack(&options.out)?;
     let (model, task) = (files.model.display(), files.task.display());
@@ -45,7 +48,9 @@ pub fn run(options: &DemoOptions, global: &Global) -> anyhow::Result<()> {
     session.apply(best, &edited, edited.exists())?;
     if global.json {
         let verdict = verdict_file(&found.verdict);
-        return output::print_json(&json!({"run": run, "edited": edited, "best": best, "verdict": verdict}));
+        return output::print_json(
+            &json!({"run": output::shown(&run), "edited": output::shown(&edited), "best": best, "verdict": verdict}),
+        );
     }
     output::print(&format!("\n{best} written to {}; the RUN folder is {}\n", edited.display(), run.display()))
 }

@@ -3,6 +3,7 @@
 use crate::bar::Bar;
 use crate::cli::{EvalOptions, Global, SplitChoice};
 use crate::output;
+use crate::output_place::check_file;
 use laser::engine::QuestionScore;
 use laser::{Edited, EvaluatedExample, Evaluation, OpenTask, Session, SessionOptions};
 use laser_edit::{Candidate, InterventionSpec};
@@ -12,7 +13,7 @@ use laser_run::{Perplexity, write_whole};
 use serde::Serialize;
 use serde_json::json;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 #[derive(Serialize)]
@@ -27,7 +28,7 @@ struct Evaluated {
 
 pub fn run(options: &EvalOptions, global: &Global) -> anyhow::Result<()> {
     if let Some(path) = &options.examples {
-        output::is_free(path, options.force)?;
+        check_file(path, options.force, &reads(options))?;
     }
     let progress = Arc::new(Bar::new(global.quiet));
     let source = options.task.task.as_ref().map(|_| options.task.source()).transpose()?;
@@ -43,6 +44,8 @@ pub fn run(options: &EvalOptions, global: &Global) -> anyhow::Result<()> {
             let task = session.settle(&task, &source)?;
             let evaluation = session.evaluate(&edited, &task, &chosen(&task, options.split)?)?;
             if let Some(path) = &options.examples {
+                // The files of the task are known only now.
+                check_file(path, options.force, &reads(options))?;
                 write_examples(path, &evaluation.examples, &session, &edited)?;
             }
             Some(evaluation)
@@ -56,6 +59,14 @@ pub fn run(options: &EvalOptions, global: &Global) -> anyhow::Result<()> {
         return output::print_json(&evaluated);
     }
     output::print(&evaluated.text())
+}
+
+/// What the command line names to be read.
+fn reads(options: &EvalOptions) -> Vec<PathBuf> {
+    let checkpoint = &options.model.checkpoint;
+    let task = options.task.task.as_ref().map(PathBuf::from);
+    let others = [&task, &options.task.data.data, &options.text.text, &checkpoint.architecture];
+    [&checkpoint.model].into_iter().chain(others.into_iter().flatten()).cloned().collect()
 }
 
 /// The examples that were asked for, by number.

@@ -18,7 +18,7 @@ pub fn run(options: &FrontOptions, global: &Global) -> anyhow::Result<()> {
         return Err(Usage(why.into()).into());
     }
     if global.json {
-        return output::print_json(&json!({"run": options.run, "best": best, "front": front}));
+        return output::print_json(&json!({"run": output::shown(&options.run), "best": best, "front": front}));
     }
     output::print(&front_text(&front))
 }

@@ -78,7 +78,7 @@ fn document(checkpoint: &Checkpoint, found: &[Found], rhos: &[Rho]) -> Value {
         })
         .collect();
     json!({
-        "model": checkpoint.path(),
+        "model": crate::output::shown(checkpoint.path()),
         "family": checkpoint.architecture().family,
         "layers": config.layers,
         "hidden_size": config.hidden_size,

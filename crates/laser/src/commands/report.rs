@@ -2,12 +2,14 @@
 
 use crate::bar::Bar;
 use crate::cli::{Global, ReportOptions};
-use crate::output::{self, is_free, is_page_or_free, make_folder};
+use crate::output::{self, shown};
+use crate::output_place::{check_file, check_folder, check_page, write_folder};
 use anyhow::{Context, ensure};
 use laser::write_outcomes;
 use laser_report::{ComparedRuns, ReadRun, lm_eval_files, optuna_journal, time_text};
 use laser_run::{Progress, RunFolder, write_whole};
 use serde_json::json;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 pub fn run(options: &ReportOptions, global: &Global) -> anyhow::Result<()> {
@@ -21,17 +23,19 @@ pub fn run(options: &ReportOptions, global: &Global) -> anyhow::Result<()> {
 fn one(run: &Path, options: &ReportOptions, global: &Global) -> anyhow::Result<()> {
     let folder = RunFolder::open(run)?;
     let out = options.out.clone().unwrap_or_else(|| folder.report_path());
-    let free = |path: &Option<PathBuf>| path.as_deref().map_or(Ok(()), |path| is_free(path, options.force));
-    is_page_or_free(&out, options.force)?;
-    [&options.csv, &options.parquet, &options.optuna, &options.lm_eval].into_iter().try_for_each(free)?;
+    let (reads, force) = (folder.files(), options.force);
+    let advice = || page_advice(options.out.is_none());
+    check_page(&out, force, &reads).with_context(advice)?;
+    [&options.parquet, &options.optuna].into_iter().flatten().try_for_each(|path| check_file(path, force, &reads))?;
+    let mut folders = [&options.csv, &options.lm_eval].into_iter().flatten();
+    folders.try_for_each(|path| check_folder(path, force, &reads).map(drop))?;
     let mut read = ReadRun::open(&folder);
     read.data = read.data.with_times(&folder);
-    write_page(&out, &read.data.page(), options.out.is_none())?;
+    write_whole(&out, read.data.page().as_bytes()).with_context(advice)?;
     let mut written = vec![out];
     let time = folder.written()[1].and_then(time_text).unwrap_or_else(|| "1970-01-01T00:00:00.000000Z".to_owned());
     if let Some(csv) = &options.csv {
-        make_folder(csv)?;
-        written.extend(read.data.write_csv(csv)?.into_iter().map(|name| csv.join(name)));
+        written.extend(write_folder(csv, force, &reads, |folder| Ok(read.data.write_csv(folder)?))?);
     }
     if let Some(parquet) = &options.parquet {
         write_outcomes(&read, parquet)?;
@@ -48,16 +52,19 @@ fn one(run: &Path, options: &ReportOptions, global: &Global) -> anyhow::Result<(
             "{}: nothing was scored on test yet: --lm-eval needs a search that has come to its end",
             run.display()
         );
-        for (name, content) in files {
-            let path = lm_eval.join(name);
-            let folder = path.parent().unwrap_or(lm_eval);
-            make_folder(folder)?;
-            write_whole(&path, content.as_bytes())?;
-            written.push(path);
-        }
+        written.extend(write_folder(lm_eval, force, &reads, |folder| {
+            let mut names = Vec::new();
+            for (name, content) in files {
+                let path = folder.join(&name);
+                fs::create_dir_all(path.parent().unwrap_or(folder))?;
+                write_whole(&path, content.as_bytes())?;
+                names.push(name);
+            }
+            Ok(names)
+        })?);
     }
     if global.json {
-        return output::print_json(&json!({"written": written, "report": read.data}));
+        return output::print_json(&json!({"written": names(&written), "report": read.data}));
     }
     let notes = Bar::new(global.quiet);
     read.data.problems.iter().for_each(|problem| notes.note(problem));
@@ -67,20 +74,20 @@ fn one(run: &Path, options: &ReportOptions, global: &Global) -> anyhow::Result<(
 /// Several runs side by side.
 fn several(runs: &[&PathBuf], options: &ReportOptions, global: &Global) -> anyhow::Result<()> {
     let out = options.out.clone().unwrap_or_else(|| PathBuf::from("compared.html"));
-    is_page_or_free(&out, options.force)?;
+    let folders = runs.iter().map(|run| Ok(RunFolder::open(run)?)).collect::<anyhow::Result<Vec<_>>>()?;
+    let reads: Vec<PathBuf> = folders.iter().flat_map(RunFolder::files).collect();
+    check_page(&out, options.force, &reads)?;
     if let Some(csv) = &options.csv {
-        is_free(csv, options.force)?;
+        check_folder(csv, options.force, &reads)?;
     }
-    let read = |run: &&PathBuf| Ok(ReadRun::open(&RunFolder::open(run)?).data);
-    let compared = ComparedRuns { runs: runs.iter().map(read).collect::<anyhow::Result<_>>()? };
-    write_page(&out, &compared.page(), false)?;
+    let compared = ComparedRuns { runs: folders.iter().map(|run| ReadRun::open(run).data).collect() };
+    write_whole(&out, compared.page().as_bytes()).with_context(|| page_advice(false))?;
     let mut written = vec![out];
     if let Some(csv) = &options.csv {
-        make_folder(csv)?;
-        written.extend(compared.write_csv(csv)?.into_iter().map(|name| csv.join(name)));
+        written.extend(write_folder(csv, options.force, &reads, |folder| Ok(compared.write_csv(folder)?))?);
     }
     if global.json {
-        return output::print_json(&json!({"written": written, "runs": compared}));
+        return output::print_json(&json!({"written": names(&written), "runs": compared}));
     }
     output::print(&format!("{}\n{}", compared.text(), lines(&written)))
 }
@@ -89,7 +96,12 @@ fn lines(written: &[PathBuf]) -> String {
     written.iter().map(|path| format!("{}\n", path.display())).collect()
 }
 
-fn write_page(path: &Path, page: &str, in_run: bool) -> anyhow::Result<()> {
+/// As JSON has them.
+pub(super) fn names(written: &[PathBuf]) -> Vec<String> {
+    written.iter().map(|path| shown(path)).collect()
+}
+
+fn page_advice(in_run: bool) -> String {
     let advice = if in_run { "add --out FILE to write it elsewhere" } else { "choose another --out" };
-    write_whole(path, page.as_bytes()).with_context(|| format!("the report cannot be written: {advice}"))
+    format!("the report cannot be written: {advice}")
 }

@@ -20,7 +20,7 @@ pub fn run(options: &SearchOptions, global: &Global) -> anyhow::Result<()> {
     let found = session.search(&session.settle(&task, &source)?, &plan, &options.out)?;
     if global.json {
         return output::print_json(&json!({
-            "run": options.out,
+            "run": output::shown(&options.out),
             "best": found.verdict.best,
             "strategy": found.trace,
             "rounding": found.bf16_checks,
@@ -32,7 +32,7 @@ pub fn run(options: &SearchOptions, global: &Global) -> anyhow::Result<()> {
     if let Some(width) = output::colour_width()
         && let Some(map) = found.heat_text(width)
     {
-        output::print(&format!("\n{map}"))?;
+        output::print_coloured(&format!("\n{map}"))?;
     }
     if found.verdict.word().is_better() {
         progress.note(&format!(

@@ -2,7 +2,9 @@
 
 use crate::bar::Bar;
 use crate::cli::{AnalysisOutput, Global, TableOptions};
-use crate::output::{self, is_page_or_free, make_folder};
+use crate::commands::report::names;
+use crate::output::{self, make_folder};
+use crate::output_place::{check_folder, check_page, write_folder};
 use laser::{CostPlan, CostText, ModelSource, Session, SessionOptions, TaskSource, TextSource};
 use laser_report::{ComparedRuns, ReadRun};
 use laser_run::{Progress, RunFolder, write_whole};
@@ -16,7 +18,10 @@ pub fn run(options: &TableOptions, to: &AnalysisOutput, global: &Global) -> anyh
     let progress = Arc::new(Bar::new(global.quiet));
     make_folder(&options.out)?;
     let page = to.page.clone().unwrap_or_else(|| options.out.join("table.html"));
-    is_page_or_free(&page, to.force)?;
+    check_page(&page, to.force, &options.models)?;
+    if let Some(csv) = &to.csv {
+        check_folder(csv, to.force, &options.models)?;
+    }
     let text = match &options.text {
         Some(path) => CostText::File(TextSource { path: path.clone(), limit: tokens(options.text_tokens) }),
         None => CostText::Own,
@@ -44,11 +49,10 @@ pub fn run(options: &TableOptions, to: &AnalysisOutput, global: &Global) -> anyh
     }
     let mut written = vec![page];
     if let Some(csv) = &to.csv {
-        make_folder(csv)?;
-        written.extend(compared.write_csv(csv)?.into_iter().map(|name| csv.join(name)));
+        written.extend(write_folder(csv, to.force, &options.models, |folder| Ok(compared.write_csv(folder)?))?);
     }
     if global.json {
-        return output::print_json(&json!({"written": written, "runs": compared}));
+        return output::print_json(&json!({"written": names(&written), "runs": compared}));
     }
     output::print(&compared.text())
 }

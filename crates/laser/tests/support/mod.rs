@@ -67,6 +67,24 @@ impl Session {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// The program, started and left to run; what it says can be read once it has ended.
+    pub fn starts(&self, arguments: &str) -> std::process::Child {
+        std::process::Command::new(assert_cmd::cargo::cargo_bin!("laser"))
+            .current_dir(self.folder.path())
+            .args(arguments.split_whitespace())
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    /// Names of temporary files and folders in a folder of the session's.
+    pub fn temporaries(&self, folder: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.path(folder)).into_iter().flatten();
+        let names = entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
+        names.filter(|name| name.starts_with('.')).collect()
+    }
+
     /// The one line that a run that must fail prints, and its exit code.
     pub fn fails(&self, arguments: &str) -> (i32, String) {
         let output = self.laser(arguments).output().unwrap();

@@ -1,0 +1,103 @@
+//! Ends that come from outside: signals, and memory that is gone.
+
+use crate::cli::{AnalysisChoice, Command};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether a signal is just ending the process.
+static STOPPING: AtomicBool = AtomicBool::new(false);
+
+/// Waits for the end if a signal is ending the process: whatever failed by that is not an error of its own.
+pub fn give_way() {
+    while STOPPING.load(Ordering::SeqCst) {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}
+
+/// Writes `pieces` as they are and ends the process at once: nothing is allocated, locked or run on the way out.
+pub fn end(pieces: &[&[u8]]) -> ! {
+    #[cfg(unix)]
+    {
+        for piece in pieces {
+            // SAFETY: the piece's bytes are there; if standard error is closed, the call fails.
+            let _ = unsafe { libc::write(2, piece.as_ptr().cast(), piece.len()) };
+        }
+        signal_hook::low_level::exit(1)
+    }
+    #[cfg(not(unix))]
+    {
+        use std::io::Write;
+        let _ = pieces.iter().try_for_each(|piece| std::io::stderr().write_all(piece));
+        std::process::exit(1)
+    }
+}
+
+/// What is left of a command that was stopped, and how it goes on.
+fn advice(command: &Command) -> &'static str {
+    match command {
+        Command::Search(_) | Command::Demo(_) => "what has been scored is kept: run the same command again to resume",
+        Command::Analyze(options) if matches!(options.analysis, AnalysisChoice::Table(_)) => {
+            "what has been scored is kept: run the same command again to resume"
+        }
+        Command::Apply(_) => "nothing was written: run the same command again",
+        Command::Report(_) | Command::Analyze(_) => "no file is half written: run the same command again",
+        _ => "run the same command again",
+    }
+}
+
+/// From now on SIGINT and SIGTERM end the process with one line and exit code 130 or 143, and leave no temporary file. A second
+/// one ends it without any ado. A file that was cut while it is mapped (SIGBUS) is an error in one line, too.
+#[cfg(unix)]
+pub fn watch(command: &Command) -> anyhow::Result<()> {
+    use anyhow::Context;
+    use signal_hook::consts::{SIGBUS, SIGINT, SIGTERM};
+    use signal_hook::{flag, iterator::Signals, low_level};
+    use std::sync::Arc;
+
+    let failed = "signals cannot be waited for: raise the limits of this process";
+    let advice = advice(command);
+    let again = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        // In this order: the first one only arms it.
+        flag::register_conditional_shutdown(signal, 128 + signal, again.clone()).context(failed)?;
+        flag::register(signal, again.clone()).context(failed)?;
+    }
+    let mut signals = Signals::new([SIGINT, SIGTERM]).context(failed)?;
+    let wait = move || {
+        if let Some(signal) = signals.forever().next() {
+            STOPPING.store(true, Ordering::SeqCst);
+            laser_files::abandon_all();
+            let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
+            stop(&format!("error: stopped by {name}: {advice}"), 128 + signal);
+        }
+    };
+    std::thread::Builder::new().name("signals".to_owned()).stack_size(1 << 17).spawn(wait).context(failed)?;
+    // SAFETY: the action may run inside of any code, and does nothing but write to standard error and end the process, both
+    // of which POSIX allows there. It never returns to the access that failed.
+    let registered = unsafe { low_level::register(SIGBUS, || end(&[CUT])) };
+    registered.map(drop).context(failed)
+}
+
+#[cfg(unix)]
+const CUT: &[u8] =
+    b"error: a model file was cut while it was read (SIGBUS): put the whole file back, leave it alone, and run \
+the same command again\n";
+
+#[cfg(not(unix))]
+pub fn watch(command: &Command) -> anyhow::Result<()> {
+    let _ = advice(command);
+    Ok(())
+}
+
+/// Says why and ends. A progress bar that is being drawn is wiped.
+#[cfg(unix)]
+fn stop(line: &str, code: i32) -> ! {
+    use std::io::IsTerminal;
+    let stderr = std::io::stderr();
+    if stderr.is_terminal() {
+        // Back to the beginning of the line, which is erased; the cursor is shown.
+        let wipe = "\r\x1b[2K\x1b[?25h";
+        let _ = std::io::Write::write_all(&mut stderr.lock(), wipe.as_bytes());
+    }
+    crate::output::complain(line);
+    std::process::exit(code)
+}
