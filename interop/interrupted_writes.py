@@ -30,7 +30,7 @@ def content(path):
 def begun(command, out):
     """The process, once it has begun to write."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while process.poll() is None and not any(path.name.startswith(f".{out.name}.") for path in out.parent.iterdir()):
+    while process.poll() is None and not any(path.name.startswith(".laser-") for path in out.parent.iterdir()):
         time.sleep(0.001)
     return process
 
