@@ -46,7 +46,7 @@ fn spectra_are_computed_once_and_are_those_of_the_matrices() {
     // What is kept is used, and what is damaged is made anew.
     fs::write(&kept[0], b"damaged").unwrap();
     assert_eq!(inspect("--spectrum --layers 1 --matrices attn --rho 1,0.5,0.01"), first);
-    // Behind the hash of the values.
+    // The values, and their hash.
     assert_eq!(fs::metadata(&kept[0]).unwrap().len(), 32 + 4 * 48);
 }
 
