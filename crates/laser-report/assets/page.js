@@ -32,7 +32,8 @@
     chosen = name;
     for (const cell of all(".cell, .curve")) cell.classList.toggle("chosen", cell.dataset.cell === name);
     const values = row[measure];
-    const base = data.base[measure];
+    // What is not changed costs nothing.
+    const base = data.base[measure] ?? 0;
     const known = values.map((value, i) => [i, value]).filter(([, value]) => value !== null);
     const numbers = known.map(([, value]) => value).concat(base);
     const low = Math.min(...numbers), high = Math.max(...numbers), air = 0.06 * (high - low) || 0.01;
@@ -40,7 +41,7 @@
     const x = (i) => left + 8 + (i * (right - left - 16)) / Math.max(values.length - 1, 1);
     const y = (value) => bottom - ((value - low + air) / (high - low + 2 * air)) * (bottom - top);
     const drawing = svg("svg", { viewBox: "0 0 360 200", width: 360, height: 200, role: "img" });
-    drawing.append(svg("title", {}, `${name}: ${measure === "accuracy" ? "accuracy" : "log-loss"} by edit`));
+    drawing.append(svg("title", {}, `${name}: ${{ accuracy: "accuracy", log_loss: "log-loss", kl: "cost" }[measure]} by edit`));
     for (const value of [low, high]) {
       drawing.append(svg("text", { class: "tick", x: left - 4, y: y(value) + 4, "text-anchor": "end" }, shown(value)));
       drawing.append(svg("line", { class: "grid", x1: left, x2: right, y1: y(value), y2: y(value) }));

@@ -73,6 +73,7 @@ mod tests {
             matrix: MatrixKind::FcIn.into(),
             accuracy: vec![Some(0.5 + 0.1 * layer as f64)],
             log_loss: vec![Some(1.0)],
+            kl: Vec::new(),
         };
         Sweep { edits: vec!["0.1".into()], rho: vec![Some(0.1)], rows: (0..layers).map(row).collect() }
     }

@@ -190,6 +190,8 @@ impl ReadRun {
         let base = Candidate::base();
         let candidates = entries.candidates();
         let (sweep, others) = Sweep::of(&candidates);
+        let costed = costed(&entries, &costs, verdict.as_ref().map(|verdict| &verdict.best));
+        let sweep = sweep.with_costs(&costed);
         let limits = run.as_ref().map_or_else(CostLimits::default, |run| run.search.limits);
         let best =
             chosen(&entries, &costs, &limits).filter(|edits| verdict.is_some() || *edits != base).and_then(|edits| {
@@ -210,7 +212,7 @@ impl ReadRun {
             others,
             trace,
             bf16_checks,
-            costs: costed(&entries, &costs, verdict.as_ref().map(|verdict| &verdict.best)),
+            costs: costed,
             changed,
             times: None,
             verdict,

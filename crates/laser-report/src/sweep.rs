@@ -2,7 +2,7 @@
 
 use laser_edit::{Candidate, Edit, Intervention, MatrixId};
 use laser_example::Score;
-use laser_run::Entry;
+use laser_run::{CostedCandidate, Entry};
 use serde::{Serialize, Serializer};
 
 /// What every edit of the grid gave: a row per layer and matrix, a column per edit.
@@ -29,6 +29,9 @@ pub struct SweepRow {
     /// Log-loss by edit, nats per token.
     #[serde(serialize_with = "rounded")]
     pub log_loss: Vec<Option<f64>>,
+    /// Divergence from the unedited model by edit, nats per token of the text; empty where no cost was measured.
+    #[serde(serialize_with = "rounded", skip_serializing_if = "Vec::is_empty")]
+    pub kl: Vec<Option<f64>>,
 }
 
 /// A candidate that is not a cell of the sweep.
@@ -72,6 +75,7 @@ impl Sweep {
                         matrix: one.matrix,
                         accuracy: vec![None; columns.len()],
                         log_loss: vec![None; columns.len()],
+                        kl: Vec::new(),
                     });
                     let edit = edit.to_string();
                     if let Some(column) = columns.iter().position(|(_, known)| *known == edit) {
@@ -94,6 +98,22 @@ impl Sweep {
         let rho = columns.iter().map(|((blocks, rho), _)| (*blocks == 1).then_some(*rho)).collect();
         let edits = columns.into_iter().map(|(_, edit)| edit).collect();
         (Self { edits, rho, rows: rows.into_values().collect() }, others)
+    }
+
+    /// The same with what single edits cost.
+    pub(crate) fn with_costs(mut self, costs: &[CostedCandidate]) -> Self {
+        for costed in costs {
+            let Some((one, _, edit)) = cell(&costed.interventions) else { continue };
+            let edit = edit.to_string();
+            let column = self.edits.iter().position(|known| *known == edit);
+            let row = self.rows.iter().position(|row| (row.layer, row.matrix) == (one.layer, one.matrix));
+            if let (Some(row), Some(column)) = (row, column) {
+                let count = self.edits.len();
+                self.rows.iter_mut().for_each(|row| row.kl.resize(count, None));
+                self.rows[row].kl[column] = Some(costed.kl);
+            }
+        }
+        self
     }
 
     /// Whether nothing is in it.
@@ -123,7 +143,18 @@ impl SweepRow {
         match measure {
             Measure::Accuracy => &self.accuracy,
             Measure::LogLoss => &self.log_loss,
+            Measure::Cost => &self.kl,
         }
+    }
+
+    /// What a heat map shows of this matrix: its best edit by a measure, or what the most accurate edit costs of those whose
+    /// cost is known.
+    pub(crate) fn shown(&self, measure: Measure) -> Option<(usize, f64)> {
+        if measure != Measure::Cost {
+            return self.best(measure);
+        }
+        let known = self.kl.iter().enumerate().filter_map(|(column, kl)| Some((column, (*kl)?)));
+        known.reduce(|best, other| if self.accuracy[other.0] > self.accuracy[best.0] { other } else { best })
     }
 
     /// The best edit of this matrix by a measure: its column and value.
@@ -141,25 +172,29 @@ pub enum Measure {
     Accuracy,
     /// Log-loss, nats per token.
     LogLoss,
+    /// Divergence from the unedited model, nats per token of the text.
+    Cost,
 }
 
 impl Measure {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Accuracy, Self::LogLoss];
+    /// Each.
+    pub const ALL: [Self; 3] = [Self::Accuracy, Self::LogLoss, Self::Cost];
 
     /// A word for attributes and files.
     pub fn key(self) -> &'static str {
         match self {
             Self::Accuracy => "accuracy",
             Self::LogLoss => "log_loss",
+            Self::Cost => "kl",
         }
     }
 
-    /// Of a score.
-    pub fn of(self, score: &Score) -> f64 {
+    /// Of the unedited model, which has this score.
+    pub fn of_base(self, score: &Score) -> f64 {
         match self {
             Self::Accuracy => score.accuracy,
             Self::LogLoss => score.log_loss,
+            Self::Cost => 0.0,
         }
     }
 
@@ -167,7 +202,7 @@ impl Measure {
     pub fn is_better(self, a: f64, b: f64) -> bool {
         match self {
             Self::Accuracy => a > b,
-            Self::LogLoss => a < b,
+            Self::LogLoss | Self::Cost => a < b,
         }
     }
 }

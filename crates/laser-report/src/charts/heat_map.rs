@@ -34,16 +34,19 @@ pub fn heat_map(data: &ReportData, longest: usize) -> Option<(Markup, Vec<DataTa
     }
     let mut drawings = Vec::new();
     let mut tables = Vec::new();
-    for measure in Measure::ALL {
-        let base = measure.of(&base);
+    let is_known = |measure: &Measure| data.sweep.rows.iter().any(|row| row.shown(*measure).is_some());
+    let measures: Vec<Measure> = Measure::ALL.into_iter().filter(is_known).collect();
+    for &measure in &measures {
+        let base = measure.of_base(&base);
         drawings.push((measure, map(data, measure, base)));
         tables.push(sweep_table(&data.sweep, measure, data.is_binary()));
     }
-    let caption = "The change by the best edit of each matrix, on validation. Blue (+) is better than the base, orange (−) worse.";
+    let caption = "The change by the best edit of each matrix, on validation. Blue (+) is better than the base, orange (−) worse. \
+                   By cost: how far the most accurate edit whose cost was measured changes what the model predicts elsewhere.";
     let drawn = html! {
         div.switch hidden {
             span { "Colour: " }
-            @for measure in Measure::ALL {
+            @for &measure in &measures {
                 button type="button" data-measure=(measure.key()) aria-pressed=(measure == Measure::Accuracy) {
                     (name(measure, data.is_binary()))
                 }
@@ -62,6 +65,7 @@ fn name(measure: Measure, binary: bool) -> &'static str {
         (Measure::Accuracy, true) => "accuracy",
         (Measure::Accuracy, false) => "mean result",
         (Measure::LogLoss, _) => "log-loss",
+        (Measure::Cost, _) => "cost",
     }
 }
 
@@ -74,7 +78,7 @@ fn map(data: &ReportData, measure: Measure, base: f64) -> Markup {
     columns.dedup();
     let mut cells: BTreeMap<(usize, MatrixId), Best> = BTreeMap::new();
     for row in &sweep.rows {
-        let Some((edit, value)) = row.best(measure) else { continue };
+        let Some((edit, value)) = row.shown(measure) else { continue };
         let best = Best {
             change: value - base,
             value,
@@ -110,7 +114,10 @@ fn map(data: &ReportData, measure: Measure, base: f64) -> Markup {
         })
     };
     let content = html! {
-        text.name x="0" y="12" { "Change of " (name(measure, data.is_binary())) (form.points()) }
+        text.name x="0" y="12" {
+            @if measure == Measure::Cost { "KL divergence from the unedited model, nats" }
+            @else { "Change of " (name(measure, data.is_binary())) (form.points()) }
+        }
         @for (number, matrix) in columns.iter().enumerate() {
             text.tick x=(at(LEFT + width * (number as f64 + 0.5))) y=(at(TOP - 6.0)) text-anchor="middle" { (matrix.to_string()) }
         }
@@ -143,6 +150,7 @@ fn sweep_table(sweep: &Sweep, measure: Measure, binary: bool) -> DataTable {
         Measure::Accuracy if binary => ("sweep_accuracy", "Accuracy on validation, %"),
         Measure::Accuracy => ("sweep_accuracy", "Mean result on validation"),
         Measure::LogLoss => ("sweep_log_loss", "Log-loss on validation, nats per token"),
+        Measure::Cost => ("sweep_kl", "KL divergence from the unedited model, nats per token of the text"),
     };
     let columns: Vec<(&str, &str)> = [("matrix", "matrix")]
         .into_iter()
