@@ -55,6 +55,7 @@ fn description(task: &Task) -> RunDescription {
     let search = serde_json::json!({
         "strategy": "test", "matrices": [], "layers": [], "rho": [], "limit": null, "seed": 3, "split_first": false,
         "device": "cpu", "text": {"sha256": "", "limit": 1000, "window": 128}, "limits": {"kl": MAX_KL},
+        "guards": [{"spec": "guard", "digest": "", "examples": task.examples.len()}],
     });
     serde_json::from_value(serde_json::json!({
         "version": "1",
