@@ -48,7 +48,8 @@ impl Log for Costs {
 
     fn misfit(&self, cost: &Cost, expected: &ExpectedLines) -> Option<String> {
         let (found, asked) = (cost.guards.len(), expected.run.search.guards.len());
-        if found != asked {
+        // A caller of the library may describe none.
+        if asked > 0 && found != asked {
             return Some(format!("it has {found} guard tasks, and run.json names {asked}"));
         }
         let tokens = |cost: &Cost| cost.text.iter().map(|passage| passage.tokens).collect::<Vec<_>>();
