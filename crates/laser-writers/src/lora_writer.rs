@@ -62,6 +62,11 @@ impl ModelWriter for LoraWriter {
                 removed.push(param, rank, &factors)?;
             }
         }
+        if removed.matrices().is_empty() {
+            let what = "edits that take nothing away".to_owned();
+            let why = "PEFT opens no adapter without matrices: leave them out".to_owned();
+            return Err(WriteError::Format { format: "lora", what, why });
+        }
         self.write_peft(checkpoint, &removed, folder)?;
         match gguf_config(checkpoint.architecture(), checkpoint.config()) {
             Some(metadata) => write_gguf(metadata, checkpoint, &removed, folder),

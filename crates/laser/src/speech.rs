@@ -40,6 +40,9 @@ pub struct Speech<'a> {
     random: SplitMix64,
     /// The logits of the next token, once `last` was appended.
     logits: Vec<f32>,
+    /// How many tokens were appended, and how many there is room for.
+    length: usize,
+    context: usize,
     /// What was said last, until something comes after it.
     last: Option<u32>,
     said: Vec<u32>,
@@ -61,6 +64,8 @@ impl Session {
             random: SplitMix64::new(sampling.seed),
             sampling,
             logits: Vec::new(),
+            length: 0,
+            context: self.config().context_length,
             last: None,
             said: Vec::new(),
             text: String::new(),
@@ -77,20 +82,26 @@ impl Speech<'_> {
     pub fn hear(&mut self, tokens: &[u32]) -> Result<()> {
         let tokens: Vec<u32> = self.last.take().into_iter().chain(tokens.iter().copied()).collect();
         self.logits = self.continuation.append(&tokens)?;
+        self.length += tokens.len();
         (self.said, self.text, self.ended) = (Vec::new(), String::new(), false);
         Ok(())
     }
 
-    /// The next token, or `None` after one that ends the text.
+    /// The next token, or `None` after one that ends the text, or where the model's context is full.
     ///
     /// # Errors
-    /// If the text outgrows the model's context.
+    /// If the model cannot be run.
     pub fn step(&mut self) -> Result<Option<Step>> {
         if self.ended || self.logits.is_empty() {
             return Ok(None);
         }
+        if self.last.is_some() && self.length >= self.context {
+            self.ended = true;
+            return Ok(None);
+        }
         if let Some(last) = self.last.take() {
             self.logits = self.continuation.append(&[last])?;
+            self.length += 1;
         }
         let likeliest = likeliest(&self.logits);
         let token = match likeliest.first() {

@@ -172,6 +172,8 @@ fn edits_that_are_calibrated_come_back_with_their_text_alone() {
     }
     let (_, error) = session.fails(&format!("apply {model} {edit} --format lora --out as.lora --quiet"));
     assert!(error.contains("takes away no sum of singular components"), "{error}");
+    let (_, error) = session.fails(&format!("apply {model} --reduce 0.fc_in:1 --format lora --out nothing --quiet"));
+    assert!(error.contains("take nothing away"), "{error}");
     // A plain edit's patch can be an adapter all the same.
     session.prints(&format!("apply {model} --reduce 1.fc_in:0.97 --format patch --out plain --quiet"));
     session.prints(&format!("apply {model} --patch plain --format lora --out adapter --quiet"));

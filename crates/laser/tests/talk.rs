@@ -37,6 +37,10 @@ fn a_model_says_what_it_generates_in_an_evaluation() {
     let drawn = |options: &str| session.prints(&format!("chat {model} --prompt Berlin --max-tokens 20 {options}"));
     assert_eq!(drawn("--temperature 1 --seed 3"), drawn("--temperature 1 --seed 3"));
     assert_ne!(drawn("--temperature 1 --seed 3"), drawn("--temperature 1 --seed 4"));
+    // An answer ends where the context does, and another prompt follows.
+    let long =
+        session.prints(&format!("compare {model} --reduce 1.mlp:0.1 --prompt Berlin --prompt book --max-tokens 300"));
+    assert!(long.contains("\nbook\n"), "{long}");
     let bert = fixture("bert").display().to_string();
     let (_, message) = session.fails(&format!("chat {bert} --prompt a"));
     assert!(message.contains("masked model"), "{message}");
