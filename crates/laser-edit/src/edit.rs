@@ -59,6 +59,11 @@ impl Edit {
         self.0.basis()
     }
 
+    /// Whether it depends on a calibration text.
+    pub fn is_calibrated(&self) -> bool {
+        self.basis().is_some_and(Basis::is_observed)
+    }
+
     pub(crate) fn check_shape(&self, rows: usize, cols: usize) -> Result<(), String> {
         self.0.check_shape(rows, cols)
     }

@@ -50,20 +50,21 @@ pub fn predict<B: Differentiable>(
         if of_layer.len() < ids.len() {
             return Ok(());
         }
-        let (bases, mut sources) = (Bases { checkpoint, observer }, Vec::with_capacity(of_layer.len()));
-        for &(layer, id, _) in &of_layer {
-            let edits = edits().filter(|edit| edit.layer == layer && edit.matrix.each(config).contains(&id));
-            sources.push(bases.sources((layer, id), edits, |_| false)?);
-        }
-        let of_matrix = |((layer, id, gradient), sources): ((usize, MatrixId, Matrix), Vec<_>)| {
-            if !edits().any(|edit| edit.layer == layer && edit.matrix.each(config).contains(&id)) {
-                return Ok(Vec::new());
+        let bases = Bases { checkpoint, observer };
+        let mut work = Vec::with_capacity(of_layer.len());
+        for (layer, id, gradient) in of_layer.drain(..) {
+            let edits = edits_of(space, config, layer, id);
+            if !edits.is_empty() {
+                let sources = bases.sources((layer, id), edits.iter().map(|(_, edit)| *edit), |_| false)?;
+                work.push((layer, id, gradient, edits, sources));
             }
+        }
+        let of_matrix = |(layer, id, gradient, edits, sources): (usize, MatrixId, Matrix, Vec<_>, Vec<_>)| {
             let mut matrix = DecomposedMatrix::new(checkpoint.matrix(layer, id)?);
             decompose(&mut matrix, (layer, id), sources)?;
-            predicted(&matrix, config, space, layer, id, &gradient)
+            predicted(&matrix, &edits, &gradient)
         };
-        let predicted = of_layer.par_drain(..).zip(sources).map(of_matrix).collect::<Result<Vec<_>>>()?;
+        let predicted = work.into_par_iter().map(of_matrix).collect::<Result<Vec<_>>>()?;
         predicted.iter().flatten().for_each(|(candidate, change)| changes[*candidate] += change);
         progress.advance(ids.len());
         Ok(())
@@ -72,22 +73,19 @@ pub fn predict<B: Differentiable>(
     Ok(changes)
 }
 
+/// The edits of one matrix, each with the number of its candidate.
+fn edits_of<'s>(space: &'s [Candidate], config: &Config, layer: usize, id: MatrixId) -> Vec<(usize, &'s Intervention)> {
+    let is_of = |it: &&Intervention| it.layer == layer && it.matrix.each(config).contains(&id);
+    let numbered = space.iter().enumerate();
+    numbered.filter_map(|(number, it)| Some((number, it.interventions().iter().find(is_of)?))).collect()
+}
+
 /// What the gradient by one matrix predicts of each candidate that edits it, by its number.
 fn predicted(
     matrix: &DecomposedMatrix,
-    config: &Config,
-    space: &[Candidate],
-    layer: usize,
-    id: MatrixId,
+    edits: &[(usize, &Intervention)],
     gradient: &Matrix,
 ) -> Result<Vec<(usize, f64)>> {
-    let edits = |it: &&Intervention| it.layer == layer && it.matrix.each(config).contains(&id);
-    let numbered = space.iter().enumerate();
-    let edits: Vec<(usize, &Intervention)> =
-        numbered.filter_map(|(number, it)| Some((number, it.interventions().iter().find(edits)?))).collect();
-    if edits.is_empty() {
-        return Ok(Vec::new());
-    }
     let change = |edited: &Matrix| -> f64 {
         let both = edited.data().iter().zip(matrix.matrix().data());
         both.zip(gradient.data()).map(|((edited, unedited), by)| f64::from(edited - unedited) * f64::from(*by)).sum()

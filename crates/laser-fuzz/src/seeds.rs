@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{choices::Choices, header_grammar, sections::joined, tiny_model};
+use crate::{choices::Choices, header_grammar, sections::joined, tiny_model, tokenizer_bodies};
 
 /// The seeds of a target: those of `fuzz/seeds/NAME`, and fixtures of the format.
 pub fn seeds(target: &str) -> Vec<Vec<u8>> {
@@ -50,17 +50,7 @@ fn configs() -> Vec<Vec<u8>> {
 fn tokenizers() -> Vec<Vec<u8>> {
     let whole = |folder: &PathBuf| {
         let text = |name: &str| Some((name.to_owned(), fs::read(folder.join(name)).ok()?));
-        let names = [
-            "config.json",
-            "tokenizer.json",
-            "tokenizer_config.json",
-            "special_tokens_map.json",
-            "added_tokens.json",
-            "vocab.json",
-            "merges.txt",
-            "vocab.txt",
-        ];
-        joined(&names.iter().filter_map(|name| text(name)).collect::<Vec<_>>())
+        joined(&tokenizer_bodies::NAMES.iter().filter_map(|name| text(name)).collect::<Vec<_>>())
     };
     let mut found: Vec<Vec<u8>> = folders(&tokenizer_folder()).iter().map(whole).collect();
     found.push(whole(&root().join("tests/fixtures/llama")));

@@ -1,6 +1,7 @@
 //! Jinja templates by the language's own rules.
 
 use crate::choices::Choices;
+use laser_template::STR_METHODS;
 
 const NAMES: &[&str] = &[
     "question",
@@ -132,38 +133,8 @@ const TESTS: &[&str] = &[
     "filter",
     "test",
 ];
-const METHODS: &[&str] = &[
-    "capitalize",
-    "casefold",
-    "center",
-    "count",
-    "encode",
-    "endswith",
-    "expandtabs",
-    "find",
-    "format",
-    "format_map",
-    "index",
-    "isdigit",
-    "join",
-    "ljust",
-    "lstrip",
-    "partition",
-    "removeprefix",
-    "replace",
-    "rfind",
-    "rjust",
-    "rpartition",
-    "rsplit",
-    "split",
-    "splitlines",
-    "startswith",
-    "strip",
-    "swapcase",
-    "title",
-    "translate",
-    "upper",
-    "zfill",
+/// Methods of other values than texts, and some that there are not.
+const OTHER_METHODS: &[&str] = &[
     "append",
     "clear",
     "copy",
@@ -185,8 +156,6 @@ const METHODS: &[&str] = &[
     "bit_length",
     "is_integer",
     "conjugate",
-    "isidentifier",
-    "maketrans",
 ];
 const ATTRIBUTES: &[&str] = &[
     "a",
@@ -299,7 +268,11 @@ pub(crate) fn expression(choices: &mut Choices) -> String {
             format!("{}{}", expression(choices), chain.concat())
         }
         6 => format!("{} is {}{}", expression(choices), choices.pick(&["", "not "]), test(choices)),
-        7 | 8 => format!("{}.{}({})", expression(choices), choices.pick(METHODS), arguments(choices)),
+        7 | 8 => {
+            let methods = if choices.once_in(3) { OTHER_METHODS } else { &STR_METHODS };
+            let method = *choices.pick(methods);
+            format!("{}.{method}({})", expression(choices), arguments(choices))
+        }
         9 => format!("{}.{}", expression(choices), choices.pick(ATTRIBUTES)),
         10 => format!("{}[{}]", expression(choices), subscript(choices)),
         11 => format!("{}({})", choices.pick(FUNCTIONS), arguments(choices)),

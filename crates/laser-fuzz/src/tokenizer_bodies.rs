@@ -13,7 +13,8 @@ const TEXTS: [&str; 6] = [
     "\u{0}\n\t▁ab",
 ];
 
-const NAMES: [&str; 11] = [
+/// The files that a tokenizer is read from.
+pub(crate) const NAMES: [&str; 11] = [
     "config.json",
     "tokenizer.json",
     "tokenizer.model",

@@ -76,7 +76,7 @@ pub fn search(
         driver.measure(SplitName::Test, std::slice::from_ref(&best))?;
     }
     let (entries, costs, ranking) = driver.into_results();
-    let is_calibrated = best.interventions().iter().any(|it| it.edit.basis().is_some_and(|basis| basis.is_observed()));
+    let is_calibrated = best.interventions().iter().any(|it| it.edit.is_calibrated());
     let calibration = asked.calibration.as_ref().filter(|_| is_calibrated).map(|text| text.sha256.clone());
     run.write_recipe(&Recipe { interventions: best, model: plan.run.model.files.clone(), calibration })?;
     let conclusion = Conclusion {

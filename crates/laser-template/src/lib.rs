@@ -59,4 +59,5 @@ mod value;
 pub use error::{Error, ErrorKind, Result};
 pub use literal::literal;
 pub use render::{Environment, Expression, Template};
+pub use str_methods::NAMES as STR_METHODS;
 pub use value::{Dialect, TextFilter, Value};

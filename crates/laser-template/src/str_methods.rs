@@ -9,7 +9,8 @@ use crate::{
     value::{Args, Machine, Value},
 };
 
-const NAMES: [&str; 47] = [
+/// Their names.
+pub const NAMES: [&str; 47] = [
     "capitalize",
     "casefold",
     "center",

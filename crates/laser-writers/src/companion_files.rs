@@ -1,6 +1,9 @@
 //! The files of a Hugging Face folder beside its weights.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use laser_checkpoint::{Checkpoint, Convention, huggingface_config};
 use laser_files::{RECORD, is_own_file};
@@ -37,21 +40,35 @@ pub(crate) fn is_weights(name: &str) -> bool {
     WEIGHTS.iter().any(|ending| name.ends_with(ending))
 }
 
+/// The files of the source folder that are copied, by name, if it is a folder.
+fn copied_files(checkpoint: &Checkpoint) -> Result<Vec<(String, PathBuf)>> {
+    let mut files = Vec::new();
+    if checkpoint.convention() == Convention::Gguf {
+        return Ok(files);
+    }
+    let source = checkpoint.path();
+    for entry in fs::read_dir(source).map_err(|cause| unread(source, cause))? {
+        let path = entry.map_err(|cause| unread(source, cause))?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if is_copied(&name)
+            && fs::metadata(&path).is_ok_and(|found| found.is_file() && found.len() <= LARGEST_SMALL_FILE)
+        {
+            files.push((name, path));
+        }
+    }
+    Ok(files)
+}
+
+fn unread(path: &Path, cause: io::Error) -> WriteError {
+    WriteError::Io { action: "read", path: path.to_owned(), cause }
+}
+
 /// Copies the source folder's small files as far as they are not there already. Links among them have been
 /// looked at ([`check_links`]).
 pub(crate) fn copy_small_files(checkpoint: &Checkpoint, except: &[&str], folder: &Staging) -> Result<()> {
-    if checkpoint.convention() == Convention::Gguf {
-        return Ok(());
-    }
-    let source = checkpoint.path();
-    let failed = |path: &Path, cause: io::Error| WriteError::Io { action: "read", path: path.to_owned(), cause };
-    for entry in fs::read_dir(source).map_err(|cause| failed(source, cause))? {
-        let path = entry.map_err(|cause| failed(source, cause))?.path();
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-        let Ok(found) = fs::metadata(&path) else { continue };
-        let wanted = found.is_file() && found.len() <= LARGEST_SMALL_FILE && !except.contains(&name);
-        if wanted && is_copied(name) && !folder.has(name) {
-            folder.write(name, &fs::read(&path).map_err(|cause| failed(&path, cause))?)?;
+    for (name, path) in copied_files(checkpoint)? {
+        if !except.contains(&name.as_str()) && !folder.has(&name) {
+            folder.write(&name, &fs::read(&path).map_err(|cause| unread(&path, cause))?)?;
         }
     }
     Ok(())
@@ -60,15 +77,8 @@ pub(crate) fn copy_small_files(checkpoint: &Checkpoint, except: &[&str], folder:
 /// Refuses to write `out` if a small file of the source folder is a link to somewhere else: what it points to would become part
 /// of what is written. Weights may be anywhere: nothing but tensors is taken from them.
 pub(crate) fn check_links(checkpoint: &Checkpoint, out: &Path) -> Result<()> {
-    if checkpoint.convention() == Convention::Gguf {
-        return Ok(());
-    }
-    let source = checkpoint.path();
-    let failed = |path: &Path, cause: io::Error| WriteError::Io { action: "read", path: path.to_owned(), cause };
-    for entry in fs::read_dir(source).map_err(|cause| failed(source, cause))? {
-        let path = entry.map_err(|cause| failed(source, cause))?.path();
-        let is_small = path.file_name().is_some_and(|name| is_copied(&name.to_string_lossy()));
-        if is_small && path.is_file() && !is_own_file(source, &path).map_err(|cause| failed(&path, cause))? {
+    for (_, path) in copied_files(checkpoint)? {
+        if !is_own_file(checkpoint.path(), &path).map_err(|cause| unread(&path, cause))? {
             let why = format!(
                 "{} is a link to a file outside of the model, which would become part of what is written: put a copy in its \
                  place, or remove it",

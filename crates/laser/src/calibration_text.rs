@@ -7,7 +7,6 @@ use laser_checkpoint::{Checkpoint, Config};
 use laser_edit::{Candidate, Intervention};
 use laser_engine::{Calibration, HalfText, ReferenceText, edited_matrices};
 use laser_kernels::Cpu;
-use laser_matrix::Basis;
 use laser_model::Model;
 use laser_run::{SplitName, TextDescription};
 use laser_tokenizer::Tokenizer;
@@ -27,7 +26,7 @@ pub(crate) struct CalibrationText {
 
 /// Whether some of `edits` must be calibrated.
 pub(crate) fn is_needed<'e>(edits: impl IntoIterator<Item = &'e Intervention>) -> bool {
-    edits.into_iter().any(|edit| edit.edit.basis().is_some_and(Basis::is_observed))
+    edits.into_iter().any(|edit| edit.edit.is_calibrated())
 }
 
 impl CalibrationText {

@@ -8,7 +8,7 @@ mod output;
 mod output_place;
 mod stopped;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use cli::{Cli, Command};
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
-            output::complain(&output::usage_line(&error));
+            output::complain(&output::usage_line(&error, &Cli::command()));
             return ExitCode::from(2);
         }
         Err(help) => return exit_code(print_help(&help)),

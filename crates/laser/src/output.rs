@@ -77,10 +77,6 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// The subcommands, each with a help of its own.
-const COMMANDS: [&str; 11] =
-    ["inspect", "eval", "search", "apply", "chat", "compare", "verdict", "report", "analyze", "demo", "tasks"];
-
 /// The whole chain of an error on one line.
 pub fn error_line(error: &anyhow::Error) -> String {
     let mut line = "error".to_owned();
@@ -94,8 +90,8 @@ pub fn error_line(error: &anyhow::Error) -> String {
     one_line(&line)
 }
 
-/// A usage error on one line: what was wrong, without clap's paragraphs of usage.
-pub fn usage_line(error: &clap::Error) -> String {
+/// A usage error of one of `commands` on one line: what was wrong, without clap's paragraphs of usage.
+pub fn usage_line(error: &clap::Error, commands: &clap::Command) -> String {
     let text = error.to_string();
     let what: Vec<&str> = text
         .lines()
@@ -104,7 +100,8 @@ pub fn usage_line(error: &clap::Error) -> String {
         .filter(|line| !line.is_empty())
         .collect();
     let what: Vec<&str> = what.into_iter().filter(|line| !line.starts_with("For more information")).collect();
-    let command = std::env::args().nth(1).filter(|name| !name.starts_with('-') && COMMANDS.contains(&name.as_str()));
+    // Each subcommand has a help of its own.
+    let command = std::env::args().nth(1).filter(|name| commands.find_subcommand(name).is_some());
     let help = command.map_or("laser --help".to_owned(), |name| format!("laser {name} --help"));
     one_line(&format!("{}: see `{help}`", what.join(" ")))
 }

@@ -1,4 +1,4 @@
-//! A search that is killed goes on where it was and ends with the same files.
+//! A search that is killed or stopped goes on where it was and ends with the same files.
 
 mod support;
 
@@ -256,4 +256,49 @@ fn of_four_searches_at_one_folder_one_wins() {
     for file in ["best.json", "verdict.json", "journal.jsonl"] {
         assert_eq!(session.read(&format!("run/{file}")), session.read(&format!("alone/{file}")), "{file}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn signals_end_a_search_in_one_line_and_it_resumes() {
+    let session = Session::new();
+    session.write("task.jsonl", task(200));
+    let search = format!(
+        "search {} --task task.jsonl --matrices all --rho 0.8,0.5,0.2 --strategy exhaustive --quiet --out",
+        fixture("llama").display()
+    );
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let child = session.starts(&format!("{search} run"));
+        let before = std::fs::read(session.path("run/journal.jsonl")).unwrap_or_default().len();
+        while std::fs::read(session.path("run/journal.jsonl")).unwrap_or_default().len() == before {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        kill(signal, &child);
+        let output = child.wait_with_output().unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), message.lines().count()), (Some(code), 1), "{message}");
+        assert!(message.contains(&format!("stopped by SIG{signal}")) && message.contains("to resume"), "{message}");
+        assert!(session.temporaries("run").is_empty());
+    }
+    session.prints(&format!("{search} run"));
+    session.prints(&format!("{search} whole"));
+    for file in ["best.json", "verdict.json"] {
+        assert_eq!(session.read(&format!("run/{file}")), session.read(&format!("whole/{file}")), "{file}");
+    }
+    // A file that is cut under a map.
+    let child = session.starts(&format!("{search} cut"));
+    while !session.path("cut/journal.jsonl").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    kill("BUS", &child);
+    let output = child.wait_with_output().unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), message.lines().count()), (Some(1), 1), "{message}");
+    assert!(message.contains("was cut while it was read"), "{message}");
+}
+
+#[cfg(unix)]
+fn kill(signal: &str, child: &std::process::Child) {
+    let status = std::process::Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status();
+    assert!(status.unwrap().success());
 }
