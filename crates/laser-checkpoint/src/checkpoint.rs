@@ -287,6 +287,11 @@ impl Checkpoint {
         })
     }
 
+    /// The rank of a matrix that is stored as two thin ones.
+    pub fn thin_rank(&self, param: ParamId) -> Option<usize> {
+        self.tensors().thin(param).map(|names| names.rank)
+    }
+
     /// How a tensor of the model is stored.
     ///
     /// # Errors

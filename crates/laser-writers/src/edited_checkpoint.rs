@@ -214,14 +214,15 @@ impl<'a> EditedCheckpoint<'a> {
         let bytes = |precision: Precision, values: usize| {
             (values * precision.block_bytes()).div_ceil(precision.block_values()) as u64
         };
-        let values = rank.map_or(rows * cols, |rank| rank * (rows + cols));
+        let values = |rank: Option<usize>| rank.map_or(rows * cols, |rank| rank * (rows + cols));
+        let (before, after) = (values(self.checkpoint.thin_rank(param)), values(rank));
         let stored = Stored {
             precision: precision.name().to_owned(),
             rank,
-            bytes_before: bytes(self.checkpoint.stored_precision(param)?, rows * cols),
-            bytes_after: bytes(precision, values),
-            products_before: (rows * cols) as u64,
-            products_after: values as u64,
+            bytes_before: bytes(self.checkpoint.stored_precision(param)?, before),
+            bytes_after: bytes(precision, after),
+            products_before: before as u64,
+            products_after: after as u64,
             rounding: None,
             why_dense: None,
         };

@@ -4,7 +4,7 @@ use crate::calibration_text::{edited, need_more};
 use crate::error::Result;
 use crate::model_card::{ModelCard, base_model};
 use crate::read_back;
-use laser_checkpoint::{Checkpoint, Config, Precision};
+use laser_checkpoint::{Checkpoint, ParamId, ParamKind, Precision};
 use laser_tokenizer::Tokenizer;
 use laser_writers::{
     Changes, FactoredWriter, GgufWriter, HuggingFaceWriter, LoraWriter, ModelWriter, PatchWriter, WriteOptions,
@@ -158,34 +158,33 @@ pub fn write_edited<'a>(
     let options = WriteOptions { force: plan.force, reads, extra, record, card: Some(&text), check };
     let writer = plan.writer(checkpoint)?;
     let Written { edits, bytes } = write_model(checkpoint, changes, out, &*writer, &options)?;
-    let before = products(checkpoint.config());
-    let saved: i64 = edits
-        .iter()
-        .filter_map(|edit| edit.stored.as_ref())
-        .map(|stored| stored.products_before as i64 - stored.products_after as i64)
-        .sum();
+    let before = products(checkpoint);
+    let after = match is_model {
+        true => products(&Checkpoint::open_as(out, checkpoint.custom_architecture())?),
+        // A patch computes nothing, and an adapter is added to what the model computes.
+        false => before,
+    };
     Ok(Output {
         bytes_before: checkpoint.weight_bytes(),
         bytes_after: bytes,
         products_before: before,
-        // A patch computes nothing, and an adapter is added to what the model computes.
-        products_after: if is_model { before.saturating_add_signed(-saved) } else { before },
+        products_after: after,
         interventions: edits,
     })
 }
 
-/// Multiplications of a token with the matrices of all layers and the head; of a mixture's experts with
-/// those that it goes through.
-fn products(config: &Config) -> u64 {
-    let of_layer: usize = config
-        .matrices
-        .iter()
-        .map(|&kind| {
-            let [rows, cols] = kind.shape(config);
-            rows * cols * config.experts_of(kind).map_or(1, |experts| experts.per_token)
-        })
-        .sum();
-    (of_layer * config.layers + config.vocab_size * config.hidden_size) as u64
+/// Multiplications of a token with the matrices of all layers, as they are stored, and the head; of a
+/// mixture's experts with as many as it goes through.
+fn products(checkpoint: &Checkpoint) -> u64 {
+    let config = checkpoint.config();
+    let of_matrix = |param: ParamId| {
+        let ParamKind::Matrix(kind) = param.kind else { return 0 };
+        let [rows, cols] = kind.shape(config);
+        let values = checkpoint.thin_rank(param).map_or(rows * cols, |rank| rank * (rows + cols)) as u64;
+        config.experts_of(kind).map_or(values, |experts| values * experts.per_token as u64 / experts.count as u64)
+    };
+    let matrices = checkpoint.params().into_iter().filter(|param| !param.is_bias).map(of_matrix);
+    matrices.sum::<u64>() + (config.vocab_size * config.hidden_size) as u64
 }
 
 pub(crate) fn tokenizer_of(checkpoint: &Checkpoint) -> Result<Tokenizer> {

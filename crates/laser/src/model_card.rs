@@ -50,9 +50,11 @@ impl ModelCard {
             let _ = writeln!(text, "license: {license}");
         }
         let task = if checkpoint.config().masked { "fill-mask" } else { "text-generation" };
+        let (relation, library) =
+            if self.format == "lora" { ("adapter", "peft") } else { ("finetune", "transformers") };
         let _ = write!(
             text,
-            "base_model: {base:?}\nbase_model_relation: finetune\nlibrary_name: transformers\npipeline_tag: {task}\n\
+            "base_model: {base:?}\nbase_model_relation: {relation}\nlibrary_name: {library}\npipeline_tag: {task}\n\
              tags:\n- laser\n- rank-reduction\n---\n\n# {base}, edited by LASER\n\n\
              Matrices of {base} were replaced by approximations of lower rank (LASER, \
              [arXiv 2312.13558](https://arxiv.org/abs/2312.13558)). Nothing was trained.\n\n\

@@ -177,6 +177,7 @@ fn edits_that_are_calibrated_come_back_with_their_text_alone() {
     // A plain edit's patch can be an adapter all the same.
     session.prints(&format!("apply {model} --reduce 1.fc_in:0.97 --format patch --out plain --quiet"));
     session.prints(&format!("apply {model} --patch plain --format lora --out adapter --quiet"));
+    assert!(session.read("adapter/README.md").contains("base_model_relation: adapter\nlibrary_name: peft"));
 
     // A recipe says which text its edits were found with.
     let mut recipe = session.json("run/best.json");

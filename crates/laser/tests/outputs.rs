@@ -483,3 +483,23 @@ fn killed_while_it_writes() {
         assert!(session.temporaries(".").is_empty(), "{format}: {:?}", session.temporaries("."));
     }
 }
+
+#[test]
+fn what_a_token_costs_is_of_what_is_stored() {
+    let session = Session::new();
+    let apply = |arguments: &str| -> serde_json::Value {
+        serde_json::from_str(&session.prints(&format!("apply {arguments} --json --quiet"))).unwrap()
+    };
+    let llama = fixture("llama").display().to_string();
+    let thin = apply(&format!("{llama} --reduce *.all:0.1 --format hf-factored --out thin"));
+    assert!(thin["products_after"].as_u64().unwrap() < thin["products_before"].as_u64().unwrap());
+    // From the thin model, written whole.
+    let whole = apply("thin --reduce 0.fc_in:rank=2 --out whole");
+    assert_eq!(
+        (&whole["products_before"], &whole["products_after"]),
+        (&thin["products_after"], &thin["products_before"])
+    );
+    let edit = &whole["interventions"][0]["stored"];
+    assert!(edit["products_before"].as_u64().unwrap() < edit["products_after"].as_u64().unwrap(), "{edit}");
+    assert!(edit["bytes_before"].as_u64().unwrap() < edit["bytes_after"].as_u64().unwrap(), "{edit}");
+}
