@@ -91,7 +91,14 @@ fn run_boxed(fixture: &Fixture, task: &Task, strategy: &mut dyn Strategy, out: &
         observer: None,
         memory: 1 << 30,
     });
-    let plan = Plan { space: &space, validation: &validation, test: &test, check_bf16: false, run: &description(task) };
+    let plan = Plan {
+        space: &space,
+        validation: &validation,
+        test: &test,
+        check_bf16: false,
+        run: &description(task),
+        reused: &[],
+    };
     let finished = search(strategy, &plan, &mut scorer, &run, &Silent).unwrap();
     let folder = run.folder();
     let best = folder.recipe().unwrap().unwrap().interventions;

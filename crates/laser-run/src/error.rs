@@ -56,6 +56,14 @@ pub enum Error {
         /// Why.
         why: String,
     },
+    /// A search whose results do not hold for another one.
+    #[error("{}: its results cannot be reused: the {what} differs: give a RUN of the same model, task and sample", path.display())]
+    NotReusable {
+        /// The RUN folder.
+        path: PathBuf,
+        /// What differs.
+        what: &'static str,
+    },
     /// Another process writes to the folder.
     #[error("{}: another search is running in this folder: wait for it, or choose another --out", path.display())]
     Busy {

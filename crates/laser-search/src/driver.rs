@@ -8,7 +8,7 @@ use crate::strategy::Strategy;
 use laser_edit::Candidate;
 use laser_run::{
     Batch, Bf16Check, Cost, CostLimits, Costs, Entries, Entry, ExampleRange, ExampleResult, Journal, Log,
-    PredictedChange, Progress, ResultKind, RunWriter, Scorer, SearchTrace, SplitName, race_order,
+    PredictedChange, Progress, ResultKind, ReusedResults, RunWriter, Scorer, SearchTrace, SplitName, race_order,
 };
 use std::collections::{BTreeSet, HashSet};
 
@@ -19,6 +19,8 @@ pub struct Driver<'a> {
     costs: Journal<Costs>,
     /// What candidates may cost, where costs are measured.
     limits: Option<CostLimits>,
+    /// What other searches have scored.
+    reused: &'a [ReusedResults],
     scorer: &'a mut dyn Scorer,
     progress: &'a dyn Progress,
     /// Examples of each split.
@@ -60,6 +62,7 @@ impl<'a> Driver<'a> {
             journal,
             costs,
             limits: None,
+            reused: &[],
             best,
             ranking: None,
             run,
@@ -76,6 +79,11 @@ impl<'a> Driver<'a> {
     /// The same, which measures costs; candidates are to be within `limits`.
     pub fn within(self, limits: CostLimits) -> Self {
         Self { limits: Some(limits), ..self }
+    }
+
+    /// The same, which takes over what `reused` has in place of asking the scorer.
+    pub fn reusing(self, reused: &'a [ReusedResults]) -> Self {
+        Self { reused, ..self }
     }
 
     /// What edits do elsewhere than on the task, as far as that has been measured.
@@ -159,6 +167,7 @@ impl<'a> Driver<'a> {
         candidates: &[Candidate],
         range: Option<ExampleRange>,
     ) -> Result<()> {
+        self.reuse(split, candidates, range)?;
         let entries = self.journal.entries();
         let mut names = HashSet::new();
         let is_missing = |it: &&Candidate| entries.get_on(split, it, range).is_none() && names.insert(it.to_string());
@@ -192,12 +201,34 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
+    /// Notes what other searches have scored of what this one lacks.
+    fn reuse(&mut self, split: SplitName, candidates: &[Candidate], range: Option<ExampleRange>) -> Result<()> {
+        for candidate in candidates {
+            let mut others = self.reused.iter();
+            if self.entries().get_on(split, candidate, range).is_none()
+                && let Some(entry) = others.find_map(|it| it.entry(split, candidate, range, &self.order))
+            {
+                self.best.take(&entry, self.progress);
+                self.journal.append(entry)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Measures what candidates cost on one half, and what the unedited model gives there, as far as that is not known.
     ///
     /// # Errors
     /// The scorer fails, or the file cannot be written.
     pub fn measure(&mut self, split: SplitName, candidates: &[Candidate]) -> Result<()> {
-        let (base, known) = (Candidate::base(), self.costs.entries());
+        let base = Candidate::base();
+        for candidate in [&base].into_iter().chain(candidates) {
+            if self.costs().get(split, candidate).is_none()
+                && let Some(cost) = self.reused.iter().find_map(|it| it.cost(split, candidate))
+            {
+                self.costs.append(cost.clone())?;
+            }
+        }
+        let known = self.costs.entries();
         let mut names = HashSet::new();
         let is_missing = |it: &&Candidate| known.get(split, it).is_none() && names.insert(it.to_string());
         let missing: Vec<&Candidate> = [&base].into_iter().chain(candidates).filter(is_missing).collect();

@@ -7,7 +7,7 @@ use crate::strategy::Strategy;
 use laser_edit::{Candidate, Recipe};
 use laser_example::{Example, Score};
 use laser_run::{
-    Bf16Check, Conclusion, Costs, Entries, PredictedChange, Progress, RunDescription, RunWriter, Scorer,
+    Bf16Check, Conclusion, Costs, Entries, PredictedChange, Progress, ReusedResults, RunDescription, RunWriter, Scorer,
     SearchDescription, SearchTrace, SplitName, Verdict, chosen,
 };
 use std::collections::HashMap;
@@ -25,6 +25,8 @@ pub struct Plan<'a> {
     pub check_bf16: bool,
     /// What was asked for, as it is noted: whether costs are measured, and what they may be.
     pub run: &'a RunDescription,
+    /// What other searches have scored of the same.
+    pub reused: &'a [ReusedResults],
 }
 
 /// A finished search: everything that it computed or found in its folder.
@@ -60,6 +62,7 @@ pub fn search(
     let examples = [plan.validation.len(), plan.test.len()];
     let asked = &plan.run.search;
     let mut driver = Driver::new(run, examples, plan.run.task.results, asked.seed, scorer, progress)?;
+    driver = driver.reusing(plan.reused);
     if asked.measures_costs() {
         driver = driver.within(asked.limits);
     }

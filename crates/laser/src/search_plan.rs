@@ -39,6 +39,8 @@ pub struct SearchPlan {
     pub costs: CostPlan,
     /// The RUN folder of an exhaustive search of the same space, to say how well a gradient's ranking finds what it found.
     pub compare: Option<PathBuf>,
+    /// RUN folders of searches of the same model, task and sample, whose results are taken over.
+    pub reuse: Vec<PathBuf>,
     /// Bytes for kept activations and decompositions; `None` for a quarter of the machine's memory, on a GPU half of what is
     /// free beside the weights.
     pub memory: Option<usize>,
@@ -118,6 +120,7 @@ impl Default for SearchPlan {
             bf16: false,
             costs: CostPlan::default(),
             compare: None,
+            reuse: Vec::new(),
             memory: None,
         }
     }

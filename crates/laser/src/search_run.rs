@@ -12,12 +12,12 @@ use laser_engine::{ContentFreePrompts, check};
 use laser_example::{Example, Score, Target};
 use laser_report::{FoundText, ReadRun, RunParts, Sweep, heat_text, search_text, verdict_file};
 use laser_run::{
-    Bf16Check, CostLimits, Costs, Entries, ModelDescription, PredictedChange, RunDescription, RunFolder, RunWriter,
-    Scorer, SearchDescription, SearchTrace, Verdict, examples_sha256, write_whole,
+    Bf16Check, CostLimits, Costs, Entries, ModelDescription, PredictedChange, ReusedResults, RunDescription, RunFolder,
+    RunWriter, Scorer, SearchDescription, SearchTrace, Verdict, examples_sha256, write_whole,
 };
 use laser_search::{Beam, Compose, Evolve, Exhaustive, Finished, Gradient, Plan, Race, Strategy, grid, noise_edge};
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// So many reductions are scored on all validation examples before they are put together.
 const POOL: usize = 32;
@@ -154,6 +154,8 @@ impl Session {
             let seed = task.source.seed.wrapping_add(1);
             strategy = Box::new(Evolve::beyond(space.clone(), strategy, more.get(), seed));
         }
+        let reuse = |path: &PathBuf| Ok(ReusedResults::of(&RunFolder::open(path)?, &description)?);
+        let reused = plan.reuse.iter().map(reuse).collect::<Result<Vec<_>>>()?;
         let run = RunWriter::create(out.as_ref(), &description)?;
         if split.validation.len() < FEW {
             let n = split.validation.len();
@@ -172,8 +174,14 @@ impl Session {
             calibration: calibration.as_ref().map(|text| &text.half),
             memory: plan.memory,
         };
-        let told =
-            Plan { space: &space, validation: &validation, test: &test, check_bf16: plan.bf16, run: &description };
+        let told = Plan {
+            space: &space,
+            validation: &validation,
+            test: &test,
+            check_bf16: plan.bf16,
+            run: &description,
+            reused: &reused,
+        };
         let live = LiveReport::new(progress, run.folder().clone());
         let mut search =
             |scorer: &mut dyn Scorer| Ok(laser_search::search(&mut *strategy, &told, scorer, &run, &live)?);

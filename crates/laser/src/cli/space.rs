@@ -55,6 +55,10 @@ pub struct SpaceOptions {
     /// Say how well the gradient's ranking finds what an exhaustive search of the same space, in this RUN folder, has found
     #[arg(long, value_name = "RUN")]
     pub compare: Option<PathBuf>,
+    /// Take over what the search in this RUN folder has scored of the same model, task and sample, under
+    /// other limits or by another strategy (repeatable)
+    #[arg(long, value_name = "RUN")]
+    pub reuse: Vec<PathBuf>,
     /// Compare candidates in bf16, which is faster on CPUs with AVX512-BF16 and rounds; the winner is judged in f32 all the same
     #[arg(long, default_value = "f32", value_enum)]
     pub dtype: Dtype,
@@ -94,6 +98,7 @@ impl SpaceOptions {
             bf16: self.dtype == Dtype::Bf16,
             costs,
             compare: self.compare.clone(),
+            reuse: self.reuse.clone(),
             memory: self.memory.map(|memory| memory.0),
         })
     }
