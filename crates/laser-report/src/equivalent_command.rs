@@ -7,7 +7,17 @@ use std::fmt::Write;
 pub fn equivalent_command(run: &RunDescription) -> String {
     let search = &run.search;
     let numbers = |values: &[usize]| values.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-    let mut command = format!("laser search {} --task {}", quoted(&run.model.path), quoted(&run.task.spec));
+    let mut command = format!("laser search {}", quoted(&run.model.path));
+    if search.tasks.is_empty() {
+        let _ = write!(command, " --task {}", quoted(&run.task.spec));
+    }
+    for task in &search.tasks {
+        let _ = write!(command, " --task {}", quoted(&task.spec));
+    }
+    if search.tasks.iter().any(|task| task.weight != 1.0) {
+        let weights: Vec<String> = search.tasks.iter().map(|task| task.weight.to_string()).collect();
+        let _ = write!(command, " --weights {}", weights.join(","));
+    }
     let mut add = |option: &str| {
         let _ = write!(command, " {option}");
     };

@@ -33,7 +33,7 @@ fn sentence(reason: &Reason, form: ResultForm) -> String {
 
 /// What `verdict.json` holds.
 pub fn verdict_file(verdict: &Verdict) -> VerdictFile<'_> {
-    VerdictFile::new(verdict, because(verdict))
+    VerdictFile::new(verdict, because)
 }
 
 fn check_text(check: &BiasCheck) -> String {

@@ -8,8 +8,8 @@ use crate::time_text::seconds_text;
 use laser_edit::Candidate;
 use laser_example::{Example, Score};
 use laser_run::{
-    Bf16Check, CostLimits, CostedCandidate, Costs, Entries, JudgedFiles, RunDescription, RunFolder, SearchTrace,
-    SplitName, Verdict, Word, chosen, costed,
+    Bf16Check, CostLimits, CostedCandidate, Costs, Entries, JudgedFiles, Objective, RunDescription, RunFolder,
+    SearchTrace, SplitName, Verdict, Word, chosen, costed,
 };
 use serde::{Serialize, Serializer};
 use std::path::{Path, PathBuf};
@@ -190,11 +190,14 @@ impl ReadRun {
         let base = Candidate::base();
         let candidates = entries.candidates();
         let (sweep, others) = Sweep::of(&candidates);
-        let costed = costed(&entries, &costs, verdict.as_ref().map(|verdict| &verdict.best));
+        let tasks = run.as_ref().map_or(&[][..], |run| &run.search.tasks);
+        let objective = Objective::of(tasks, &validation.iter().collect::<Vec<_>>(), &entries);
+        let costed = costed(&entries, &costs, &objective, verdict.as_ref().map(|verdict| &verdict.best));
         let sweep = sweep.with_costs(&costed);
         let limits = run.as_ref().map_or_else(CostLimits::default, |run| run.search.limits);
-        let best =
-            chosen(&entries, &costs, &limits).filter(|edits| verdict.is_some() || *edits != base).and_then(|edits| {
+        let best = chosen(&entries, &costs, &limits, &objective)
+            .filter(|edits| verdict.is_some() || *edits != base)
+            .and_then(|edits| {
                 let score = entries.get(SplitName::Validation, &edits)?.score;
                 Some(Best { edits, score })
             });

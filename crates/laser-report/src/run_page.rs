@@ -5,6 +5,7 @@ use crate::charts;
 use crate::data_table::{Cell, DataTable};
 use crate::equivalent_command::equivalent_command;
 use crate::page::{folded, page, section};
+use crate::reason_text::because;
 use crate::report_data::{Best, ReportData, State};
 use crate::sweep::Sweep;
 use crate::trace_text::{bf16_text, trace_text};
@@ -71,6 +72,7 @@ impl ReportData {
     pub fn write_csv(&self, folder: &Path) -> Result<Vec<String>, laser_run::Error> {
         let mut tables = Vec::new();
         tables.extend(charts::intervals(self).map(|(_, table)| table));
+        tables.extend(self.tasks_table());
         tables.extend(charts::heat_map(self, 0).map(|(_, tables)| tables).unwrap_or_default());
         tables.extend(charts::steps(self).map(|(_, table)| table));
         tables.extend(charts::label_histogram(self).map(|(_, table)| table));
@@ -105,6 +107,7 @@ impl ReportData {
         html! {
             header { h1 { (visible(&self.model_name())) " on " (visible(&self.task_name())) } (self.headline()) (self.notices()) }
             (part(charts::intervals(self).map(|it| it.0), "before-and-after", "Before and after"))
+            (part(self.tasks_section(), "tasks", "Each task by itself"))
             (part(charts::heat_map(self, caps.sweep).map(|it| it.0), "where", "Where it helps"))
             (part(charts::curves(self), "how-much", "How much to remove"))
             (part(charts::cost_front(&self.points(), self.form(), &[]).map(|it| it.0), "cost", "What it costs"))
@@ -183,6 +186,33 @@ impl ReportData {
         let base = self.base.map_or(0.0, |base| base.accuracy);
         let point = |it: &CostedCandidate| charts::Point::new(it.interventions.to_string(), it, base);
         self.costs.iter().map(point).collect()
+    }
+
+    /// The verdict on each of several tasks.
+    fn tasks_table(&self) -> Option<DataTable> {
+        let tasks = &self.verdict.as_ref().filter(|verdict| !verdict.tasks.is_empty())?.tasks;
+        let columns =
+            ["task", "weight", "examples", "base", "edited", "p", "verdict", "because"].map(|name| (name, name));
+        let mut table = DataTable::new("tasks", "Each task by itself, on its test examples", &columns);
+        for task in tasks {
+            let (verdict, form) = (&task.verdict, self.form());
+            table.rows.push(vec![
+                task.name.as_str().into(),
+                Cell::Number(task.weight, 2),
+                Cell::Count(verdict.base.test.score.n),
+                form.cell(verdict.base.test.score.accuracy),
+                form.cell(verdict.edited.test.score.accuracy),
+                Cell::Number(verdict.test.p, 4),
+                verdict.word().to_string().as_str().into(),
+                because(verdict).as_str().into(),
+            ]);
+        }
+        Some(table)
+    }
+
+    fn tasks_section(&self) -> Option<Markup> {
+        let table = self.tasks_table()?;
+        Some(html! { (table.html(usize::MAX)) })
     }
 
     fn others_table(&self) -> DataTable {

@@ -6,7 +6,7 @@ use crate::sweep::Sweep;
 use crate::table::sweep_table;
 use crate::trace_text::{bf16_text, trace_text};
 use crate::verdict_text::verdict_text;
-use laser_run::{Bf16Check, CostLimits, CostedCandidate, Costs, Entries, SearchTrace, Verdict, costed};
+use laser_run::{Bf16Check, CostLimits, CostedCandidate, Costs, Entries, Objective, SearchTrace, Verdict, costed};
 
 /// What is told of a finished search.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +17,8 @@ pub struct FoundText<'a> {
     pub costs: &'a Costs,
     /// What they may cost.
     pub limits: &'a CostLimits,
+    /// What candidates are compared by.
+    pub objective: &'a Objective,
     /// How the space was gone through.
     pub trace: &'a SearchTrace,
     /// What comparing in bf16 changed, if candidates were.
@@ -29,11 +31,11 @@ pub struct FoundText<'a> {
 
 /// The table of the candidates, how the space was gone through, gain against cost, and the verdict.
 pub fn search_text(found: &FoundText) -> String {
-    let FoundText { entries, costs, limits, trace, bf16_checks, verdict, composed } = *found;
+    let FoundText { entries, costs, objective, limits, trace, bf16_checks, verdict, composed } = *found;
     let form = ResultForm { binary: verdict.is_binary() };
     let (sweep, others) = Sweep::of(&entries.candidates());
     let name = if form.binary { "Accuracy on validation, %" } else { "Mean result on validation" };
-    let costed = costed(entries, costs, Some(&verdict.best));
+    let costed = costed(entries, costs, objective, Some(&verdict.best));
     let on_front: Vec<CostedCandidate> = costed.iter().filter(|it| it.has_row()).cloned().collect();
     let mut of_costs = String::new();
     if costed.len() > 1 {

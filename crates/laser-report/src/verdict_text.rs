@@ -7,7 +7,7 @@ use crate::reason_text::because;
 use crate::result_form::ResultForm;
 use crate::table::aligned;
 use crate::visible_text::visible;
-use laser_run::{Changed, ClassVerdict, CostChange, Gain, Interval, ScoreWithInterval, Scores, Verdict};
+use laser_run::{Changed, ClassVerdict, CostChange, Gain, Interval, ScoreWithInterval, Scores, TaskVerdict, Verdict};
 use std::fmt::Write;
 
 /// So many changed answers of each kind are shown.
@@ -111,6 +111,33 @@ pub fn verdict_text(verdict: &Verdict) -> String {
     }
     text.push_str(&changes("Gained", &verdict.examples.gained));
     text.push_str(&changes("Lost", &verdict.examples.lost));
+    text.push_str(&task_lines(&verdict.tasks));
+    text
+}
+
+/// The verdict on each of several tasks; nothing for one.
+fn task_lines(tasks: &[TaskVerdict]) -> String {
+    if tasks.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from("\nEach task by itself, on its test examples:\n\n");
+    let header = ["", "weight", "base", "edited", "gain", "p", "verdict"].map(str::to_owned).to_vec();
+    let row = |task: &TaskVerdict| {
+        let (verdict, form) = (&task.verdict, ResultForm { binary: task.verdict.is_binary() });
+        vec![
+            visible(&task.name),
+            task.weight.to_string(),
+            result(form, &verdict.base.test),
+            result(form, &verdict.edited.test),
+            change(form, verdict.test.accuracy_gain, verdict.test.accuracy_gain_interval),
+            p_text(verdict.test.p),
+            verdict.word().to_string(),
+        ]
+    };
+    text.push_str(&aligned(&[header].into_iter().chain(tasks.iter().map(row)).collect::<Vec<_>>()));
+    for task in tasks {
+        let _ = writeln!(text, "{}: {}: {}.", visible(&task.name), task.verdict.word(), because(&task.verdict));
+    }
     text
 }
 

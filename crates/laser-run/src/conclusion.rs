@@ -4,13 +4,14 @@ use crate::cost_change::CostChange;
 use crate::cost_limits::CostLimits;
 use crate::description::RunDescription;
 use crate::entries::Entries;
-use crate::entry::{Entry, SplitName, best};
+use crate::entry::{Entry, SplitName};
 use crate::error::{Error, Result};
 use crate::measured_costs::Costs;
+use crate::objective::{Objective, TaskMembers};
 use crate::run_file::RunFile;
 use crate::run_folder::RunFolder;
 use crate::search_trace::SearchTrace;
-use crate::verdict::{Evidence, Pair, Verdict, judge};
+use crate::verdict::{Evidence, Pair, TaskVerdict, Verdict, judge};
 use laser_edit::Candidate;
 use laser_example::Example;
 
@@ -39,14 +40,14 @@ pub enum Unfit {
     Inconsistent,
 }
 
-/// The best candidate on validation within the limits on what it may cost; the unedited model where none is within them. None
+/// The best candidate on validation by `objective` within the limits on what it may cost; the unedited model where none is within them. None
 /// where no candidate has been scored.
-pub fn chosen(entries: &Entries, costs: &Costs, limits: &CostLimits) -> Option<Candidate> {
+pub fn chosen(entries: &Entries, costs: &Costs, limits: &CostLimits, objective: &Objective) -> Option<Candidate> {
     if entries.candidates().is_empty() {
         return None;
     }
     let candidates = within(entries, costs, limits);
-    Some(best(&candidates).map_or_else(Candidate::base, |best| candidates[best].interventions.clone()))
+    Some(objective.best(&candidates).map_or_else(Candidate::base, |best| candidates[best].interventions.clone()))
 }
 
 /// What candidates gave that are known to be within the limits.
@@ -68,7 +69,10 @@ impl Conclusion<'_> {
     /// Something is missing, or does not belong to the rest.
     pub fn verdict(&self) -> Result<Verdict, Unfit> {
         let search = &self.run.search;
-        let best = chosen(self.entries, self.costs, &search.limits).ok_or(Unfit::Unfinished)?;
+        let on_validation = TaskMembers::new(&search.tasks, self.validation);
+        let base = self.entries.get(SplitName::Validation, &Candidate::base()).ok_or(Unfit::Unfinished)?;
+        let objective = on_validation.objective(base);
+        let best = chosen(self.entries, self.costs, &search.limits, &objective).ok_or(Unfit::Unfinished)?;
         let pair = |candidate: &Candidate| {
             let on = |split| self.entries.get(split, candidate).ok_or(Unfit::Unfinished);
             Ok(Pair { validation: on(SplitName::Validation)?, test: on(SplitName::Test)? })
@@ -85,20 +89,28 @@ impl Conclusion<'_> {
             // Nothing was chosen: what chance shows is told of all.
             candidates = self.entries.candidates();
         }
-        let verdict = judge(&Evidence {
+        let last_round = self.trace.last_round(self.validation.len(), search.seed);
+        let evidence = Evidence {
             base: pair(&Candidate::base())?,
             edited: pair(&best)?,
             candidates: &candidates,
             dropped: self.trace.dropped,
             adaptive: self.trace.is_adaptive(),
-            last_round: self.trace.last_round(self.validation.len(), search.seed).as_deref(),
+            last_round: last_round.as_deref(),
             validation: self.validation,
             test: self.test,
             cost,
             limits: search.limits,
             seed: search.seed,
-        });
-        verdict.ok_or(Unfit::Inconsistent)
+        };
+        let mut verdict = judge(&evidence).ok_or(Unfit::Inconsistent)?;
+        let on_test = TaskMembers::new(&search.tasks, self.test);
+        for (number, task) in search.tasks.iter().enumerate() {
+            let numbers = [on_validation.examples_of(number), on_test.examples_of(number)];
+            let of_task = evidence.of_examples(&numbers).ok_or(Unfit::Inconsistent)?;
+            verdict.tasks.push(TaskVerdict { name: task.name.clone(), weight: task.weight, verdict: of_task });
+        }
+        Ok(verdict)
     }
 }
 

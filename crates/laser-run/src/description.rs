@@ -58,6 +58,18 @@ pub struct TaskDescription {
     pub reading: TaskReading,
 }
 
+/// One of several tasks to gain on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskWeight {
+    /// Its name, with which the ids of its examples begin.
+    pub name: String,
+    /// As it was asked for: the name or path, or `TASK=FILE` with its data.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub spec: String,
+    /// What a gain on it counts for, beside those of the other tasks.
+    pub weight: f64,
+}
+
 /// The options by which a task's file was read, for who asks for the search again or shows it. What
 /// came of them is in the digest: two searches do not differ by them.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -149,6 +161,9 @@ pub struct SearchDescription {
     /// The text that edits are calibrated on, where some are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calibration: Option<TextDescription>,
+    /// Where there are several tasks to gain on, what each counts for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tasks: Vec<TaskWeight>,
     /// What a candidate may cost to be chosen.
     #[serde(default, skip_serializing_if = "CostLimits::is_none")]
     pub limits: CostLimits,
@@ -211,6 +226,7 @@ impl RunDescription {
                 guard.reading = TaskReading::default();
             }
             description.task.reading = TaskReading::default();
+            description.search.tasks.iter_mut().for_each(|task| task.spec.clear());
             // A search may go on further than before.
             description.search.more = None;
             // It follows from the rest.

@@ -117,21 +117,22 @@ impl Entry {
         }
     }
 
+    /// The same on some of its examples, by number; none where there are not so many.
+    pub fn only(&self, numbers: &[usize]) -> Option<Self> {
+        let values = self.values();
+        let result = |&i: &usize| {
+            let record = self.records.as_ref().and_then(|records| records.get(i)).cloned();
+            Some(ExampleResult { record, ..ExampleResult::real(*values.get(i)?, *self.log_loss.get(i)?) })
+        };
+        let results = numbers.iter().map(result).collect::<Option<_>>()?;
+        let kind = if self.is_binary() { ResultKind::Binary } else { ResultKind::Real };
+        Some(Self::new(self.split, &self.interventions, self.part, kind, results))
+    }
+
     /// How many were right.
     pub fn right(&self) -> usize {
         self.hits().filter(|&hit| hit).count()
     }
-}
-
-/// The best of some entries: the greatest sum of results, of those the lowest log-loss, of those the first.
-pub fn best(entries: &[&Entry]) -> Option<usize> {
-    let sum = |entry: &Entry| entry.values.as_ref().map_or(entry.right() as f64, |values| values.iter().sum());
-    (0..entries.len()).reduce(|best, i| {
-        let (champion, challenger) = (entries[best], entries[i]);
-        let better = sum(challenger) > sum(champion)
-            || (sum(challenger) == sum(champion) && challenger.score.log_loss < champion.score.log_loss);
-        if better { i } else { best }
-    })
 }
 
 #[cfg(test)]
@@ -158,19 +159,6 @@ mod tests {
         assert_eq!(serde_json::from_str::<Entry>(&json).unwrap(), entry);
         assert_eq!(entry.score.accuracy, 2.25);
         assert!(entry.is_over(2) && !entry.is_over(3));
-    }
-
-    #[test]
-    fn the_best_has_the_greatest_sum_then_the_least_loss_and_is_the_first() {
-        let entry = |value: f64, loss: f64, kind: ResultKind| {
-            let results = vec![ExampleResult::real(value, loss)];
-            Entry::new(SplitName::Validation, &Candidate::base(), None, kind, results)
-        };
-        for kind in [ResultKind::Binary, ResultKind::Real] {
-            let entries = [entry(0.0, 1.0, kind), entry(1.0, 3.0, kind), entry(1.0, 2.0, kind), entry(1.0, 2.0, kind)];
-            assert_eq!(best(&entries.iter().collect::<Vec<_>>()), Some(2));
-        }
-        assert_eq!(best(&[]), None);
     }
 
     #[test]

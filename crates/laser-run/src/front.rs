@@ -4,6 +4,7 @@ use crate::cost::Cost;
 use crate::entries::Entries;
 use crate::entry::{Entry, SplitName};
 use crate::measured_costs::Costs;
+use crate::objective::Objective;
 use laser_edit::Candidate;
 use laser_example::Score;
 use serde::Serialize;
@@ -33,15 +34,20 @@ pub struct CostedCandidate {
 }
 
 /// The candidates that were scored on the whole validation split and whose cost was measured, the unedited model among them,
-/// from the lowest divergence to the highest; `chosen` is what the search chose, if it has. Nothing where costs were not
-/// measured on a text.
-pub fn costed(entries: &Entries, costs: &Costs, chosen: Option<&Candidate>) -> Vec<CostedCandidate> {
+/// from the lowest divergence to the highest; `objective` says which gains more, `chosen` is what the search chose, if it has.
+/// Nothing where costs were not measured on a text.
+pub fn costed(
+    entries: &Entries,
+    costs: &Costs,
+    objective: &Objective,
+    chosen: Option<&Candidate>,
+) -> Vec<CostedCandidate> {
     let unedited = Candidate::base();
     let measured = costs.get(SplitName::Validation, &unedited).filter(|cost| !cost.text.is_empty());
     let Some(base) = measured else { return Vec::new() };
     let of = |entry: &Entry| {
         let cost = costs.get(SplitName::Validation, &entry.interventions)?;
-        Some(CostedCandidate {
+        let candidate = CostedCandidate {
             interventions: entry.interventions.clone(),
             validation: entry.score,
             kl: cost.kl(),
@@ -51,20 +57,21 @@ pub fn costed(entries: &Entries, costs: &Costs, chosen: Option<&Candidate>) -> V
             guards: guard_changes(base, cost),
             on_front: false,
             chosen: chosen == Some(&entry.interventions),
-        })
+        };
+        Some((objective.value(entry), candidate))
     };
     let of_base = entries.get(SplitName::Validation, &unedited);
-    let mut all: Vec<CostedCandidate> = of_base.into_iter().chain(entries.candidates()).filter_map(of).collect();
-    all.sort_by(|a, b| {
-        let accuracy = b.validation.accuracy.total_cmp(&a.validation.accuracy);
-        a.kl.total_cmp(&b.kl).then(accuracy).then(a.validation.log_loss.total_cmp(&b.validation.log_loss))
+    let mut all: Vec<(f64, CostedCandidate)> = of_base.into_iter().chain(entries.candidates()).filter_map(of).collect();
+    all.sort_by(|(value_a, a), (value_b, b)| {
+        let by_value = value_b.total_cmp(value_a);
+        a.kl.total_cmp(&b.kl).then(by_value).then(a.validation.log_loss.total_cmp(&b.validation.log_loss))
     });
     let mut best = f64::NEG_INFINITY;
-    for candidate in &mut all {
-        candidate.on_front = candidate.validation.accuracy > best;
-        best = best.max(candidate.validation.accuracy);
+    for (value, candidate) in &mut all {
+        candidate.on_front = *value > best;
+        best = best.max(*value);
     }
-    all
+    all.into_iter().map(|(_, candidate)| candidate).collect()
 }
 
 impl CostedCandidate {
@@ -77,8 +84,13 @@ impl CostedCandidate {
 
 /// Those of [`costed`] that have a row in the front. Along those that are on it accuracy rises from one to the next, and so
 /// does the divergence.
-pub fn front(entries: &Entries, costs: &Costs, chosen: Option<&Candidate>) -> Vec<CostedCandidate> {
-    costed(entries, costs, chosen).into_iter().filter(CostedCandidate::has_row).collect()
+pub fn front(
+    entries: &Entries,
+    costs: &Costs,
+    objective: &Objective,
+    chosen: Option<&Candidate>,
+) -> Vec<CostedCandidate> {
+    costed(entries, costs, objective, chosen).into_iter().filter(CostedCandidate::has_row).collect()
 }
 
 fn guard_changes(base: &Cost, cost: &Cost) -> Vec<f64> {
@@ -110,13 +122,16 @@ mod tests {
                 guards: Vec::new(),
             });
         }
-        let layers: Vec<usize> =
-            front(&entries, &costs, None).iter().map(|it| it.interventions.first_edited_layer(0)).collect();
+        let layers: Vec<usize> = front(&entries, &costs, &Objective::PLAIN, None)
+            .iter()
+            .map(|it| it.interventions.first_edited_layer(0))
+            .collect();
         assert_eq!(layers, [0, 1, 5]);
-        assert_eq!(costed(&entries, &costs, None).len(), 6);
+        assert_eq!(costed(&entries, &costs, &Objective::PLAIN, None).len(), 6);
         // What was chosen has a row though another is as accurate at a lower cost.
         let chosen: Candidate = serde_json::from_str(r#"[{"layer":4,"matrix":"fc_in","rho":0.1}]"#).unwrap();
-        let rows: Vec<bool> = front(&entries, &costs, Some(&chosen)).iter().map(|it| it.chosen).collect();
+        let rows: Vec<bool> =
+            front(&entries, &costs, &Objective::PLAIN, Some(&chosen)).iter().map(|it| it.chosen).collect();
         assert_eq!(rows, [false, false, false, true]);
     }
 }

@@ -24,6 +24,7 @@ mod journal;
 mod log;
 mod measured_costs;
 mod metrics;
+mod objective;
 mod perplexity;
 mod predicted_change;
 mod progress;
@@ -45,7 +46,7 @@ pub use cost::{Cost, GuardResult, PassageCost};
 pub use cost_change::{CostChange, GuardChange};
 pub use cost_limits::CostLimits;
 pub use description::{
-    ModelDescription, RunDescription, SearchDescription, TaskDescription, TaskReading, TextDescription,
+    ModelDescription, RunDescription, SearchDescription, TaskDescription, TaskReading, TaskWeight, TextDescription,
 };
 pub use entries::Entries;
 pub use entry::{Entry, SplitName};
@@ -60,6 +61,7 @@ pub use journal::Journal;
 pub use log::Log;
 pub use measured_costs::Costs;
 pub use metrics::{ChoiceMetrics, ClassMetrics, GenerationMetrics, Metrics};
+pub use objective::{Objective, TaskMembers};
 pub use perplexity::{Perplexity, PerplexityChange, WindowLoss, Windows};
 pub use predicted_change::PredictedChange;
 pub use progress::{Progress, Silent};
@@ -72,6 +74,7 @@ pub use search_trace::{GradientTrace, RaceTrace, Recall, Round, SearchTrace, Ste
 pub use statistics::Interval;
 pub use verdict::{
     BaseAndEdited, BiasCheck, Changed, Changes, ClassVerdict, Comparison, Constants, Evidence, Gain, Limits, Pair,
-    Predictions, Reason, ScoreWithInterval, Scores, StoredVerdict, Verdict, VerdictFile, WithoutTopAnswer, Word, judge,
+    Predictions, Reason, ScoreWithInterval, Scores, StoredVerdict, TaskVerdict, Verdict, VerdictFile, WithoutTopAnswer,
+    Word, judge,
 };
 pub use write_whole::write_whole;

@@ -6,7 +6,6 @@ use crate::entries::Entries;
 use crate::entry::{Entry, SplitName};
 use crate::error::{Error, Result};
 use crate::example_range::ExampleRange;
-use crate::example_result::{ExampleResult, ResultKind};
 use crate::measured_costs::Costs;
 use crate::run_folder::RunFolder;
 use laser_edit::Candidate;
@@ -18,7 +17,6 @@ pub struct ReusedResults {
     entries: Entries,
     /// Nothing where costs were measured on another text or other tasks.
     costs: Costs,
-    kind: ResultKind,
     /// Whether edits that are calibrated on a text were on the same one.
     same_calibration: bool,
 }
@@ -44,7 +42,7 @@ impl ReusedResults {
         }
         let costs = if measured_on(&found) == measured_on(asked) { folder.costs()? } else { Costs::default() };
         let same_calibration = calibrated_on(&found) == calibrated_on(asked);
-        Ok(Self { entries: folder.entries()?, costs, kind: asked.task.results, same_calibration })
+        Ok(Self { entries: folder.entries()?, costs, same_calibration })
     }
 
     /// What a candidate gave on a whole split, or on a range of validation, whose examples stand in `order`.
@@ -62,10 +60,8 @@ impl ReusedResults {
             return Some(entry.clone());
         }
         let whole = self.entries.get(split, candidate)?;
-        let (range, values) = (range?, whole.values());
-        let result = |&i: &usize| Some(ExampleResult::real(*values.get(i)?, *whole.log_loss.get(i)?));
-        let results = order.get(range.start..range.end)?.iter().map(result).collect::<Option<_>>()?;
-        Some(Entry::new(split, candidate, Some(range), self.kind, results))
+        let of_range = whole.only(order.get(range?.start..range?.end)?)?;
+        Some(Entry { part: range, ..of_range })
     }
 
     /// What a candidate costs on one half, if that was measured on the same text and tasks.

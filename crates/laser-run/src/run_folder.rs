@@ -9,6 +9,7 @@ use crate::examples_file;
 use crate::expected_lines::ExpectedLines;
 use crate::journal;
 use crate::measured_costs::Costs;
+use crate::objective::Objective;
 use crate::predicted_change::PredictedChange;
 use crate::run_file::RunFile;
 use crate::search_trace::SearchTrace;
@@ -154,6 +155,17 @@ impl RunFolder {
     /// The file cannot be read, or a line of it is not a cost.
     pub fn costs(&self) -> Result<Costs> {
         journal::read(&RunFile::Costs.at(&self.path), self.expected_lines().as_ref())
+    }
+
+    /// What the candidates of this search, `entries`, are compared by.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn objective(&self, entries: &Entries) -> Result<Objective> {
+        let tasks = self.description()?.search.tasks;
+        // The examples need not be read where all count alike.
+        let validation = if tasks.is_empty() { Vec::new() } else { self.splits()?.0 };
+        Ok(Objective::of(&tasks, &validation.iter().collect::<Vec<_>>(), entries))
     }
 
     /// What the search found: `best.json`; none before its end.

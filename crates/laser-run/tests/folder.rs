@@ -80,7 +80,7 @@ fn what_is_written_is_read_beside_the_writer() {
     assert!(matches!(RunWriter::reopen(&folder), Err(Error::Busy { .. })));
     let verdict = folder.judge().unwrap();
     drop(writer);
-    RunWriter::reopen(&folder).unwrap().write_verdict(&VerdictFile::new(&verdict, "so".into())).unwrap();
+    RunWriter::reopen(&folder).unwrap().write_verdict(&VerdictFile::new(&verdict, |_| "so".into())).unwrap();
     let text = std::fs::read_to_string(path.join("verdict.json")).unwrap();
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!((&json["word"], &json["because"]), (&"noise".into(), &"so".into()));

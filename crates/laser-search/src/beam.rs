@@ -1,7 +1,7 @@
 //! Several reductions at once, the best few compositions of each size kept.
 
 use crate::error::Result;
-use crate::history::{History, by_score};
+use crate::history::History;
 use crate::job::Job;
 use crate::pool::{Pool, joined, step};
 use crate::race::{FINALISTS, Race};
@@ -64,10 +64,10 @@ impl Beam {
         let mut better: Vec<_> = made
             .iter()
             .filter_map(|(it, from)| Some((history.entry(it)?, history.entry(from)?)))
-            .filter(|(it, from)| by_score(&it.score, &from.score) == Ordering::Less)
+            .filter(|(it, from)| history.compare(it, from) == Ordering::Less)
             .map(|(it, _)| it)
             .collect();
-        better.sort_by(|a, b| by_score(&a.score, &b.score));
+        better.sort_by(|a, b| history.compare(a, b));
         match within_limits(history, better.iter().map(|entry| &entry.interventions), self.width) {
             WithinLimits::Unmeasured(job) => Err(job),
             WithinLimits::Known(found) => Ok(found.into_iter().map(|i| better[i].interventions.clone()).collect()),
@@ -105,15 +105,13 @@ impl Strategy for Beam {
                         Ok(kept) => kept,
                     };
                     let Some(best) = kept.first() else { return Ok(Vec::new()) };
-                    let best = step(history, best)?;
-                    let better = |last: &Step| {
-                        best.accuracy > last.accuracy
-                            || (best.accuracy == last.accuracy && best.log_loss < last.log_loss)
-                    };
-                    if !self.steps.last().is_none_or(better) {
-                        return Ok(Vec::new());
+                    if let Some(last) = self.steps.last() {
+                        let (best, last) = (history.scored(best)?, history.scored(&last.interventions)?);
+                        if history.compare(best, last) != Ordering::Less {
+                            return Ok(Vec::new());
+                        }
                     }
-                    self.steps.push(best);
+                    self.steps.push(step(history, best)?);
                     let made = self.larger(&kept);
                     if made.is_empty() {
                         return Ok(Vec::new());

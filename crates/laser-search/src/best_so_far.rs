@@ -1,21 +1,22 @@
 //! Tells who watches a search which candidate is the best so far.
 
-use laser_run::{Entry, Progress, SplitName};
+use laser_run::{Entry, Objective, Progress, SplitName};
 
 /// The best candidate of those that were scored on the whole validation split.
 #[derive(Debug, Default)]
 pub struct BestSoFar(Option<(f64, f64)>);
 
 impl BestSoFar {
-    /// Takes note of an entry, and tells `progress` if it is the best so far: by its mean result, then by its log-loss.
-    pub fn take(&mut self, entry: &Entry, progress: &dyn Progress) {
+    /// Takes note of an entry, and tells `progress` if it is the best so far by `objective`.
+    pub fn take(&mut self, entry: &Entry, objective: &Objective, progress: &dyn Progress) {
         let is_candidate = entry.split == SplitName::Validation && entry.part.is_none();
         if !is_candidate || entry.interventions.interventions().is_empty() {
             return;
         }
-        let (accuracy, log_loss) = (entry.score.accuracy, entry.score.log_loss);
-        if self.0.is_none_or(|(best, loss)| accuracy > best || (accuracy == best && log_loss < loss)) {
-            self.0 = Some((accuracy, log_loss));
+        let (value, log_loss) = (objective.value(entry), entry.score.log_loss);
+        let accuracy = entry.score.accuracy;
+        if self.0.is_none_or(|(best, loss)| value > best || (value == best && log_loss < loss)) {
+            self.0 = Some((value, log_loss));
             progress.best(&match entry.is_binary() {
                 true => format!("{} {:.1} %", entry.interventions, 100.0 * accuracy),
                 false => format!("{} {accuracy:.3}", entry.interventions),
@@ -60,7 +61,7 @@ mod tests {
             (SplitName::Validation, one(3), 2, 0.9),
             (SplitName::Validation, one(4), 3, 2.0),
         ] {
-            best.take(&entry(split, &candidate, right, loss), &heard);
+            best.take(&entry(split, &candidate, right, loss), &Objective::PLAIN, &heard);
         }
         assert_eq!(*heard.0.lock().unwrap(), ["0.fc_in:0.1 50.0 %", "3.fc_in:0.1 50.0 %", "4.fc_in:0.1 75.0 %"]);
     }

@@ -4,7 +4,7 @@
 //! the sum over the removed components of sigma_i u_i' G v_i.
 
 use crate::error::{Error, Result};
-use crate::history::{History, by_score};
+use crate::history::History;
 use crate::job::Job;
 use crate::race::Race;
 use crate::strategy::{Course, Strategy};
@@ -96,7 +96,10 @@ fn recall<'a>(
         .collect::<Option<_>>()
         .ok_or(Error::NoCandidates { why: "the search to compare with has not scored them all" })?;
     let mut by_accuracy: Vec<usize> = (0..scores.len()).collect();
-    by_accuracy.sort_by(|&a, &b| by_score(scores[a], scores[b]));
+    by_accuracy.sort_by(|&a, &b| {
+        let (a, b) = (scores[a], scores[b]);
+        b.accuracy.total_cmp(&a.accuracy).then(a.log_loss.total_cmp(&b.log_loss))
+    });
     Ok(Recall {
         of_best_10: by_accuracy.iter().take(10).filter(|&&i| i < raced).count(),
         rank_of_best: by_accuracy.first().map_or(0, |&i| i + 1),

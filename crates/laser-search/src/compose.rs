@@ -1,7 +1,7 @@
 //! Several reductions at once, found greedily (section 5 of the paper: from the last layer, and there from the smallest rho).
 
 use crate::error::Result;
-use crate::history::{History, by_score};
+use crate::history::History;
 use crate::job::Job;
 use crate::pool::{Pool, joined, step};
 use crate::strategy::{Course, Strategy};
@@ -64,7 +64,7 @@ impl Strategy for Compose {
                         return Ok(vec![job]);
                     }
                     let single = self.pool.members().iter().filter_map(|it| history.entry(it));
-                    match single.min_by(|a, b| by_score(&a.score, &b.score)) {
+                    match single.min_by(|a, b| history.compare(a, b)) {
                         Some(best) => {
                             let best = best.interventions.clone();
                             let next = Growth::new(self.pool.members(), best.clone());
@@ -216,7 +216,7 @@ impl Growth {
 
 /// [`Ordering::Less`] where `a` is better on validation than `b`.
 fn better(history: &History, a: &Candidate, b: &Candidate) -> Result<Ordering> {
-    Ok(by_score(&history.scored(a)?.score, &history.scored(b)?.score))
+    Ok(history.compare(history.scored(a)?, history.scored(b)?))
 }
 
 #[cfg(test)]

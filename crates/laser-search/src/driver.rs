@@ -7,8 +7,9 @@ use crate::job::Job;
 use crate::strategy::Strategy;
 use laser_edit::Candidate;
 use laser_run::{
-    Batch, Bf16Check, Cost, CostLimits, Costs, Entries, Entry, ExampleRange, ExampleResult, Journal, Log,
-    PredictedChange, Progress, ResultKind, ReusedResults, RunWriter, Scorer, SearchTrace, SplitName, race_order,
+    Batch, Bf16Check, Cost, CostLimits, Costs, Entries, Entry, ExampleRange, ExampleResult, Journal, Log, Objective,
+    PredictedChange, Progress, ResultKind, ReusedResults, RunWriter, Scorer, SearchTrace, SplitName, TaskMembers,
+    race_order,
 };
 use std::collections::{BTreeSet, HashSet};
 
@@ -19,6 +20,10 @@ pub struct Driver<'a> {
     costs: Journal<Costs>,
     /// What candidates may cost, where costs are measured.
     limits: Option<CostLimits>,
+    /// Which task each validation example is of, where there are several.
+    members: TaskMembers,
+    /// What candidates are compared by, once the unedited model has been scored.
+    objective: Objective,
     /// What other searches have scored.
     reused: &'a [ReusedResults],
     scorer: &'a mut dyn Scorer,
@@ -53,17 +58,14 @@ impl<'a> Driver<'a> {
         if scorer.kind() != results {
             return Err(Error::ResultKind { expected: results, found: scorer.kind() });
         }
-        let (journal, mut best) = (run.journal()?, BestSoFar::default());
-        let costs = run.costs()?;
-        for entry in journal.entries().candidates() {
-            best.take(entry, progress);
-        }
         Ok(Self {
-            journal,
-            costs,
+            journal: run.journal()?,
+            costs: run.costs()?,
             limits: None,
+            members: TaskMembers::default(),
+            objective: Objective::default(),
             reused: &[],
-            best,
+            best: BestSoFar::default(),
             ranking: None,
             run,
             scorer,
@@ -84,6 +86,16 @@ impl<'a> Driver<'a> {
     /// The same, which takes over what `reused` has in place of asking the scorer.
     pub fn reusing(self, reused: &'a [ReusedResults]) -> Self {
         Self { reused, ..self }
+    }
+
+    /// The same of a search over several tasks.
+    pub fn over(self, members: TaskMembers) -> Self {
+        Self { members, ..self }
+    }
+
+    /// What candidates are compared by, once the unedited model has been scored.
+    pub fn objective(&self) -> &Objective {
+        &self.objective
     }
 
     /// What edits do elsewhere than on the task, as far as that has been measured.
@@ -118,6 +130,7 @@ impl<'a> Driver<'a> {
     /// All results on the validation split so far.
     pub fn history(&self) -> History<'_> {
         let history = History::new(self.journal.entries(), &self.order, self.ranking.as_deref(), self.costs.entries());
+        let history = history.comparing_by(&self.objective);
         match self.limits {
             Some(limits) => history.within(limits),
             None => history,
@@ -186,11 +199,11 @@ impl<'a> Driver<'a> {
             let batch =
                 Batch { candidates: &missing, split, examples: numbers.as_deref(), exact: split == SplitName::Test };
             let (journal, mut waiting) = (&mut self.journal, Waiting::new(missing.len(), examples, kind));
-            let (best, progress) = (&mut self.best, self.progress);
+            let (best, objective, progress) = (&mut self.best, &self.objective, self.progress);
             let mut append = |number: usize, results: Vec<ExampleResult>| {
                 waiting.take(number, &results)?;
                 let entry = Entry::new(split, missing[number], range, kind, results);
-                best.take(&entry, progress);
+                best.take(&entry, objective, progress);
                 journal.append(entry)?;
                 Ok(())
             };
@@ -201,6 +214,22 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
+    /// Scores the unedited model on validation, by whose results candidates are compared, and tells which of those that were
+    /// scored before is the best.
+    ///
+    /// # Errors
+    /// The scorer fails, or the journal cannot be written.
+    pub fn score_base(&mut self) -> Result<()> {
+        self.score("base", SplitName::Validation, &[Candidate::base()], None)?;
+        if let Some(base) = self.journal.entries().get(SplitName::Validation, &Candidate::base()) {
+            self.objective = self.members.objective(base);
+        }
+        for entry in self.journal.entries().candidates() {
+            self.best.take(entry, &self.objective, self.progress);
+        }
+        Ok(())
+    }
+
     /// Notes what other searches have scored of what this one lacks.
     fn reuse(&mut self, split: SplitName, candidates: &[Candidate], range: Option<ExampleRange>) -> Result<()> {
         for candidate in candidates {
@@ -208,7 +237,7 @@ impl<'a> Driver<'a> {
             if self.entries().get_on(split, candidate, range).is_none()
                 && let Some(entry) = others.find_map(|it| it.entry(split, candidate, range, &self.order))
             {
-                self.best.take(&entry, self.progress);
+                self.best.take(&entry, &self.objective, self.progress);
                 self.journal.append(entry)?;
             }
         }
@@ -316,7 +345,7 @@ impl<'a> Driver<'a> {
             self.asked.insert((SplitName::Validation, candidate.to_string(), None));
             if self.history().entry(candidate).is_none() {
                 let entry = Entry::new(SplitName::Validation, candidate, None, self.scorer.kind(), results);
-                self.best.take(&entry, self.progress);
+                self.best.take(&entry, &self.objective, self.progress);
                 self.journal.append(entry)?;
             }
         }

@@ -2,8 +2,7 @@
 
 use crate::error::{Error, Result};
 use laser_edit::Candidate;
-use laser_example::Score;
-use laser_run::{Cost, CostLimits, Costs, Entries, Entry, ExampleRange, PredictedChange, SplitName};
+use laser_run::{Cost, CostLimits, Costs, Entries, Entry, ExampleRange, Objective, PredictedChange, SplitName};
 use std::cmp::Ordering;
 
 /// What candidates gave on the validation split.
@@ -17,6 +16,7 @@ pub struct History<'a> {
     limits: CostLimits,
     /// Whether costs can be measured.
     measures_costs: bool,
+    objective: Option<&'a Objective>,
 }
 
 impl<'a> History<'a> {
@@ -27,12 +27,17 @@ impl<'a> History<'a> {
         ranking: Option<&'a [PredictedChange]>,
         costs: &'a Costs,
     ) -> Self {
-        Self { entries, order, ranking, costs, limits: CostLimits::default(), measures_costs: false }
+        Self { entries, order, ranking, costs, limits: CostLimits::default(), measures_costs: false, objective: None }
     }
 
     /// The same of a search that can measure costs; candidates are to be within `limits`.
     pub fn within(self, limits: CostLimits) -> Self {
         Self { limits, measures_costs: true, ..self }
+    }
+
+    /// The same of a search that compares candidates by `objective`; else they are by their mean result.
+    pub fn comparing_by(self, objective: &'a Objective) -> Self {
+        Self { objective: Some(objective), ..self }
     }
 
     /// Whether costs can be measured.
@@ -81,28 +86,71 @@ impl<'a> History<'a> {
         self.entry(candidate).ok_or_else(|| Error::NotScored { candidate: candidate.to_string() })
     }
 
-    /// The results of the unedited model on the examples of `ranges`, in their order.
+    /// The results of the unedited model on the examples of `ranges`, in their order, as they count.
     ///
     /// # Errors
     /// It has not been scored.
     pub fn base_on(&self, ranges: &[ExampleRange]) -> Result<Vec<f64>> {
         let values = self.scored(&Candidate::base())?.values();
-        let places = ranges.iter().flat_map(|range| &self.order[range.start..range.end]);
-        Ok(places.filter_map(|&i| values.get(i).copied()).collect())
+        let values = self.numbers(ranges).filter_map(|i| values.get(i).copied()).collect();
+        Ok(self.weighted(ranges, values))
     }
 
-    /// Whether results are right or wrong, nothing between.
+    /// What a candidate gave on the examples of `ranges`, as far as it has been scored on each, as it counts.
+    pub fn values_on(&self, candidate: &Candidate, ranges: &[ExampleRange]) -> Vec<f64> {
+        let values = ranges.iter().filter_map(|&range| self.on(candidate, range)).flat_map(Entry::values).collect();
+        self.weighted(ranges, values)
+    }
+
+    /// By how much each example of an entry counts for more than under the unedited model; nothing before that has been scored.
+    pub fn gains(&self, entry: &Entry) -> Vec<f64> {
+        let Some(base) = self.entry(&Candidate::base()).map(Entry::values) else { return Vec::new() };
+        let numbers: Vec<usize> = match entry.part {
+            Some(part) => self.numbers(&[part]).collect(),
+            None => (0..base.len()).collect(),
+        };
+        let pairs = numbers.iter().zip(entry.values());
+        let gains = pairs.filter_map(|(&i, value)| Some(value - base.get(i)?)).collect();
+        match self.objective {
+            Some(objective) => objective.weighted(numbers, gains),
+            None => gains,
+        }
+    }
+
+    /// What share of the limits a candidate takes; none without limits, and where it has not been measured.
+    pub fn share_of_limits(&self, candidate: &Candidate) -> Option<f64> {
+        let (base, cost) = (self.cost(&Candidate::base())?, self.cost(candidate)?);
+        (!self.limits.is_none()).then(|| self.limits.share(base, cost))
+    }
+
+    fn numbers(&self, ranges: &[ExampleRange]) -> impl Iterator<Item = usize> {
+        ranges.iter().flat_map(|range| &self.order[range.start..range.end]).copied()
+    }
+
+    fn weighted(&self, ranges: &[ExampleRange], values: Vec<f64>) -> Vec<f64> {
+        match self.objective {
+            Some(objective) => objective.weighted(self.numbers(ranges), values),
+            None => values,
+        }
+    }
+
+    /// Whether results, as they count, are right or wrong, nothing between.
     pub fn is_binary(&self) -> bool {
-        self.entry(&Candidate::base()).is_none_or(Entry::is_binary)
+        self.objective.is_none_or(Objective::is_plain) && self.entry(&Candidate::base()).is_none_or(Entry::is_binary)
+    }
+
+    /// [`Ordering::Less`] where `a` is better than `b`.
+    pub fn compare(&self, a: &Entry, b: &Entry) -> Ordering {
+        self.objective.unwrap_or(&Objective::PLAIN).compare(a, b)
+    }
+
+    /// What counts of a candidate's results, greater being better.
+    pub fn value(&self, entry: &Entry) -> f64 {
+        self.objective.unwrap_or(&Objective::PLAIN).value(entry)
     }
 
     /// The ranking by gradients, the most promising candidate first, if it was asked for and is there.
     pub fn ranking(&self) -> Option<&'a [PredictedChange]> {
         self.ranking
     }
-}
-
-/// Better first: by accuracy, then by log-loss.
-pub fn by_score(a: &Score, b: &Score) -> Ordering {
-    b.accuracy.total_cmp(&a.accuracy).then(a.log_loss.total_cmp(&b.log_loss))
 }

@@ -5,6 +5,7 @@
 //! results. A [`Driver`] does them, and keeps the journal. [`search`] is the whole: it chooses the best candidate, scores it on
 //! the test split, and judges it.
 
+mod additive_model;
 mod beam;
 mod best_so_far;
 mod by_gradient;
@@ -17,6 +18,8 @@ mod exhaustive;
 mod fake;
 mod history;
 mod job;
+mod observations;
+mod offspring;
 mod paired;
 mod pool;
 mod race;

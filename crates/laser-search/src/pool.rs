@@ -1,7 +1,7 @@
 //! The reductions that compositions are made of.
 
 use crate::error::Result;
-use crate::history::{History, by_score};
+use crate::history::History;
 use crate::job::Job;
 use crate::strategy::{Course, Strategy};
 use crate::within_limits::{WithinLimits, within_limits};
@@ -29,7 +29,7 @@ impl Pool {
         if jobs.is_empty() {
             let base = history.scored(&Candidate::base())?;
             let helps = |candidate: &&Candidate| {
-                history.entry(candidate).is_some_and(|entry| by_score(&entry.score, &base.score) == Ordering::Less)
+                history.entry(candidate).is_some_and(|entry| history.compare(entry, base) == Ordering::Less)
             };
             let helpful: Vec<&Candidate> = self.space.iter().filter(helps).collect();
             // What is outside the limits by itself is not made cheaper by more.

@@ -1,7 +1,7 @@
 //! Successive halving: many candidates on few examples, the better of them on more (Jamieson and Talwalkar, arXiv 1502.07943).
 
 use crate::error::Result;
-use crate::history::{History, by_score};
+use crate::history::History;
 use crate::job::Job;
 use crate::paired::{Paired, confidence, margin};
 use crate::strategy::{Course, Strategy};
@@ -124,7 +124,7 @@ impl Race {
     fn ranked(&self, history: &History) -> Result<Vec<usize>> {
         let base = history.base_on(&self.ranges)?;
         let of = |candidate: &Candidate| {
-            let against_base = Paired::of(&base, &values(history, candidate, &self.ranges), history.is_binary());
+            let against_base = Paired::of(&base, &history.values_on(candidate, &self.ranges), history.is_binary());
             let losses = entries(history, candidate, &self.ranges).flat_map(|entry| &entry.log_loss);
             Seen { bound: against_base.upper(LEVEL), log_loss: losses.sum() }
         };
@@ -136,11 +136,11 @@ impl Race {
         self.stage = Stage::Finished;
         let within = self.field.iter().filter(|candidate| history.is_within_limits(candidate) != Some(false));
         let finalists = within.filter_map(|candidate| history.entry(candidate));
-        let Some(winner) = finalists.min_by(|a, b| by_score(&a.score, &b.score)) else { return };
+        let Some(winner) = finalists.min_by(|a, b| history.compare(a, b)) else { return };
         let of = |(loser, rounds): &(Candidate, usize)| {
             let seen = &self.ranges[..*rounds];
-            let winner = values(history, &winner.interventions, seen);
-            Paired::of(&winner, &values(history, loser, seen), history.is_binary())
+            let winner = history.values_on(&winner.interventions, seen);
+            Paired::of(&winner, &history.values_on(loser, seen), history.is_binary())
         };
         let pairs: Vec<Paired> = self.dropped.iter().map(of).collect();
         let (rounds, confidence, margin) = (self.rounds.clone(), confidence(&pairs), margin(&pairs));
@@ -219,10 +219,6 @@ fn entries<'a>(
     found.into_iter()
 }
 
-fn values(history: &History, candidate: &Candidate, ranges: &[ExampleRange]) -> Vec<f64> {
-    entries(history, candidate, ranges).flat_map(Entry::values).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -262,7 +258,7 @@ mod tests {
         let best = space
             .iter()
             .filter_map(|candidate| fake.history().entry(candidate))
-            .min_by(|a, b| by_score(&a.score, &b.score));
+            .min_by(|a, b| fake.history().compare(a, b));
         assert_eq!(best.unwrap().interventions, space[41]);
         let trace = race.course().race.unwrap();
         assert!((0.0..1.0).contains(&trace.margin), "{trace:?}");

@@ -2,13 +2,12 @@
 
 use crate::driver::Driver;
 use crate::error::{Error, Result};
-use crate::history::by_score;
 use crate::strategy::Strategy;
 use laser_edit::{Candidate, Recipe};
-use laser_example::{Example, Score};
+use laser_example::Example;
 use laser_run::{
-    Bf16Check, Conclusion, Costs, Entries, PredictedChange, Progress, ReusedResults, RunDescription, RunWriter, Scorer,
-    SearchDescription, SearchTrace, SplitName, Verdict, chosen,
+    Bf16Check, Conclusion, Costs, Entries, Objective, PredictedChange, Progress, ReusedResults, RunDescription,
+    RunWriter, Scorer, SearchDescription, SearchTrace, SplitName, TaskMembers, Verdict, chosen,
 };
 use std::collections::HashMap;
 
@@ -43,6 +42,8 @@ pub struct Finished {
     pub costs: Costs,
     /// What comparing in bf16 changed, where candidates were.
     pub bf16_checks: Option<Vec<Bf16Check>>,
+    /// What candidates are compared by.
+    pub objective: Objective,
     /// What gradients predicted of each candidate, where they ranked them.
     pub ranking: Option<Vec<PredictedChange>>,
 }
@@ -62,11 +63,11 @@ pub fn search(
     let examples = [plan.validation.len(), plan.test.len()];
     let asked = &plan.run.search;
     let mut driver = Driver::new(run, examples, plan.run.task.results, asked.seed, scorer, progress)?;
-    driver = driver.reusing(plan.reused);
+    driver = driver.reusing(plan.reused).over(TaskMembers::new(&asked.tasks, plan.validation));
     if asked.measures_costs() {
         driver = driver.within(asked.limits);
     }
-    driver.score("base", SplitName::Validation, &[Candidate::base()], None)?;
+    driver.score_base()?;
     driver.run(strategy)?;
     let trace = driver.trace(plan.space, strategy);
     run.write_trace(&trace)?;
@@ -78,6 +79,7 @@ pub fn search(
     if asked.measures_costs() {
         driver.measure(SplitName::Test, std::slice::from_ref(&best))?;
     }
+    let objective = driver.objective().clone();
     let (entries, costs, ranking) = driver.into_results();
     let is_calibrated = best.interventions().iter().any(|it| it.edit.is_calibrated());
     let calibration = asked.calibration.as_ref().filter(|_| is_calibrated).map(|text| text.sha256.clone());
@@ -91,7 +93,7 @@ pub fn search(
         run: plan.run,
     };
     let verdict = conclusion.verdict().map_err(|unfit| unfit.of(run.folder()))?;
-    Ok(Finished { verdict, trace, entries, costs, bf16_checks, ranking })
+    Ok(Finished { verdict, trace, entries, costs, bf16_checks, objective, ranking })
 }
 
 /// Of each size so many of the best candidates have their cost measured.
@@ -101,10 +103,9 @@ const BATCH: usize = 8;
 
 /// Measures the costs of the best candidates, and chooses the best one within the limits.
 fn choose(driver: &mut Driver, asked: &SearchDescription) -> Result<Candidate> {
-    let mut ranked: Vec<(Candidate, Score)> =
-        driver.entries().candidates().into_iter().map(|entry| (entry.interventions.clone(), entry.score)).collect();
-    ranked.sort_by(|a, b| by_score(&a.1, &b.1));
-    let ranked: Vec<Candidate> = ranked.into_iter().map(|(candidate, _)| candidate).collect();
+    let mut ranked = driver.entries().candidates();
+    ranked.sort_by(|a, b| driver.history().compare(a, b));
+    let ranked: Vec<Candidate> = ranked.into_iter().map(|entry| entry.interventions.clone()).collect();
     if asked.measures_costs() {
         driver.measure(SplitName::Validation, &worth_measuring(&ranked, asked.cost_all))?;
         let is_measured = |driver: &Driver, it: &Candidate| driver.costs().get(SplitName::Validation, it).is_some();
@@ -122,7 +123,8 @@ fn choose(driver: &mut Driver, asked: &SearchDescription) -> Result<Candidate> {
             driver.measure(SplitName::Validation, &missing)?;
         }
     }
-    chosen(driver.entries(), driver.costs(), &asked.limits).ok_or(Error::NoCandidates { why: "nothing was asked for" })
+    chosen(driver.entries(), driver.costs(), &asked.limits, driver.objective())
+        .ok_or(Error::NoCandidates { why: "nothing was asked for" })
 }
 
 /// The best of each size, or all.

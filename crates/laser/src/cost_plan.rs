@@ -85,7 +85,8 @@ impl Session {
         let mut guards = Vec::with_capacity(plan.guards.len());
         for source in &plan.guards {
             let guard = self.task(source)?;
-            if guard.task.digest == task.task.digest {
+            let is_one = task.tasks.iter().any(|it| it.name == guard.task.name);
+            if is_one || guard.task.digest == task.task.digest {
                 return Err(Error::GuardIsTask { task: source.spec.clone() });
             }
             if guard.task.examples.iter().any(|example| matches!(example.target, Target::Rolling { .. })) {

@@ -82,6 +82,12 @@ pub enum Error {
         /// Why not, and what to do.
         why: &'static str,
     },
+    /// One task that was given twice.
+    #[error("--task {task}: two tasks have this name: leave one out, or rename its file")]
+    TaskTwice {
+        /// The task.
+        task: String,
+    },
     /// A guard task that is the task itself.
     #[error("--guard {task}: this is the task that is searched on: leave it out, or give another task")]
     GuardIsTask {

@@ -78,5 +78,5 @@ pub use session::{Session, SessionOptions};
 pub use spectra_cache::SpectraCache;
 pub use speech::{Sampling, Speech, Step};
 pub use subtask_scores::{GroupScore, SubtaskScore};
-pub use task_source::{OnLong, OpenTask, TaskSource};
+pub use task_source::{NamedTask, OnLong, OpenTask, TaskSource};
 pub use text_source::{OpenText, TextSource};

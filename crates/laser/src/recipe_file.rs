@@ -55,7 +55,8 @@ pub fn read_front(path: &Path, checkpoint: &Checkpoint) -> Result<FoundFront> {
         return Err(Error::OtherModel { path: path.to_owned() });
     }
     let chosen = folder.recipe()?.map(|recipe| recipe.interventions);
-    let candidates = front(&folder.entries()?, &folder.costs()?, chosen.as_ref());
+    let entries = folder.entries()?;
+    let candidates = front(&entries, &folder.costs()?, &folder.objective(&entries)?, chosen.as_ref());
     if candidates.is_empty() {
         return Err(Error::NoFront { path: folder.path().to_owned() });
     }

@@ -12,8 +12,8 @@ use laser_engine::{ContentFreePrompts, check};
 use laser_example::{Example, Score, Target};
 use laser_report::{FoundText, ReadRun, RunParts, Sweep, heat_text, search_text, verdict_file};
 use laser_run::{
-    Bf16Check, CostLimits, Costs, Entries, ModelDescription, PredictedChange, ReusedResults, RunDescription, RunFolder,
-    RunWriter, Scorer, SearchDescription, SearchTrace, Verdict, examples_sha256, write_whole,
+    Bf16Check, CostLimits, Costs, Entries, ModelDescription, Objective, PredictedChange, ReusedResults, RunDescription,
+    RunFolder, RunWriter, Scorer, SearchDescription, SearchTrace, Verdict, examples_sha256, write_whole,
 };
 use laser_search::{Beam, Compose, Evolve, Exhaustive, Finished, Gradient, Plan, Race, Strategy, grid, noise_edge};
 use std::num::NonZeroUsize;
@@ -36,6 +36,8 @@ pub struct FoundEdits {
     pub entries: Entries,
     /// What candidates cost elsewhere, where that was measured.
     pub costs: Costs,
+    /// What candidates are compared by.
+    pub objective: Objective,
     /// What they may cost.
     pub limits: CostLimits,
     /// What comparing in bf16 changed, if candidates were.
@@ -52,6 +54,7 @@ impl FoundEdits {
         search_text(&FoundText {
             entries: &self.entries,
             costs: &self.costs,
+            objective: &self.objective,
             limits: &self.limits,
             trace: &self.trace,
             bf16_checks: self.bf16_checks.as_deref(),
@@ -134,6 +137,7 @@ impl Session {
                 validation: task.unusual_validation(),
                 chat: self.options.chat,
                 text: measured.text.as_ref().map(|(_, description)| description.clone()),
+                tasks: task.tasks.clone(),
                 limits: plan.costs.limits,
                 guards: measured.guard_descriptions(),
                 cost_all: plan.costs.all,
@@ -185,7 +189,7 @@ impl Session {
         let live = LiveReport::new(progress, run.folder().clone());
         let mut search =
             |scorer: &mut dyn Scorer| Ok(laser_search::search(&mut *strategy, &told, scorer, &run, &live)?);
-        let Finished { verdict, trace, entries, costs, bf16_checks, ranking } =
+        let Finished { verdict, trace, entries, costs, bf16_checks, ranking, objective } =
             compared.as_ref().unwrap_or(&self.model).search(&scored, &mut search)?;
         run.write_verdict(&verdict_file(&verdict))?;
         let folder = run.folder().clone();
@@ -214,6 +218,7 @@ impl Session {
             trace,
             entries,
             costs,
+            objective,
             limits,
             bf16_checks,
             ranking,

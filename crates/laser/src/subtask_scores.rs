@@ -31,14 +31,14 @@ pub struct GroupScore {
     pub metrics: BTreeMap<String, f64>,
 }
 
-/// The scores of the tasks of a group, of the examples with `numbers`; none of a plain task.
+/// The scores of the tasks of a group, or of several tasks, of the examples with `numbers`; none of a plain task.
 pub fn subtask_scores(
     task: &Task,
     numbers: &[usize],
     evaluated: &[EvaluatedExample],
     measured: Vec<Measured>,
 ) -> Vec<SubtaskScore> {
-    if task.groups.is_empty() {
+    if !has_several(task) {
         return Vec::new();
     }
     let score = |(subtask, asked): (&Subtask, Measured)| {
@@ -61,7 +61,7 @@ pub fn subtask_scores(
 
 /// What the file of each task of a group asks for; none of a plain task.
 pub fn subtask_metrics(task: &Task, numbers: &[usize], given: &[ScoredExample]) -> Result<Vec<Measured>> {
-    if task.groups.is_empty() {
+    if !has_several(task) {
         return Ok(Vec::new());
     }
     let of = |subtask: &Subtask| {
@@ -70,6 +70,10 @@ pub fn subtask_metrics(task: &Task, numbers: &[usize], given: &[ScoredExample]) 
         if own.is_empty() { Ok(Measured::default()) } else { Ok(subtask.metrics.of(&own)?) }
     };
     task.subtasks.iter().map(of).collect()
+}
+
+fn has_several(task: &Task) -> bool {
+    !task.groups.is_empty() || task.subtasks.len() > 1
 }
 
 /// What groups aggregate of their tasks' scores. A metric that no task has is left out.

@@ -5,9 +5,10 @@ use crate::model_source::FileProgress;
 use laser_checkpoint::Config;
 use laser_example::Example;
 use laser_hub::{DatasetFiles, Hub};
-use laser_run::{Progress, ResultKind, TaskDescription, TaskReading};
+use laser_run::{Progress, ResultKind, TaskDescription, TaskMembers, TaskReading, TaskWeight};
 use laser_tasks::{HubSplit, OnBadRow, OpenOptions, SkippedRows, Split, Task};
 use laser_tokenizer::Tokenizer;
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 /// The share of the examples that candidates are chosen on, unless another is asked for.
@@ -49,6 +50,27 @@ pub struct TaskSource {
     pub split_first: bool,
     /// The share of the examples that is the validation split, between 0 and 1.
     pub validation: f64,
+    /// More tasks, which count together with this one. Each is sampled by itself.
+    pub others: Vec<NamedTask>,
+    /// What a gain on each task counts for, this one's first; nothing where all count alike.
+    pub weights: Vec<f64>,
+}
+
+/// A task by its name or file, and the file to take its examples from, if it is not the task's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedTask {
+    /// As in [`TaskSource::spec`].
+    pub spec: String,
+    /// As in [`TaskSource::data`].
+    pub data: Option<PathBuf>,
+}
+
+impl NamedTask {
+    /// As it is asked for: `TASK` or `TASK=FILE`.
+    fn text(&self) -> String {
+        let data = self.data.as_ref().map(|data| format!("={}", data.display())).unwrap_or_default();
+        format!("{}{data}", self.spec)
+    }
 }
 
 impl<S: Into<String>> From<S> for TaskSource {
@@ -65,16 +87,49 @@ impl<S: Into<String>> From<S> for TaskSource {
             seed: 0,
             split_first: false,
             validation: VALIDATION,
+            others: Vec::new(),
+            weights: Vec::new(),
         }
     }
 }
 
 impl TaskSource {
-    /// The task as its file has it, before a tokenizer has a say.
+    /// The task as its file has it, before a tokenizer has a say; several as one, the ids of each beginning with its name.
     ///
     /// # Errors
-    /// If there is no such task, or its file or its data cannot be read.
+    /// If there is no such task, or its file or its data cannot be read; if two have one name.
     pub fn read(&self, progress: &dyn Progress) -> Result<Task> {
+        if self.others.is_empty() {
+            return self.read_one(progress);
+        }
+        let member = |it: NamedTask| Self { others: Vec::new(), spec: it.spec, data: it.data, ..self.clone() };
+        let tasks = self.all().into_iter().map(|it| member(it).read_one(progress)).collect::<Result<Vec<_>>>()?;
+        let names: Vec<&str> = tasks.iter().map(|task| task.name.as_str()).collect();
+        if let Some(twice) = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
+            return Err(Error::TaskTwice { task: (*twice.1).to_owned() });
+        }
+        let name = names.join(" + ");
+        Ok(Task::of_many(&name, tasks, Vec::new())?)
+    }
+
+    /// This task, then the others.
+    fn all(&self) -> Vec<NamedTask> {
+        let own = NamedTask { spec: self.spec.clone(), data: self.data.clone() };
+        [own].into_iter().chain(self.others.iter().cloned()).collect()
+    }
+
+    /// All tasks, where there are several, as `task` names them.
+    fn weighted(&self, task: &Task) -> Vec<TaskWeight> {
+        if self.others.is_empty() {
+            return Vec::new();
+        }
+        let names = task.name.split(" + ").map(str::to_owned);
+        let weights = self.weights.iter().copied().chain(std::iter::repeat(1.0));
+        let all = names.zip(self.all()).zip(weights);
+        all.map(|((name, named), weight)| TaskWeight { name, spec: named.text(), weight }).collect()
+    }
+
+    fn read_one(&self, progress: &dyn Progress) -> Result<Task> {
         let fetch = |split: &HubSplit| {
             let files =
                 DatasetFiles { id: split.dataset.clone(), config: split.config.clone(), split: split.split.clone() };
@@ -142,11 +197,8 @@ impl TaskSource {
             }
             OnLong::Truncate | OnLong::Error => task,
         };
-        let task = match (self.limit, self.first) {
-            (Some(limit), _) => task.limit(limit, self.seed)?,
-            (None, Some(first)) => task.first(first)?,
-            (None, None) => task,
-        };
+        let tasks = self.weighted(&task);
+        let task = self.sampled(task, &tasks)?;
         let mut cut = Vec::new();
         for (number, example) in task.examples.iter().enumerate() {
             let tokens = over(example)?;
@@ -165,7 +217,28 @@ impl TaskSource {
                 task.name, config.context_length
             ));
         }
-        Ok(OpenTask { source: self.clone(), task, cut, skipped_rows })
+        Ok(OpenTask { source: self.clone(), tasks, task, cut, skipped_rows })
+    }
+
+    /// The sample of `task` that is asked for; of several tasks each one's.
+    fn sampled(&self, task: Task, tasks: &[TaskWeight]) -> Result<Task> {
+        let sample = |task: &Task| match (self.limit, self.first) {
+            (Some(limit), _) => task.limit(limit, self.seed),
+            (None, Some(first)) => task.first(first),
+            (None, None) => Ok(task.clone()),
+        };
+        if tasks.is_empty() {
+            return Ok(sample(&task)?);
+        }
+        let members = TaskMembers::new(tasks, &task.examples.iter().collect::<Vec<_>>());
+        let mut kept = HashSet::new();
+        for number in 0..tasks.len() {
+            let of_task = sample(&task.only(&members.examples_of(number))?)?;
+            kept.extend(of_task.examples.into_iter().map(|example| example.id));
+        }
+        let numbers: Vec<usize> =
+            (0..task.examples.len()).filter(|&number| kept.contains(&task.examples[number].id)).collect();
+        Ok(task.only(&numbers)?)
     }
 
     /// Whether the first examples are the validation split.
@@ -179,6 +252,8 @@ impl TaskSource {
 pub struct OpenTask {
     /// Where it comes from.
     pub source: TaskSource,
+    /// Where there are several tasks: which, and what each counts for.
+    pub tasks: Vec<TaskWeight>,
     /// Its examples, and how they are scored.
     pub task: Task,
     /// The numbers of the examples whose prompt is cut at its beginning to fit the model.
@@ -191,7 +266,10 @@ impl OpenTask {
     /// As `run.json` has it.
     pub(crate) fn description(&self) -> TaskDescription {
         TaskDescription {
-            spec: self.source.spec.clone(),
+            spec: match self.tasks.is_empty() {
+                true => self.source.spec.clone(),
+                false => self.task.name.clone(),
+            },
             digest: self.task.digest.clone(),
             examples: self.task.examples.len(),
             results: ResultKind::Binary,

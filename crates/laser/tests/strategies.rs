@@ -196,3 +196,108 @@ fn a_finished_search_goes_on() {
         assert_eq!(file("run", name), file("whole", name), "{name}");
     }
 }
+
+#[test]
+fn a_search_takes_over_what_another_has_scored() {
+    let session = Session::new();
+    session.write("task.jsonl", task(100));
+    search(&session, "--strategy race --out race");
+    let alone = search(&session, "--strategy beam --width 2 --max-kl 0.5 --out alone");
+    let reusing = search(&session, "--strategy beam --width 2 --max-kl 0.5 --reuse race --out reusing");
+    assert_eq!(reusing, alone);
+    for file in ["best.json", "verdict.json", "strategy.json"] {
+        assert_eq!(session.read(&format!("reusing/{file}")), session.read(&format!("alone/{file}")), "{file}");
+    }
+    // It reads the other's results: with one changed in a way that its own line allows, it comes to another end.
+    let journal = session.read("race/journal.jsonl");
+    let base = journal.lines().next().unwrap();
+    let mut changed: Value = serde_json::from_str(base).unwrap();
+    let n = changed["score"]["n"].as_u64().unwrap();
+    changed["correct"] = "1".repeat(usize::try_from(n).unwrap()).into();
+    changed["score"]["accuracy"] = 1.0.into();
+    session.write("race/journal.jsonl", journal.replacen(base, &changed.to_string(), 1));
+    search(&session, "--strategy race --reuse race --out other");
+    assert_eq!(session.json("other/verdict.json")["base"]["validation"]["score"]["accuracy"], 1.0);
+
+    let message = session.fails(&format!(
+        "search {} --task task.jsonl {SPACE} --limit 50 --reuse race --out half",
+        fixture("llama").display()
+    ));
+    assert!(message.1.contains("race: its results cannot be reused: the task differs: give a RUN of"), "{}", message.1);
+}
+
+#[test]
+fn several_tasks_count_together_and_each_has_its_verdict() {
+    let session = Session::new();
+    // The second is the first with other ids, so that it would have the same name but for its file's.
+    session.write("one.jsonl", task(60));
+    session.write("two.jsonl", task(140));
+    let model = fixture("llama").display().to_string();
+    let space = "--layers 0-1 --matrices fc_in,fc_out --rho 0.5,0.1 --strategy exhaustive --no-costs --quiet";
+    let text = session.prints(&format!(
+        "search {model} --task one.jsonl --task two.jsonl --weights 3,1 --limit 100 {space} --out run"
+    ));
+    let table = text.split("Each task by itself, on its test examples:\n").nth(1).unwrap();
+    assert!(table.contains("\none ") && table.contains("\ntwo ") && table.contains("\none: "), "{text}");
+    let run = session.json("run/run.json");
+    assert_eq!(run["task"]["examples"], 160);
+    assert_eq!(run["task"]["spec"], "one + two");
+    assert_eq!(run["search"]["tasks"][0], serde_json::json!({"name": "one", "spec": "one.jsonl", "weight": 3.0}));
+    let verdict = session.json("run/verdict.json");
+    let sizes = |task: usize| {
+        let base = &verdict["tasks"][task]["base"];
+        [base["validation"]["n"].as_u64().unwrap(), base["test"]["n"].as_u64().unwrap()]
+    };
+    assert_eq!((sizes(0), sizes(1)), ([12, 48], [20, 80]));
+    assert_eq!(verdict["base"]["test"]["n"], 128);
+
+    // The chosen candidate is the one whose weighted gains, in standard deviations of the base, are greatest.
+    let journal = session.read("run/journal.jsonl");
+    let lines: Vec<Value> = journal.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let on_validation: Vec<&Value> = lines.iter().filter(|line| line["split"] == "validation").collect();
+    let hits = |line: &Value, range: std::ops::Range<usize>| {
+        line["correct"].as_str().unwrap()[range].bytes().filter(|&hit| hit == b'1').count() as f64
+    };
+    let base = on_validation.iter().find(|line| line["interventions"].as_array().unwrap().is_empty()).unwrap();
+    let value = |line: &Value| -> f64 {
+        let of = |range: std::ops::Range<usize>, weight: f64| {
+            let n = range.len() as f64;
+            let share = (hits(base, range.clone()) + 0.5) / (n + 1.0);
+            weight * hits(line, range) / n / (share * (1.0 - share)).sqrt()
+        };
+        of(0..12, 3.0) + of(12..32, 1.0)
+    };
+    let best = on_validation.iter().filter(|line| line["interventions"] != base["interventions"]);
+    let most = best.clone().map(|line| value(line)).fold(f64::NEG_INFINITY, f64::max);
+    let chosen = best.clone().find(|line| line["interventions"] == verdict["best"]).unwrap();
+    assert!((value(chosen) - most).abs() < 1e-9, "{} is not {most}", value(chosen));
+
+    // It is judged again to the same bytes, resumes, and its report has the table.
+    let before = session.read("run/verdict.json");
+    session.prints("verdict run --write --quiet");
+    assert_eq!(session.read("run/verdict.json"), before);
+    let page = session.read("run/report.html");
+    assert!(page.contains("Each task by itself"), "no table");
+    assert!(page.contains("--task one.jsonl --task two.jsonl --weights 3,1 --limit 100"), "no command");
+
+    // eval tells of each, too.
+    let eval: Value = serde_json::from_str(
+        &session
+            .prints(&format!("eval {model} --task one.jsonl --task two.jsonl --split test --limit 100 --json --quiet")),
+    )
+    .unwrap();
+    assert_eq!((&eval["subtasks"][0]["task"], &eval["subtasks"][1]["n"]), (&"one".into(), &80.into()));
+
+    for (options, message) in [
+        ("--task one.jsonl --task one.jsonl", "--task one: two tasks have this name: leave one out"),
+        ("--task one.jsonl --weights 2", "--weights has 1 numbers for 1 tasks: give one for each of several tasks"),
+        ("--task one.jsonl --task two.jsonl --weights 1,0", "`0` is not a weight: write a number above 0, such as 2"),
+        ("--task one.jsonl --task two.jsonl --data x", "--data is for one task: write --task TASK=FILE"),
+    ] {
+        let (_, found) = session.fails(&format!("search {model} {options} {space} --out other"));
+        assert!(found.contains(message), "{found}");
+    }
+    let guard = format!("search {model} --task one.jsonl --task two.jsonl --guard one.jsonl {space} --out other");
+    let (_, found) = session.fails(&guard.replace("--no-costs ", ""));
+    assert!(found.contains("this is the task that is searched on"), "{found}");
+}

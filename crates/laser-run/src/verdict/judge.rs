@@ -72,6 +72,20 @@ pub struct Verdict {
     pub cost: Option<CostChange>,
     /// Some of the answers that the edit turned right or wrong.
     pub examples: Changes,
+    /// Where there are several tasks to gain on: the verdict on each.
+    #[serde(skip)]
+    pub tasks: Vec<TaskVerdict>,
+}
+
+/// The verdict on one of several tasks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskVerdict {
+    /// The task's name.
+    pub name: String,
+    /// What a gain on it counted for.
+    pub weight: f64,
+    /// The verdict, from the task's examples alone.
+    pub verdict: Verdict,
 }
 
 impl Verdict {
@@ -93,12 +107,32 @@ pub struct VerdictFile<'a> {
     because: String,
     #[serde(flatten)]
     verdict: &'a Verdict,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tasks: Vec<TaskVerdictFile<'a>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct TaskVerdictFile<'a> {
+    task: &'a str,
+    weight: f64,
+    #[serde(flatten)]
+    verdict: VerdictFile<'a>,
 }
 
 impl<'a> VerdictFile<'a> {
-    /// The file of `verdict`; `because` is its reason in words.
-    pub fn new(verdict: &'a Verdict, because: String) -> Self {
-        Self { word: verdict.word(), because, verdict }
+    /// The file of `verdict`; `because` says the reason of a verdict in words.
+    pub fn new(verdict: &'a Verdict, because: fn(&Verdict) -> String) -> Self {
+        let of_task = |it: &'a TaskVerdict| TaskVerdictFile {
+            task: &it.name,
+            weight: it.weight,
+            verdict: Self::new(&it.verdict, because),
+        };
+        Self {
+            word: verdict.word(),
+            because: because(verdict),
+            verdict,
+            tasks: verdict.tasks.iter().map(of_task).collect(),
+        }
     }
 }
 
@@ -203,7 +237,30 @@ pub fn judge(evidence: &Evidence) -> Option<Verdict> {
         perplexity: text.cloned(),
         cost: evidence.cost.clone(),
         examples: Changes::of(test, base.test, edited.test),
+        tasks: Vec::new(),
     })
+}
+
+impl Evidence<'_> {
+    /// The verdict on the examples with these numbers alone, of validation and of test.
+    pub(crate) fn of_examples(&self, [validation, test]: &[Vec<usize>; 2]) -> Option<Verdict> {
+        let of = |pair: Pair| Some([pair.validation.only(validation)?, pair.test.only(test)?]);
+        let ([base, base_test], [edited, edited_test]) = (of(self.base)?, of(self.edited)?);
+        let candidates = self.candidates.iter().map(|entry| entry.only(validation)).collect::<Option<Vec<Entry>>>()?;
+        let place = |number: &usize| validation.binary_search(number).ok();
+        let last_round: Option<Vec<usize>> = self.last_round.map(|all| all.iter().filter_map(place).collect());
+        judge(&Evidence {
+            base: Pair { validation: &base, test: &base_test },
+            edited: Pair { validation: &edited, test: &edited_test },
+            candidates: &candidates.iter().collect::<Vec<_>>(),
+            // Where the last round had none of them, all count.
+            last_round: last_round.as_deref().filter(|numbers| !numbers.is_empty()),
+            validation: &validation.iter().map(|&i| self.validation[i]).collect::<Vec<_>>(),
+            test: &test.iter().map(|&i| self.test[i]).collect::<Vec<_>>(),
+            cost: self.cost.clone(),
+            ..*self
+        })
+    }
 }
 
 /// What follows from answers that are right or wrong.

@@ -1,11 +1,11 @@
 //! What is measured of edits elsewhere than on the task, and what they may cost.
 
 use super::TextOptions;
+use super::inputs::named_task;
 use super::typed_values::{parse_percent, parse_points};
 use clap::Args;
-use laser::{CostPlan, CostText, TEXT_TOKENS, TaskSource};
+use laser::{CostPlan, CostText, NamedTask, TEXT_TOKENS, TaskSource};
 use laser_run::CostLimits;
-use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What an edit may cost")]
@@ -41,11 +41,9 @@ impl CostOptions {
             None => CostText::Own,
         };
         let guard = |text: &String| {
-            let (spec, data) = match text.split_once('=') {
-                Some((spec, data)) => (spec, Some(PathBuf::from(data))),
-                None => (text.as_str(), None),
-            };
-            TaskSource { spec: spec.to_owned(), data, metric: None, paper_compat: false, ..task.clone() }
+            let NamedTask { spec, data } = named_task(text);
+            let (others, weights) = (Vec::new(), Vec::new());
+            TaskSource { spec, data, metric: None, paper_compat: false, others, weights, ..task.clone() }
         };
         CostPlan {
             text: of_text,

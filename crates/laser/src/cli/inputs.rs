@@ -3,10 +3,10 @@
 use super::typed_values::parse_share;
 use crate::output::Usage;
 use clap::{Args, ValueEnum};
-use laser::{ModelSource, OnLong, TaskSource, TextSource};
+use laser::{ModelSource, NamedTask, OnLong, TaskSource, TextSource};
 use laser_model::DeviceKind;
 use laser_tasks::OnBadRow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Args)]
 pub struct CheckpointOptions {
@@ -42,9 +42,10 @@ pub struct ModelOptions {
 
 #[derive(Debug, Args)]
 pub struct TaskOptions {
-    /// A built-in task (see `laser tasks`), a .yaml file, or examples as .jsonl, .json, .csv, .tsv or .parquet
+    /// A built-in task (see `laser tasks`), a .yaml file, or examples as .jsonl, .json, .csv, .tsv or .parquet.
+    /// Given more than once, the tasks count together; TASK=FILE names the data of one
     #[arg(long, value_name = "TASK", required_unless_present = "text")]
-    pub task: Option<String>,
+    pub task: Vec<String>,
     #[command(flatten)]
     pub data: DataOptions,
     /// Use a random sample of at most N examples (groups of paraphrases stay whole)
@@ -79,8 +80,19 @@ pub struct TaskOptions {
 impl TaskOptions {
     /// The task.
     pub fn source(&self) -> anyhow::Result<TaskSource> {
-        let spec = self.task.clone().ok_or(Usage("no task was given: add --task TASK".into()))?;
+        let mut named = self.task.iter().map(|text| named_task(text));
+        let NamedTask { spec, data } = named.next().ok_or(Usage("no task was given: add --task TASK".into()))?;
+        let others: Vec<NamedTask> = named.collect();
+        if !others.is_empty() && self.data.data.is_some() {
+            return Err(Usage("--data is for one task: write --task TASK=FILE for each of several".into()).into());
+        }
+        if data.is_some() && self.data.data.is_some() {
+            return Err(Usage("the task's data are given twice: leave out --data, or =FILE".into()).into());
+        }
+        let source = self.with_validation(spec);
         Ok(TaskSource {
+            data: data.or(source.data),
+            others,
             limit: self.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX)),
             first: self.first.map(|first| usize::try_from(first).unwrap_or(usize::MAX)),
             on_bad_row: self.on_bad_row.map(BadRowChoice::meaning),
@@ -88,13 +100,23 @@ impl TaskOptions {
             seed: self.seed,
             split_first: self.split_first,
             metric: self.metric.clone(),
-            ..self.with_validation(spec)
+            ..source
         })
     }
 
     fn with_validation(&self, spec: String) -> TaskSource {
         let source = self.data.source(spec);
         TaskSource { validation: self.validation.unwrap_or(source.validation), ..source }
+    }
+}
+
+/// `TASK` or `TASK=FILE`. What is a file by its whole name is a task.
+pub fn named_task(text: &str) -> NamedTask {
+    match text.split_once('=') {
+        Some((spec, data)) if !Path::new(text).exists() => {
+            NamedTask { spec: spec.to_owned(), data: Some(PathBuf::from(data)) }
+        }
+        _ => NamedTask { spec: text.to_owned(), data: None },
     }
 }
 

@@ -11,16 +11,18 @@ mod typed_values;
 pub use analyze_options::{AnalysisChoice, AnalysisOutput, AnalyzeOptions, TableOptions};
 pub use apply::{ApplyOptions, Pick};
 pub use costs::CostOptions;
-pub use inputs::{CheckpointOptions, DataOptions, ModelOptions, TaskOptions, TextOptions};
+pub use inputs::{CheckpointOptions, DataOptions, ModelOptions, TaskOptions, TextOptions, named_task};
 pub use space::SpaceOptions;
 pub use talk::{ChatOptions, CompareOptions, EditOptions, SpeechOptions};
 
+use crate::output::Usage;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use laser::TaskSource;
 use laser_edit::{InterventionSpec, Layers, MatrixGroup};
 use laser_matrix::Rho;
 use std::path::PathBuf;
-use typed_values::{default_rhos, parse_layers, parse_rho};
+use typed_values::{default_rhos, parse_layers, parse_rho, parse_weight};
 
 /// Find, judge and apply rank reductions that improve a trained transformer.
 #[derive(Debug, Parser)]
@@ -214,6 +216,9 @@ pub struct SearchOptions {
     pub model: ModelOptions,
     #[command(flatten)]
     pub task: TaskOptions,
+    /// What a gain on each task counts for, in the tasks' order, such as 2,1 [default: all alike]
+    #[arg(long, value_delimiter = ',', value_name = "LIST", requires = "task", value_parser = parse_weight)]
+    pub weights: Vec<f64>,
     #[command(flatten)]
     pub text: TextOptions,
     /// The RUN folder: made if it is not there, resumed if it holds this very search
@@ -223,6 +228,19 @@ pub struct SearchOptions {
     pub space: SpaceOptions,
     #[command(flatten)]
     pub costs: CostOptions,
+}
+
+impl SearchOptions {
+    /// The task, or the tasks and what each counts for.
+    pub fn source(&self) -> anyhow::Result<TaskSource> {
+        let source = self.task.source()?;
+        let (tasks, weights) = (source.others.len() + 1, self.weights.len());
+        if weights > 0 && (tasks == 1 || weights != tasks) {
+            let why = format!("--weights has {weights} numbers for {tasks} tasks: give one for each of several tasks");
+            return Err(Usage(why.into()).into());
+        }
+        Ok(TaskSource { weights: self.weights.clone(), ..source })
+    }
 }
 
 #[derive(Debug, Args)]

@@ -21,6 +21,13 @@ pub fn parse_rho(text: &str) -> Result<Rho, String> {
     Rho::new(number).map_err(|error| error.to_string())
 }
 
+pub fn parse_weight(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(weight) if weight.is_finite() && weight > 0.0 => Ok(weight),
+        _ => Err(format!("`{text}` is not a weight: write a number above 0, such as 2")),
+    }
+}
+
 pub fn parse_blocks(text: &str) -> Result<NonZeroUsize, String> {
     text.parse().map_err(|_| format!("`{text}` is not a number of blocks: write 1 or more"))
 }

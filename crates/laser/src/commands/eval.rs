@@ -1,7 +1,7 @@
 //! `laser eval`: a model's score on a task.
 
 use crate::bar::Bar;
-use crate::cli::{EvalOptions, Global, SplitChoice};
+use crate::cli::{EvalOptions, Global, SplitChoice, named_task};
 use crate::output;
 use crate::output_place::check_file;
 use laser::engine::QuestionScore;
@@ -31,7 +31,7 @@ pub fn run(options: &EvalOptions, global: &Global) -> anyhow::Result<()> {
         check_file(path, options.force, &reads(options))?;
     }
     let progress = Arc::new(Bar::new(global.quiet));
-    let source = options.task.task.as_ref().map(|_| options.task.source()).transpose()?;
+    let source = (!options.task.task.is_empty()).then(|| options.task.source()).transpose()?;
     // A task that cannot be read is told before a model is loaded for it.
     let task = source.as_ref().map(|source| source.read(&*progress)).transpose()?;
     let how = SessionOptions { device: options.model.device, chat: options.task.chat, progress };
@@ -64,9 +64,11 @@ pub fn run(options: &EvalOptions, global: &Global) -> anyhow::Result<()> {
 /// What the command line names to be read.
 fn reads(options: &EvalOptions) -> Vec<PathBuf> {
     let checkpoint = &options.model.checkpoint;
-    let task = options.task.task.as_ref().map(PathBuf::from);
-    let others = [&task, &options.task.data.data, &options.text.text, &checkpoint.architecture];
-    [&checkpoint.model].into_iter().chain(others.into_iter().flatten()).cloned().collect()
+    let tasks = options.task.task.iter().map(|text| named_task(text));
+    let tasks = tasks.flat_map(|named| [Some(PathBuf::from(named.spec)), named.data]).flatten();
+    let others = [&options.task.data.data, &options.text.text, &checkpoint.architecture];
+    let others = [&checkpoint.model].into_iter().chain(others.into_iter().flatten()).cloned();
+    tasks.chain(others).collect()
 }
 
 /// The examples that were asked for, by number.

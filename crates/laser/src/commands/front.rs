@@ -10,7 +10,7 @@ pub fn run(options: &FrontOptions, global: &Global) -> anyhow::Result<()> {
     let folder = RunFolder::open(&options.run)?;
     let (entries, costs) = (folder.entries()?, folder.costs()?);
     let best = folder.recipe()?.map(|recipe| recipe.interventions);
-    let all = costed(&entries, &costs, best.as_ref());
+    let all = costed(&entries, &costs, &folder.objective(&entries)?, best.as_ref());
     let front: Vec<CostedCandidate> = all.into_iter().filter(|it| it.has_row() || options.all).collect();
     if front.is_empty() {
         let why =

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 pub fn run(options: &SearchOptions, global: &Global) -> anyhow::Result<()> {
     let progress = Arc::new(Bar::new(global.quiet));
-    let source = options.task.source()?;
+    let source = options.source()?;
     let plan = options.space.plan(options.costs.plan(&options.text, &source))?;
     // A task that cannot be read is told before a model is loaded for it.
     let task = source.read(&*progress)?;
@@ -25,7 +25,7 @@ pub fn run(options: &SearchOptions, global: &Global) -> anyhow::Result<()> {
             "strategy": found.trace,
             "rounding": found.bf16_checks,
             "verdict": verdict_file(&found.verdict),
-            "front": front(&found.entries, &found.costs, Some(&found.verdict.best)),
+            "front": front(&found.entries, &found.costs, &found.objective, Some(&found.verdict.best)),
         }));
     }
     output::print(&found.text())?;
