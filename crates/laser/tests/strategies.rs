@@ -187,7 +187,7 @@ fn a_finished_search_goes_on() {
     let candidates = |run: &str| session.read(&format!("{run}/journal.jsonl")).lines().count();
     let raced = candidates("run");
     let text = search(&session, "--out run --no-costs --layers 1-2 --more 1");
-    assert!(candidates("run") >= raced + 64 && session.read("run/run.json").contains("\"more\": 1"), "{text}");
+    assert!(candidates("run") >= raced + 24 && session.read("run/run.json").contains("\"more\": 1"), "{text}");
     let further = search(&session, "--out run --no-costs --layers 1-2 --more 100");
     // At once it comes to the same end.
     assert_eq!(search(&session, "--out whole --no-costs --layers 1-2 --more 100"), further);
@@ -217,7 +217,7 @@ fn a_search_takes_over_what_another_has_scored() {
     changed["score"]["accuracy"] = 1.0.into();
     session.write("race/journal.jsonl", journal.replacen(base, &changed.to_string(), 1));
     search(&session, "--strategy race --reuse race --out other");
-    assert_eq!(session.json("other/verdict.json")["base"]["validation"]["score"]["accuracy"], 1.0);
+    assert_eq!(session.json("other/verdict.json")["base"]["validation"]["accuracy"], 1.0);
 
     let message = session.fails(&format!(
         "search {} --task task.jsonl {SPACE} --limit 50 --reuse race --out half",
@@ -272,10 +272,9 @@ fn several_tasks_count_together_and_each_has_its_verdict() {
     let chosen = best.clone().find(|line| line["interventions"] == verdict["best"]).unwrap();
     assert!((value(chosen) - most).abs() < 1e-9, "{} is not {most}", value(chosen));
 
-    // It is judged again to the same bytes, resumes, and its report has the table.
-    let before = session.read("run/verdict.json");
-    session.prints("verdict run --write --quiet");
-    assert_eq!(session.read("run/verdict.json"), before);
+    // It is judged again to the same, and its report has the table.
+    let judged: Value = serde_json::from_str(&session.prints("verdict run --json")).unwrap();
+    assert_eq!(judged, verdict);
     let page = session.read("run/report.html");
     assert!(page.contains("Each task by itself"), "no table");
     assert!(page.contains("--task one.jsonl --task two.jsonl --weights 3,1 --limit 100"), "no command");

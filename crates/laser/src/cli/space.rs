@@ -161,7 +161,7 @@ pub enum Strategy {
     Compose,
     /// Several reductions at once, the best few compositions of each size kept
     Beam,
-    /// Several reductions at once, by evolution towards more right answers at a lower cost
+    /// Several reductions at once, by what all results so far tell of each
     Evolve,
 }
 
