@@ -98,6 +98,7 @@ fn run_boxed(fixture: &Fixture, task: &Task, strategy: &mut dyn Strategy, out: &
         check_bf16: false,
         run: &description(task),
         reused: &[],
+        shards: &[],
     };
     let finished = search(strategy, &plan, &mut scorer, &run, &Silent).unwrap();
     let folder = run.folder();

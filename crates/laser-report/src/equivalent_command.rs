@@ -1,123 +1,118 @@
 //! The command that asks for a search again.
 
 use laser_run::{RunDescription, TaskReading, TextDescription};
-use std::fmt::Write;
 
 /// A command that gives the same search.
 pub fn equivalent_command(run: &RunDescription) -> String {
+    let arguments: Vec<String> = search_arguments(run).iter().map(|argument| quoted(argument)).collect();
+    format!("laser {} --out RUN", arguments.join(" "))
+}
+
+/// The arguments of `laser` that ask for the same search, without where it goes.
+pub fn search_arguments(run: &RunDescription) -> Vec<String> {
     let search = &run.search;
     let numbers = |values: &[usize]| values.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-    let mut command = format!("laser search {}", quoted(&run.model.path));
+    let mut arguments = vec!["search".to_owned(), run.model.path.clone()];
+    let mut add = |option: &str, value: &dyn ToString| arguments.extend([option.to_owned(), value.to_string()]);
     if search.tasks.is_empty() {
-        let _ = write!(command, " --task {}", quoted(&run.task.spec));
+        add("--task", &run.task.spec);
     }
     for task in &search.tasks {
-        let _ = write!(command, " --task {}", quoted(&task.spec));
+        add("--task", &task.spec);
     }
     if search.tasks.iter().any(|task| task.weight != 1.0) {
         let weights: Vec<String> = search.tasks.iter().map(|task| task.weight.to_string()).collect();
-        let _ = write!(command, " --weights {}", weights.join(","));
+        add("--weights", &weights.join(","));
     }
-    let mut add = |option: &str| {
-        let _ = write!(command, " {option}");
-    };
     if let Some(architecture) = &run.model.architecture {
-        add(&format!("--architecture {}", quoted(architecture)));
+        add("--architecture", architecture);
     }
     let TaskReading { data, metric, on_bad_row, on_long, shots: _ } = &run.task.reading;
     let options = [("--data", data), ("--metric", metric), ("--on-bad-row", on_bad_row), ("--on-long", on_long)];
     for (option, value) in options {
         if let Some(value) = value {
-            add(&format!("{option} {}", quoted(value)));
+            add(option, value);
         }
     }
     if let Some(limit) = search.limit {
-        add(&format!("--limit {limit}"));
+        add("--limit", &limit);
     }
     if let Some(first) = search.first {
-        add(&format!("--first {first}"));
+        add("--first", &first);
     }
     if search.seed != 0 {
-        add(&format!("--seed {}", search.seed));
-    }
-    // The paper's code splits so, too.
-    if search.randomised {
-        add("--paper-compat");
-    } else if search.split_first {
-        add("--split-first");
-    }
-    if search.chat {
-        add("--chat");
+        add("--seed", &search.seed);
     }
     if let Some(fraction) = search.validation {
-        add(&format!("--validation {fraction}"));
+        add("--validation", &fraction);
     }
-    add(&format!("--strategy {}", search.strategy));
+    add("--strategy", &search.strategy);
     if let Some(start) = &search.start {
-        add(&format!("--start {start}"));
+        add("--start", start);
     }
     if let Some(examples) = search.gradient_examples {
-        add(&format!("--gradient-examples {examples}"));
+        add("--gradient-examples", &examples);
     }
     if let Some(width) = search.width {
-        add(&format!("--width {width}"));
+        add("--width", &width);
     }
     if let Some(evaluations) = search.evaluations {
-        add(&format!("--evaluations {evaluations}"));
+        add("--evaluations", &evaluations);
     }
     if let Some(more) = search.more {
-        add(&format!("--more {more}"));
+        add("--more", &more);
     }
-    add(&format!("--layers {}", ranges(&search.layers)));
+    add("--layers", &ranges(&search.layers));
     let matrices: Vec<String> = search.matrices.iter().map(ToString::to_string).collect();
-    add(&format!("--matrices {}", matrices.join(",")));
+    add("--matrices", &matrices.join(","));
     if !search.rho.is_empty() {
         let rhos: Vec<String> = search.rho.iter().map(ToString::to_string).collect();
-        add(&format!("--rho {}", rhos.join(",")));
+        add("--rho", &rhos.join(","));
     }
     if search.blocks != [1] {
-        add(&format!("--blocks {}", numbers(&search.blocks)));
+        add("--blocks", &numbers(&search.blocks));
     }
     for edit in &search.edits {
-        add(&format!("--edit {edit}"));
+        add("--edit", edit);
     }
-    match &search.text {
-        Some(TextDescription { path: Some(path), limit, .. }) => {
-            add(&format!("--text {} --text-tokens {limit}", quoted(path)));
-        }
-        Some(_) => {}
-        None if search.guards.is_empty() => add("--no-costs"),
-        None => {}
+    if let Some(TextDescription { path: Some(path), limit, .. }) = &search.text {
+        add("--text", path);
+        add("--text-tokens", limit);
     }
     if let Some(TextDescription { path: Some(path), .. }) = &search.calibration {
-        add(&format!("--calibration {}", quoted(path)));
+        add("--calibration", path);
     }
     if let Some(kl) = search.limits.kl {
-        add(&format!("--max-kl {kl}"));
+        add("--max-kl", &kl);
     }
     // A percentage was divided by a hundred: 0.07 * 100 is 7.000000000000001.
     let hundredfold = |fraction: f64| (fraction * 1e11).round() / 1e9;
     if let Some(growth) = search.limits.perplexity {
-        add(&format!("--max-perplexity {}%", hundredfold(growth)));
+        add("--max-perplexity", &format!("{}%", hundredfold(growth)));
     }
     if let Some(loss) = search.limits.guard_loss {
-        add(&format!("--max-guard-loss {}pt", hundredfold(loss)));
+        add("--max-guard-loss", &format!("{}pt", hundredfold(loss)));
     }
     for guard in &search.guards {
         let data = guard.reading.data.as_ref().map(|data| format!("={data}")).unwrap_or_default();
-        add(&format!("--guard {}", quoted(&format!("{}{data}", guard.spec))));
-    }
-    if search.cost_all {
-        add("--cost-all");
+        add("--guard", &format!("{}{data}", guard.spec));
     }
     if search.dtype.is_some() {
-        add("--dtype bf16");
+        add("--dtype", &"bf16");
     }
     if search.device != "cpu" {
-        add(&format!("--device {}", search.device));
+        add("--device", &search.device);
     }
-    add("--out RUN");
-    command
+    let flags = [
+        // The paper's code splits so, too.
+        ("--paper-compat", search.randomised),
+        ("--split-first", search.split_first && !search.randomised),
+        ("--chat", search.chat),
+        ("--no-costs", search.text.is_none() && search.guards.is_empty()),
+        ("--cost-all", search.cost_all),
+    ];
+    arguments.extend(flags.into_iter().filter(|(_, is_set)| *is_set).map(|(flag, _)| flag.to_owned()));
+    arguments
 }
 
 /// Ascending numbers as ranges: `0-3,7`.
@@ -135,8 +130,8 @@ fn ranges(numbers: &[usize]) -> String {
 }
 
 /// As a shell takes it.
-fn quoted(text: &str) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:@=+,~".contains(letter);
+pub fn quoted(text: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:@=+,~%".contains(letter);
     if !text.is_empty() && text.chars().all(plain) {
         text.to_owned()
     } else {
@@ -171,8 +166,8 @@ mod tests {
             command,
             "laser search m --task t.yaml --architecture 'my family.toml' --data d.jsonl --metric exact_match,strict \
              --on-bad-row skip --on-long error --limit 10 --seed 3 --validation 0.3 --strategy race --layers 1 \
-             --matrices fc_in --rho 0.5 --text 'a text.txt' --text-tokens 4096 --calibration c.txt --max-kl 0.1 --max-perplexity 7% \
-             --max-guard-loss 1pt --guard facts=f.jsonl --cost-all --out RUN"
+             --matrices fc_in --rho 0.5 --text 'a text.txt' --text-tokens 4096 --calibration c.txt --max-kl 0.1 \
+             --max-perplexity 7% --max-guard-loss 1pt --guard facts=f.jsonl --cost-all --out RUN"
         );
     }
 

@@ -35,6 +35,7 @@ pub use analyses::{
 };
 pub use changed_example::ChangedExample;
 pub use comparison_page::ComparedRuns;
+pub use equivalent_command::{quoted, search_arguments};
 pub use exports::{lm_eval_files, optuna_journal};
 pub use front_text::front_text;
 pub use heat_text::heat_text;

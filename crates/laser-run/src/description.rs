@@ -2,6 +2,7 @@
 
 use crate::cost_limits::CostLimits;
 use crate::example_result::ResultKind;
+use crate::shard::Shard;
 use laser_edit::{FileHash, MatrixId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -173,6 +174,9 @@ pub struct SearchDescription {
     /// Whether the cost of every candidate is measured that is scored on the whole validation split.
     #[serde(default, skip_serializing_if = "is_false")]
     pub cost_all: bool,
+    /// Which part of a search this is, where it is one: `layers` are the part's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
     /// In what precision candidates are compared, where it is not f32.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dtype: Option<String>,

@@ -56,6 +56,16 @@ pub enum Error {
         /// Why.
         why: String,
     },
+    /// Shards that cannot be merged.
+    #[error("{}: {why}: {advice}", path.display())]
+    Shards {
+        /// The RUN folder.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+        /// What to do.
+        advice: &'static str,
+    },
     /// A search whose results do not hold for another one.
     #[error("{}: its results cannot be reused: the {what} differs: give a RUN of the same model, task and sample", path.display())]
     NotReusable {

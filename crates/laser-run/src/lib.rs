@@ -35,6 +35,8 @@ mod run_folder;
 mod run_writer;
 mod scorer;
 mod search_trace;
+mod shard;
+mod shards;
 pub mod statistics;
 mod verdict;
 mod write_whole;
@@ -71,6 +73,8 @@ pub use run_folder::RunFolder;
 pub use run_writer::RunWriter;
 pub use scorer::{Batch, CostReport, Report, Scorer, ScorerError};
 pub use search_trace::{GradientTrace, RaceTrace, Recall, Round, SearchTrace, Step};
+pub use shard::Shard;
+pub use shards::Shards;
 pub use statistics::Interval;
 pub use verdict::{
     BaseAndEdited, BiasCheck, Changed, Changes, ClassVerdict, Comparison, Constants, Evidence, Gain, Limits, Pair,

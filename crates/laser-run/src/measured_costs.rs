@@ -10,13 +10,19 @@ use std::collections::HashMap;
 /// All costs that have been measured, found by candidate.
 #[derive(Debug, Default, Clone)]
 pub struct Costs {
-    found: HashMap<(SplitName, String), Cost>,
+    all: Vec<Cost>,
+    index: HashMap<(SplitName, String), usize>,
 }
 
 impl Costs {
+    /// All, in the order in which they were measured.
+    pub fn all(&self) -> &[Cost] {
+        &self.all
+    }
+
     /// What a candidate costs on one half.
     pub fn get(&self, split: SplitName, candidate: &Candidate) -> Option<&Cost> {
-        self.found.get(&(split, candidate.to_string()))
+        self.index.get(&(split, candidate.to_string())).map(|&number| &self.all[number])
     }
 }
 
@@ -25,7 +31,8 @@ impl Log for Costs {
     const NAME: &'static str = "a cost";
 
     fn push(&mut self, cost: Cost) {
-        self.found.insert((cost.split, cost.interventions.to_string()), cost);
+        self.index.insert((cost.split, cost.interventions.to_string()), self.all.len());
+        self.all.push(cost);
     }
 
     fn flaw(cost: &Cost) -> Option<&'static str> {

@@ -45,6 +45,16 @@ impl ReusedResults {
         Ok(Self { entries: folder.entries()?, costs, same_calibration })
     }
 
+    /// Everything that it has scored.
+    pub fn entries(&self) -> &Entries {
+        &self.entries
+    }
+
+    /// Everything that it has measured on the same text and tasks.
+    pub fn costs(&self) -> &Costs {
+        &self.costs
+    }
+
     /// What a candidate gave on a whole split, or on a range of validation, whose examples stand in `order`.
     pub fn entry(
         &self,

@@ -10,6 +10,7 @@ use crate::predicted_change::PredictedChange;
 use crate::run_file::RunFile;
 use crate::run_folder::{LARGEST, RunFolder};
 use crate::search_trace::SearchTrace;
+use crate::shard;
 use crate::verdict::VerdictFile;
 use crate::write_whole::write_whole;
 use laser_edit::Recipe;
@@ -220,7 +221,7 @@ fn nobodys(path: &Path) -> Result<()> {
             let found = entry.metadata();
             entry.file_name() == RunFile::Lock.name() && found.is_ok_and(|found| found.is_file() && found.len() == 0)
         };
-        if !laser_files::is_temporary(&entry.file_name()) && !is_lock() {
+        if !laser_files::is_temporary(&entry.file_name()) && !is_lock() && entry.file_name() != shard::FOLDER {
             return refused("is a folder of something else (it has no run.json)");
         }
     }

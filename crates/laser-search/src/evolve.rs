@@ -106,7 +106,7 @@ impl Evolve {
         };
         let Some(offspring) = self.offspring.as_ref().filter(|_| !is_used_up) else { return Ok(Stage::Finished) };
         let expectation = offspring.expectation(history, &self.observations, &self.scored);
-        let children = expectation.children(CHILDREN, &mut self.known, &mut self.random);
+        let children = expectation.children(self.generation, CHILDREN, &mut self.known, &mut self.random);
         if children.is_empty() {
             return Ok(Stage::Finished);
         }
@@ -186,12 +186,14 @@ impl Evolve {
                     Stage::Single(Offspring::new(self.pool.space(), &self.observations))
                 }
                 Stage::Single(offspring) => {
-                    if let Some(job) = unmeasured(history, &[offspring.singles(), self.scored.clone()].concat()) {
+                    let mut singles = offspring.singles();
+                    singles.extend(self.scored.iter().filter(|_| !history.limits().is_none()).cloned());
+                    if let Some(job) = unmeasured(history, &singles) {
                         self.stage = Stage::Single(offspring);
                         return Ok(vec![job]);
                     }
-                    let has_limits = !history.limits().is_none();
-                    self.offspring = Some(if has_limits { offspring.within_limits(history) } else { offspring });
+                    let offspring = if history.measures_costs() { offspring.with_costs(history) } else { offspring };
+                    self.offspring = Some(offspring);
                     Stage::Over
                 }
                 Stage::Round(number, field) => {
@@ -208,11 +210,12 @@ impl Evolve {
                     next
                 }
                 Stage::Measuring(scored) => match unmeasured(history, &scored) {
-                    Some(job) => {
+                    // Without limits they are chosen by their results alone.
+                    Some(job) if !history.limits().is_none() => {
                         self.stage = Stage::Measuring(scored);
                         return Ok(vec![job]);
                     }
-                    None => {
+                    _ => {
                         self.scored.extend(scored);
                         Stage::Over
                     }
@@ -224,9 +227,9 @@ impl Evolve {
     }
 }
 
-/// Asks for the costs of candidates that have to keep within limits, as far as they are not known.
+/// Asks for the costs of candidates, where costs are measured, as far as they are not known.
 fn unmeasured(history: &History, candidates: &[Candidate]) -> Option<Job> {
-    let missing = candidates.iter().filter(|it| history.is_within_limits(it).is_none());
+    let missing = candidates.iter().filter(|it| history.measures_costs() && history.cost(it).is_none());
     let missing: Vec<Candidate> = missing.cloned().collect();
     (!missing.is_empty()).then_some(Job::MeasureCosts { candidates: missing })
 }

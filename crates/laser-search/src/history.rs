@@ -117,12 +117,6 @@ impl<'a> History<'a> {
         }
     }
 
-    /// What share of the limits a candidate takes; none without limits, and where it has not been measured.
-    pub fn share_of_limits(&self, candidate: &Candidate) -> Option<f64> {
-        let (base, cost) = (self.cost(&Candidate::base())?, self.cost(candidate)?);
-        (!self.limits.is_none()).then(|| self.limits.share(base, cost))
-    }
-
     fn numbers(&self, ranges: &[ExampleRange]) -> impl Iterator<Item = usize> {
         ranges.iter().flat_map(|range| &self.order[range.start..range.end]).copied()
     }

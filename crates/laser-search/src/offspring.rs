@@ -10,8 +10,9 @@ use std::collections::{HashMap, HashSet};
 
 /// Compositions are put together from so many edits.
 const EDITS: usize = 64;
-/// More edits than this are not put together.
+/// More edits than this are not put together, in the first generation fewer: one more in each.
 const LARGEST: usize = 16;
+const LARGEST_AT_FIRST: usize = 4;
 /// So many of the best compositions are changed.
 const PARENTS: usize = 16;
 /// For each new composition so many changes are tried, of which the most promising is taken.
@@ -23,7 +24,9 @@ const OF_EDIT: Prior = Prior { mean: 0.0, deviation: 0.06 };
 /// Of each edit beyond the first: together edits gain less than each by itself.
 const OF_SIZE: Prior = Prior { mean: -0.01, deviation: 0.04 };
 /// Of the whole of what the limits allow.
-const OF_COST: Prior = Prior { mean: -0.02, deviation: 0.08 };
+const OF_SHARE: Prior = Prior { mean: -0.02, deviation: 0.08 };
+/// Of a nat of divergence, without limits.
+const OF_NAT: Prior = Prior { mean: -0.1, deviation: 0.4 };
 /// What edits do to one another.
 const MISFIT: f64 = 0.04;
 
@@ -31,8 +34,8 @@ const MISFIT: f64 = 0.04;
 pub struct Offspring {
     edits: Vec<Intervention>,
     number: HashMap<String, usize>,
-    /// What share of the limits each edit takes by itself; nothing without limits.
-    shares: Vec<f64>,
+    /// What each edit costs by itself, where costs are measured.
+    costs: Vec<f64>,
 }
 
 /// What a generation's compositions are expected to give.
@@ -42,8 +45,8 @@ pub struct Expectation<'a> {
     observations: &'a Observations,
     scored: &'a [Candidate],
     model: AdditiveModel,
-    /// How the share of the limits that compositions take compares with the sum of their edits'.
-    growth: f64,
+    /// What compositions cost at most by the sum of their edits' costs, to keep within the limits.
+    most: f64,
 }
 
 impl Offspring {
@@ -63,7 +66,7 @@ impl Offspring {
 
     fn of(edits: Vec<Intervention>) -> Self {
         let number = edits.iter().enumerate().map(|(i, edit)| (edit.to_string(), i)).collect();
-        Self { edits, number, shares: Vec::new() }
+        Self { edits, number, costs: Vec::new() }
     }
 
     /// The edits, each as a candidate.
@@ -71,16 +74,12 @@ impl Offspring {
         self.edits.iter().filter_map(|edit| Candidate::new([edit.clone()]).ok()).collect()
     }
 
-    /// The same without the edits that are outside the limits by themselves, once their costs have been measured.
-    pub fn within_limits(&self, history: &History) -> Self {
-        let share = |edit: &Intervention| history.share_of_limits(&Candidate::new([edit.clone()]).ok()?);
-        let (edits, shares) = self
-            .edits
-            .iter()
-            .filter_map(|edit| Some((edit.clone(), share(edit)?)))
-            .filter(|(_, share)| *share <= 1.0)
-            .unzip();
-        Self { shares, ..Self::of(edits) }
+    /// The same with the edits' costs, once they have been measured, without those that are outside the limits by themselves.
+    pub fn with_costs(&self, history: &History) -> Self {
+        let cost = |edit: &Intervention| cost(history, &Candidate::new([edit.clone()]).ok()?);
+        let costed = self.edits.iter().filter_map(|edit| Some((edit.clone(), cost(edit)?)));
+        let (edits, costs) = costed.filter(|(_, cost)| history.limits().is_none() || *cost <= 1.0).unzip();
+        Self { costs, ..Self::of(edits) }
     }
 
     /// What compositions are expected to give. `scored` have been scored on all examples, and their costs are known.
@@ -94,7 +93,8 @@ impl Offspring {
         let scale = noise.sqrt();
         let scaled = |prior: Prior| Prior { mean: prior.mean * scale, deviation: prior.deviation * scale };
         let mut prior = vec![scaled(OF_EDIT); self.edits.len()];
-        prior.extend([scaled(OF_SIZE), scaled(OF_COST)]);
+        let has_limits = !history.limits().is_none();
+        prior.extend([scaled(OF_SIZE), scaled(if has_limits { OF_SHARE } else { OF_NAT })]);
         let observed = observations.all().iter();
         let observation = |it: &Observed| {
             Some(Observation { features: self.features(&it.candidate)?, gain: it.gain(), examples: it.examples })
@@ -102,29 +102,31 @@ impl Offspring {
         let known: Vec<Observation> = observed.filter_map(observation).collect();
         let model = AdditiveModel::new(&prior, &known, noise, MISFIT * scale);
         let compositions = scored.iter().filter(|it| it.interventions().len() > 1);
+        // How what compositions cost compares with the sum of their edits' costs.
         let mut growths: Vec<f64> = compositions
-            .filter_map(|it| Some(history.share_of_limits(it)? / self.share(it)?))
+            .filter_map(|it| Some(cost(history, it)? / self.cost(it)?))
             .filter(|growth| growth.is_finite())
             .collect();
         growths.sort_by(f64::total_cmp);
         let growth = growths.get(growths.len() / 2).copied().unwrap_or(1.0);
-        Expectation { of: self, history: *history, observations, scored, model, growth }
+        let most = if has_limits { 1.0 / growth } else { f64::INFINITY };
+        Expectation { of: self, history: *history, observations, scored, model, most }
     }
 
-    /// One feature per edit, then how many there are beyond the first, then their share of the limits. None where an edit is not
+    /// One feature per edit, then how many there are beyond the first, then what they cost. None where an edit is not
     /// one of these.
     fn features(&self, candidate: &Candidate) -> Option<Features> {
         let edits = candidate.interventions();
         let mut features: Features =
             edits.iter().map(|edit| Some((*self.number.get(&edit.to_string())?, 1.0))).collect::<Option<_>>()?;
         features.push((self.edits.len(), edits.len().saturating_sub(1) as f64));
-        features.push((self.edits.len() + 1, self.share(candidate).unwrap_or(0.0)));
+        features.push((self.edits.len() + 1, self.cost(candidate).unwrap_or(0.0)));
         Some(features)
     }
 
-    /// The sum of the edits' shares of the limits; none without limits.
-    fn share(&self, candidate: &Candidate) -> Option<f64> {
-        candidate.interventions().iter().map(|edit| self.shares.get(*self.number.get(&edit.to_string())?)).sum()
+    /// The sum of the edits' costs; none where costs are not measured.
+    fn cost(&self, candidate: &Candidate) -> Option<f64> {
+        candidate.interventions().iter().map(|edit| self.costs.get(*self.number.get(&edit.to_string())?)).sum()
     }
 }
 
@@ -136,17 +138,23 @@ impl Expectation<'_> {
         Some((self.observations.get(candidate)?.gain() + expected) / 2.0)
     }
 
-    /// At most `count` new compositions that are in `known` neither before nor among themselves, and are added to it.
-    pub fn children(&self, count: usize, known: &mut HashSet<String>, random: &mut SplitMix64) -> Vec<Candidate> {
-        let parents = self.parents();
+    /// At most `count` new compositions, the generation's, counted from 0, that are in `known` neither before nor among themselves, and are added to it.
+    pub fn children(
+        &self,
+        generation: usize,
+        count: usize,
+        known: &mut HashSet<String>,
+        random: &mut SplitMix64,
+    ) -> Vec<Candidate> {
+        let (parents, largest) = (self.parents(), LARGEST.min(LARGEST_AT_FIRST + generation));
         let mut children = Vec::with_capacity(count);
         for _ in 0..count {
             let weights = self.model.draw(random);
             let mut best: Option<(f64, Candidate)> = None;
             for _ in 0..TRIES {
-                let Some(child) = self.child(&parents, random) else { continue };
+                let Some(child) = self.child(&parents, largest, random) else { continue };
                 let Some(features) = self.of.features(&child) else { continue };
-                let within = self.of.share(&child).is_none_or(|share| share * self.growth <= 1.0);
+                let within = self.of.cost(&child).is_none_or(|cost| cost <= self.most);
                 let expected = gain(&weights, &features);
                 let is_better = best.as_ref().is_none_or(|(most, _)| expected > *most);
                 if within && is_better && !known.contains(&child.to_string()) {
@@ -171,7 +179,7 @@ impl Expectation<'_> {
     }
 
     /// One to three changes of a parent; none where they make nothing of a fit size.
-    fn child(&self, parents: &[Candidate], random: &mut SplitMix64) -> Option<Candidate> {
+    fn child(&self, parents: &[Candidate], largest: usize, random: &mut SplitMix64) -> Option<Candidate> {
         let place = |random: &mut SplitMix64, n: usize| random.below(n as u64) as usize;
         let mut child = parents[place(random, parents.len()).min(place(random, parents.len()))].clone();
         let changes = [1, 1, 2, 3][place(random, 4)];
@@ -192,8 +200,15 @@ impl Expectation<'_> {
                 _ => replaced(&child, self.of.edits.get(place(random, self.of.edits.len()))?)?,
             };
         }
-        (1..=LARGEST).contains(&child.interventions().len()).then_some(child)
+        (1..=largest).contains(&child.interventions().len()).then_some(child)
     }
+}
+
+/// What a candidate costs: its share of the limits, or without limits its divergence in nats per token. None where that is not
+/// known.
+fn cost(history: &History, candidate: &Candidate) -> Option<f64> {
+    let (base, cost) = (history.cost(&Candidate::base())?, history.cost(candidate)?);
+    Some(if history.limits().is_none() { cost.kl() } else { history.limits().share(base, cost) })
 }
 
 /// `edit` beside those of `candidate`; what is there of the same matrix makes room.

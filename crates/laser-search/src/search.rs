@@ -26,6 +26,8 @@ pub struct Plan<'a> {
     pub run: &'a RunDescription,
     /// What other searches have scored of the same.
     pub reused: &'a [ReusedResults],
+    /// Where the shards of this search are put together: all that they have scored.
+    pub shards: &'a [ReusedResults],
 }
 
 /// A finished search: everything that it computed or found in its folder.
@@ -59,14 +61,9 @@ pub fn search(
     run: &RunWriter,
     progress: &dyn Progress,
 ) -> Result<Finished> {
-    run.write_examples(plan.validation, plan.test)?;
-    let examples = [plan.validation.len(), plan.test.len()];
     let asked = &plan.run.search;
-    let mut driver = Driver::new(run, examples, plan.run.task.results, asked.seed, scorer, progress)?;
-    driver = driver.reusing(plan.reused).over(TaskMembers::new(&asked.tasks, plan.validation));
-    if asked.measures_costs() {
-        driver = driver.within(asked.limits);
-    }
+    let mut driver = driver(plan, scorer, run, progress)?;
+    driver.take_over(plan.shards)?;
     driver.score_base()?;
     driver.run(strategy)?;
     let trace = driver.trace(plan.space, strategy);
@@ -94,6 +91,39 @@ pub fn search(
     };
     let verdict = conclusion.verdict().map_err(|unfit| unfit.of(run.folder()))?;
     Ok(Finished { verdict, trace, entries, costs, bf16_checks, objective, ranking })
+}
+
+/// Has a strategy score the candidates of the space, or resumes that; nothing is chosen, and the test split stays untouched.
+///
+/// # Errors
+/// As [`search`].
+pub fn score_space(
+    strategy: &mut dyn Strategy,
+    plan: &Plan,
+    scorer: &mut dyn Scorer,
+    run: &RunWriter,
+    progress: &dyn Progress,
+) -> Result<SearchTrace> {
+    let mut driver = driver(plan, scorer, run, progress)?;
+    driver.score_base()?;
+    driver.run(strategy)?;
+    let trace = driver.trace(plan.space, strategy);
+    run.write_trace(&trace)?;
+    Ok(trace)
+}
+
+/// The driver of a search.
+fn driver<'a>(
+    plan: &'a Plan,
+    scorer: &'a mut dyn Scorer,
+    run: &'a RunWriter,
+    progress: &'a dyn Progress,
+) -> Result<Driver<'a>> {
+    run.write_examples(plan.validation, plan.test)?;
+    let (examples, asked) = ([plan.validation.len(), plan.test.len()], &plan.run.search);
+    let driver = Driver::new(run, examples, plan.run.task.results, asked.seed, scorer, progress)?;
+    let driver = driver.reusing(plan.reused).over(TaskMembers::new(&asked.tasks, plan.validation));
+    Ok(if asked.measures_costs() { driver.within(asked.limits) } else { driver })
 }
 
 /// Of each size so many of the best candidates have their cost measured.

@@ -82,6 +82,14 @@ pub enum Error {
         /// Why not, and what to do.
         why: &'static str,
     },
+    /// A shard without a layer.
+    #[error("--shard {shard}: there are only {layers} layers: ask for as many shards or fewer")]
+    EmptyShard {
+        /// The shard.
+        shard: laser_run::Shard,
+        /// How many layers the search has.
+        layers: usize,
+    },
     /// One task that was given twice.
     #[error("--task {task}: two tasks have this name: leave one out, or rename its file")]
     TaskTwice {

@@ -11,7 +11,6 @@ use laser_example::Example;
 use laser_kernels::Differentiable;
 use laser_model::{Decoder, Device, Model};
 use laser_run::{Perplexity, Progress, Scorer};
-use laser_search::Finished;
 use laser_tokenizer::Tokenizer;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -69,7 +68,7 @@ pub(crate) trait LoadedModel: Debug + Send + Sync {
     fn comparing_in_bf16(&self) -> Result<Box<dyn LoadedModel>>;
 
     /// Runs `search` with a scorer of the unedited model.
-    fn search(&self, told: &ScoredExamples, search: &mut RunSearch) -> Result<Finished>;
+    fn search(&self, told: &ScoredExamples, search: &mut RunSearch) -> Result<()>;
 }
 
 /// A text that grows token by token.
@@ -100,7 +99,7 @@ pub(crate) struct ScoredExamples<'a> {
 }
 
 /// A search that waits for its scorer.
-pub(crate) type RunSearch<'a> = dyn FnMut(&mut dyn Scorer) -> Result<Finished> + 'a;
+pub(crate) type RunSearch<'a> = dyn FnMut(&mut dyn Scorer) -> Result<()> + 'a;
 
 /// Loads a checkpoint.
 pub(crate) fn load(
@@ -204,7 +203,7 @@ impl<B: Differentiable> LoadedModel for OnBackend<B> {
         Ok(Box::new(Self { in_bf16: Some(self.unedited.to_bf16()?), ..self.clone() }))
     }
 
-    fn search(&self, told: &ScoredExamples, search: &mut RunSearch) -> Result<Finished> {
+    fn search(&self, told: &ScoredExamples, search: &mut RunSearch) -> Result<()> {
         // Asked for when all weights are there.
         let memory = told.memory.or_else(|| self.unedited.backend().memory_for_activations());
         let calibration = told.calibration.map(|text| Calibration::new(&self.unedited, text));

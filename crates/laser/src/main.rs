@@ -59,6 +59,8 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     match &cli.command {
         Command::Eval(options) => commands::eval::run(options, &cli.global),
         Command::Search(options) => commands::search::run(options, &cli.global),
+        Command::Merge(options) => commands::merge::run(options, &cli.global),
+        Command::Fleet(options) => commands::fleet::run(options, &cli.global),
         Command::Apply(options) => commands::apply::run(options, &cli.global),
         Command::Chat(options) => commands::chat::run(options, &cli.global),
         Command::Compare(options) => commands::compare::run(options, &cli.global),

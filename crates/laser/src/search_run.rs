@@ -12,10 +12,13 @@ use laser_engine::{ContentFreePrompts, check};
 use laser_example::{Example, Score, Target};
 use laser_report::{FoundText, ReadRun, RunParts, Sweep, heat_text, search_text, verdict_file};
 use laser_run::{
-    Bf16Check, CostLimits, Costs, Entries, ModelDescription, Objective, PredictedChange, ReusedResults, RunDescription,
-    RunFolder, RunWriter, Scorer, SearchDescription, SearchTrace, Verdict, examples_sha256, write_whole,
+    Bf16Check, CostLimits, Costs, Entries, ModelDescription, Objective, PredictedChange, Progress, ReusedResults,
+    RunDescription, RunFolder, RunWriter, Scorer, SearchDescription, SearchTrace, Shard, Shards, Verdict,
+    examples_sha256, write_whole,
 };
-use laser_search::{Beam, Compose, Evolve, Exhaustive, Finished, Gradient, Plan, Race, Strategy, grid, noise_edge};
+use laser_search::{
+    Beam, Compose, Evolve, Exhaustive, Finished, Gradient, Merged, Plan, Race, Strategy, grid, noise_edge,
+};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -73,6 +76,25 @@ impl FoundEdits {
     }
 }
 
+/// What is done of a search.
+enum Part {
+    Whole,
+    Shard(Shard),
+    Merge(Box<Shards>),
+}
+
+/// What does a search or a part of it.
+type Conduct<T> = fn(&mut dyn Strategy, &Plan, &mut dyn Scorer, &RunWriter, &dyn Progress) -> laser_search::Result<T>;
+
+/// A search that has come to its end.
+struct Conducted<'t, T> {
+    end: T,
+    run: RunWriter,
+    description: RunDescription,
+    validation: Vec<&'t Example>,
+    test: Vec<&'t Example>,
+}
+
 impl Session {
     /// Runs a search in the RUN folder `out`, or resumes it there.
     ///
@@ -80,13 +102,56 @@ impl Session {
     /// If the plan or the task does not fit the model, the folder holds something else, or scoring fails. What has been
     /// scored stays in the folder.
     pub fn search(&self, task: &OpenTask, plan: &SearchPlan, out: impl AsRef<Path>) -> Result<FoundEdits> {
+        self.finish(plan, self.conduct(task, plan, &Part::Whole, out.as_ref(), laser_search::search)?)
+    }
+
+    /// Scores the candidates of one shard of a search in the RUN folder `out`, or resumes that. What goes on from single reductions,
+    /// such as a beam, is left to [`Self::merge`].
+    ///
+    /// # Errors
+    /// As [`Self::search`], and if there are more shards than layers.
+    pub fn search_shard(
+        &self,
+        task: &OpenTask,
+        plan: &SearchPlan,
+        shard: Shard,
+        out: impl AsRef<Path>,
+    ) -> Result<SearchTrace> {
+        Ok(self.conduct(task, plan, &Part::Shard(shard), out.as_ref(), laser_search::score_space)?.end)
+    }
+
+    /// Puts the finished shards in the RUN folder `out` together, goes on from there, and judges what is found.
+    ///
+    /// # Errors
+    /// As [`Self::search`], and if a shard is missing or is of another search.
+    pub fn merge(&self, task: &OpenTask, plan: &SearchPlan, out: impl AsRef<Path>) -> Result<FoundEdits> {
+        let part = Part::Merge(Box::new(Shards::open(out.as_ref())?));
+        self.finish(plan, self.conduct(task, plan, &part, out.as_ref(), laser_search::search)?)
+    }
+
+    /// Prepares a search or a part of it, and has `conduct` do it.
+    fn conduct<'t, T>(
+        &self,
+        task: &'t OpenTask,
+        plan: &SearchPlan,
+        part: &Part,
+        out: &Path,
+        conduct: Conduct<T>,
+    ) -> Result<Conducted<'t, T>> {
         let (config, progress) = (self.config(), &*self.options.progress);
         if task.task.examples.iter().any(|example| matches!(example.target, Target::Rolling { .. })) {
             return Err(Error::NothingRight { task: task.task.name.clone() });
         }
         let split = task.split()?;
         let measured = self.costs(&plan.costs, task)?;
-        let (layers, matrices) = (layers_of(&plan.layers, config.layers)?, matrices_of(&plan.matrices, config)?);
+        let (mut layers, matrices) = (layers_of(&plan.layers, config.layers)?, matrices_of(&plan.matrices, config)?);
+        if let Part::Shard(shard) = part {
+            let count = layers.len();
+            layers = shard.layers(&layers, config.layers).to_vec();
+            if layers.is_empty() {
+                return Err(Error::EmptyShard { shard: *shard, layers: count });
+            }
+        }
         let space = match &plan.space {
             SpaceChoice::Grid { rhos, blocks, edits } => {
                 grid(&layers, &matrices, blocks, rhos, task.source.paper_compat, edits)?
@@ -142,6 +207,10 @@ impl Session {
                 guards: measured.guard_descriptions(),
                 cost_all: plan.costs.all,
                 calibration: calibration.as_ref().map(|text| text.description.clone()),
+                shard: match part {
+                    Part::Shard(shard) => Some(*shard),
+                    Part::Whole | Part::Merge(_) => None,
+                },
                 dtype: plan.bf16.then(|| "bf16".to_owned()),
                 device: self.options.device.name().to_owned(),
                 kernel_path: Some(self.model.kernel_path()),
@@ -152,15 +221,29 @@ impl Session {
             None => None,
         };
         let content_free = ContentFreePrompts::new(&task.task, &test);
-        let mut strategy = strategy(plan.strategy, &space, exhaustive, task.source.seed);
-        if let Some(more) = plan.more {
+        let shards = match part {
+            Part::Merge(shards) => shards.folders.as_slice(),
+            Part::Whole | Part::Shard(_) => &[],
+        };
+        let reuse = |folder: &RunFolder| Ok(ReusedResults::of(folder, &description)?);
+        let of_shards = shards.iter().map(reuse).collect::<Result<Vec<_>>>()?;
+        let merged = match part {
+            Part::Merge(_) => Some(Merged::new(shards, &of_shards)?),
+            Part::Whole | Part::Shard(_) => None,
+        };
+        let is_shard = matches!(part, Part::Shard(_));
+        let mut strategy = strategy(plan.strategy, &space, exhaustive, task.source.seed, is_shard, merged);
+        if let Some(more) = plan.more.filter(|_| !is_shard) {
             // Another seed than that of a strategy that evolves itself.
             let seed = task.source.seed.wrapping_add(1);
             strategy = Box::new(Evolve::beyond(space.clone(), strategy, more.get(), seed));
         }
-        let reuse = |path: &PathBuf| Ok(ReusedResults::of(&RunFolder::open(path)?, &description)?);
-        let reused = plan.reuse.iter().map(reuse).collect::<Result<Vec<_>>>()?;
-        let run = RunWriter::create(out.as_ref(), &description)?;
+        let other = |path: &PathBuf| reuse(&RunFolder::open(path)?);
+        let reused = plan.reuse.iter().map(other).collect::<Result<Vec<_>>>()?;
+        let run = match part {
+            Part::Shard(shard) => RunWriter::create(&shard.folder(out), &description)?,
+            Part::Whole | Part::Merge(_) => RunWriter::create(out, &description)?,
+        };
         if split.validation.len() < FEW {
             let n = split.validation.len();
             progress.note(&format!(
@@ -185,12 +268,24 @@ impl Session {
             check_bf16: plan.bf16,
             run: &description,
             reused: &reused,
+            shards: &of_shards,
         };
         let live = LiveReport::new(progress, run.folder().clone());
-        let mut search =
-            |scorer: &mut dyn Scorer| Ok(laser_search::search(&mut *strategy, &told, scorer, &run, &live)?);
-        let Finished { verdict, trace, entries, costs, bf16_checks, ranking, objective } =
-            compared.as_ref().unwrap_or(&self.model).search(&scored, &mut search)?;
+        let mut end = None;
+        let mut search = |scorer: &mut dyn Scorer| {
+            end = Some(conduct(&mut *strategy, &told, scorer, &run, &live)?);
+            Ok(())
+        };
+        compared.as_ref().unwrap_or(&self.model).search(&scored, &mut search)?;
+        let end = end.ok_or_else(|| laser_search::Error::NoCandidates { why: "nothing was asked for" })?;
+        Ok(Conducted { end, run, description, validation, test })
+    }
+
+    /// Writes the verdict and the report of a finished search.
+    fn finish(&self, plan: &SearchPlan, conducted: Conducted<Finished>) -> Result<FoundEdits> {
+        let progress = &*self.options.progress;
+        let Conducted { end, run, description, validation, test } = conducted;
+        let Finished { verdict, trace, entries, costs, bf16_checks, ranking, objective } = end;
         run.write_verdict(&verdict_file(&verdict))?;
         let folder = run.folder().clone();
         // A report says of a locked folder that a search is running in it.
@@ -254,16 +349,28 @@ fn strategy(
     space: &[Candidate],
     exhaustive: Option<Vec<Score>>,
     seed: u64,
+    is_shard: bool,
+    merged: Option<Merged>,
 ) -> Box<dyn Strategy> {
     let space = || space.to_vec();
     let gradient = |examples| Gradient::new(space(), examples, exhaustive.clone());
     let pool = |pool| -> Box<dyn Strategy> {
         match pool {
+            _ if merged.is_some() => Box::new(merged.clone().unwrap_or_default()),
             PoolChoice::Race => Box::new(Race::new(space()).with_finalists(POOL)),
             PoolChoice::Gradient { examples } => Box::new(gradient(examples).with_finalists(POOL)),
         }
     };
     match choice {
+        // What single reductions give is all that a shard is asked for.
+        StrategyChoice::Compose { pool: choice }
+        | StrategyChoice::Beam { pool: choice, .. }
+        | StrategyChoice::Evolve { pool: choice, .. }
+            if is_shard =>
+        {
+            pool(choice)
+        }
+        StrategyChoice::Race | StrategyChoice::Gradient { .. } if merged.is_some() => pool(PoolChoice::Race),
         StrategyChoice::Exhaustive => Box::new(Exhaustive::new(space())),
         StrategyChoice::Race => Box::new(Race::new(space())),
         StrategyChoice::Gradient { examples } => Box::new(gradient(examples)),

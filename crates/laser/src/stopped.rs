@@ -34,7 +34,9 @@ pub fn end(pieces: &[&[u8]]) -> ! {
 /// What is left of a command that was stopped, and how it goes on.
 fn advice(command: &Command) -> &'static str {
     match command {
-        Command::Search(_) | Command::Demo(_) => "what has been scored is kept: run the same command again to resume",
+        Command::Search(_) | Command::Merge(_) | Command::Demo(_) => {
+            "what has been scored is kept: run the same command again to resume"
+        }
         Command::Analyze(options) if matches!(options.analysis, AnalysisChoice::Table(_)) => {
             "what has been scored is kept: run the same command again to resume"
         }
@@ -44,8 +46,20 @@ fn advice(command: &Command) -> &'static str {
     }
 }
 
-/// From now on SIGINT and SIGTERM end the process with one line and exit code 130 or 143, and leave no temporary file. A second
-/// one ends it without any ado. A file that was cut while it is mapped (SIGBUS) is an error in one line, too.
+/// What a scheduler takes as: run it again (EX_TEMPFAIL of sysexits.h).
+const TRY_AGAIN: i32 = 75;
+
+/// The exit code where a signal ends a command. A shard that a scheduler stops is to be run again.
+#[cfg(unix)]
+fn code(command: &Command, signal: i32) -> i32 {
+    match command {
+        Command::Search(search) if search.shard.is_some() && signal == signal_hook::consts::SIGTERM => TRY_AGAIN,
+        _ => 128 + signal,
+    }
+}
+
+/// From now on SIGINT and SIGTERM end the process with one line and exit code 130 or 143 (of a shard 75 after SIGTERM), and leave no
+/// temporary file. A second one ends it without any ado. A file that was cut while it is mapped (SIGBUS) is an error in one line, too.
 #[cfg(unix)]
 pub fn watch(command: &Command) -> anyhow::Result<()> {
     use anyhow::Context;
@@ -58,16 +72,17 @@ pub fn watch(command: &Command) -> anyhow::Result<()> {
     let again = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         // In this order: the first one only arms it.
-        flag::register_conditional_shutdown(signal, 128 + signal, again.clone()).context(failed)?;
+        flag::register_conditional_shutdown(signal, code(command, signal), again.clone()).context(failed)?;
         flag::register(signal, again.clone()).context(failed)?;
     }
+    let of_term = code(command, SIGTERM);
     let mut signals = Signals::new([SIGINT, SIGTERM]).context(failed)?;
     let wait = move || {
         if let Some(signal) = signals.forever().next() {
             STOPPING.store(true, Ordering::SeqCst);
             laser_files::abandon_all();
-            let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
-            stop(&format!("error: stopped by {name}: {advice}"), 128 + signal);
+            let (name, code) = if signal == SIGINT { ("SIGINT", 128 + SIGINT) } else { ("SIGTERM", of_term) };
+            stop(&format!("error: stopped by {name}: {advice}"), code);
         }
     };
     std::thread::Builder::new().name("signals".to_owned()).stack_size(1 << 17).spawn(wait).context(failed)?;

@@ -280,6 +280,13 @@ fn signals_end_a_search_in_one_line_and_it_resumes() {
         assert!(message.contains(&format!("stopped by SIG{signal}")) && message.contains("to resume"), "{message}");
         assert!(session.temporaries("run").is_empty());
     }
+    // What a scheduler stops is to be run again.
+    let shard = session.starts(&format!("{search} parts --shard 2/2"));
+    while std::fs::read(session.path("parts/shards/2-of-2/journal.jsonl")).unwrap_or_default().is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    kill("TERM", &shard);
+    assert_eq!(shard.wait_with_output().unwrap().status.code(), Some(75));
     session.prints(&format!("{search} run"));
     session.prints(&format!("{search} whole"));
     for file in ["best.json", "verdict.json"] {

@@ -300,3 +300,105 @@ fn several_tasks_count_together_and_each_has_its_verdict() {
     let (_, found) = session.fails(&guard.replace("--no-costs ", ""));
     assert!(found.contains("this is the task that is searched on"), "{found}");
 }
+
+#[test]
+fn shards_are_merged_to_the_search_that_one_process_makes() {
+    let session = Session::new();
+    session.write("task.jsonl", task(100));
+    let model = fixture("llama").display().to_string();
+    let search = |options: &str| format!("search {model} --task task.jsonl {SPACE} {options}");
+    let exhaustive = "--strategy exhaustive --max-kl 0.5 --cost-all";
+    session.prints(&search(&format!("{exhaustive} --out whole")));
+    let layers = session.json("whole/run.json")["search"]["layers"].as_array().unwrap().len();
+
+    session.prints(&search(&format!("{exhaustive} --out run --shard 2/2")));
+    let (_, message) = session.fails("merge run --quiet");
+    assert!(message.contains("run: these shards are missing: 1/2: run them with --shard"), "{message}");
+    // Killed, it resumes.
+    let mut child = session.starts(&search(&format!("{exhaustive} --out run --shard 1/2")));
+    std::thread::sleep(std::time::Duration::from_millis(400));
+    let _ = child.kill();
+    child.wait().unwrap();
+    let text = session.prints(&search(&format!("{exhaustive} --out run --shard 1/2")));
+    assert!(text.starts_with("Shard 1/2: 16 of 16 candidates were scored on all examples. "), "{text}");
+    let merged = session.prints("merge run --quiet");
+    for file in ["run.json", "journal.jsonl", "best.json", "verdict.json", "strategy.json", "examples.jsonl"] {
+        assert_eq!(session.read(&format!("run/{file}")), session.read(&format!("whole/{file}")), "{file}");
+    }
+    // Twice it is the same, and the folder is that of a search.
+    assert_eq!(session.prints("merge run --quiet"), merged);
+    assert_eq!(session.prints(&search(&format!("{exhaustive} --out run"))), merged);
+    session.prints("verdict run");
+
+    // A shard of another search, and one too many.
+    session.prints(
+        &search("--strategy exhaustive --no-costs --rho 0.5 --out other --shard 1/2").replace(SPACE, "--quiet"),
+    );
+    session.prints(
+        &search("--strategy exhaustive --no-costs --rho 0.2 --out third --shard 2/2").replace(SPACE, "--quiet"),
+    );
+    std::fs::rename(session.path("third/shards/2-of-2"), session.path("other/shards/2-of-2")).unwrap();
+    let (_, message) = session.fails("merge other --quiet");
+    assert!(message.contains("other: shard 2/2 is of another search: search.rho differs: remove it"), "{message}");
+    let (_, message) = session.fails(&search(&format!("--out more --shard 1/{}", 2 * layers)));
+    let expected = format!("there are only {layers} layers: ask for as many shards or fewer");
+    assert!(message.contains(&expected), "{message}");
+    let (_, message) = session.fails("merge third --quiet");
+    assert!(message.contains("third: it holds no shards: run the search with --shard first"), "{message}");
+}
+
+#[test]
+fn races_of_shards_and_what_goes_on_from_them() {
+    let session = Session::new();
+    session.write("task.jsonl", task(200));
+    let model = fixture("llama").display().to_string();
+    for strategy in ["race", "gradient", "beam --width 2", "evolve --evaluations 500"] {
+        let run = strategy.split(' ').next().unwrap();
+        for shard in ["1/2", "2/2"] {
+            session.prints(&format!(
+                "search {model} --task task.jsonl {SPACE} --no-costs --strategy {strategy} --out {run} --shard {shard}"
+            ));
+        }
+        let text = session.prints(&format!("merge {run} --quiet"));
+        assert_eq!(session.prints(&format!("merge {run} --quiet")), text, "{run}");
+        let trace = session.json(&format!("{run}/strategy.json"));
+        assert_eq!(trace["space"], 48, "{run}");
+        let shard = session.json(&format!("{run}/shards/1-of-2/strategy.json"));
+        assert!(trace["evaluations"].as_u64() > shard["evaluations"].as_u64(), "{run}: {trace}");
+        assert_eq!(trace["steps"].is_null(), matches!(run, "race" | "gradient"), "{run}: {trace}");
+    }
+}
+
+#[test]
+fn batch_files_of_schedulers() {
+    let session = Session::new();
+    let search = "search model --task 'a task.jsonl' --out run";
+    let words = ["search", "model", "--task", "a task.jsonl", "--out", "run"];
+    let fleet = |scheduler: &str| {
+        let mut command = session.laser(&format!("fleet {scheduler} --shards 4"));
+        let output = command.args(words).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let slurm = fleet("slurm");
+    assert!(
+        slurm.contains("#SBATCH --array=1-4\n") && slurm.contains(&format!("laser {search} --shard auto &\n")),
+        "{slurm}"
+    );
+    assert!(slurm.contains("--wrap 'laser merge run'\n"), "{slurm}");
+    let hq = fleet("hq");
+    assert!(
+        hq.contains(&format!(
+            "--array 1-4 --crash-limit 10 --wait -- laser {search} --shard auto/4\nlaser merge run\n"
+        )),
+        "{hq}"
+    );
+    let manifests = fleet("k8s");
+    let documents: Vec<&str> = manifests.split("---\n").collect();
+    assert_eq!(documents.len(), 2, "{manifests}");
+    assert!(documents[0].contains("completionMode: Indexed") && documents[0].contains("- auto/4\n"), "{manifests}");
+    let (code, message) = session.fails("fleet slurm --shards 2 inspect model");
+    assert!(code == 2 && message.contains("fleet takes a search: laser fleet slurm"), "{message}");
+    let (code, message) = session.fails("fleet slurm --shards 2 search model --task t --out run --shard 1/2");
+    assert!(code == 2 && message.contains("fleet adds --shard itself"), "{message}");
+}

@@ -3,6 +3,7 @@
 mod analyze_options;
 mod apply;
 mod costs;
+mod fleet;
 mod inputs;
 mod space;
 mod talk;
@@ -11,6 +12,7 @@ mod typed_values;
 pub use analyze_options::{AnalysisChoice, AnalysisOutput, AnalyzeOptions, TableOptions};
 pub use apply::{ApplyOptions, Pick};
 pub use costs::CostOptions;
+pub use fleet::{FleetOptions, MergeOptions, Scheduler, ShardChoice};
 pub use inputs::{CheckpointOptions, DataOptions, ModelOptions, TaskOptions, TextOptions, named_task};
 pub use space::SpaceOptions;
 pub use talk::{ChatOptions, CompareOptions, EditOptions, SpeechOptions};
@@ -49,6 +51,10 @@ pub enum Command {
     Eval(EvalOptions),
     /// Find the reduction that helps most on a task, and judge it on unseen examples
     Search(Box<SearchOptions>),
+    /// Put the shards of a search together, go on from there, and judge what is found
+    Merge(MergeOptions),
+    /// Print the batch file that runs a search in shards: for Slurm, HyperQueue or Kubernetes
+    Fleet(FleetOptions),
     /// Write an edited model: as a Hugging Face folder, whole or factored, as a patch ...
     Apply(ApplyOptions),
     /// Type to a model, as it is or edited
@@ -224,6 +230,10 @@ pub struct SearchOptions {
     /// The RUN folder: made if it is not there, resumed if it holds this very search
     #[arg(long, value_name = "RUN")]
     pub out: PathBuf,
+    /// Score only a part of the layers: 2/4 for the second of four shards, auto for the one of this
+    /// task of Slurm, auto/4 for that of HyperQueue or Kubernetes; `laser merge RUN` puts them together
+    #[arg(long, value_name = "SHARD")]
+    pub shard: Option<ShardChoice>,
     #[command(flatten)]
     pub space: SpaceOptions,
     #[command(flatten)]

@@ -3,10 +3,11 @@
 use crate::bar::Bar;
 use crate::cli::{Global, SearchOptions};
 use crate::output;
-use laser::{Session, SessionOptions};
+use laser::{FoundEdits, Session, SessionOptions};
 use laser_report::verdict_file;
 use laser_run::{Progress, front};
 use serde_json::json;
+use std::path::Path;
 use std::sync::Arc;
 
 pub fn run(options: &SearchOptions, global: &Global) -> anyhow::Result<()> {
@@ -17,10 +18,36 @@ pub fn run(options: &SearchOptions, global: &Global) -> anyhow::Result<()> {
     let task = source.read(&*progress)?;
     let how = SessionOptions { device: options.model.device, chat: options.task.chat, progress: progress.clone() };
     let session = Session::open_with(options.model.checkpoint.source(), how)?;
-    let found = session.search(&session.settle(&task, &source)?, &plan, &options.out)?;
+    let task = session.settle(&task, &source)?;
+    if let Some(choice) = options.shard {
+        let shard = choice.shard(|name| std::env::var(name).ok())?;
+        let trace = session.search_shard(&task, &plan, shard, &options.out)?;
+        if global.json {
+            return output::print_json(&json!({
+                "run": output::shown(&options.out), "shard": shard, "strategy": trace
+            }));
+        }
+        let (scored, run) = (trace.space - trace.dropped, output::shown(&options.out));
+        return output::print(&format!(
+            "Shard {shard}: {scored} of {} candidates were scored on all examples. When all shards are done: laser merge {run}\n",
+            trace.space
+        ));
+    }
+    let found = session.search(&task, &plan, &options.out)?;
+    tell(&found, &options.out, &options.model.checkpoint.model, global, &*progress)
+}
+
+/// Prints what a search in `run` found for `model`.
+pub fn tell(
+    found: &FoundEdits,
+    run: &Path,
+    model: &Path,
+    global: &Global,
+    progress: &dyn Progress,
+) -> anyhow::Result<()> {
     if global.json {
         return output::print_json(&json!({
-            "run": output::shown(&options.out),
+            "run": output::shown(run),
             "best": found.verdict.best,
             "strategy": found.trace,
             "rounding": found.bf16_checks,
@@ -37,8 +64,8 @@ pub fn run(options: &SearchOptions, global: &Global) -> anyhow::Result<()> {
     if found.verdict.word().is_better() {
         progress.note(&format!(
             "\nWrite the edited model with: laser apply {} --recipe {} --out PATH",
-            options.model.checkpoint.model.display(),
-            options.out.join("best.json").display()
+            model.display(),
+            run.join("best.json").display()
         ));
     }
     Ok(())

@@ -1,0 +1,131 @@
+//! Searches in parts, on several machines.
+
+use crate::output::Usage;
+use clap::{Args, ValueEnum};
+use laser_run::Shard;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Which shard: a number, or that of the scheduler's task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ShardChoice {
+    One(Shard),
+    /// This process's own of so many, or of as many as the scheduler says.
+    Auto(Option<usize>),
+}
+
+impl FromStr for ShardChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("`{text}` is not a shard: write 2/4 for the second of four, auto, or auto/4");
+        match text.strip_prefix("auto") {
+            Some("") => Ok(Self::Auto(None)),
+            Some(of) => {
+                let of = of.strip_prefix('/').and_then(|of| of.parse().ok()).filter(|&of: &usize| of > 0);
+                Ok(Self::Auto(Some(of.ok_or_else(wrong)?)))
+            }
+            None => Ok(Self::One(text.parse().map_err(|_| wrong())?)),
+        }
+    }
+}
+
+impl ShardChoice {
+    /// The shard; `variable` reads the environment.
+    pub fn shard(self, variable: impl Fn(&str) -> Option<String>) -> Result<Shard, Usage> {
+        let Self::Auto(asked) = self else {
+            let Self::One(shard) = self else { return Err(Usage("there is no shard".into())) };
+            return Ok(shard);
+        };
+        let number = |name: &str| variable(name).and_then(|text| text.trim().parse::<usize>().ok());
+        let (place, of) = if let Some(task) = number("SLURM_ARRAY_TASK_ID") {
+            let (least, step) = (number("SLURM_ARRAY_TASK_MIN"), number("SLURM_ARRAY_TASK_STEP"));
+            let place = task.checked_sub(least.unwrap_or(1)).map(|beyond| beyond / step.unwrap_or(1).max(1));
+            (place, number("SLURM_ARRAY_TASK_COUNT"))
+        } else if let Some(index) = number("JOB_COMPLETION_INDEX") {
+            (Some(index), None)
+        } else if let Some(task) = number("HQ_TASK_ID") {
+            (task.checked_sub(1), None)
+        } else {
+            let why = "--shard auto finds no task number: run it in an array of Slurm, HyperQueue or Kubernetes, or \
+                       write --shard 2/4";
+            return Err(Usage(why.into()));
+        };
+        let Some(of) = asked.or(of) else {
+            let why = "--shard auto does not know how many shards there are: write --shard auto/N";
+            return Err(Usage(why.into()));
+        };
+        place.and_then(|place| Shard::new(place + 1, of)).ok_or_else(|| {
+            Usage(format!("--shard auto: this task's number is not among {of} shards: ask for as many tasks").into())
+        })
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct MergeOptions {
+    /// The RUN folder whose shards are finished
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct FleetOptions {
+    /// What starts the shards
+    #[arg(value_enum)]
+    pub scheduler: Scheduler,
+    /// In how many shards the search is cut
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub shards: u32,
+    /// The container image that has laser (k8s)
+    #[arg(long, value_name = "IMAGE", default_value = "laser")]
+    pub image: String,
+    /// The claim on a volume that all pods mount as /work: models, data and RUN are there (k8s)
+    #[arg(long, value_name = "CLAIM", default_value = "laser-work")]
+    pub claim: String,
+    /// The search: search MODEL --task TASK --out RUN ...
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "SEARCH")]
+    pub search: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Scheduler {
+    /// A batch file for sbatch
+    Slurm,
+    /// A script for HyperQueue
+    Hq,
+    /// Manifests for kubectl
+    K8s,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    fn shard(choice: &str, variables: &[(&str, &str)]) -> Result<String, String> {
+        let all: HashMap<&str, &str> = variables.iter().copied().collect();
+        let found = choice.parse::<ShardChoice>()?.shard(|name| all.get(name).map(|text| (*text).to_owned()));
+        found.map(|shard| shard.to_string()).map_err(|usage| usage.to_string())
+    }
+
+    #[test]
+    fn schedulers_tell_the_shard() {
+        let slurm =
+            |id, least| [("SLURM_ARRAY_TASK_ID", id), ("SLURM_ARRAY_TASK_MIN", least), ("SLURM_ARRAY_TASK_COUNT", "4")];
+        assert_eq!(shard("auto", &slurm("3", "1")), Ok("3/4".into()));
+        assert_eq!(shard("auto", &slurm("0", "0")), Ok("1/4".into()));
+        assert_eq!(shard("auto/8", &[("JOB_COMPLETION_INDEX", "7")]), Ok("8/8".into()));
+        assert_eq!(shard("auto/8", &[("HQ_TASK_ID", "8")]), Ok("8/8".into()));
+        assert_eq!(shard("2/4", &[]), Ok("2/4".into()));
+        for (choice, variables, message) in [
+            ("auto", &[][..], "finds no task number"),
+            ("auto", &[("HQ_TASK_ID", "1")][..], "write --shard auto/N"),
+            ("auto/8", &[("JOB_COMPLETION_INDEX", "8")][..], "is not among 8 shards"),
+            ("auto/0", &[][..], "`auto/0` is not a shard: write 2/4"),
+            ("5/4", &[][..], "`5/4` is not a shard: write 2/4"),
+        ] {
+            let error = shard(choice, variables).unwrap_err();
+            assert!(error.contains(message), "{error}");
+        }
+    }
+}

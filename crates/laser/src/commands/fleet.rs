@@ -1,0 +1,118 @@
+//! `laser fleet`: the batch file of a search in shards.
+
+use crate::cli::{Cli, Command, FleetOptions, Global, Scheduler, SearchOptions};
+use crate::output::{self, Usage};
+use clap::{CommandFactory, Parser};
+use laser_report::quoted;
+use serde_json::json;
+
+pub fn run(options: &FleetOptions, global: &Global) -> anyhow::Result<()> {
+    let search = search_of(options)?;
+    let words: Vec<String> = options.search.iter().map(|word| quoted(word)).collect();
+    let (command, run) = (words.join(" "), quoted(&search.out.display().to_string()));
+    let text = match options.scheduler {
+        Scheduler::Slurm => slurm(options.shards, &command, &run),
+        Scheduler::Hq => hyperqueue(options.shards, &command, &run),
+        Scheduler::K8s => kubernetes(options, &search)?,
+    };
+    if global.json {
+        return output::print_json(&json!({"shards": options.shards, "run": output::shown(&search.out), "file": text}));
+    }
+    output::print(&text)
+}
+
+/// The search, which is to be one.
+fn search_of(options: &FleetOptions) -> anyhow::Result<Box<SearchOptions>> {
+    let words = ["laser".to_owned()].into_iter().chain(options.search.iter().cloned());
+    let cli = Cli::try_parse_from(words).map_err(|error| Usage(output::usage_line(&error, &Cli::command()).into()))?;
+    match cli.command {
+        Command::Search(search) if search.shard.is_some() => {
+            Err(Usage("fleet adds --shard itself: leave it out of the search".into()).into())
+        }
+        Command::Search(search) => Ok(search),
+        _ => Err(Usage("fleet takes a search: laser fleet slurm --shards 4 search MODEL --task TASK --out RUN".into())
+            .into()),
+    }
+}
+
+fn slurm(shards: u32, command: &str, run: &str) -> String {
+    format!(
+        "#!/bin/bash
+# sbatch FILE; then, in the same folder:
+#   sbatch --dependency=afterok:JOB --wrap {merge}
+#SBATCH --job-name=laser
+#SBATCH --array=1-{shards}
+#SBATCH --nodes=1
+#SBATCH --ntasks=1
+#SBATCH --requeue
+#SBATCH --open-mode=append
+#SBATCH --signal=B:TERM@60
+# Stopped before its time is over, a shard keeps what it has scored and is queued again.
+laser {command} --shard auto &
+trap 'kill -TERM $!' TERM
+wait $!
+code=$?
+# The signal ends the wait before the search.
+if [ $code -gt 128 ]; then wait $!; code=$?; fi
+if [ $code -eq 75 ]; then scontrol requeue \"${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}\"; fi
+exit $code
+",
+        merge = quoted(&format!("laser merge {run}")),
+    )
+}
+
+fn hyperqueue(shards: u32, command: &str, run: &str) -> String {
+    format!(
+        "#!/bin/bash
+# Needs a server (hq server start) and workers (hq worker start).
+set -e
+# A shard whose worker is lost is run again, and resumes.
+hq submit --name laser --array 1-{shards} --crash-limit 10 --wait -- laser {command} --shard auto/{shards}
+laser merge {run}
+"
+    )
+}
+
+/// A job with an index per shard, and one that merges them, which waits for it.
+fn kubernetes(options: &FleetOptions, search: &SearchOptions) -> anyhow::Result<String> {
+    let FleetOptions { shards, image, claim, .. } = options;
+    let mut arguments = options.search.clone();
+    arguments.extend(["--shard".to_owned(), format!("auto/{shards}")]);
+    let merge = ["merge".to_owned(), search.out.display().to_string()];
+    let job = |name: &str, arguments: &[String], spec: serde_json::Value| {
+        let container = json!({
+            "name": "laser",
+            "image": image,
+            "command": ["laser"],
+            "args": arguments,
+            "workingDir": "/work",
+            "volumeMounts": [{"name": "work", "mountPath": "/work"}],
+            "resources": {"requests": {"cpu": "4", "memory": "16Gi"}},
+        });
+        let mut document = json!({
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": {"name": name},
+            "spec": {
+                "template": {"spec": {
+                    "restartPolicy": "OnFailure",
+                    "containers": [container],
+                    "volumes": [{"name": "work", "persistentVolumeClaim": {"claimName": claim}}],
+                }},
+            },
+        });
+        if let (Some(own), Some(more)) = (document["spec"].as_object_mut(), spec.as_object()) {
+            own.extend(more.clone());
+        }
+        serde_yaml_ng::to_string(&document)
+    };
+    // A pod that is stopped or lost is started again, and resumes.
+    let indexed =
+        json!({"completionMode": "Indexed", "completions": shards, "parallelism": shards, "backoffLimit": 100});
+    Ok(format!(
+        "# kubectl apply -f FILE; the second job waits for the shards: it fails and is started again until all are there.\n\
+         {}---\n{}",
+        job("laser-search", &arguments, indexed)?,
+        job("laser-merge", &merge, json!({"backoffLimit": 1000}))?
+    ))
+}
