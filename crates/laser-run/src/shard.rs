@@ -75,7 +75,7 @@ mod tests {
             assert!(parts.iter().all(|part| !part.is_empty()), "{parts:?}");
         }
         let parts: Vec<usize> = (1..=4).map(|index| Shard::new(index, 4).unwrap().layers(&all, 30).len()).collect();
-        assert_eq!(parts, [5, 4, 6, 15]);
+        assert_eq!(parts, [5, 4, 7, 14]);
         assert_eq!(Shard::new(1, 31).unwrap().layers(&all, 30), [0usize; 0]);
         assert_eq!(Shard::new(2, 2).unwrap().layers(&[3, 29], 30), [29]);
     }
