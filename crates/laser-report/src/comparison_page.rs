@@ -132,7 +132,8 @@ impl ComparedRuns {
             run.costs.iter().filter(|it| it.has_row()).map(point)
         });
         let form = ResultForm { binary: self.runs.iter().all(ReportData::is_binary) };
-        charts::cost_front(&points.collect::<Vec<_>>(), form, &names)
+        let points: Vec<Point> = points.collect();
+        Some((charts::cost_front(&points, form, &names, usize::MAX)?, charts::cost_table(points.iter(), form)))
     }
 
     fn notices(&self) -> Markup {

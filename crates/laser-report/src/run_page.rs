@@ -28,14 +28,15 @@ struct Caps {
     changed: usize,
     others: usize,
     sweep: usize,
+    points: usize,
 }
 
 /// From generous to little: the first that keeps the page small is taken.
 const CAPS: [Caps; 4] = [
-    Caps { changed: 400, others: 500, sweep: 1200 },
-    Caps { changed: 200, others: 100, sweep: 500 },
-    Caps { changed: 60, others: 50, sweep: 150 },
-    Caps { changed: 20, others: 20, sweep: 40 },
+    Caps { changed: 400, others: 500, sweep: 1200, points: 1500 },
+    Caps { changed: 200, others: 100, sweep: 500, points: 800 },
+    Caps { changed: 60, others: 50, sweep: 150, points: 400 },
+    Caps { changed: 20, others: 20, sweep: 40, points: 100 },
 ];
 
 /// What the page's script reads, and other programs may.
@@ -76,7 +77,8 @@ impl ReportData {
         tables.extend(charts::heat_map(self, 0).map(|(_, tables)| tables).unwrap_or_default());
         tables.extend(charts::steps(self).map(|(_, table)| table));
         tables.extend(charts::label_histogram(self).map(|(_, table)| table));
-        tables.extend(charts::cost_front(&self.points(), self.form(), &[]).map(|(_, table)| table));
+        let points = self.points();
+        tables.extend((points.len() > 1).then(|| charts::cost_table(points.iter(), self.form())));
         tables.extend(self.rounds());
         tables.extend([self.others_table(), self.facts()]);
         if self.verdict.is_some() {
@@ -110,7 +112,7 @@ impl ReportData {
             (part(self.tasks_section(), "tasks", "Each task by itself"))
             (part(charts::heat_map(self, caps.sweep).map(|it| it.0), "where", "Where it helps"))
             (part(charts::curves(self), "how-much", "How much to remove"))
-            (part(charts::cost_front(&self.points(), self.form(), &[]).map(|it| it.0), "cost", "What it costs"))
+            (part(charts::cost_front(&self.points(), self.form(), &[], caps.points), "cost", "What it costs"))
             (part(charts::label_histogram(self).map(|it| it.0), "choices", "Which choices"))
             (part(charts::steps(self).map(|it| it.0), "composition", "Composition"))
             (part(self.others_section(caps.others), "others", "Other candidates"))

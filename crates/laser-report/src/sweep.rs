@@ -4,6 +4,7 @@ use laser_edit::{Candidate, Edit, Intervention, MatrixId};
 use laser_example::Score;
 use laser_run::{CostedCandidate, Entry};
 use serde::{Serialize, Serializer};
+use std::collections::{BTreeMap, HashMap};
 
 /// What every edit of the grid gave: a row per layer and matrix, a column per edit.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
@@ -50,6 +51,11 @@ fn rounded<S: Serializer>(values: &[Option<f64>], serializer: S) -> Result<S::Ok
     serializer.collect_seq(values.iter().map(|value| value.map(|value| (value * 1e6).round() / 1e6)))
 }
 
+/// Each edit's number.
+fn numbers<'e>(edits: impl Iterator<Item = &'e String>) -> HashMap<String, usize> {
+    edits.enumerate().map(|(number, edit)| (edit.clone(), number)).collect()
+}
+
 /// A column's place: the number of row blocks and the kept fraction. Other methods come last.
 type Place = (usize, f64);
 
@@ -57,16 +63,13 @@ impl Sweep {
     /// The sweep and the other candidates of `entries`, which are over the whole validation split. The order of the entries does
     /// not matter.
     pub fn of(entries: &[&Entry]) -> (Self, Vec<Other>) {
-        let mut columns: Vec<(Place, String)> = Vec::new();
-        for (_, place, edit) in entries.iter().filter_map(|entry| cell(&entry.interventions)) {
-            let column = (place, edit.to_string());
-            if !columns.contains(&column) {
-                columns.push(column);
-            }
-        }
+        let cells = entries.iter().filter_map(|entry| cell(&entry.interventions));
+        let known: HashMap<String, Place> = cells.map(|(_, place, edit)| (edit.to_string(), place)).collect();
+        let mut columns: Vec<(Place, String)> = known.into_iter().map(|(edit, place)| (place, edit)).collect();
         // Blocks by their number, fractions fall.
         columns.sort_by(|((a, x), s), ((b, y), t)| a.cmp(b).then(y.total_cmp(x)).then(s.cmp(t)));
-        let (mut rows, mut others) = (std::collections::BTreeMap::new(), Vec::new());
+        let number_of = numbers(columns.iter().map(|(_, edit)| edit));
+        let (mut rows, mut others) = (BTreeMap::new(), Vec::new());
         for entry in entries {
             match cell(&entry.interventions) {
                 Some((one, _, edit)) => {
@@ -77,8 +80,7 @@ impl Sweep {
                         log_loss: vec![None; columns.len()],
                         kl: Vec::new(),
                     });
-                    let edit = edit.to_string();
-                    if let Some(column) = columns.iter().position(|(_, known)| *known == edit) {
+                    if let Some(&column) = number_of.get(&edit.to_string()) {
                         row.accuracy[column] = Some(entry.score.accuracy);
                         row.log_loss[column] = Some(entry.score.log_loss);
                     }
@@ -102,16 +104,20 @@ impl Sweep {
 
     /// The same with what single edits cost.
     pub(crate) fn with_costs(mut self, costs: &[CostedCandidate]) -> Self {
-        for costed in costs {
-            let Some((one, _, edit)) = cell(&costed.interventions) else { continue };
-            let edit = edit.to_string();
-            let column = self.edits.iter().position(|known| *known == edit);
-            let row = self.rows.iter().position(|row| (row.layer, row.matrix) == (one.layer, one.matrix));
-            if let (Some(row), Some(column)) = (row, column) {
-                let count = self.edits.len();
-                self.rows.iter_mut().for_each(|row| row.kl.resize(count, None));
-                self.rows[row].kl[column] = Some(costed.kl);
-            }
+        let number_of = numbers(self.edits.iter());
+        let places = self.rows.iter().enumerate().map(|(number, row)| ((row.layer, row.matrix), number));
+        let places: HashMap<(usize, MatrixId), usize> = places.collect();
+        let found = costs.iter().filter_map(|costed| {
+            let (one, _, edit) = cell(&costed.interventions)?;
+            Some((*places.get(&(one.layer, one.matrix))?, *number_of.get(&edit.to_string())?, costed.kl))
+        });
+        let found: Vec<(usize, usize, f64)> = found.collect();
+        if !found.is_empty() {
+            let count = self.edits.len();
+            self.rows.iter_mut().for_each(|row| row.kl.resize(count, None));
+        }
+        for (row, column, kl) in found {
+            self.rows[row].kl[column] = Some(kl);
         }
         self
     }

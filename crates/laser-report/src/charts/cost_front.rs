@@ -48,33 +48,13 @@ impl Point {
 }
 
 /// The figure, where costs were measured. `form` is that of the results of all runs, `runs` are the names of those that are
-/// compared.
-pub fn cost_front(all: &[Point], form: ResultForm, runs: &[String]) -> Option<(Markup, DataTable)> {
-    if all.len() < 2 {
+/// compared. Beside the front at most `most` points are drawn, at equal distances.
+pub fn cost_front(points: &[Point], form: ResultForm, runs: &[String], most: usize) -> Option<Markup> {
+    if points.len() < 2 {
         return None;
     }
-    let gained = format!("gain on validation{}", form.points());
-    let columns = [
-        ("edits", "edits"),
-        ("gain", gained.as_str()),
-        ("kl", "KL divergence, nats per token"),
-        ("perplexity", "perplexity, change in %"),
-        ("first_token_kl", "KL of the first token, nats"),
-        ("saved_weights", "weights saved"),
-        ("front", "on the front"),
-    ];
-    let mut table = DataTable::new("costs", "Gain and cost", &columns);
-    for Point { name, gain, of, .. } in all {
-        table.rows.push(vec![
-            name.as_str().into(),
-            form.change_cell(*gain),
-            Cell::Number(of.kl, 4),
-            Cell::Percent(of.perplexity_growth),
-            Cell::Number(of.first_token_kl, 4),
-            Cell::Number(of.saved_weights as f64, 0),
-            if of.on_front { "yes" } else { "no" }.into(),
-        ]);
-    }
+    let all = some_of(points, most);
+    let left_out = points.len() - all.len();
     let x = Scale::over(all.iter().map(|it| it.of.kl), LEFT + 4.0, WIDTH - 8.0);
     let y = Scale::over(all.iter().map(|it| it.gain), BOTTOM, TOP);
     let said: Vec<String> = all
@@ -94,7 +74,7 @@ pub fn cost_front(all: &[Point], form: ResultForm, runs: &[String]) -> Option<(M
         text.tick x=(at((LEFT + WIDTH) / 2.0)) y=(at(BOTTOM + 28.0)) text-anchor="middle" {
             "KL divergence from the unedited model, nats per token"
         }
-        @for it in all {
+        @for &it in &all {
             @let (cx, cy) = (x.place(it.of.kl), y.place(it.gain));
             g {
                 title { (title(it)) }
@@ -116,5 +96,84 @@ pub fn cost_front(all: &[Point], form: ResultForm, runs: &[String]) -> Option<(M
             }
         }
     };
-    Some((figure("costs", caption, &drawn, &table.html(usize::MAX)), table))
+    let numbers = html! {
+        (cost_table(all.iter().copied(), form).html(usize::MAX))
+        @if left_out > 0 { p.note { (left_out) " more edits: " code { "--csv DIR" } " writes them all." } }
+    };
+    Some(figure("costs", caption, &drawn, &numbers))
+}
+
+/// What the figure draws, as a table.
+pub fn cost_table<'p>(points: impl Iterator<Item = &'p Point>, form: ResultForm) -> DataTable {
+    let gained = format!("gain on validation{}", form.points());
+    let columns = [
+        ("edits", "edits"),
+        ("gain", gained.as_str()),
+        ("kl", "KL divergence, nats per token"),
+        ("perplexity", "perplexity, change in %"),
+        ("first_token_kl", "KL of the first token, nats"),
+        ("saved_weights", "weights saved"),
+        ("front", "on the front"),
+    ];
+    let mut table = DataTable::new("costs", "Gain and cost", &columns);
+    for Point { name, gain, of, .. } in points {
+        table.rows.push(vec![
+            name.as_str().into(),
+            form.change_cell(*gain),
+            Cell::Number(of.kl, 4),
+            Cell::Percent(of.perplexity_growth),
+            Cell::Number(of.first_token_kl, 4),
+            Cell::Number(of.saved_weights as f64, 0),
+            if of.on_front { "yes" } else { "no" }.into(),
+        ]);
+    }
+    table
+}
+
+/// What has a row in the front, and at most `most` of the others, at equal distances.
+fn some_of(points: &[Point], most: usize) -> Vec<&Point> {
+    let others = points.iter().filter(|it| !it.of.has_row()).count();
+    let mut number = 0;
+    let is_shown = |it: &&Point| {
+        // The first of those that fall on the same place among `most`.
+        let is_drawn = it.of.has_row() || others <= most || number * most % others < most;
+        number += usize::from(!it.of.has_row());
+        is_drawn
+    };
+    points.iter().filter(is_shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use laser_edit::Candidate;
+    use laser_example::Score;
+
+    /// A page of a hundred thousand points had 35 MB.
+    #[test]
+    fn of_very_many_points_some_are_drawn_and_all_are_in_the_table() {
+        let points: Vec<Point> = (0..20_000)
+            .map(|i| {
+                let of = CostedCandidate {
+                    interventions: Candidate::base(),
+                    validation: Score { n: 10, accuracy: 0.5, log_loss: 1.0 },
+                    kl: f64::from(i) / 1e4,
+                    perplexity_growth: 0.0,
+                    first_token_kl: 0.0,
+                    saved_weights: 0,
+                    guards: Vec::new(),
+                    on_front: i % 1_000 == 0,
+                    chosen: i == 77,
+                };
+                Point::new(i.to_string(), &of, 0.5)
+            })
+            .collect();
+        let form = ResultForm { binary: true };
+        for (most, drawn) in [(100, 121), (19_000, 19_021), (usize::MAX, 20_000)] {
+            let page = cost_front(&points, form, &[], most).unwrap().into_string();
+            assert_eq!((page.matches("<circle").count(), page.contains("more edits: ")), (drawn, drawn < 20_000));
+        }
+        assert_eq!(cost_table(points.iter(), form).rows.len(), 20_000);
+        assert!(cost_front(&points[..1], form, &[], 100).is_none());
+    }
 }

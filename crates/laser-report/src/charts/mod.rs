@@ -9,7 +9,7 @@ mod label_histogram;
 mod steps;
 
 pub use best_layer::best_layer;
-pub use cost_front::{Point, cost_front};
+pub use cost_front::{Point, cost_front, cost_table};
 pub use curves::curves;
 pub use heat_map::heat_map;
 pub use intervals::intervals;
