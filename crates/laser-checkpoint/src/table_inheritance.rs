@@ -73,8 +73,10 @@ const MOST_BRACKETS: usize = 1000;
 /// The table with what it is `like` filled in, and whether it is like another.
 pub(crate) fn merged(table: &str, text: &str, depth: usize) -> Result<(toml::Table, bool)> {
     let wrong = |why: String| CheckpointError::Table { table: table.to_owned(), why };
-    if text.bytes().filter(|byte| b"[{".contains(byte)).count() > MOST_BRACKETS {
-        return Err(wrong(format!("it opens more than {MOST_BRACKETS} brackets, which no family needs")));
+    let most = laser_guard::raised_size(MOST_BRACKETS);
+    if text.bytes().filter(|byte| b"[{".contains(byte)).count() > most {
+        let how = laser_guard::how_to_raise();
+        return Err(wrong(format!("it opens more than {most} brackets, which no family needs ({how})")));
     }
     let mut own: toml::Table = toml::from_str(text).map_err(|error| wrong(described(&error, text)))?;
     let Some(like) = own.remove("like") else { return Ok((own, false)) };

@@ -1,6 +1,6 @@
 //! Templates and patterns: what task files compute with.
 
-use laser_python::{PythonRegex, Replacement};
+use laser_python::{PythonRegex, RegexError, Replacement};
 use laser_template::{Dialect, Environment};
 use serde_json::{Map, Value, json};
 
@@ -41,8 +41,13 @@ pub(crate) fn pattern(input: &[u8]) {
     let Ok(text) = std::str::from_utf8(input) else { return };
     let mut lines = text.splitn(3, '\n');
     let [pattern, by, text] = [lines.next(), lines.next(), lines.next()].map(Option::unwrap_or_default);
-    let _ = Replacement::new(by);
+    let by_groups = Replacement::new(by);
     let Ok(regex) = PythonRegex::new(pattern) else { return };
+    // Each search of a text may take a second; here all of them together.
+    let nothing = by_groups.unwrap_or_else(|_| Replacement::text(""));
+    if let Err(RegexError::Slow { .. }) = regex.substituted(text, &nothing, usize::MAX, 1 << 20, &mut 2_000_000) {
+        return;
+    }
     let _ = (regex.find_all(text), regex.replaced(text, by));
     let _ = PythonRegex::all_removed(&[regex], text);
     let _ = PythonRegex::new(&laser_python::escaped(pattern)).map(|literal| literal.find_all(pattern));

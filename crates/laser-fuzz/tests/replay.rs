@@ -17,6 +17,9 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// Nor more bytes at once.
 const MOST: isize = 1 << 30;
 
+/// What is no longer than this, or than a seed, has not grown long.
+const SHORT: usize = 1 << 12;
+
 /// Counts what a thread holds.
 struct Counting;
 
@@ -64,10 +67,16 @@ static ALLOCATOR: Counting = Counting;
 
 /// The time that this thread has had of a processor, where the system tells; else the time.
 fn now() -> Duration {
+    #[cfg(target_os = "linux")]
+    {
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: it writes to nothing but `time`.
+        if unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) } == 0 {
+            return Duration::new(time.tv_sec as u64, time.tv_nsec as u32);
+        }
+    }
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let nanoseconds = told.and_then(|text| text.split(' ').next()?.parse().ok());
-    nanoseconds.map_or_else(|| START.elapsed(), Duration::from_nanos)
+    START.elapsed()
 }
 
 /// Runs a body; says what is wrong with what it did.
@@ -110,13 +119,15 @@ fn run(name: &str) {
         Some(seconds) => (u64::MAX, Instant::now() + Duration::from_secs(seconds)),
     };
     let mut done = 0;
+    let longest_seed = inputs.iter().map(Vec::len).max().unwrap_or_default();
     let (mut last, mut generation) = (inputs[0].clone(), 0);
     while done < most && Instant::now() < until {
         let seed = first.wrapping_add(done);
         let mut choices = Choices::new(seed);
         let other = choices.pick(&inputs).clone();
-        // Some steps away from a seed, then from another one.
-        generation = if generation == 8 { 0 } else { generation + 1 };
+        // Some steps away from a seed, then from another one; few from what has grown long.
+        let grown = last.len() > longest_seed.max(SHORT) && !choices.once_in(8);
+        generation = if generation == 8 || grown { 0 } else { generation + 1 };
         let from = if generation == 0 { choices.pick(&inputs).clone() } else { last };
         last = mutated(target, &from, &other, &mut choices);
         check(target, &last, &format!("number {seed}"));

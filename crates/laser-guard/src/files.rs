@@ -6,6 +6,8 @@ use std::{
     path::Path,
 };
 
+use crate::input_limits::{how_to_allow, raised};
+
 /// Opens a file for reading. What is not a file is refused before it is opened: a pipe would wait for a writer, and a device may
 /// have no end.
 ///
@@ -20,14 +22,18 @@ pub fn open_file(path: &Path) -> Result<File> {
     }
 }
 
-/// The bytes of a file of at most `most`; of a larger one nothing is read.
+/// The bytes of a file of at most `usual`, or as many times as the user allows; of a larger one nothing is read.
 ///
 /// # Errors
 /// As [`open_file`], and if it is larger.
-pub fn read_file(path: &Path, most: u64) -> Result<Vec<u8>> {
+pub fn read_file(path: &Path, usual: u64) -> Result<Vec<u8>> {
     let file = open_file(path)?;
     let length = file.metadata()?.len();
-    let large = |length| Err(Error::other(format!("it has {length} bytes, and at most {most} are read")));
+    let most = raised(usual);
+    let large = |length| {
+        let how = how_to_allow(length, usual);
+        Err(Error::other(format!("it has {length} bytes, and at most {most} are read ({how})")))
+    };
     if length > most {
         return large(length);
     }
@@ -44,8 +50,8 @@ pub fn read_file(path: &Path, most: u64) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// As [`read_file`], and if it is not UTF-8.
-pub fn read_text(path: &Path, most: u64) -> Result<String> {
-    String::from_utf8(read_file(path, most)?).map_err(|_| Error::new(ErrorKind::InvalidData, "it is no UTF-8 text"))
+pub fn read_text(path: &Path, usual: u64) -> Result<String> {
+    String::from_utf8(read_file(path, usual)?).map_err(|_| Error::new(ErrorKind::InvalidData, "it is no UTF-8 text"))
 }
 
 #[cfg(test)]
@@ -61,10 +67,13 @@ mod tests {
         let path = std::env::temp_dir().join(format!("laser-guard-{}", std::process::id()));
         fs::write(&path, [b'a'; 100]).unwrap();
         assert_eq!(read_file(&path, 100).unwrap().len(), 100);
-        assert_eq!(refused(&path, 99), "it has 100 bytes, and at most 99 are read");
+        assert_eq!(refused(&path, 99), "it has 100 bytes, and at most 99 are read (LASER_LIMITS=2 allows it)");
         // A file of which nothing is on disk.
         File::options().write(true).open(&path).unwrap().set_len(5 << 30).unwrap();
-        assert_eq!(refused(&path, 1 << 30), "it has 5368709120 bytes, and at most 1073741824 are read");
+        assert_eq!(
+            refused(&path, 1 << 30),
+            "it has 5368709120 bytes, and at most 1073741824 are read (LASER_LIMITS=5 allows it)"
+        );
         fs::write(&path, [0xff]).unwrap();
         assert!(read_text(&path, 9).is_err());
         fs::remove_file(&path).unwrap();

@@ -1,8 +1,10 @@
-//! Two borders: around libraries that panic on damaged input, and around files that may be no files.
+//! Three borders: around libraries that panic on damaged input, around files that may be no files, and around sizes.
 
 mod files;
+mod input_limits;
 
 pub use files::{open_file, read_file, read_text};
+pub use input_limits::{LIMITS, check_limits, how_to_raise, raised, raised_size};
 
 use std::{
     cell::Cell,

@@ -1,6 +1,6 @@
 //! The files of a model.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, path::Path};
 
 use serde_json::Value;
 
@@ -71,9 +71,6 @@ pub(crate) fn gather(snapshot: &mut Snapshot) -> Result<(), Failure> {
 }
 
 fn read_index(path: &Path) -> Result<Value, String> {
-    let bytes = match fs::metadata(path) {
-        Ok(found) if found.len() > LARGEST_INDEX => return Err(format!("it has {} bytes", found.len())),
-        _ => fs::read(path).map_err(|error| error.to_string())?,
-    };
+    let bytes = laser_guard::read_file(path, LARGEST_INDEX).map_err(|error| error.to_string())?;
     serde_json::from_slice(&bytes).map_err(|error| format!("it is no JSON: {error}"))
 }

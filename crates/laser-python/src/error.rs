@@ -15,13 +15,13 @@ pub enum RegexError {
     #[error("{0}")]
     Replacement(String),
     /// The search goes back and forth for too long.
-    #[error("a regular expression that takes too many steps")]
+    #[error("a regular expression that takes too many steps on this text ({how})", how = laser_guard::how_to_raise())]
     Slow {
         /// The pattern.
         pattern: String,
     },
     /// The pattern, or the text that it makes, is too long.
-    #[error("{what} of more than {most} bytes")]
+    #[error("{what} of more than {most} bytes ({how})", how = laser_guard::how_to_raise())]
     Long {
         /// What is.
         what: &'static str,

@@ -1,5 +1,6 @@
 //! What Python's `re` and `str` do, to the letter: task files and templates are written for them.
 
+mod bounded_search;
 mod error;
 mod pattern;
 mod regex;

@@ -1,19 +1,17 @@
 //! Regular expressions as Python's `re` reads them, run by `fancy-regex`.
 
-use std::sync::OnceLock;
-
-use fancy_regex::{Captures, Regex, RegexBuilder};
+use fancy_regex::Captures;
 use serde::{Deserialize, Serialize};
 
+use crate::bounded_search::{BoundedSearch, Unfinished};
 use crate::error::RegexError;
 use crate::pattern::translated;
 use crate::replacement::Replacement;
 
-/// Steps that all searches of a text may take.
-const MOST_STEPS: u64 = 10_000_000;
-
-/// How often one search may go back: it is first tried with few, which nearly always is enough.
-const GOES_BACK: [usize; 5] = [500, 5_000, 50_000, 500_000, 5_000_000];
+/// Steps that all searches of a text may take: about a second.
+fn most_steps() -> u64 {
+    laser_guard::raised(10_000_000)
+}
 
 /// Bytes of a pattern.
 const LONGEST: usize = 1 << 16;
@@ -23,19 +21,9 @@ const LONGEST: usize = 1 << 16;
 #[serde(try_from = "String", into = "String")]
 pub struct PythonRegex {
     source: String,
-    /// As `fancy-regex` writes it, by the limits of [`GOES_BACK`].
-    plain: Tries,
+    plain: BoundedSearch,
     /// The same where an empty match at the start of the search is none.
-    advancing: Tries,
-    /// How many steps one is worth: of what numbers repeat, each goes forth often without going back.
-    weight: u64,
-}
-
-/// One pattern, made ready for each limit when that is first needed.
-#[derive(Debug, Clone)]
-struct Tries {
-    pattern: String,
-    regexes: [OnceLock<Result<Regex, String>>; GOES_BACK.len()],
+    advancing: BoundedSearch,
 }
 
 impl PythonRegex {
@@ -45,14 +33,15 @@ impl PythonRegex {
     /// It is wrong or too long, or has what only Python has.
     pub fn new(source: &str) -> Result<Self, RegexError> {
         let wrong = |why: String| RegexError::Pattern { pattern: source.to_owned(), why };
-        if source.len() > LONGEST {
-            return Err(RegexError::Long { what: "a regular expression", most: LONGEST });
+        let most = laser_guard::raised_size(LONGEST);
+        if source.len() > most {
+            return Err(RegexError::Long { what: "a regular expression", most });
         }
         let (pattern, repeats) = translated(source).map_err(wrong)?;
-        let advancing = Tries::new(format!("(?:{pattern})(?!\\G)"));
-        let plain = Tries::new(pattern);
-        plain.regex(0).map_err(|why| wrong(why.to_owned()))?;
-        Ok(Self { source: source.to_owned(), plain, advancing, weight: 1 + repeats / 10 })
+        let advancing = BoundedSearch::new(&format!("(?:{pattern})(?!\\G)"), repeats);
+        let plain = BoundedSearch::new(&pattern, repeats);
+        plain.check().map_err(|why| wrong(why.to_owned()))?;
+        Ok(Self { source: source.to_owned(), plain, advancing })
     }
 
     /// `re.findall`: of each match the groups, or the whole where there is no group.
@@ -61,7 +50,7 @@ impl PythonRegex {
     /// The search takes too many steps.
     pub fn find_all(&self, text: &str) -> Result<Vec<Vec<String>>, RegexError> {
         let mut found = Vec::new();
-        self.each(text, &mut MOST_STEPS.clone(), |captures| {
+        self.each(text, &mut most_steps(), |captures| {
             let first = usize::from(captures.len() > 1);
             let groups = (first..captures.len()).map(|i| captures.get(i).map_or("", |it| it.as_str()).to_owned());
             found.push(groups.collect());
@@ -83,7 +72,7 @@ impl PythonRegex {
     /// # Errors
     /// As [`Self::find_all`].
     pub fn replaced(&self, text: &str, by: &str) -> Result<String, RegexError> {
-        self.substituted(text, &Replacement::text(by), usize::MAX, usize::MAX, &mut MOST_STEPS.clone())
+        self.substituted(text, &Replacement::text(by), usize::MAX, usize::MAX, &mut most_steps())
     }
 
     /// `re.sub(pattern, by, text, count)`, where the result may have `longest` bytes, and the searches
@@ -126,8 +115,13 @@ impl PythonRegex {
     ) -> Result<(), RegexError> {
         let (mut start, mut advance) = (0, false);
         loop {
-            let tries = if advance { &self.advancing } else { &self.plain };
-            let Some(captures) = self.next(tries, text, start, steps)? else { return Ok(()) };
+            let first = if advance { &self.advancing } else { &self.plain };
+            let found = self.plain.next(first, text, start, steps);
+            let found = found.map_err(|unfinished| match unfinished {
+                Unfinished::Slow => RegexError::Slow { pattern: self.source.clone() },
+                Unfinished::Refused(why) => RegexError::Pattern { pattern: self.source.clone(), why },
+            });
+            let Some(captures) = found? else { return Ok(()) };
             let Some(whole) = captures.get(0) else { return Ok(()) };
             advance = whole.start() == whole.end();
             start = whole.end();
@@ -135,47 +129,6 @@ impl PythonRegex {
                 return Ok(());
             }
         }
-    }
-
-    /// The first match from `start` on. A try costs a fifth of the times that it may go back, and all
-    /// of them what it takes to go through the text once.
-    fn next<'t>(
-        &self,
-        tries: &Tries,
-        text: &'t str,
-        start: usize,
-        steps: &mut u64,
-    ) -> Result<Option<Captures<'t>>, RegexError> {
-        let slow = || RegexError::Slow { pattern: self.source.clone() };
-        let mut spend = |cost: usize| {
-            *steps = steps.checked_sub((cost as u64).saturating_mul(self.weight)).ok_or_else(slow)?;
-            Ok(())
-        };
-        spend((text.len() - start) / 100)?;
-        for (number, goes_back) in GOES_BACK.into_iter().enumerate() {
-            spend(goes_back / 5)?;
-            let regex = tries.regex(number);
-            let regex =
-                regex.map_err(|why| RegexError::Pattern { pattern: self.source.clone(), why: why.to_owned() })?;
-            if let Ok(found) = regex.captures_from_pos(text, start) {
-                return Ok(found);
-            }
-        }
-        Err(slow())
-    }
-}
-
-impl Tries {
-    fn new(pattern: String) -> Self {
-        Self { pattern, regexes: Default::default() }
-    }
-
-    fn regex(&self, number: usize) -> Result<&Regex, &str> {
-        let build = || {
-            let built = RegexBuilder::new(&self.pattern).backtrack_limit(GOES_BACK[number]).build();
-            built.map_err(|error| error.to_string())
-        };
-        self.regexes[number].get_or_init(build).as_ref().map_err(String::as_str)
     }
 }
 
@@ -254,18 +207,18 @@ mod tests {
             ("\\<b\\>", "", "a<b>", 9, "a"),
         ] {
             let by = Replacement::new(by).unwrap();
-            let made = PythonRegex::new(pattern).unwrap().substituted(text, &by, count, 100, &mut MOST_STEPS.clone());
+            let made = PythonRegex::new(pattern).unwrap().substituted(text, &by, count, 100, &mut most_steps());
             assert_eq!(made.as_deref(), Ok(expected), "{pattern}");
         }
         let doubled = Replacement::new("\\g<0>\\g<0>").unwrap();
         let all = PythonRegex::new(".+").unwrap();
         assert_eq!(
-            all.substituted("abcdef", &doubled, 9, 10, &mut MOST_STEPS.clone()),
+            all.substituted("abcdef", &doubled, 9, 10, &mut most_steps()),
             Err(RegexError::Long { what: "a text", most: 10 })
         );
         assert!(Replacement::new("\\y").is_err() && Replacement::new("\\g<").is_err());
         let none = Replacement::new("\\3").unwrap();
-        assert!(matches!(all.substituted("a", &none, 9, 10, &mut MOST_STEPS.clone()), Err(RegexError::Replacement(_))));
+        assert!(matches!(all.substituted("a", &none, 9, 10, &mut most_steps()), Err(RegexError::Replacement(_))));
     }
 
     #[test]
@@ -305,11 +258,36 @@ mod tests {
         assert_eq!(each.find_all(&text).unwrap().len(), 1);
         let started = std::time::Instant::now();
         assert!(matches!(each.find_all(&text.repeat(1_000)), Err(RegexError::Slow { .. })));
-        assert!(started.elapsed().as_secs() < 120, "{:?}", started.elapsed());
+        assert!(started.elapsed().as_secs() < 30, "{:?}", started.elapsed());
         let plain = PythonRegex::new("[a-c]").unwrap();
         assert_eq!(plain.replaced(&"abc".repeat(10_000), "").unwrap(), "");
         let mut steps = 150;
         let by = Replacement::text("");
         assert!(plain.substituted("ab", &by, 9, 9, &mut steps).is_err() && steps < 150);
+    }
+    /// Each of these took minutes: possessive parts and lookarounds go forth to the end of the text from every place, and the
+    /// library's limit counts how often it goes back.
+    #[test]
+    fn a_search_of_a_long_text_ends_soon() {
+        let started = std::time::Instant::now();
+        let text = "a".repeat(1 << 20);
+        for pattern in ["(?=a*b)c", "(?>a*)b", "a*+b", "(a+)+(?=b)c", "(.*)(\\1)c", "(?:(?=(a*))\\1)+b", "(?=.*(?<=b))"]
+        {
+            let searched = PythonRegex::new(pattern).unwrap().find_all(&text);
+            assert!(matches!(searched, Err(RegexError::Slow { .. })), "{pattern}: {searched:?}");
+        }
+        let long = "b".repeat(1 << 15);
+        assert!(matches!(PythonRegex::new(&long).unwrap().find_all(&long), Err(RegexError::Slow { .. })));
+        assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
+    }
+
+    #[test]
+    fn a_long_text_is_searched_from_each_place() {
+        let text = format!("{}é 12;{}", "a ".repeat(1 << 17), "b".repeat(1 << 10));
+        for pattern in ["(?<=é )\\d+(?=;)", "\\b[0-9]{2}\\b", "(?<=é )12|(?<=x)b"] {
+            assert_eq!(found(pattern, &text), ["12"], "{pattern}");
+        }
+        let ends = PythonRegex::new("(?<=b)$").unwrap().find_all(&text).unwrap();
+        assert_eq!(ends, [[""]]);
     }
 }

@@ -206,10 +206,12 @@ pub enum RowError {
     #[error("invalid UTF-8: save the file as UTF-8")]
     Utf8,
     /// It has too much text.
-    #[error("a row of more than {most} bytes: cut its texts, or leave it out")]
+    #[error("a row of more than {most} bytes: cut its texts, or leave it out ({how})")]
     Large {
         /// How many it may have.
         most: usize,
+        /// How it may have more.
+        how: String,
     },
     /// Not JSON.
     #[error("invalid JSON at column {column}: {what}: write one JSON object on each line")]
@@ -315,6 +317,13 @@ pub enum RowError {
         /// What the template engine says.
         what: String,
     },
+}
+
+impl RowError {
+    /// A row of more than `most` bytes.
+    pub(crate) fn large(most: usize) -> Self {
+        Self::Large { most, how: laser_guard::how_to_raise() }
+    }
 }
 
 /// What is wrong with a YAML task file itself.

@@ -278,6 +278,7 @@ pub(crate) fn regex_replace(machine: &mut Machine, value: Value, args: Args) -> 
     machine.spend(1 + (pattern.len() + text.len()) / 10)?;
     let count = if count == 0 { usize::MAX } else { count };
     let by = Replacement::new(&replacement)?;
-    let text = PythonRegex::new(&pattern)?.substituted(&text, &by, count, limits::TEXT, &mut machine.steps)?;
+    let text =
+        PythonRegex::new(&pattern)?.substituted(&text, &by, count, limits::longest_text(), &mut machine.steps)?;
     machine.text(text)
 }

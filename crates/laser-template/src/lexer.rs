@@ -27,9 +27,7 @@ const SIGNS: [&str; 26] = [
 
 /// The tokens of a template, each with its line.
 pub(crate) fn tokens(source: &str, whitespace: Whitespace) -> Result<Vec<(Token, usize)>> {
-    if source.len() > limits::SOURCE {
-        return Err(Error::limit(format!("the template has more than {} bytes", limits::SOURCE)));
-    }
+    limits::source(source.len())?;
     let mut plain = source.replace("\r\n", "\n").replace('\r', "\n");
     if !whitespace.keep_trailing_newline && plain.ends_with('\n') {
         plain.pop();

@@ -14,7 +14,7 @@ impl Machine {
                 self.steps = left;
                 Ok(())
             }
-            None => Err(Error::limit(format!("the template does more than {} steps", limits::STEPS))),
+            None => Err(limits::no_steps_left()),
         }
     }
 
@@ -58,9 +58,7 @@ impl Machine {
     /// Adds text to the output.
     pub(crate) fn write(&mut self, out: &mut String, text: &str) -> Result<()> {
         self.output += text.len();
-        if self.output > limits::TEXT {
-            return Err(Error::limit(format!("the template writes more than {} bytes", limits::TEXT)));
-        }
+        limits::output(self.output)?;
         self.spend(1 + text.len() / 100)?;
         out.push_str(text);
         Ok(())

@@ -114,7 +114,7 @@ fn machine(dialect: Dialect, extra: Vec<(&'static str, TextFilter)>) -> Machine 
         kept: Vec::new(),
         attribute: access::attribute,
         item: access::item,
-        steps: limits::STEPS,
+        steps: limits::steps(),
         depth: 0,
         output: 0,
     }

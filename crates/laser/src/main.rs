@@ -31,6 +31,10 @@ fn main() -> ExitCode {
         }
         Err(help) => return exit_code(print_help(&help)),
     };
+    if let Err(why) = laser_guard::check_limits() {
+        output::complain(&format!("error: {why}"));
+        return ExitCode::from(2);
+    }
     exit_code(run(&cli))
 }
 

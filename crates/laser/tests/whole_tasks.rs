@@ -110,3 +110,33 @@ fn bad_rows_are_left_out_if_asked() {
     let (_, line) = session.fails(&format!("eval {} --task rows.jsonl", fixture("llama").display()));
     assert!(line.contains("rows.jsonl:2: no `answer`"), "{line}");
 }
+
+/// Each limit says how it is raised, and then is.
+#[test]
+fn limits_on_input_are_raised_by_the_user() {
+    let session = Session::new();
+    let model = fixture("llama").display().to_string();
+    let row = |text: &str| format!("{{\"prompt\": \"{text}\", \"answer\": \"e\"}}\n");
+    session.write("long.jsonl", row("Berlin is").repeat(4) + &row(&"a ".repeat(17 << 20)));
+    let table = std::fs::read_to_string(fixture("../../architectures/llama.toml")).unwrap();
+    session.write("long.toml", format!("# {}\n{table}", "-".repeat(3 << 20)));
+    let many = format!("doc_to_choice: [{}]", "[],".repeat(20_001));
+    session.write("many.yaml", format!("task: many\ndataset_kwargs: {{data_files: long.jsonl}}\n{many}\n"));
+    for (command, limit, times) in [
+        (format!("eval {model} --task long.jsonl --first 2 --quiet"), "33554432 bytes", 2),
+        (format!("inspect {model} --architecture long.toml"), "1048576 are read", 4),
+        ("tasks check many.yaml".to_owned(), "20000 brackets", 2),
+    ] {
+        let output = session.laser(&command).output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        let how = format!("LASER_LIMITS={times} allows");
+        assert!(said.contains(limit) && said.contains(&how), "{command}: {said}");
+        let output = session.laser(&command).env("LASER_LIMITS", times.to_string()).output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(!said.contains("LASER_LIMITS") && !said.contains(limit), "{command}: {said}");
+    }
+    let output = session.laser("tasks").env("LASER_LIMITS", "much").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), said.lines().count()), (Some(2), 1), "{said}");
+    assert!(said.contains("whole number"), "{said}");
+}

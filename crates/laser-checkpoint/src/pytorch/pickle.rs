@@ -209,8 +209,9 @@ impl<'a> Machine<'a> {
 
     fn spend(&mut self, steps: usize) -> Result<(), Refusal> {
         self.steps += steps;
-        if self.steps > MOST_STEPS {
-            return broken(&format!("takes more than {MOST_STEPS} steps"));
+        let most = laser_guard::raised_size(MOST_STEPS);
+        if self.steps > most {
+            return broken(&format!("takes more than {most} steps ({})", laser_guard::how_to_raise()));
         }
         Ok(())
     }

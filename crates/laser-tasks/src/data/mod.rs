@@ -18,8 +18,10 @@ use crate::bad_rows::BadRows;
 use crate::source::Source;
 use crate::{DataError, RowError, TaskError};
 
-/// No row is larger, in bytes: making tokens of a text takes some twenty times its length.
-const LARGEST_ROW: usize = 32 << 20;
+/// No row is larger, in bytes, unless the user allows it: making tokens of a text takes some twenty times its length.
+fn largest_row() -> usize {
+    laser_guard::raised_size(32 << 20)
+}
 
 /// One object and where it stands.
 #[derive(Clone)]
@@ -37,12 +39,28 @@ impl Row {
     }
 }
 
+/// The rows of a file for whoever looks at each of them once.
+pub(crate) fn each_row<'s>(
+    source: &'s Source,
+    bad: &BadRows,
+) -> Result<Box<dyn Iterator<Item = Result<Row, TaskError>> + 's>, TaskError> {
+    match ending(source).as_deref() {
+        Some("jsonl" | "ndjson") => Ok(Box::new(jsonl::one_by_one(source))),
+        _ => Ok(Box::new(rows(source, bad)?.into_iter().map(Ok))),
+    }
+}
+
+/// The ending of a file's name, which says how it is read.
+fn ending(source: &Source) -> Option<String> {
+    Some(Path::new(&source.name).extension()?.to_string_lossy().to_lowercase())
+}
+
 /// All rows of a file that can be read; at least one. The ending of its name says how it is read, and one that says nothing is taken for JSONL.
 pub(crate) fn rows(source: &Source, bad: &BadRows) -> Result<Vec<Row>, TaskError> {
-    let Some(ending) = Path::new(&source.name).extension() else {
+    let Some(ending) = ending(source) else {
         return Err(whole(source, DataError::NoEnding));
     };
-    let rows = match ending.to_string_lossy().to_lowercase().as_str() {
+    let rows = match ending.as_str() {
         "json" => json::rows(source, bad),
         "csv" => csv::rows(source, b',', bad),
         "tsv" => csv::rows(source, b'\t', bad),
@@ -52,8 +70,9 @@ pub(crate) fn rows(source: &Source, bad: &BadRows) -> Result<Vec<Row>, TaskError
     if rows.is_empty() {
         return Err(whole(source, DataError::NoRecords));
     }
-    match rows.iter().find(|row| text_bytes(row.fields.values()) > LARGEST_ROW) {
-        Some(row) => Err(at(source, row.place, RowError::Large { most: LARGEST_ROW })),
+    let most = largest_row();
+    match rows.iter().find(|row| text_bytes(row.fields.values()) > most) {
+        Some(row) => Err(at(source, row.place, RowError::large(most))),
         None => Ok(rows),
     }
 }

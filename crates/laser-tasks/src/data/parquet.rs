@@ -36,15 +36,16 @@ fn read(bytes: &[u8]) -> Result<Vec<Row>, DataError> {
         return Err(invalid("it has no columns"));
     }
     check_names(schema)?;
-    let most = MOST_BYTES.saturating_add(bytes.len().saturating_mul(EXPANSION));
+    let most = laser_guard::raised_size(MOST_BYTES.saturating_add(bytes.len().saturating_mul(EXPANSION)));
     let (mut rows, mut read) = (Vec::new(), 0usize);
     for (index, row) in reader.get_row_iter(None).map_err(refused)?.enumerate() {
         let Value::Object(fields) = row.map_err(refused)?.to_json_value() else { continue };
         read += ROW_BYTES + bytes_of_fields(&fields);
         if read > most {
             return Err(invalid(&format!(
-                "its rows have more than {most} bytes, too many for a file of {}",
-                bytes.len()
+                "its rows have more than {most} bytes, too many for a file of {} ({})",
+                bytes.len(),
+                laser_guard::how_to_raise()
             )));
         }
         rows.push(Row { place: RowLocation::Record(index + 1), index, fields });

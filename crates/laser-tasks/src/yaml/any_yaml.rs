@@ -12,9 +12,11 @@ const MOST_BRACKETS: usize = 20_000;
 
 /// The value of a text.
 pub fn read(text: &str) -> Result<Value, Error> {
-    if text.bytes().filter(|byte| b"[{".contains(byte)).count() > MOST_BRACKETS {
+    let most = laser_guard::raised_size(MOST_BRACKETS);
+    if text.bytes().filter(|byte| b"[{".contains(byte)).count() > most {
         return Err(Error::custom(format!(
-            "it opens more than {MOST_BRACKETS} brackets: put what they hold into a data file"
+            "it opens more than {most} brackets: put what they hold into a data file ({})",
+            laser_guard::how_to_raise()
         )));
     }
     let Any(mut value) = serde_yaml_ng::from_str(text)?;

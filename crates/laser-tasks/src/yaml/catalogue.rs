@@ -68,7 +68,7 @@ fn yaml_files(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) {
     for path in paths {
         let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(['.', '_']));
         let yaml = path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
-        if yaml && files.len() < MOST_FILES {
+        if yaml && files.len() < laser_guard::raised_size(MOST_FILES) {
             files.push(path);
         } else if !yaml && !hidden && depth < DEEPEST && path.is_dir() {
             yaml_files(&path, depth + 1, files);

@@ -81,8 +81,8 @@ fn taken_apart(doc: &Doc, lists: &BTreeMap<String, FieldOrTemplate>) -> Result<V
     }
     // Each part keeps the whole row's fields, for templates may name them.
     let whole = if length > FEW { serde_json::to_string(&doc.row.fields).map_or(0, |text| text.len()) } else { 0 };
-    if whole.saturating_mul(length) > MOST_BYTES {
-        let what = format!("{length} rows of {whole} bytes are too many");
+    if whole.saturating_mul(length) > laser_guard::raised_size(MOST_BYTES) {
+        let what = format!("{length} rows of {whole} bytes are too many ({})", laser_guard::how_to_raise());
         return Err(RowError::Template { key: "expand", what });
     }
     let row = |place: usize| {

@@ -138,8 +138,10 @@ impl Group {
         depth: usize,
     ) -> Result<Vec<String>, TaskError> {
         self.visits += 1;
-        if self.visits > MOST_VISITS {
-            return Err(file.wrong("group", group, "its groups name too many tasks, again and again; take some out"));
+        let most = laser_guard::raised_size(MOST_VISITS);
+        if self.visits > most {
+            let (what, how) = ("its groups name more tasks, again and again, than", laser_guard::how_to_raise());
+            return Err(file.wrong("group", group, &format!("{what} {most}; take some out ({how})")));
         }
         let (name, overrides) = match item {
             Value::String(name) => (name.clone(), overrides.clone()),
@@ -226,8 +228,10 @@ impl Group {
         keys.remove("include");
         keys.retain(|_, value| !value.is_null());
         without_tags(&keys, source)?;
-        if self.members.len() >= MOST_TASKS {
-            return Err(file.wrong("task", &name, "the group has too many tasks; split it"));
+        let most = laser_guard::raised_size(MOST_TASKS);
+        if self.members.len() >= most {
+            let how = laser_guard::how_to_raise();
+            return Err(file.wrong("task", &name, &format!("the group has more than {most} tasks; split it ({how})")));
         }
         let source = Source { name: source.name.clone(), bytes: Vec::new() };
         let member = Member { name: name.clone(), keys, source, folder: folder.to_owned() };
