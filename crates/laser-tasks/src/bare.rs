@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::bad_rows::BadRows;
 use crate::data::{self, Row, RowLocation};
@@ -12,11 +12,15 @@ use crate::source::Source;
 use crate::{DEFAULT_NEW_TOKENS, RowError, TaskError};
 use laser_example::{Example, ExampleError, Target};
 
-/// The examples in the rows of `source` that can be used.
-pub(crate) fn examples(source: &Source, rows: Vec<Row>, bad: &BadRows) -> Result<Vec<Example>, TaskError> {
+/// The examples in the rows of `source` that can be used; at least one.
+pub(crate) fn examples(source: &Source, bad: &BadRows) -> Result<Vec<Example>, TaskError> {
     let mut first_place: HashMap<String, RowLocation> = HashMap::new();
     let mut examples = Vec::new();
-    for row in rows {
+    for row in data::each_row(source, bad)? {
+        let Some(row) = bad.met(row)? else {
+            examples.push(None);
+            continue;
+        };
         let place = row.place;
         let example = example(row).and_then(|example| match first_place.get(&example.id) {
             Some(&first) => Err(RowError::DuplicateId { id: example.id, first }),
@@ -28,17 +32,25 @@ pub(crate) fn examples(source: &Source, rows: Vec<Row>, bad: &BadRows) -> Result
         }
         examples.push(example);
     }
-    bad.left(examples)
+    let examples = bad.left(examples)?;
+    match examples.is_empty() {
+        true => Err(TaskError::Empty { file: source.name.clone() }),
+        false => Ok(examples),
+    }
 }
 
 fn example(row: Row) -> Result<Example, RowError> {
     let default_id = row.default_id();
     let mut fields = row.fields;
-    let has = crate::error::listed(fields.keys().map(String::as_str));
-    let missing = |key: &str| RowError::MissingKey { key: key.to_owned(), has: has.clone() };
+    let lacks = |key: &str, fields: &Map<String, Value>| {
+        let has = crate::error::listed(fields.keys().map(String::as_str));
+        RowError::MissingKey { key: key.to_owned(), has }
+    };
+    let has_answer = ["answer", "answers"].iter().any(|&key| fields.contains_key(key));
+    let no_answer = (!has_answer).then(|| lacks("answer", &fields));
     let prompt = match fields.remove("prompt") {
         Some(value) => text("prompt", value)?,
-        None => return Err(missing("prompt")),
+        None => return Err(lacks("prompt", &fields)),
     };
     let id = name("id", fields.remove("id"))?.unwrap_or(default_id);
     let group = name("group", fields.remove("group"))?;
@@ -50,7 +62,7 @@ fn example(row: Row) -> Result<Example, RowError> {
         (Some(answer), None, None) => Target::generate(vec![answer_text("answer", answer)?], DEFAULT_NEW_TOKENS)?,
         (None, Some(answers), None) => Target::generate(texts("answers", answers)?, DEFAULT_NEW_TOKENS)?,
         (Some(answer), None, Some(choices)) => choose(texts("choices", choices)?, answer)?,
-        (_, None, _) => return Err(missing("answer")),
+        (None, None, _) => return Err(no_answer.unwrap_or_else(|| lacks("answer", &fields))),
         (_, Some(_), Some(_)) => return Err(RowError::Exclusive { first: "answers", second: "choices" }),
         (Some(_), Some(_), None) => return Err(RowError::Exclusive { first: "answer", second: "answers" }),
     };

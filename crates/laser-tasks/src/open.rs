@@ -6,7 +6,7 @@ use crate::bad_rows::BadRows;
 use crate::card::Card;
 use crate::source::Source;
 use crate::yaml::Catalogue;
-use crate::{OnBadRow, OpenOptions, Task, TaskError, bare, builtin, data, yaml};
+use crate::{OnBadRow, OpenOptions, Task, TaskError, bare, builtin, yaml};
 
 impl Task {
     /// Opens a built-in task by its name, or a file by its path: a task's `.yaml` or `.yml`, or examples as `.jsonl`, `.ndjson`, `.json`,
@@ -34,7 +34,7 @@ impl Task {
                 None => {
                     let source = Source::read(path)?;
                     let bad = BadRows::new(options.on_bad_row.unwrap_or(OnBadRow::Error));
-                    let examples = bare::examples(&source, data::rows(&source, &bad)?, &bad)?;
+                    let examples = bare::examples(&source, &bad)?;
                     Ok(Task { skipped: bad.skipped(), ..Task::new(&stem, examples)? })
                 }
                 Some(_) => Err(TaskError::DataTwice { file: spec.to_owned() }),

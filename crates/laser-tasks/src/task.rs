@@ -91,6 +91,11 @@ impl Task {
         Ok(all)
     }
 
+    /// Whether a model's tokenizer has no say in it: [`Self::for_tokenizer`] would give the same task.
+    pub fn is_settled(&self) -> bool {
+        self.subtasks.iter().all(|subtask| subtask.by_tokenizer == ByTokenizer::default())
+    }
+
     /// The task for a model's tokenizer: some tasks leave out long answers, or generate more where words are cut up.
     /// `tokens` counts the tokens of an example's answer; `sentencepiece` says whether the tokenizer is of that kind.
     /// Nothing is left to be settled in the result.

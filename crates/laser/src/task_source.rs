@@ -8,6 +8,7 @@ use laser_hub::{DatasetFiles, Hub};
 use laser_run::{Progress, ResultKind, TaskDescription, TaskMembers, TaskReading, TaskWeight};
 use laser_tasks::{HubSplit, OnBadRow, OpenOptions, SkippedRows, Split, Task};
 use laser_tokenizer::Tokenizer;
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::PathBuf;
 
@@ -171,7 +172,11 @@ impl TaskSource {
             // A text that cannot be encoded is refused when it is scored.
             tokenizer.encode_continuation(laser_engine::prompt_of(example), &text).map_or(0, |ids| ids.len())
         };
-        let task = task.for_tokenizer(tokenizer.is_sentencepiece(), tokens)?;
+        // A task of a million examples is not copied where few of them are wanted.
+        let task = match task.is_settled() {
+            true => Cow::Borrowed(task),
+            false => Cow::Owned(task.for_tokenizer(tokenizer.is_sentencepiece(), tokens)?),
+        };
         let over = |example: &Example| laser_engine::tokens_cut(tokenizer, example, config);
         let mut skipped_rows = task.skipped.as_ref().map_or(0, |skipped| skipped.count);
         let task = match self.on_long {
@@ -193,12 +198,12 @@ impl TaskSource {
                         .note(&format!("{}: {long} examples are too long for the model and are left out", task.name));
                     skipped_rows += long;
                 }
-                task.only(&kept)?
+                Cow::Owned(task.only(&kept)?)
             }
             OnLong::Truncate | OnLong::Error => task,
         };
         let tasks = self.weighted(&task);
-        let task = self.sampled(task, &tasks)?;
+        let task = self.sampled(&task, &tasks)?;
         let mut cut = Vec::new();
         for (number, example) in task.examples.iter().enumerate() {
             let tokens = over(example)?;
@@ -221,14 +226,14 @@ impl TaskSource {
     }
 
     /// The sample of `task` that is asked for; of several tasks each one's.
-    fn sampled(&self, task: Task, tasks: &[TaskWeight]) -> Result<Task> {
+    fn sampled(&self, task: &Task, tasks: &[TaskWeight]) -> Result<Task> {
         let sample = |task: &Task| match (self.limit, self.first) {
             (Some(limit), _) => task.limit(limit, self.seed),
             (None, Some(first)) => task.first(first),
             (None, None) => Ok(task.clone()),
         };
         if tasks.is_empty() {
-            return Ok(sample(&task)?);
+            return Ok(sample(task)?);
         }
         let members = TaskMembers::new(tasks, &task.examples.iter().collect::<Vec<_>>());
         let mut kept = HashSet::new();
