@@ -59,7 +59,8 @@ fn code(command: &Command, signal: i32) -> i32 {
 }
 
 /// From now on SIGINT and SIGTERM end the process with one line and exit code 130 or 143 (of a shard 75 after SIGTERM), and leave no
-/// temporary file. A second one ends it without any ado. A file that was cut while it is mapped (SIGBUS) is an error in one line, too.
+/// temporary file. A second one ends it without any ado. A signal that the process was started to ignore stays ignored. A file
+/// that was cut while it is mapped (SIGBUS) is an error in one line, too.
 #[cfg(unix)]
 pub fn watch(command: &Command) -> anyhow::Result<()> {
     use anyhow::Context;
@@ -70,13 +71,14 @@ pub fn watch(command: &Command) -> anyhow::Result<()> {
     let failed = "signals cannot be waited for: raise the limits of this process";
     let advice = advice(command);
     let again = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
+    let heeded: Vec<i32> = [SIGINT, SIGTERM].into_iter().filter(|&signal| !is_ignored(signal)).collect();
+    for &signal in &heeded {
         // In this order: the first one only arms it.
         flag::register_conditional_shutdown(signal, code(command, signal), again.clone()).context(failed)?;
         flag::register(signal, again.clone()).context(failed)?;
     }
     let of_term = code(command, SIGTERM);
-    let mut signals = Signals::new([SIGINT, SIGTERM]).context(failed)?;
+    let mut signals = Signals::new(&heeded).context(failed)?;
     let wait = move || {
         if let Some(signal) = signals.forever().next() {
             STOPPING.store(true, Ordering::SeqCst);
@@ -90,6 +92,17 @@ pub fn watch(command: &Command) -> anyhow::Result<()> {
     // of which POSIX allows there. It never returns to the access that failed.
     let registered = unsafe { low_level::register(SIGBUS, || end(&[CUT])) };
     registered.map(drop).context(failed)
+}
+
+/// Whether whoever started the process has it ignore a signal, as a script's `&` and `trap ''` do.
+#[cfg(unix)]
+fn is_ignored(signal: i32) -> bool {
+    let mut found = std::mem::MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: with no new action it only writes the present one to `found`, for which any bytes will do.
+    unsafe {
+        libc::sigaction(signal, std::ptr::null(), found.as_mut_ptr()) == 0
+            && found.assume_init().sa_sigaction == libc::SIG_IGN
+    }
 }
 
 #[cfg(unix)]

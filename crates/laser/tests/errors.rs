@@ -1,5 +1,7 @@
 //! Bad input: one line that says what and what to do, exit 1 or 2, nothing half-written.
 
+#[cfg(unix)]
+mod places;
 mod support;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! A search that is killed or stopped goes on where it was and ends with the same files.
 
+#[cfg(unix)]
+mod kills;
 mod support;
 
 use std::process::{Command, Stdio};
