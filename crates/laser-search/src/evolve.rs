@@ -181,7 +181,7 @@ impl Evolve {
                     }
                     self.known.extend(self.pool.space().iter().map(Candidate::to_string));
                     let whole = self.observations.all().iter().filter(|it| it.examples == history.examples());
-                    let better = whole.filter(|it| it.gain() > 0.0).map(|it| it.candidate.clone());
+                    let better = whole.filter(|it| it.value() > 0.0).map(|it| it.candidate.clone());
                     self.scored = better.collect();
                     Stage::Single(Offspring::new(self.pool.space(), &self.observations))
                 }

@@ -102,19 +102,23 @@ impl<'a> History<'a> {
         self.weighted(ranges, values)
     }
 
-    /// By how much each example of an entry counts for more than under the unedited model; nothing before that has been scored.
-    pub fn gains(&self, entry: &Entry) -> Vec<f64> {
-        let Some(base) = self.entry(&Candidate::base()).map(Entry::values) else { return Vec::new() };
+    /// By how much each example of an entry counts for more than under the unedited model, and by how much its log-loss is lower;
+    /// nothing before that has been scored.
+    pub fn gains(&self, entry: &Entry) -> Vec<[f64; 2]> {
+        let Some(unedited) = self.entry(&Candidate::base()) else { return Vec::new() };
+        let base = unedited.values();
         let numbers: Vec<usize> = match entry.part {
             Some(part) => self.numbers(&[part]).collect(),
             None => (0..base.len()).collect(),
         };
-        let pairs = numbers.iter().zip(entry.values());
-        let gains = pairs.filter_map(|(&i, value)| Some(value - base.get(i)?)).collect();
-        match self.objective {
-            Some(objective) => objective.weighted(numbers, gains),
+        let (values, losses) = (numbers.iter().zip(entry.values()), numbers.iter().zip(&entry.log_loss));
+        let values = values.filter_map(|(&i, value)| Some(value - base.get(i)?)).collect();
+        let losses = losses.filter_map(|(&i, loss)| Some(unedited.log_loss.get(i)? - loss)).collect();
+        let weighted = |gains| match self.objective {
+            Some(objective) => objective.weighted(numbers.iter().copied(), gains),
             None => gains,
-        }
+        };
+        weighted(values).into_iter().zip(weighted(losses)).map(|(value, loss)| [value, loss]).collect()
     }
 
     fn numbers(&self, ranges: &[ExampleRange]) -> impl Iterator<Item = usize> {

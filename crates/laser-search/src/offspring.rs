@@ -2,7 +2,7 @@
 
 use crate::additive_model::{AdditiveModel, Features, Observation, Prior, gain};
 use crate::history::History;
-use crate::observations::{Observations, Observed};
+use crate::observations::{Noise, Observations, Observed};
 use crate::pool::joined;
 use laser_edit::{Candidate, Intervention};
 use laser_example::SplitMix64;
@@ -45,6 +45,7 @@ pub struct Expectation<'a> {
     observations: &'a Observations,
     scored: &'a [Candidate],
     model: AdditiveModel,
+    noise: Noise,
     /// What compositions cost at most by the sum of their edits' costs, to keep within the limits.
     most: f64,
 }
@@ -53,9 +54,10 @@ impl Offspring {
     /// Of the single edits of `space`, those that promise most by what they have given so far: by their gain, the less of it the
     /// fewer examples it was seen on.
     pub fn new(space: &[Candidate], observations: &Observations) -> Self {
+        let noise = observations.noise();
         let promise = |it: &Observed| {
             let known = OF_EDIT.deviation.powi(2) * it.examples as f64;
-            it.gain() * known / (known + 1.0)
+            it.gain(&noise) * known / (known + 1.0)
         };
         let singles = space.iter().filter(|edits| edits.interventions().len() == 1);
         let mut promising: Vec<&Observed> = singles.filter_map(|edits| observations.get(edits)).collect();
@@ -90,17 +92,17 @@ impl Offspring {
         scored: &'a [Candidate],
     ) -> Expectation<'a> {
         let noise = observations.noise();
-        let scale = noise.sqrt();
+        let scale = noise.variance.sqrt();
         let scaled = |prior: Prior| Prior { mean: prior.mean * scale, deviation: prior.deviation * scale };
         let mut prior = vec![scaled(OF_EDIT); self.edits.len()];
         let has_limits = !history.limits().is_none();
         prior.extend([scaled(OF_SIZE), scaled(if has_limits { OF_SHARE } else { OF_NAT })]);
         let observed = observations.all().iter();
         let observation = |it: &Observed| {
-            Some(Observation { features: self.features(&it.candidate)?, gain: it.gain(), examples: it.examples })
+            Some(Observation { features: self.features(&it.candidate)?, gain: it.gain(&noise), examples: it.examples })
         };
         let known: Vec<Observation> = observed.filter_map(observation).collect();
-        let model = AdditiveModel::new(&prior, &known, noise, MISFIT * scale);
+        let model = AdditiveModel::new(&prior, &known, noise.variance, MISFIT * scale);
         let compositions = scored.iter().filter(|it| it.interventions().len() > 1);
         // How what compositions cost compares with the sum of their edits' costs.
         let mut growths: Vec<f64> = compositions
@@ -110,7 +112,7 @@ impl Offspring {
         growths.sort_by(f64::total_cmp);
         let growth = growths.get(growths.len() / 2).copied().unwrap_or(1.0);
         let most = if has_limits { 1.0 / growth } else { f64::INFINITY };
-        Expectation { of: self, history: *history, observations, scored, model, most }
+        Expectation { of: self, history: *history, observations, scored, model, noise, most }
     }
 
     /// One feature per edit, then how many there are beyond the first, then what they cost. None where an edit is not
@@ -135,7 +137,7 @@ impl Expectation<'_> {
     /// where the model does not know its edits.
     pub fn value(&self, candidate: &Candidate) -> Option<f64> {
         let expected = self.model.expected(&self.of.features(candidate)?);
-        Some((self.observations.get(candidate)?.gain() + expected) / 2.0)
+        Some((self.observations.get(candidate)?.gain(&self.noise) + expected) / 2.0)
     }
 
     /// At most `count` new compositions, the generation's, counted from 0, that are in `known` neither before nor among themselves, and are added to it.

@@ -126,8 +126,10 @@ fn driver<'a>(
     Ok(if asked.measures_costs() { driver.within(asked.limits) } else { driver })
 }
 
-/// Of each size so many of the best candidates have their cost measured.
+/// So many of the best single edits have their cost measured.
 const COSTED: usize = 16;
+/// The same of the compositions of each size.
+const COSTED_OF_SIZE: usize = 6;
 /// So many are measured at once where the best within limits is looked for; each time twice as many.
 const BATCH: usize = 8;
 
@@ -161,9 +163,10 @@ fn choose(driver: &mut Driver, asked: &SearchDescription) -> Result<Candidate> {
 fn worth_measuring(ranked: &[Candidate], all: bool) -> Vec<Candidate> {
     let mut of_size: HashMap<usize, usize> = HashMap::new();
     let is_worth = |candidate: &&Candidate| {
-        let count = of_size.entry(candidate.interventions().len()).or_default();
+        let size = candidate.interventions().len();
+        let count = of_size.entry(size).or_default();
         *count += 1;
-        all || *count <= COSTED
+        all || *count <= if size == 1 { COSTED } else { COSTED_OF_SIZE }
     };
     ranked.iter().filter(is_worth).cloned().collect()
 }
