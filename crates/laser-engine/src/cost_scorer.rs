@@ -96,6 +96,7 @@ impl<'a, B: Backend> CostScorer<'a, B> {
                     guards,
                 })?;
                 progress.advance(1);
+                progress.go_on()?;
             }
         }
         Ok(())

@@ -27,6 +27,9 @@ pub enum Error {
     /// An operation of the model's backend failed.
     #[error(transparent)]
     Kernel(#[from] laser_kernels::Error),
+    /// The caller has ended the work.
+    #[error(transparent)]
+    Stopped(#[from] laser_run::Stopped),
     /// A text could not be encoded or decoded.
     #[error(transparent)]
     Tokenizer(#[from] laser_tokenizer::TokenizerError),

@@ -67,6 +67,7 @@ pub fn predict<B: Differentiable>(
         let predicted = work.into_par_iter().map(of_matrix).collect::<Result<Vec<_>>>()?;
         predicted.iter().flatten().for_each(|(candidate, change)| changes[*candidate] += change);
         progress.advance(ids.len());
+        progress.go_on()?;
         Ok(())
     })?;
     progress.finish();

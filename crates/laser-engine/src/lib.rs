@@ -8,6 +8,7 @@
 //! finds ready.
 
 mod activation_cache;
+mod asked;
 mod bases;
 mod calibration;
 mod chunk;
@@ -22,6 +23,7 @@ mod encode;
 mod error;
 mod evaluator;
 mod gradient_change;
+mod judged_scorer;
 mod local_scorer;
 mod question_score;
 mod reference_text;
@@ -29,6 +31,7 @@ mod response_record;
 mod samples;
 mod tiles;
 
+pub use asked::{Answer, Asked, Request};
 pub use calibration::{Calibration, Observer};
 pub use content_free::ContentFreePrompts;
 pub use corpus::{Corpus, windows_for};
@@ -38,6 +41,7 @@ pub use editor::{Editor, edited_matrices};
 pub use encode::{Encoded, Masks, check, encode, prompt_of, tokens_cut};
 pub use error::{Error, Result};
 pub use evaluator::{Detail, Evaluator, Response};
+pub use judged_scorer::{Judge, JudgedExamples, JudgedScorer, judged_results};
 pub use local_scorer::{LocalScorer, Subject};
 pub use question_score::{QuestionScore, question_score};
 pub use reference_text::{HalfText, ReferenceText};

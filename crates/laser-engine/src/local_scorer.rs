@@ -5,7 +5,7 @@ use crate::content_free::ContentFreePrompts;
 use crate::cost_scorer::{CostScorer, GuardExamples};
 use crate::editor::Editor;
 use crate::error::Result;
-use crate::evaluator::{Detail, Evaluator};
+use crate::evaluator::{Detail, Evaluator, Response};
 use crate::gradient_change;
 use crate::reference_text::ReferenceText;
 use crate::response_record::record;
@@ -52,6 +52,9 @@ pub struct Subject<'a, B: Backend = Cpu> {
     /// Bytes for activations and decompositions that are kept.
     pub memory: usize,
 }
+
+/// Takes what a finished candidate gave, by its number in the batch; the editor makes its model once more.
+type Done<'f, 'a, B, K> = dyn FnMut(&mut Editor<'a, B>, usize, K) -> Result<(), ScorerError> + 'f;
 
 /// Scores candidates by edited copies of a model in memory.
 pub struct LocalScorer<'a, B: Backend = Cpu> {
@@ -117,23 +120,38 @@ impl<'a, B: Backend> LocalScorer<'a, B> {
         }
     }
 
-    fn score_with(
+    /// Scores each candidate of `batch`: `take` keeps what is needed of each response, in the order of the examples, and `done`
+    /// hears of each candidate as soon as it is finished.
+    ///
+    /// # Errors
+    /// Scoring fails, or `take` or `done` does.
+    pub(crate) fn respond<K: Default>(
+        &mut self,
+        batch: &Batch,
+        detail: Detail,
+        progress: &dyn Progress,
+        take: &mut dyn FnMut(&mut K, &Response) -> Result<()>,
+        done: &mut Done<'_, 'a, B, K>,
+    ) -> Result<(), ScorerError> {
+        // Taken out while it is in use.
+        let mut kept = self.kept(batch.split, batch.exact)?;
+        let scored = self.respond_with(&mut kept, batch, detail, progress, take, done);
+        self.kept = Some(kept);
+        scored
+    }
+
+    fn respond_with<K: Default>(
         &self,
         kept: &mut Kept<'a, B>,
         batch: &Batch,
+        detail: Detail,
         progress: &dyn Progress,
-        report: &mut Report,
+        take: &mut dyn FnMut(&mut K, &Response) -> Result<()>,
+        done: &mut Done<'_, 'a, B, K>,
     ) -> Result<(), ScorerError> {
         let layers = self.subject.model.config().layers;
         let mut ordered: Vec<(usize, &Candidate)> = batch.candidates.iter().copied().enumerate().collect();
         ordered.sort_by_key(|(_, candidate)| candidate.first_edited_layer(layers));
-        let all = self.examples(batch.split);
-        let examples: Vec<&'a Example> = match batch.examples {
-            None => all.to_vec(),
-            Some(numbers) => numbers.iter().filter_map(|&i| all.get(i).copied()).collect(),
-        };
-        let with_records = batch.split == SplitName::Test;
-        let detail = if with_records { Detail::Full } else { Detail::Outcome };
         let mut of_some = match batch.examples {
             Some(numbers) => {
                 kept.evaluator.release();
@@ -148,7 +166,7 @@ impl<'a, B: Backend> LocalScorer<'a, B> {
         let some = if evaluator.chunks() > 1 { usize::MAX } else { evaluator.together(0) };
         let first = |it: &(usize, &Candidate)| it.1.first_edited_layer(layers);
         for group in ordered.chunk_by(|a, b| first(a) == first(b)).flat_map(|candidates| candidates.chunks(some)) {
-            let mut scored: Vec<Scored> = group.iter().map(|_| Scored::default()).collect();
+            let mut scored: Vec<K> = group.iter().map(|_| K::default()).collect();
             for chunk in 0..evaluator.chunks() {
                 let together = evaluator.together(chunk);
                 for (group, scored) in group.chunks(together).zip(scored.chunks_mut(together)) {
@@ -157,53 +175,62 @@ impl<'a, B: Backend> LocalScorer<'a, B> {
                     let responses = evaluator.evaluate_together(chunk, &edited, detail)?;
                     for (responses, scored) in responses.iter().zip(scored) {
                         progress.advance(responses.len());
-                        if with_records {
-                            for response in responses {
-                                let example = examples[scored.records.len()];
-                                scored.records.push(record(example, response, self.subject.tokenizer)?);
-                            }
-                        }
-                        scored.outcomes.extend(responses.iter().map(|response| response.outcome));
+                        responses.iter().try_for_each(|response| take(scored, response))?;
                     }
+                    progress.go_on()?;
                 }
             }
-            for (&(number, candidate), scored) in group.iter().zip(scored) {
-                let mut results: Vec<ExampleResult> = scored.outcomes.into_iter().map(ExampleResult::from).collect();
-                if with_records {
-                    let edited = editor.edit(candidate)?;
-                    let records = self.with_content_free(&edited, scored.records, batch.examples)?;
-                    results.iter_mut().zip(records).for_each(|(result, record)| result.record = Some(record));
-                }
-                report(number, results)?;
+            for (&(number, _), scored) in group.iter().zip(scored) {
+                done(editor, number, scored)?;
             }
         }
         Ok(())
     }
+}
 
-    /// The records with what the model says to content-free prompts.
-    fn with_content_free(
-        &self,
-        edited: &Model<B>,
-        mut records: Vec<Record>,
-        numbers: Option<&[usize]>,
-    ) -> Result<Vec<Record>> {
-        let prompts = self.subject.content_free;
-        let examples: Vec<&Example> = prompts.examples.iter().collect();
-        // Nothing is kept from one model to the next.
-        let mut evaluator = Evaluator::new(edited, self.subject.tokenizer, examples, CONTENT_FREE_MEMORY)?;
-        let responses = evaluator.evaluate(edited, Detail::Outcome)?;
-        prompts.note(&responses, &mut records, numbers);
-        Ok(records)
-    }
+/// The records with what the model says to content-free prompts.
+fn with_content_free<B: Backend>(
+    prompts: &ContentFreePrompts,
+    tokenizer: &Tokenizer,
+    edited: &Model<B>,
+    mut records: Vec<Record>,
+    numbers: Option<&[usize]>,
+) -> Result<Vec<Record>> {
+    let examples: Vec<&Example> = prompts.examples.iter().collect();
+    // Nothing is kept from one model to the next.
+    let mut evaluator = Evaluator::new(edited, tokenizer, examples, CONTENT_FREE_MEMORY)?;
+    let responses = evaluator.evaluate(edited, Detail::Outcome)?;
+    prompts.note(&responses, &mut records, numbers);
+    Ok(records)
 }
 
 impl<B: Differentiable> Scorer for LocalScorer<'_, B> {
     fn score(&mut self, batch: &Batch, progress: &dyn Progress, report: &mut Report) -> Result<(), ScorerError> {
-        // Taken out while it is in use.
-        let mut kept = self.kept(batch.split, batch.exact)?;
-        let scored = self.score_with(&mut kept, batch, progress, report);
-        self.kept = Some(kept);
-        scored
+        let all = self.examples(batch.split);
+        let examples: Vec<&Example> = match batch.examples {
+            None => all.to_vec(),
+            Some(numbers) => numbers.iter().filter_map(|&i| all.get(i).copied()).collect(),
+        };
+        let with_records = batch.split == SplitName::Test;
+        let detail = if with_records { Detail::Full } else { Detail::Outcome };
+        let Subject { tokenizer, content_free, .. } = self.subject;
+        let mut take = |scored: &mut Scored, response: &Response| {
+            if with_records {
+                scored.records.push(record(examples[scored.records.len()], response, tokenizer)?);
+            }
+            scored.outcomes.push(response.outcome);
+            Ok(())
+        };
+        let mut done = |editor: &mut Editor<'_, B>, number: usize, scored: Scored| {
+            let mut results: Vec<ExampleResult> = scored.outcomes.into_iter().map(ExampleResult::from).collect();
+            if with_records {
+                let edited = editor.edit(batch.candidates[number])?;
+                let records = with_content_free(content_free, tokenizer, &edited, scored.records, batch.examples)?;
+                results.iter_mut().zip(records).for_each(|(result, record)| result.record = Some(record));
+            }
+            report(number, results)
+        };
+        self.respond(batch, detail, progress, &mut take, &mut done)
     }
 
     fn rank_by_gradient(

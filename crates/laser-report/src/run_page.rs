@@ -66,6 +66,13 @@ impl ReportData {
         smaller.into_iter().fold(page(generous), |text, caps| if text.len() < MOST_BYTES { text } else { page(caps) })
     }
 
+    /// The verdict and the figures that say where an edit helps, as a page for a notebook.
+    pub fn summary_page(&self) -> String {
+        let figures = [charts::intervals(self).map(|it| it.0), charts::heat_map(self, 0).map(|it| it.0)];
+        let body = html! { (self.headline()) (self.notices()) @for figure in figures.iter().flatten() { (figure) } };
+        page(&format!("{} on {}", self.model_name(), self.task_name()), &body, &self.page_data())
+    }
+
     /// Writes every table of the report into `folder`, and nothing is left out of them. Returns their names.
     ///
     /// # Errors

@@ -66,7 +66,7 @@ pub use metrics::{ChoiceMetrics, ClassMetrics, GenerationMetrics, Metrics};
 pub use objective::{Objective, TaskMembers};
 pub use perplexity::{Perplexity, PerplexityChange, WindowLoss, Windows};
 pub use predicted_change::PredictedChange;
-pub use progress::{Progress, Silent};
+pub use progress::{Progress, Silent, Stopped};
 pub use record::Record;
 pub use reused_results::ReusedResults;
 pub use run_folder::RunFolder;

@@ -12,7 +12,19 @@ pub trait Progress: Send + Sync {
     fn best(&self, _: &str) {}
     /// A line for the user that is not a result.
     fn note(&self, _: &str) {}
+    /// Whether the work is to go on: its caller may want it to end between two steps.
+    ///
+    /// # Errors
+    /// If it is to end.
+    fn go_on(&self) -> Result<(), Stopped> {
+        Ok(())
+    }
 }
+
+/// Work that its caller has ended.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("stopped: what has been scored is kept: ask for the same again to resume")]
+pub struct Stopped;
 
 /// Says nothing.
 #[derive(Debug, Clone, Copy, Default)]

@@ -4,7 +4,7 @@ use laser_example::{Example, Target};
 use serde::{Deserialize, Serialize};
 
 /// What one example gave, beyond being right or wrong.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     /// How many tokens the model finds more likely, as the next one, than the answer's first.

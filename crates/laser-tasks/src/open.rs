@@ -44,6 +44,16 @@ impl Task {
         }
     }
 
+    /// A bare task from JSON Lines in memory.
+    ///
+    /// # Errors
+    /// A row cannot be used.
+    pub fn from_jsonl(name: &str, rows: &[u8]) -> Result<Self, TaskError> {
+        let source = Source { name: format!("{name}.jsonl"), bytes: rows.to_vec() };
+        let bad = BadRows::new(OnBadRow::Error);
+        Task::new(name, bare::examples(&source, &bad)?)
+    }
+
     /// What a built-in task or a YAML file says about itself, and whether all but its data can be used.
     ///
     /// # Errors

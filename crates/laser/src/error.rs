@@ -30,6 +30,28 @@ pub enum Error {
     /// The task could not be read, or is none.
     #[error(transparent)]
     Task(Box<laser_tasks::TaskError>),
+    /// A task of another language could not be made.
+    #[error("{spec}: {why}")]
+    NotMade {
+        /// The task.
+        spec: String,
+        /// Why, and what to do.
+        why: String,
+    },
+    /// Answers could not be judged.
+    #[error("{task}: {why}")]
+    Judge {
+        /// The task.
+        task: String,
+        /// Why.
+        why: String,
+    },
+    /// A task that cannot be used here because somebody else judges its answers.
+    #[error("{task}: its answers are judged elsewhere, which this cannot do with them: use a task file")]
+    JudgedElsewhere {
+        /// The task.
+        task: String,
+    },
     /// A prompt is too long, and was not to be cut.
     #[error(
         "example {id}: the prompt and what follows it are {tokens} tokens longer than the model's context of {context_length}: shorten the prompt, or cut or leave out such examples (--on-long truncate|skip)"

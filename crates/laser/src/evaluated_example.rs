@@ -10,6 +10,8 @@ pub struct EvaluatedExample {
     pub example: Example,
     /// Right or wrong, and the answer's log-probability.
     pub outcome: Outcome,
+    /// What it is worth, where somebody else judged.
+    pub value: Option<f64>,
     /// What else it gave.
     pub record: Record,
 }

@@ -1,18 +1,25 @@
 //! What a model gives on examples, as it is or edited.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::evaluated_example::EvaluatedExample;
 use crate::loaded_model::LoadedModel;
+use crate::made_task::Judging;
 use crate::session::Session;
 use crate::subtask_scores::{GroupScore, SubtaskScore, group_scores, subtask_metrics, subtask_scores};
 use crate::task_source::OpenTask;
 use crate::text_source::OpenText;
 use laser_edit::Candidate;
-use laser_engine::{QuestionScore, record};
+use laser_engine::{Answer, Asked, JudgedExamples, QuestionScore, Request, judged_results, record};
 use laser_example::{Example, Outcome, Score, ScoredExample, Target};
-use laser_run::{Constant, Interval, Metrics, Perplexity, PerplexityChange, Record, group_numbers, statistics};
+use laser_run::{
+    Constant, ExampleResult, Interval, Metrics, Perplexity, PerplexityChange, Record, ScorerError, group_numbers,
+    statistics,
+};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Resamples of the interval of a mean result.
+const RESAMPLES: usize = 2_000;
 
 /// A model's score on some examples of a task.
 #[derive(Debug, Clone, Serialize)]
@@ -71,6 +78,9 @@ impl Session {
     /// If an example does not fit the model, or the model computes infinities.
     pub fn evaluate(&self, edited: &Edited, task: &OpenTask, numbers: &[usize]) -> Result<Evaluation> {
         let examples = task.pick(numbers);
+        if let Some(judging) = &task.judging {
+            return self.evaluate_judged(edited, task, judging, numbers);
+        }
         let responses = edited.model.evaluate(&self.tokenizer, examples.clone(), &*self.options.progress)?;
         let outcomes: Vec<Outcome> = responses.iter().map(|response| response.outcome).collect();
         let records = examples.iter().zip(&responses).map(|(example, it)| record(example, it, &self.tokenizer));
@@ -100,7 +110,12 @@ impl Session {
             .into_iter()
             .zip(outcomes)
             .zip(records)
-            .map(|((example, outcome), record)| EvaluatedExample { example: example.clone(), outcome, record })
+            .map(|((example, outcome), record)| EvaluatedExample {
+                example: example.clone(),
+                outcome,
+                value: None,
+                record,
+            })
             .collect();
         let subtasks = subtask_scores(&task.task, numbers, &examples, of_subtasks);
         Ok(Evaluation {
@@ -115,6 +130,65 @@ impl Session {
             groups: group_scores(&task.task.groups, &subtasks),
             subtasks,
             examples,
+        })
+    }
+
+    /// The answers of an edited model to `requests`.
+    ///
+    /// # Errors
+    /// If a text is empty, or the model cannot be run.
+    pub fn ask(&self, edited: &Edited, requests: &[Request]) -> Result<Vec<Answer>> {
+        let asked = Asked::new(requests)?;
+        let responses =
+            edited.model.evaluate(&self.tokenizer, asked.examples.iter().collect(), &*self.options.progress)?;
+        Ok(asked.answers(&responses, &self.tokenizer)?)
+    }
+
+    /// Has an edited model asked, and its answers judged.
+    fn evaluate_judged(
+        &self,
+        edited: &Edited,
+        task: &OpenTask,
+        judging: &Judging,
+        numbers: &[usize],
+    ) -> Result<Evaluation> {
+        let examples = task.pick(numbers);
+        let asked = judging.asked(&examples)?;
+        let judged = JudgedExamples { examples: &examples, asked: &asked };
+        let responses = edited.model.evaluate(&self.tokenizer, judged.scored(), &*self.options.progress)?;
+        let results = judged_results(judged, &responses, &self.tokenizer, &*judging.judge, judging.kind);
+        let failed = |why: ScorerError| Error::Judge { task: task.task.name.clone(), why: why.to_string() };
+        let results = results.map_err(failed)?;
+        let n = results.len() as f64;
+        let sum = |value: &dyn Fn(&ExampleResult) -> f64| results.iter().map(value).sum::<f64>();
+        let score = Score { n: results.len(), accuracy: sum(&|it| it.value) / n, log_loss: sum(&|it| it.log_loss) / n };
+        let values: Vec<f64> = results.iter().map(|result| result.value).collect();
+        let clusters = group_numbers(&examples);
+        let accuracy_interval = if judging.kind.is_binary() {
+            statistics::wilson_of_groups(&values.iter().map(|&value| value == 1.0).collect::<Vec<_>>(), &clusters)
+        } else {
+            statistics::paired_bootstrap(&values, &clusters, RESAMPLES, task.source.seed)
+                .unwrap_or(Interval { low: score.accuracy, high: score.accuracy })
+        };
+        let majority = judging.kind.is_binary().then(|| Constant::most_frequent(&examples)).flatten();
+        let evaluated = |(example, result): (&Example, ExampleResult)| EvaluatedExample {
+            example: example.clone(),
+            outcome: Outcome { correct: result.is_right(), answer_logprob: -result.log_loss, answer_tokens: 1 },
+            value: Some(result.value),
+            record: result.record.unwrap_or_default(),
+        };
+        Ok(Evaluation {
+            task: task.task.name.clone(),
+            score,
+            accuracy_interval,
+            majority,
+            metrics: None,
+            cut_prompts: numbers.iter().filter(|number| task.cut.binary_search(number).is_ok()).count(),
+            skipped_rows: task.skipped_rows,
+            subtasks: Vec::new(),
+            groups: Vec::new(),
+            task_metrics: BTreeMap::new(),
+            examples: examples.into_iter().zip(results).map(evaluated).collect(),
         })
     }
 

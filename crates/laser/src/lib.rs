@@ -15,7 +15,13 @@
 //! # Ok::<(), laser::Error>(())
 //! ```
 
+// The program's parts name the library as its users do.
+extern crate self as laser;
+
+mod bar;
 mod calibration_text;
+mod cli;
+mod commands;
 mod cost_plan;
 mod demo_files;
 mod edited_output;
@@ -25,19 +31,25 @@ mod evaluation;
 mod judged_run;
 mod live_report;
 mod loaded_model;
+mod made_task;
 mod model_card;
 mod model_source;
+mod out_of_memory;
 mod outcomes_parquet;
+mod output;
 mod output_head;
+mod output_place;
 mod own_text;
+pub mod program;
 mod read_back;
 mod recipe_file;
-
 mod search_plan;
 mod search_run;
 mod session;
+mod session_command;
 mod spectra_cache;
 mod speech;
+mod stopped;
 mod subtask_scores;
 mod tail_findings;
 mod task_source;
@@ -65,6 +77,7 @@ pub use laser_search as search;
 pub use laser_tasks as tasks;
 pub use laser_tokenizer as tokenizer;
 pub use laser_writers as writers;
+pub use made_task::{Judging, ReadTask, TaskMaker, offer_tasks};
 pub use model_card::ModelCard;
 pub use model_source::ModelSource;
 pub use outcomes_parquet::write_outcomes;
@@ -75,6 +88,7 @@ pub use search_plan::{
 };
 pub use search_run::FoundEdits;
 pub use session::{Session, SessionOptions};
+pub use session_command::{CommandError, scored_candidates, summary_page, verdict_document, write_weights};
 pub use spectra_cache::SpectraCache;
 pub use speech::{Sampling, Speech, Step};
 pub use subtask_scores::{GroupScore, SubtaskScore};

@@ -1,7 +1,7 @@
 //! The report of a search while it runs.
 
 use laser_report::ReadRun;
-use laser_run::{Progress, RunFolder, write_whole};
+use laser_run::{Progress, RunFolder, Stopped, write_whole};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -58,5 +58,9 @@ impl Progress for LiveReport<'_> {
 
     fn note(&self, text: &str) {
         self.progress.note(text);
+    }
+
+    fn go_on(&self) -> Result<(), Stopped> {
+        self.progress.go_on()
     }
 }

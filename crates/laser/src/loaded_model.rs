@@ -1,11 +1,12 @@
 //! A model in memory, on whatever backend.
 
 use crate::error::Result;
+use crate::made_task::Judging;
 use laser_checkpoint::Checkpoint;
 use laser_edit::Candidate;
 use laser_engine::{
-    Calibration, Corpus, Detail, Editor, Evaluator, GuardExamples, HalfText, LocalScorer, Observer, QuestionScore,
-    ReferenceText, Response, Subject, encode, question_score,
+    Calibration, Corpus, Detail, Editor, Evaluator, GuardExamples, HalfText, JudgedExamples, JudgedScorer, LocalScorer,
+    Observer, QuestionScore, ReferenceText, Response, Subject, encode, question_score,
 };
 use laser_example::Example;
 use laser_kernels::Differentiable;
@@ -92,6 +93,8 @@ pub(crate) struct ScoredExamples<'a> {
     pub content_free: &'a laser_engine::ContentFreePrompts,
     pub text: Option<&'a ReferenceText>,
     pub guards: Vec<GuardExamples<'a>>,
+    /// Who judges the answers, and what is asked on validation and on test, where it is not the task's own rule.
+    pub judged: Option<(&'a Judging, [JudgedExamples<'a>; 2])>,
     /// The text that edits are calibrated on, if some are.
     pub calibration: Option<&'a HalfText>,
     /// Bytes for kept activations and decompositions; `None` for what the device can spare, or a quarter of the machine's.
@@ -164,6 +167,7 @@ impl<B: Differentiable> LoadedModel for OnBackend<B> {
         for chunk in 0..evaluator.chunks() {
             let finished = evaluator.evaluate_chunk(chunk, &self.model, Detail::Full)?;
             progress.advance(finished.len());
+            progress.go_on().map_err(laser_engine::Error::from)?;
             responses.extend(finished);
         }
         progress.finish();
@@ -181,6 +185,7 @@ impl<B: Differentiable> LoadedModel for OnBackend<B> {
             let encoded = encode(tokenizer, example, self.unedited.config())?;
             let score = question_score(&self.model, &encoded, NEXT_TOKENS)?;
             progress.advance(1);
+            progress.go_on().map_err(laser_engine::Error::from)?;
             Ok(score)
         };
         let scores = examples.iter().map(score).collect();
@@ -207,7 +212,7 @@ impl<B: Differentiable> LoadedModel for OnBackend<B> {
         // Asked for when all weights are there.
         let memory = told.memory.or_else(|| self.unedited.backend().memory_for_activations());
         let calibration = told.calibration.map(|text| Calibration::new(&self.unedited, text));
-        search(&mut LocalScorer::new(Subject {
+        let subject = Subject {
             checkpoint: told.checkpoint,
             model: &self.unedited,
             compared: self.in_bf16.as_ref(),
@@ -219,7 +224,13 @@ impl<B: Differentiable> LoadedModel for OnBackend<B> {
             guards: told.guards.clone(),
             observer: calibration.as_ref().map(|calibration| calibration as &dyn Observer),
             memory: memory.unwrap_or_else(|| machine_memory() / 4),
-        }))
+        };
+        match told.judged {
+            Some((Judging { kind, judge, .. }, examples)) => {
+                search(&mut JudgedScorer::new(subject, examples, *kind, &**judge))
+            }
+            None => search(&mut LocalScorer::new(subject)),
+        }
     }
 }
 

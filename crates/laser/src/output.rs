@@ -4,6 +4,7 @@ use anyhow::Context;
 use laser_report::{visible, visible_json};
 use serde::Serialize;
 use std::borrow::Cow;
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
@@ -91,7 +92,8 @@ pub fn error_line(error: &anyhow::Error) -> String {
 }
 
 /// A usage error of one of `commands` on one line: what was wrong, without clap's paragraphs of usage.
-pub fn usage_line(error: &clap::Error, commands: &clap::Command) -> String {
+/// `command` is the first argument.
+pub fn usage_line(error: &clap::Error, commands: &clap::Command, command: Option<&OsString>) -> String {
     let text = error.to_string();
     let what: Vec<&str> = text
         .lines()
@@ -101,7 +103,7 @@ pub fn usage_line(error: &clap::Error, commands: &clap::Command) -> String {
         .collect();
     let what: Vec<&str> = what.into_iter().filter(|line| !line.starts_with("For more information")).collect();
     // Each subcommand has a help of its own.
-    let command = std::env::args().nth(1).filter(|name| commands.find_subcommand(name).is_some());
+    let command = command.and_then(|name| name.to_str()).filter(|name| commands.find_subcommand(name).is_some());
     let help = command.map_or("laser --help".to_owned(), |name| format!("laser {name} --help"));
     one_line(&format!("{}: see `{help}`", what.join(" ")))
 }

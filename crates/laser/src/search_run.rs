@@ -8,7 +8,7 @@ use crate::session::Session;
 use crate::spectra_cache::SpectraCache;
 use crate::task_source::OpenTask;
 use laser_edit::{Candidate, MatrixId};
-use laser_engine::{ContentFreePrompts, check};
+use laser_engine::{ContentFreePrompts, JudgedExamples, check};
 use laser_example::{Example, Score, Target};
 use laser_report::{FoundText, ReadRun, RunParts, Sweep, heat_text, search_text, verdict_file};
 use laser_run::{
@@ -159,7 +159,14 @@ impl Session {
             SpaceChoice::NoiseEdge => self.above_noise(&layers, &matrices)?,
         };
         let compared = plan.bf16.then(|| self.model.comparing_in_bf16()).transpose()?;
-        check(config, &self.tokenizer, &task.task.examples)?;
+        match &task.judging {
+            Some(judging) => {
+                for asked in judging.asked(&task.task.examples.iter().collect::<Vec<_>>())? {
+                    check(config, &self.tokenizer, &asked.examples)?;
+                }
+            }
+            None => check(config, &self.tokenizer, &task.task.examples)?,
+        }
         for edit in space.iter().flat_map(Candidate::interventions) {
             edit.check(config)?;
         }
@@ -221,6 +228,13 @@ impl Session {
             None => None,
         };
         let content_free = ContentFreePrompts::new(&task.task, &test);
+        let asked = |examples: &[&Example]| task.judging.as_ref().map(|judging| judging.asked(examples)).transpose();
+        let (asked_on_validation, asked_on_test) = (asked(&validation)?, asked(&test)?);
+        let judged = task.judging.as_ref().zip(asked_on_validation.as_deref()).zip(asked_on_test.as_deref());
+        let judged = judged.map(|((judging, on_validation), on_test)| {
+            let on_validation = JudgedExamples { examples: &validation, asked: on_validation };
+            (judging, [on_validation, JudgedExamples { examples: &test, asked: on_test }])
+        });
         let shards = match part {
             Part::Merge(shards) => shards.folders.as_slice(),
             Part::Whole | Part::Shard(_) => &[],
@@ -258,6 +272,7 @@ impl Session {
             content_free: &content_free,
             text: measured.text.as_ref().map(|(text, _)| text),
             guards: measured.guard_examples()?,
+            judged,
             calibration: calibration.as_ref().map(|text| &text.half),
             memory: plan.memory,
         };

@@ -4,6 +4,7 @@ use crate::calibration_text::{CalibrationText, is_needed};
 use crate::edited_output::{Output, OutputPlan, tokenizer_of, write_edited};
 use crate::error::Result;
 use crate::loaded_model::{LoadedModel, load};
+use crate::made_task::ReadTask;
 use crate::model_source::ModelSource;
 use crate::task_source::{OpenTask, TaskSource};
 use crate::text_source::{OpenText, TextSource};
@@ -11,7 +12,6 @@ use laser_checkpoint::{Checkpoint, Config};
 use laser_edit::{Candidate, Intervention, InterventionSpec};
 use laser_model::DeviceKind;
 use laser_run::{Progress, Silent};
-use laser_tasks::Task;
 use laser_tokenizer::Tokenizer;
 use std::path::Path;
 use std::sync::Arc;
@@ -118,7 +118,7 @@ impl Session {
     ///
     /// # Errors
     /// If the sample that is asked for cannot be drawn.
-    pub fn settle(&self, task: &Task, source: &TaskSource) -> Result<OpenTask> {
+    pub fn settle(&self, task: &ReadTask, source: &TaskSource) -> Result<OpenTask> {
         source.settle(task, &self.tokenizer, self.config(), &*self.options.progress)
     }
 

@@ -1,7 +1,9 @@
 //! Which task, which of its examples, and how they are split.
 
 use crate::error::{Error, Result};
+use crate::made_task::{Judging, ReadTask, is_made, make};
 use crate::model_source::FileProgress;
+use crate::text_source::sha256_of;
 use laser_checkpoint::Config;
 use laser_example::Example;
 use laser_hub::{DatasetFiles, Hub};
@@ -99,18 +101,19 @@ impl TaskSource {
     ///
     /// # Errors
     /// If there is no such task, or its file or its data cannot be read; if two have one name.
-    pub fn read(&self, progress: &dyn Progress) -> Result<Task> {
+    pub fn read(&self, progress: &dyn Progress) -> Result<ReadTask> {
         if self.others.is_empty() {
             return self.read_one(progress);
         }
         let member = |it: NamedTask| Self { others: Vec::new(), spec: it.spec, data: it.data, ..self.clone() };
-        let tasks = self.all().into_iter().map(|it| member(it).read_one(progress)).collect::<Result<Vec<_>>>()?;
+        let read = |it: NamedTask| member(it).read_one(progress)?.by_its_own_rule();
+        let tasks = self.all().into_iter().map(read).collect::<Result<Vec<_>>>()?;
         let names: Vec<&str> = tasks.iter().map(|task| task.name.as_str()).collect();
         if let Some(twice) = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
             return Err(Error::TaskTwice { task: (*twice.1).to_owned() });
         }
         let name = names.join(" + ");
-        Ok(Task::of_many(&name, tasks, Vec::new())?)
+        Ok(ReadTask { task: Task::of_many(&name, tasks, Vec::new())?, judging: None })
     }
 
     /// This task, then the others.
@@ -130,7 +133,16 @@ impl TaskSource {
         all.map(|((name, named), weight)| TaskWeight { name, spec: named.text(), weight }).collect()
     }
 
-    fn read_one(&self, progress: &dyn Progress) -> Result<Task> {
+    fn read_one(&self, progress: &dyn Progress) -> Result<ReadTask> {
+        if is_made(&self.spec) {
+            if self.data.is_some() || self.paper_compat {
+                let why = "it has its own data and prompts: leave out --data and --paper-compat".to_owned();
+                return Err(Error::NotMade { spec: self.spec.clone(), why });
+            }
+            let made = make(&self.spec, self.metric.as_deref())?;
+            made.task.notes.iter().for_each(|note| progress.note(&format!("{}: {note}", made.task.name)));
+            return Ok(made);
+        }
         let fetch = |split: &HubSplit| {
             let files =
                 DatasetFiles { id: split.dataset.clone(), config: split.config.clone(), split: split.split.clone() };
@@ -156,13 +168,13 @@ impl TaskSource {
         for note in &task.notes {
             progress.note(&format!("{}: {note}", task.name));
         }
-        Ok(task)
+        Ok(ReadTask { task, judging: None })
     }
 
     /// `task`, which was read from here, for a model and its tokenizer, sampled as asked.
     pub(crate) fn settle(
         &self,
-        task: &Task,
+        read: &ReadTask,
         tokenizer: &Tokenizer,
         config: &Config,
         progress: &dyn Progress,
@@ -172,6 +184,7 @@ impl TaskSource {
             // A text that cannot be encoded is refused when it is scored.
             tokenizer.encode_continuation(laser_engine::prompt_of(example), &text).map_or(0, |ids| ids.len())
         };
+        let ReadTask { task, judging } = read;
         // A task of a million examples is not copied where few of them are wanted.
         let task = match task.is_settled() {
             true => Cow::Borrowed(task),
@@ -222,7 +235,7 @@ impl TaskSource {
                 task.name, config.context_length
             ));
         }
-        Ok(OpenTask { source: self.clone(), tasks, task, cut, skipped_rows })
+        Ok(OpenTask { source: self.clone(), tasks, task, judging: judging.clone(), cut, skipped_rows })
     }
 
     /// The sample of `task` that is asked for; of several tasks each one's.
@@ -261,6 +274,8 @@ pub struct OpenTask {
     pub tasks: Vec<TaskWeight>,
     /// Its examples, and how they are scored.
     pub task: Task,
+    /// Who says what answers are worth, where it is not the task's own rule.
+    pub judging: Option<Judging>,
     /// The numbers of the examples whose prompt is cut at its beginning to fit the model.
     pub cut: Vec<usize>,
     /// How many rows were left out because they cannot be used, or are too long.
@@ -275,12 +290,28 @@ impl OpenTask {
                 true => self.source.spec.clone(),
                 false => self.task.name.clone(),
             },
-            digest: self.task.digest.clone(),
+            digest: self.digest(),
             examples: self.task.examples.len(),
-            results: ResultKind::Binary,
+            results: self.judging.as_ref().map_or(ResultKind::Binary, |judging| judging.kind),
             cut_prompts: self.cut.len(),
             skipped_rows: self.skipped_rows,
             reading: self.reading(),
+        }
+    }
+
+    /// A hash of its examples, and of how they are judged.
+    fn digest(&self) -> String {
+        match &self.judging {
+            Some(judging) => sha256_of(format!("{} {}", self.task.digest, judging.rule).as_bytes()),
+            None => self.task.digest.clone(),
+        }
+    }
+
+    /// Refuses a task whose answers somebody else judges.
+    pub(crate) fn by_its_own_rule(self) -> Result<Self> {
+        match self.judging {
+            Some(_) => Err(Error::JudgedElsewhere { task: self.task.name }),
+            None => Ok(self),
         }
     }
 

@@ -2,8 +2,14 @@
 
 mod support;
 
-use laser::{SearchPlan, SpaceChoice, StrategyChoice, TaskSource, TextSource};
+use laser::engine::{Answer, Judge, Request};
+use laser::example::Target;
+use laser::run::{ResultKind, ScorerError};
+use laser::tasks::Task;
+use laser::{Judging, ReadTask, SearchPlan, SpaceChoice, StrategyChoice, TaskMaker, TaskSource, TextSource};
 use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::Arc;
 use support::{Session, fixture};
 
 fn rows(n: usize) -> String {
@@ -61,4 +67,93 @@ fn a_session_gives_what_the_program_prints() {
     let again = laser::Session::open(scratch.path("edited")).unwrap();
     assert_eq!(again.config().layers, session.config().layers);
     assert!(session.apply(&edits, scratch.path("edited"), false).is_err(), "nothing is replaced unasked");
+}
+
+/// Judges as a task of choices itself does.
+struct Likeliest(HashMap<String, usize>);
+
+impl Judge for Likeliest {
+    fn judge(&self, ids: &[&str], answers: &[Vec<Answer>]) -> Result<Vec<f64>, ScorerError> {
+        let logprob = |answer: &Answer| match answer {
+            Answer::LogLikelihood(logprob, _) => *logprob,
+            Answer::Rolling(_) | Answer::Text(_) => panic!("choices were asked"),
+        };
+        let right = |(id, answers): (&&str, &Vec<Answer>)| {
+            let logprobs: Vec<f64> = answers.iter().map(logprob).collect();
+            let best = (0..logprobs.len()).reduce(|best, i| if logprobs[i] > logprobs[best] { i } else { best });
+            f64::from(best == Some(self.0[*id]))
+        };
+        Ok(ids.iter().zip(answers).map(right).collect())
+    }
+}
+
+/// Makes the task of a file once more: what is asked are log-likelihoods, and somebody else judges them.
+struct Remade;
+
+impl TaskMaker for Remade {
+    fn make(&self, spec: &str, _: Option<&str>) -> Result<ReadTask, String> {
+        let task = Task::open(spec.strip_prefix("python:").unwrap()).unwrap();
+        let (mut requests, mut correct) = (HashMap::new(), HashMap::new());
+        for example in &task.examples {
+            let Target::Choose(choice) = &example.target else { panic!() };
+            let ask = |choice: &String| Request::LogLikelihood {
+                context: example.prompt.clone(),
+                continuation: example.continuation(choice),
+            };
+            requests.insert(example.id.clone(), choice.choices.iter().map(ask).collect());
+            correct.insert(example.id.clone(), choice.correct);
+        }
+        let judging = Judging {
+            kind: ResultKind::Binary,
+            judge: Arc::new(Likeliest(correct)),
+            requests: Arc::new(requests),
+            rule: "the likeliest".to_owned(),
+        };
+        Ok(ReadTask { task, judging: Some(judging) })
+    }
+}
+
+#[test]
+fn answers_that_another_judges_alike_give_the_same_search() {
+    let scratch = Session::new();
+    let row = |i: usize| {
+        format!(
+            "{{\"prompt\":\"The capital {i} is\",\"choices\":[\"an old one\",\"i\",\"the\"],\"answer\":{}}}\n",
+            i % 3
+        )
+    };
+    let task = scratch.write("task.jsonl", (0..60).map(row).collect::<String>());
+    laser::offer_tasks(Arc::new(Remade));
+    let session = laser::Session::open(fixture("llama").as_path()).unwrap();
+    let own = session.task(&task.display().to_string().into()).unwrap();
+    let judged = session.task(&format!("python:{}", task.display()).into()).unwrap();
+    let plan = SearchPlan {
+        strategy: StrategyChoice::Race,
+        layers: vec!["1-2".parse().unwrap()],
+        matrices: vec!["mlp".parse().unwrap()],
+        ..SearchPlan::default()
+    };
+    session.search(&own, &plan, scratch.path("own")).unwrap();
+    session.search(&judged, &plan, scratch.path("judged")).unwrap();
+    // Content-free prompts are the task's own: of test, all else is the same.
+    let lines = |run: &str| -> Vec<Value> {
+        let parsed = |line: &str| serde_json::from_str(line).unwrap();
+        scratch.read(&format!("{run}/journal.jsonl")).lines().map(parsed).collect()
+    };
+    let (own_lines, judged_lines) = (lines("own"), lines("judged"));
+    assert_eq!(own_lines.len(), judged_lines.len());
+    for (mut own, judged) in own_lines.into_iter().zip(judged_lines) {
+        for record in own.get_mut("records").and_then(Value::as_array_mut).into_iter().flatten() {
+            record.as_object_mut().unwrap().remove("blank_logprobs");
+        }
+        assert_eq!(own, judged);
+    }
+    let edited = session.edit(&session.edits(&["1.fc_in:0.5"]).unwrap()).unwrap();
+    let numbers = judged.split().unwrap().test;
+    let score = |task| session.evaluate(&edited, task, &numbers).unwrap().score;
+    assert_eq!(score(&own), score(&judged));
+    // A guard task is scored by its own rule.
+    let guard = laser::CostPlan { guards: vec![judged.source.clone()], ..laser::CostPlan::default() };
+    let error = session.search(&own, &SearchPlan { costs: guard, ..plan }, scratch.path("guarded")).unwrap_err();
+    assert!(error.to_string().contains("judged elsewhere"), "{error}");
 }

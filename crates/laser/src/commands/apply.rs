@@ -9,7 +9,7 @@ use laser_edit::{Candidate, InterventionSpec};
 use laser_report::{aligned, front_text};
 use laser_run::{CostedCandidate, Progress, RunFolder, StoredVerdict};
 use laser_writers::{Changes, EditRecord, Patch};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -17,10 +17,26 @@ use std::path::PathBuf;
 pub fn run(options: &ApplyOptions, global: &Global) -> anyhow::Result<()> {
     let progress = Bar::new(global.quiet);
     let checkpoint = options.checkpoint.source().open(&progress)?;
-    let patch = options.patch.as_ref().map(|path| Patch::open(path, &checkpoint)).transpose()?;
+    let (edits, output) = written(options, &checkpoint, &progress)?;
+    if global.json {
+        return output::print_json(&document(options, &output));
+    }
+    let model = options.checkpoint.model.display();
+    let mut text = format!("{edits} of {model} written to {}\n", options.out.display());
+    text.push_str(&sizes(&output, matches!(options.format, OutputFormat::Patch | OutputFormat::Lora)));
+    output::print(&text)
+}
+
+/// Writes what is asked for.
+pub fn written(
+    options: &ApplyOptions,
+    checkpoint: &Checkpoint,
+    progress: &dyn Progress,
+) -> anyhow::Result<(Candidate, Output)> {
+    let patch = options.patch.as_ref().map(|path| Patch::open(path, checkpoint)).transpose()?;
     let (edits, card) = match &patch {
         Some(patch) => (Candidate::new(patch.edits().to_vec())?, ModelCard::default()),
-        None => edits(options, &checkpoint, &progress)?,
+        None => edits(options, checkpoint, progress)?,
     };
     let changes = patch.as_ref().map_or(Changes::Edits(edits.interventions()), Changes::Patch);
     let plan = OutputPlan {
@@ -32,17 +48,16 @@ pub fn run(options: &ApplyOptions, global: &Global) -> anyhow::Result<()> {
         calibration: options.checkpoint.calibration.clone(),
         reads: reads(options)?,
     };
-    let output = write_edited(&checkpoint, changes, &options.out, &plan)?;
-    if global.json {
-        let mut document = json!(output);
-        document["out"] = json!(output::shown(&options.out));
-        document["format"] = json!(options.format.name());
-        return output::print_json(&document);
-    }
-    let model = options.checkpoint.model.display();
-    let mut text = format!("{edits} of {model} written to {}\n", options.out.display());
-    text.push_str(&sizes(&output, matches!(options.format, OutputFormat::Patch | OutputFormat::Lora)));
-    output::print(&text)
+    let output = write_edited(checkpoint, changes, &options.out, &plan)?;
+    Ok((edits, output))
+}
+
+/// What was written, as JSON.
+pub fn document(options: &ApplyOptions, output: &Output) -> Value {
+    let mut document = json!(output);
+    document["out"] = json!(output::shown(&options.out));
+    document["format"] = json!(options.format.name());
+    document
 }
 
 /// What is read beside the model: a recipe stands for the RUN folder that it is of.
@@ -57,7 +72,11 @@ fn reads(options: &ApplyOptions) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 /// What to edit, and what the model card tells of it: the verdict, if it is on these edits.
-fn edits(options: &ApplyOptions, checkpoint: &Checkpoint, progress: &Bar) -> anyhow::Result<(Candidate, ModelCard)> {
+fn edits(
+    options: &ApplyOptions,
+    checkpoint: &Checkpoint,
+    progress: &dyn Progress,
+) -> anyhow::Result<(Candidate, ModelCard)> {
     let Some(path) = &options.recipe else {
         let edits = InterventionSpec::expand_all(&options.reduce, checkpoint.config())?;
         return Ok((Candidate::new(edits)?, ModelCard::default()));

@@ -6,7 +6,7 @@ use crate::output;
 use laser::{Session, SessionOptions, Speech, Step, read_recipe};
 use laser_edit::{Candidate, InterventionSpec};
 use laser_report::visible;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::{BufRead, IsTerminal, Write};
 use std::sync::Arc;
 
@@ -43,16 +43,31 @@ pub fn run(options: &ChatOptions, global: &Global) -> anyhow::Result<()> {
         Some(prompt) => {
             let tokens = answer(prompt)?;
             if global.json {
-                let text = speech.text();
-                let document = json!({
-                    "interventions": candidate, "prompt": prompt, "prompt_tokens": tokens, "text": text, "steps": steps,
-                });
-                return output::print_json(&document);
+                return output::print_json(&document(&candidate, prompt, &tokens, speech.text(), &steps));
             }
         }
         None => each_line(global, &mut |line| answer(line).map(drop))?,
     }
     Ok(())
+}
+
+/// What a model says to one prompt, as JSON.
+pub fn answered(options: &ChatOptions, session: &Session, prompt: &str) -> anyhow::Result<Value> {
+    let candidate = edits(session, &options.edit)?;
+    let edited = session.edit(&candidate)?;
+    let mut speech = session.speech(&edited, options.speech.sampling())?;
+    let tokens = encoded(session, &options.speech, &[], prompt)?;
+    speech.hear(&tokens)?;
+    let mut steps = Vec::new();
+    say(&mut speech, options.speech.max_tokens, &mut |step| {
+        steps.push(step.clone());
+        Ok(())
+    })?;
+    Ok(document(&candidate, prompt, &tokens, speech.text(), &steps))
+}
+
+fn document(edits: &Candidate, prompt: &str, tokens: &[u32], text: &str, steps: &[Step]) -> Value {
+    json!({"interventions": edits, "prompt": prompt, "prompt_tokens": tokens, "text": text, "steps": steps})
 }
 
 /// Opens the model, without its template: whether that is used is seen when something is said.

@@ -5,19 +5,20 @@ use crate::cli::{EvalOptions, Global, SplitChoice, named_task};
 use crate::output;
 use crate::output_place::check_file;
 use laser::engine::QuestionScore;
-use laser::{Edited, EvaluatedExample, Evaluation, OpenTask, Session, SessionOptions};
+use laser::{Edited, EvaluatedExample, Evaluation, OpenTask, ReadTask, Session, SessionOptions, TaskSource};
 use laser_edit::{Candidate, InterventionSpec};
 use laser_example::{Example, Target};
 use laser_report::metrics_text;
 use laser_run::{Perplexity, write_whole};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// A model's score, as the program prints it.
 #[derive(Serialize)]
-struct Evaluated {
+pub struct Evaluated {
     model: String,
     interventions: Candidate,
     #[serde(flatten)]
@@ -36,17 +37,35 @@ pub fn run(options: &EvalOptions, global: &Global) -> anyhow::Result<()> {
     let task = source.as_ref().map(|source| source.read(&*progress)).transpose()?;
     let how = SessionOptions { device: options.model.device, chat: options.task.chat, progress };
     let session = Session::open_with(options.model.checkpoint.source(), how)?;
+    let (evaluated, lines) = evaluate(options, &session, source.zip(task), options.examples.is_some())?;
+    if let Some(path) = &options.examples {
+        // The files of the task are known only now.
+        check_file(path, options.force, &reads(options))?;
+        write_lines(path, &lines)?;
+    }
+    if global.json {
+        return output::print_json(&evaluated);
+    }
+    output::print(&evaluated.text())
+}
+
+/// Evaluates what is asked for, and gives a line for each example if they are wanted.
+pub fn evaluate(
+    options: &EvalOptions,
+    session: &Session,
+    task: Option<(TaskSource, ReadTask)>,
+    with_lines: bool,
+) -> anyhow::Result<(Evaluated, Vec<Value>)> {
     let edits = Candidate::new(InterventionSpec::expand_all(&options.reduce, session.config())?)?;
     let text = options.text.source(usize::MAX).map(|text| session.text(&text)).transpose()?;
     let edited = session.edit(&edits)?;
-    let task = match source.zip(task) {
+    let mut lines = Vec::new();
+    let task = match task {
         Some((source, task)) => {
             let task = session.settle(&task, &source)?;
             let evaluation = session.evaluate(&edited, &task, &chosen(&task, options.split)?)?;
-            if let Some(path) = &options.examples {
-                // The files of the task are known only now.
-                check_file(path, options.force, &reads(options))?;
-                write_examples(path, &evaluation.examples, &session, &edited)?;
+            if with_lines {
+                lines = example_lines(&evaluation.examples, session, &edited)?;
             }
             Some(evaluation)
         }
@@ -54,11 +73,7 @@ pub fn run(options: &EvalOptions, global: &Global) -> anyhow::Result<()> {
     };
     let text = text.map(|text| session.perplexity(&edited, &text)).transpose()?;
     let model = options.model.checkpoint.model.display().to_string();
-    let evaluated = Evaluated { model, interventions: edits, task, text };
-    if global.json {
-        return output::print_json(&evaluated);
-    }
-    output::print(&evaluated.text())
+    Ok((Evaluated { model, interventions: edits, task, text }, lines))
 }
 
 /// What the command line names to be read.
@@ -129,16 +144,21 @@ impl Evaluated {
 }
 
 /// One JSON line per example, through a temporary file.
-fn write_examples(
-    path: &Path,
-    examples: &[EvaluatedExample],
-    session: &Session,
-    edited: &Edited,
-) -> anyhow::Result<()> {
+fn write_lines(path: &Path, lines: &[Value]) -> anyhow::Result<()> {
+    let mut bytes = Vec::new();
+    for line in lines {
+        serde_json::to_writer(&mut bytes, line)?;
+        bytes.push(b'\n');
+    }
+    Ok(write_whole(path, &bytes)?)
+}
+
+/// What each example gave.
+fn example_lines(examples: &[EvaluatedExample], session: &Session, edited: &Edited) -> anyhow::Result<Vec<Value>> {
     let questions: Vec<&Example> = examples.iter().map(|it| &it.example).collect();
     let questions = session.question_scores(edited, &questions)?;
     let mut lines = Vec::new();
-    for (EvaluatedExample { example, outcome, record }, question) in examples.iter().zip(questions) {
+    for (EvaluatedExample { example, outcome, value, record }, question) in examples.iter().zip(questions) {
         let mut line = json!({
             "id": example.id,
             "group": example.group,
@@ -149,6 +169,9 @@ fn write_examples(
             "answer_rank": record.answer_rank,
             "correct": outcome.correct,
         });
+        if let Some(value) = value {
+            line["value"] = json!(value);
+        }
         if let Some(QuestionScore { logprob, next }) = question {
             let token = |&(token, logprob): &(u32, f64)| json!({"id": token, "text": session.tokenizer().token_text(token), "logprob": logprob});
             line["question_logprob"] = json!(logprob);
@@ -166,8 +189,7 @@ fn write_examples(
             }
             _ => {}
         }
-        serde_json::to_writer(&mut lines, &line)?;
-        lines.push(b'\n');
+        lines.push(line);
     }
-    Ok(write_whole(path, &lines)?)
+    Ok(lines)
 }

@@ -6,7 +6,7 @@ use crate::output;
 use laser::{FoundEdits, Session, SessionOptions};
 use laser_report::verdict_file;
 use laser_run::{Progress, front};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -46,14 +46,7 @@ pub fn tell(
     progress: &dyn Progress,
 ) -> anyhow::Result<()> {
     if global.json {
-        return output::print_json(&json!({
-            "run": output::shown(run),
-            "best": found.verdict.best,
-            "strategy": found.trace,
-            "rounding": found.bf16_checks,
-            "verdict": verdict_file(&found.verdict),
-            "front": front(&found.entries, &found.costs, &found.objective, Some(&found.verdict.best)),
-        }));
+        return output::print_json(&document(run, found));
     }
     output::print(&found.text())?;
     if let Some(width) = output::colour_width()
@@ -69,4 +62,16 @@ pub fn tell(
         ));
     }
     Ok(())
+}
+
+/// What it found, as JSON.
+pub fn document(run: &Path, found: &FoundEdits) -> Value {
+    json!({
+        "run": output::shown(run),
+        "best": found.verdict.best,
+        "strategy": found.trace,
+        "rounding": found.bf16_checks,
+        "verdict": verdict_file(&found.verdict),
+        "front": front(&found.entries, &found.costs, &found.objective, Some(&found.verdict.best)),
+    })
 }

@@ -39,7 +39,7 @@ fn show(name: &str, data: &DataOptions, global: &Global) -> anyhow::Result<()> {
     // A look at the data only where it is at hand.
     let inside = name == "facts";
     let task = match data.data.is_some() || inside {
-        true => Some(data.source(name.to_owned()).read(&Bar::new(global.quiet))?),
+        true => Some(data.source(name.to_owned()).read(&Bar::new(global.quiet))?.task),
         false => None,
     };
     let example = task.as_ref().map(|task| &task.examples[0]);
