@@ -13,6 +13,9 @@ fn most_steps() -> u64 {
     laser_guard::raised(10_000_000)
 }
 
+/// Classes of all letters in a pattern.
+const LETTER_CLASSES: usize = 400;
+
 /// Bytes of a pattern.
 const LONGEST: usize = 1 << 16;
 
@@ -38,6 +41,12 @@ impl PythonRegex {
             return Err(RegexError::Long { what: "a regular expression", most });
         }
         let (pattern, repeats) = translated(source).map_err(wrong)?;
+        // A class of all letters takes a millisecond to be made ready; `\b` has four of them.
+        let most = laser_guard::raised_size(LETTER_CLASSES);
+        if pattern.matches("\\p{L}").count() > most {
+            let how = laser_guard::how_to_raise();
+            return Err(wrong(format!("it has more than {most} times \\w, and \\b counts four times ({how})")));
+        }
         let advancing = BoundedSearch::new(&format!("(?:{pattern})(?!\\G)"), repeats);
         let plain = BoundedSearch::new(&pattern, repeats);
         plain.check().map_err(|why| wrong(why.to_owned()))?;
@@ -276,6 +285,11 @@ mod tests {
             let searched = PythonRegex::new(pattern).unwrap().find_all(&text);
             assert!(matches!(searched, Err(RegexError::Slow { .. })), "{pattern}: {searched:?}");
         }
+        for many in ["(?=\\b[A-D]\\b)".repeat(51), "[\\w-]".repeat(401)] {
+            let error = PythonRegex::new(&many).unwrap_err().to_string();
+            assert!(error.contains("more than 400 times"), "{error}");
+        }
+        PythonRegex::new(&"\\b".repeat(100)).unwrap();
         let long = "b".repeat(1 << 15);
         assert!(matches!(PythonRegex::new(&long).unwrap().find_all(&long), Err(RegexError::Slow { .. })));
         assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
