@@ -34,6 +34,8 @@ pub struct Task {
     pub subtasks: Vec<Subtask>,
     /// This group of tasks and those in it; none for a plain task.
     pub groups: Vec<TaskGroup>,
+    /// Where several tasks were asked for together, their names, with which the ids of their examples begin; else nothing.
+    pub members: Vec<String>,
 }
 
 impl Task {
@@ -94,6 +96,16 @@ impl Task {
     /// Whether a model's tokenizer has no say in it: [`Self::for_tokenizer`] would give the same task.
     pub fn is_settled(&self) -> bool {
         self.subtasks.iter().all(|subtask| subtask.by_tokenizer == ByTokenizer::default())
+    }
+
+    /// Several tasks that count together, each by its name.
+    ///
+    /// # Errors
+    /// As [`Self::of_many`].
+    pub fn together(tasks: Vec<Self>) -> Result<Self, TaskError> {
+        let members: Vec<String> = tasks.iter().map(|task| task.name.clone()).collect();
+        let all = Self::of_many(&members.join(" + "), tasks, Vec::new())?;
+        Ok(Self { members, ..all })
     }
 
     /// The task for a model's tokenizer: some tasks leave out long answers, or generate more where words are cut up.
@@ -239,6 +251,7 @@ impl Task {
             skipped,
             shots: self.shots,
             metrics: self.metrics.clone(),
+            members: self.members.clone(),
             ..Self::of_checked(&self.name, examples, subtasks, self.groups.clone())
         }
     }
@@ -256,6 +269,7 @@ impl Task {
             shots: Some(0),
             subtasks,
             groups,
+            members: Vec::new(),
         }
     }
 }

@@ -112,8 +112,7 @@ impl TaskSource {
         if let Some(twice) = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
             return Err(Error::TaskTwice { task: (*twice.1).to_owned() });
         }
-        let name = names.join(" + ");
-        Ok(ReadTask { task: Task::of_many(&name, tasks, Vec::new())?, judging: None })
+        Ok(ReadTask { task: Task::together(tasks)?, judging: None })
     }
 
     /// This task, then the others.
@@ -124,13 +123,9 @@ impl TaskSource {
 
     /// All tasks, where there are several, as `task` names them.
     fn weighted(&self, task: &Task) -> Vec<TaskWeight> {
-        if self.others.is_empty() {
-            return Vec::new();
-        }
-        let names = task.name.split(" + ").map(str::to_owned);
         let weights = self.weights.iter().copied().chain(std::iter::repeat(1.0));
-        let all = names.zip(self.all()).zip(weights);
-        all.map(|((name, named), weight)| TaskWeight { name, spec: named.text(), weight }).collect()
+        let all = task.members.iter().zip(self.all()).zip(weights);
+        all.map(|((name, named), weight)| TaskWeight { name: name.clone(), spec: named.text(), weight }).collect()
     }
 
     fn read_one(&self, progress: &dyn Progress) -> Result<ReadTask> {
