@@ -109,7 +109,7 @@ pub fn search_arguments(run: &RunDescription) -> Vec<String> {
         ("--split-first", search.split_first && !search.randomised),
         ("--chat", search.chat),
         ("--no-costs", search.text.is_none() && search.guards.is_empty()),
-        ("--cost-all", search.cost_all),
+        ("--cost-all", search.cost_all && search.measures_costs()),
     ];
     arguments.extend(flags.into_iter().filter(|(_, is_set)| *is_set).map(|(flag, _)| flag.to_owned()));
     arguments

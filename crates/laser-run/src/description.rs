@@ -177,6 +177,9 @@ pub struct SearchDescription {
     /// Which part of a search this is, where it is one: `layers` are the part's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shard: Option<Shard>,
+    /// Of how many shards it is put together, where one process comes to another end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged: Option<usize>,
     /// In what precision candidates are compared, where it is not f32.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dtype: Option<String>,

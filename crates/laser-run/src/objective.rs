@@ -44,7 +44,9 @@ impl TaskMembers {
                 self.weights[number] / total / (own.len().max(1) as f64) / deviation(&own, base.is_binary())
             })
             .collect();
-        Objective { shares: Some(self.task_of.iter().map(|&task| shares[task]).collect()) }
+        // As shares of 1 they make an accuracy again.
+        let all: f64 = self.task_of.iter().map(|&task| shares[task]).sum();
+        Objective { shares: Some(self.task_of.iter().map(|&task| shares[task] / all).collect()) }
     }
 }
 
@@ -69,8 +71,8 @@ fn deviation(values: &[f64], is_binary: bool) -> f64 {
     if variance > 0.0 { variance.sqrt() } else { 1.0 }
 }
 
-/// What candidates are compared by: the mean result and then the log-loss; of several tasks the weighted mean of the gains, each
-/// in standard deviations of the unedited model's results there.
+/// What candidates are compared by: the mean result and then the log-loss. Of several tasks it is a mean of the examples by which
+/// equal gains count alike, each in standard deviations of the unedited model's results on its task, times the task's weight.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Objective {
     /// What each example's result adds, where there are several tasks.
@@ -88,8 +90,7 @@ impl Objective {
     /// That of one task.
     pub const PLAIN: Self = Self { shares: None };
 
-    /// The mean that counts, greater being better: the accuracy of one task. Of several tasks, differences of it are weighted
-    /// gains.
+    /// The mean that counts, greater being better: the accuracy of one task, the weighted one of several.
     pub fn value(&self, entry: &Entry) -> f64 {
         match &self.shares {
             None => entry.score.accuracy,

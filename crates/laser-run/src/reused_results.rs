@@ -19,6 +19,8 @@ pub struct ReusedResults {
     costs: Costs,
     /// Whether edits that are calibrated on a text were on the same one.
     same_calibration: bool,
+    /// Whether ranges are of the same examples: races order them by the seed.
+    same_order: bool,
 }
 
 impl ReusedResults {
@@ -42,7 +44,8 @@ impl ReusedResults {
         }
         let costs = if measured_on(&found) == measured_on(asked) { folder.costs()? } else { Costs::default() };
         let same_calibration = calibrated_on(&found) == calibrated_on(asked);
-        Ok(Self { entries: folder.entries()?, costs, same_calibration })
+        let same_order = found.search.seed == asked.search.seed;
+        Ok(Self { entries: folder.entries()?, costs, same_calibration, same_order })
     }
 
     /// Everything that it has scored.
@@ -66,7 +69,9 @@ impl ReusedResults {
         if !self.holds(candidate) {
             return None;
         }
-        if let Some(entry) = self.entries.get_on(split, candidate, range) {
+        if let Some(entry) = self.entries.get_on(split, candidate, range)
+            && (self.same_order || range.is_none())
+        {
             return Some(entry.clone());
         }
         let whole = self.entries.get(split, candidate)?;

@@ -13,6 +13,7 @@ use crate::objective::Objective;
 use crate::predicted_change::PredictedChange;
 use crate::run_file::RunFile;
 use crate::search_trace::SearchTrace;
+use crate::shard;
 use crate::verdict::StoredVerdict;
 use laser_edit::{Candidate, Recipe};
 use laser_example::{Example, Score};
@@ -37,8 +38,11 @@ impl RunFolder {
     /// [`Error::Malformed`] if there is no `run.json`.
     pub fn open(path: &Path) -> Result<Self> {
         if !RunFile::Description.at(path).is_file() {
-            let why = "holds no search (there is no run.json)".to_owned();
-            return Err(Error::Malformed { path: path.to_owned(), why, advice: "give the --out of a search" });
+            let (why, advice) = match path.join(shard::FOLDER).is_dir() {
+                true => ("holds shards that are not merged", "run laser merge on it"),
+                false => ("holds no search (there is no run.json)", "give the --out of a search"),
+            };
+            return Err(Error::Malformed { path: path.to_owned(), why: why.to_owned(), advice });
         }
         Ok(Self::at(path))
     }

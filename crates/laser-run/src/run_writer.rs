@@ -41,10 +41,7 @@ impl RunWriter {
     pub fn create(path: &Path, description: &RunDescription) -> Result<Self> {
         let io = |source| Error::Io { path: path.to_owned(), source };
         // Nothing is touched before the folder is known to be this search's, or nobody's.
-        match RunFolder::at(path).stored_description()? {
-            Some(found) => same_search(path, &found, description)?,
-            None => nobodys(path)?,
-        }
+        Self::check(path, description)?;
         fs::create_dir_all(path).map_err(io)?;
         let writer = Self::lock(path)?;
         // Another process may have begun meanwhile.
@@ -64,6 +61,17 @@ impl RunWriter {
         }
         laser_files::clean_up(path);
         Ok(writer)
+    }
+
+    /// That the folder is that of the search `description`, or nobody's.
+    ///
+    /// # Errors
+    /// It holds another search or something else.
+    pub fn check(path: &Path, description: &RunDescription) -> Result<()> {
+        match RunFolder::at(path).stored_description()? {
+            Some(found) => same_search(path, &found, description),
+            None => nobodys(path),
+        }
     }
 
     /// Opens the folder of a search that has been started, to write a file of it anew.

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 /// The shards of a search, all finished.
 #[derive(Debug)]
 pub struct Shards {
-    /// Their folders, in their order.
-    pub folders: Vec<RunFolder>,
+    /// Each with its folder, in their order.
+    pub folders: Vec<(Shard, RunFolder)>,
     /// What the whole search is.
     pub description: RunDescription,
 }
@@ -62,10 +62,14 @@ impl Shards {
                         let why = format!("shard {shard} was computed with other kernels");
                         return Err(wrong(why, "run all shards on processors of one kind"));
                     }
+                    if other.search.more != whole.search.more {
+                        let why = format!("shard {shard} is of another search: search.more differs");
+                        return Err(wrong(why, "remove it, and run it again with the others' options"));
+                    }
                     whole.search.layers.extend(layers);
                 }
             }
-            folders.push(folder);
+            folders.push((shard, folder));
         }
         match whole {
             Some(description) if description.search.layers.is_sorted_by(|a, b| a < b) => {
@@ -73,6 +77,22 @@ impl Shards {
             }
             _ => Err(wrong("its shards overlap".to_owned(), "remove the folder `shards`, and run them again")),
         }
+    }
+}
+
+impl Shards {
+    /// The first one whose layers are not its part of `all`, those of the whole search in a model that has `count`: it was asked for
+    /// with other layers.
+    ///
+    /// # Errors
+    /// A description cannot be read.
+    pub fn misfit(&self, all: &[usize], count: usize) -> Result<Option<Shard>> {
+        for (shard, folder) in &self.folders {
+            if folder.description()?.search.layers != shard.layers(all, count) {
+                return Ok(Some(*shard));
+            }
+        }
+        Ok(None)
     }
 }
 

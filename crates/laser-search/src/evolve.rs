@@ -99,7 +99,13 @@ impl Evolve {
         {
             self.steps.push(step(history, &best.interventions)?);
         }
-        let least = ROUNDS.iter().map(|(part, kept)| CHILDREN / kept * history.examples() / part).max().unwrap_or(0);
+        let mut seen = 0;
+        let mut least = 0;
+        for (part, kept) in ROUNDS {
+            let end = history.examples() / part;
+            least += CHILDREN / kept * (end - seen);
+            seen = end;
+        }
         let is_used_up = match self.left {
             Budget::Evaluations(left) => self.generation > 0 && left < least,
             Budget::Candidates(left) => left == 0,
@@ -137,6 +143,10 @@ impl Evolve {
     /// Those of a round that go on to the next, the most valuable first.
     fn kept(&self, number: usize, field: Vec<Candidate>, history: &History) -> Vec<Candidate> {
         let Some(offspring) = &self.offspring else { return field };
+        // Where a round has no examples all go on.
+        if field.iter().all(|it| self.observations.get(it).is_none()) {
+            return field;
+        }
         let expectation = offspring.expectation(history, &self.observations, &self.scored);
         let value = |it: &Candidate| expectation.value(it).unwrap_or(f64::NEG_INFINITY);
         let mut valued: Vec<(f64, Candidate)> = field.into_iter().map(|it| (value(&it), it)).collect();

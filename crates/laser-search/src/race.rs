@@ -8,6 +8,7 @@ use crate::strategy::{Course, Strategy};
 use crate::within_limits::{WithinLimits, within_limits};
 use laser_edit::Candidate;
 use laser_run::{Entry, ExampleRange, RaceTrace, Round};
+use std::collections::HashSet;
 
 /// Examples of the first round.
 const FIRST: usize = 5;
@@ -99,12 +100,19 @@ impl Race {
     fn drop_losers(&mut self, history: &History) -> Result<Option<Job>> {
         let count = (self.field.len() / KEPT).max(self.finalists);
         let mut kept = self.ranked(history)?;
+        // Those that were found to be outside the limits. Whether others are may be known when a search is run again, and counts as
+        // little then.
+        let mut outside = HashSet::new();
         if self.field.len() <= MEASURED {
             match within_limits(history, kept.iter().map(|&i| &self.field[i]), count) {
                 WithinLimits::Unmeasured(job) => return Ok(Some(job)),
                 // Where all are outside, it is told how near they come.
                 WithinLimits::Known(found) if found.is_empty() => {}
-                WithinLimits::Known(found) => kept = found.into_iter().map(|number| kept[number]).collect(),
+                WithinLimits::Known(found) => {
+                    let seen = if found.len() == count { found.last().map_or(0, |last| last + 1) } else { kept.len() };
+                    outside.extend((0..seen).filter(|number| !found.contains(number)).map(|number| kept[number]));
+                    kept = found.into_iter().map(|number| kept[number]).collect();
+                }
             }
         }
         kept.truncate(count);
@@ -113,7 +121,7 @@ impl Race {
             match kept.contains(&i) {
                 true => self.field.push(candidate),
                 // What is outside the limits was not dropped for its results.
-                false if history.is_within_limits(&candidate) == Some(false) => {}
+                false if outside.contains(&i) => {}
                 false => self.dropped.push((candidate, self.ranges.len())),
             }
         }
@@ -134,8 +142,7 @@ impl Race {
     /// Compares the winner with those that were dropped.
     fn finish(&mut self, history: &History) {
         self.stage = Stage::Finished;
-        let within = self.field.iter().filter(|candidate| history.is_within_limits(candidate) != Some(false));
-        let finalists = within.filter_map(|candidate| history.entry(candidate));
+        let finalists = self.field.iter().filter_map(|candidate| history.entry(candidate));
         let Some(winner) = finalists.min_by(|a, b| history.compare(a, b)) else { return };
         let of = |(loser, rounds): &(Candidate, usize)| {
             let seen = &self.ranges[..*rounds];

@@ -72,11 +72,14 @@ impl Task {
             left_out += task.left_out;
             notes.extend(task.notes.iter().map(|note| format!("{}: {note}", task.name)));
             skipped.extend(task.skipped);
+            // Of a group each has a name of its own.
+            let several = task.subtasks.len() > 1;
             for subtask in task.subtasks {
+                let name = if several { format!("{}/{}", task.name, subtask.name) } else { subtask.name.clone() };
                 let start = examples.len() + subtask.examples.start;
                 let end = examples.len() + subtask.examples.end;
                 let metrics = task.metrics.clone();
-                subtasks.push(Subtask { examples: start..end, metrics, ..subtask });
+                subtasks.push(Subtask { name, examples: start..end, metrics, ..subtask });
             }
             examples.extend(task.examples.into_iter().map(|example| Example {
                 id: format!("{}/{}", task.name, example.id),

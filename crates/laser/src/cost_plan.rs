@@ -85,7 +85,7 @@ impl Session {
         let mut guards = Vec::with_capacity(plan.guards.len());
         for source in &plan.guards {
             let guard = self.task(source)?.by_its_own_rule()?;
-            let is_one = task.tasks.iter().any(|it| it.name == guard.task.name);
+            let is_one = task.tasks.iter().any(|it| it.spec == source.named().text());
             if is_one || guard.task.digest == task.task.digest {
                 return Err(Error::GuardIsTask { task: source.spec.clone() });
             }

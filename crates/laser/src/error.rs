@@ -112,6 +112,14 @@ pub enum Error {
         /// How many layers the search has.
         layers: usize,
     },
+    /// A shard of other layers than its part.
+    #[error("{}: shard {shard} was asked for with other --layers than the others: remove it, and run it again", run.display())]
+    ShardLayers {
+        /// The shard.
+        shard: laser_run::Shard,
+        /// The RUN folder.
+        run: PathBuf,
+    },
     /// One task that was given twice.
     #[error("--task {task}: two tasks have this name: leave one out, or rename its file")]
     TaskTwice {

@@ -76,6 +76,18 @@ impl FoundEdits {
     }
 }
 
+/// Of how many shards a search is put together, where another end comes of it than of one process.
+fn merged(plan: &SearchPlan, shards: usize) -> Option<usize> {
+    let is_same = plan.strategy == StrategyChoice::Exhaustive && plan.more.is_none();
+    (!is_same).then_some(shards)
+}
+
+/// What the whole search is noted as that `shard` is a part of.
+fn unsharded(plan: &SearchPlan, shard: &RunDescription, of: usize, layers: Vec<usize>) -> RunDescription {
+    let search = SearchDescription { shard: None, layers, merged: merged(plan, of), ..shard.search.clone() };
+    RunDescription { search, ..shard.clone() }
+}
+
 /// What is done of a search.
 enum Part {
     Whole,
@@ -152,11 +164,24 @@ impl Session {
                 return Err(Error::EmptyShard { shard: *shard, layers: count });
             }
         }
+        if let Part::Merge(shards) = part
+            && let Some(shard) = shards.misfit(&layers, config.layers)?
+        {
+            return Err(Error::ShardLayers { shard, run: out.to_owned() });
+        }
         let space = match &plan.space {
             SpaceChoice::Grid { rhos, blocks, edits } => {
                 grid(&layers, &matrices, blocks, rhos, task.source.paper_compat, edits)?
             }
-            SpaceChoice::NoiseEdge => self.above_noise(&layers, &matrices)?,
+            SpaceChoice::NoiseEdge => match (self.above_noise(&layers, &matrices), part) {
+                // Others may have what this one lacks.
+                (Err(Error::Search(error)), Part::Shard(_))
+                    if matches!(*error, laser_search::Error::NoCandidates { .. }) =>
+                {
+                    Vec::new()
+                }
+                (space, _) => space?,
+            },
         };
         let compared = plan.bf16.then(|| self.model.comparing_in_bf16()).transpose()?;
         match &task.judging {
@@ -218,6 +243,10 @@ impl Session {
                     Part::Shard(shard) => Some(*shard),
                     Part::Whole | Part::Merge(_) => None,
                 },
+                merged: match part {
+                    Part::Merge(shards) => merged(plan, shards.folders.len()),
+                    Part::Whole | Part::Shard(_) => None,
+                },
                 dtype: plan.bf16.then(|| "bf16".to_owned()),
                 device: self.options.device.name().to_owned(),
                 kernel_path: Some(self.model.kernel_path()),
@@ -235,14 +264,14 @@ impl Session {
             let on_validation = JudgedExamples { examples: &validation, asked: on_validation };
             (judging, [on_validation, JudgedExamples { examples: &test, asked: on_test }])
         });
-        let shards = match part {
-            Part::Merge(shards) => shards.folders.as_slice(),
-            Part::Whole | Part::Shard(_) => &[],
+        let shards: Vec<RunFolder> = match part {
+            Part::Merge(shards) => shards.folders.iter().map(|(_, folder)| folder.clone()).collect(),
+            Part::Whole | Part::Shard(_) => Vec::new(),
         };
         let reuse = |folder: &RunFolder| Ok(ReusedResults::of(folder, &description)?);
         let of_shards = shards.iter().map(reuse).collect::<Result<Vec<_>>>()?;
         let merged = match part {
-            Part::Merge(_) => Some(Merged::new(shards, &of_shards)?),
+            Part::Merge(_) => Some(Merged::new(&shards, &of_shards)?),
             Part::Whole | Part::Shard(_) => None,
         };
         let is_shard = matches!(part, Part::Shard(_));
@@ -255,7 +284,12 @@ impl Session {
         let other = |path: &PathBuf| reuse(&RunFolder::open(path)?);
         let reused = plan.reuse.iter().map(other).collect::<Result<Vec<_>>>()?;
         let run = match part {
-            Part::Shard(shard) => RunWriter::create(&shard.folder(out), &description)?,
+            Part::Shard(shard) => {
+                // What merging would refuse is told before anything is scored.
+                let all = layers_of(&plan.layers, config.layers)?;
+                RunWriter::check(out, &unsharded(plan, &description, shard.of, all))?;
+                RunWriter::create(&shard.folder(out), &description)?
+            }
             Part::Whole | Part::Merge(_) => RunWriter::create(out, &description)?,
         };
         if split.validation.len() < FEW {

@@ -70,7 +70,7 @@ pub struct NamedTask {
 
 impl NamedTask {
     /// As it is asked for: `TASK` or `TASK=FILE`.
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let data = self.data.as_ref().map(|data| format!("={}", data.display())).unwrap_or_default();
         format!("{}{data}", self.spec)
     }
@@ -115,10 +115,14 @@ impl TaskSource {
         Ok(ReadTask { task: Task::together(tasks)?, judging: None })
     }
 
+    /// This task's name or file, and its data.
+    pub(crate) fn named(&self) -> NamedTask {
+        NamedTask { spec: self.spec.clone(), data: self.data.clone() }
+    }
+
     /// This task, then the others.
     fn all(&self) -> Vec<NamedTask> {
-        let own = NamedTask { spec: self.spec.clone(), data: self.data.clone() };
-        [own].into_iter().chain(self.others.iter().cloned()).collect()
+        [self.named()].into_iter().chain(self.others.iter().cloned()).collect()
     }
 
     /// All tasks, where there are several, as `task` names them.
@@ -315,11 +319,25 @@ impl OpenTask {
     /// # Errors
     /// If the task has too few examples for two splits.
     pub fn split(&self) -> Result<Split> {
-        Ok(if self.source.splits_first() {
-            Split::first(&self.task, self.source.validation)?
-        } else {
-            Split::shuffled(&self.task, self.source.validation, self.source.seed)?
-        })
+        let share = self.source.validation;
+        let split = |task: &Task| match self.source.splits_first() {
+            true => Split::first(task, share),
+            false => Split::shuffled(task, share, self.source.seed),
+        };
+        if self.tasks.is_empty() {
+            return Ok(split(&self.task)?);
+        }
+        let mut all = Split { validation: Vec::new(), test: Vec::new() };
+        let members = TaskMembers::new(&self.tasks, &self.task.examples.iter().collect::<Vec<_>>());
+        for (number, task) in self.tasks.iter().enumerate() {
+            let numbers = members.examples_of(number);
+            let own = split(&Task { name: task.name.clone(), ..self.task.only(&numbers)? })?;
+            all.validation.extend(own.validation.iter().map(|&i| numbers[i]));
+            all.test.extend(own.test.iter().map(|&i| numbers[i]));
+        }
+        all.validation.sort_unstable();
+        all.test.sort_unstable();
+        Ok(all)
     }
 
     /// The share of the validation split for `run.json`, where it is not the usual one.
@@ -330,7 +348,8 @@ impl OpenTask {
     /// How it was read, for `run.json`.
     pub(crate) fn reading(&self) -> TaskReading {
         TaskReading {
-            data: self.source.data.as_ref().map(|path| path.display().to_string()),
+            // Of several, each task's own text tells.
+            data: self.source.data.as_ref().filter(|_| self.tasks.is_empty()).map(|path| path.display().to_string()),
             metric: self.source.metric.clone(),
             on_bad_row: self.source.on_bad_row.map(|choice| match choice {
                 OnBadRow::Error => "error".to_owned(),

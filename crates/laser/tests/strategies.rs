@@ -227,81 +227,6 @@ fn a_search_takes_over_what_another_has_scored() {
 }
 
 #[test]
-fn several_tasks_count_together_and_each_has_its_verdict() {
-    let session = Session::new();
-    // The second is the first with other ids, so that it would have the same name but for its file's.
-    session.write("one.jsonl", task(60));
-    session.write("two.jsonl", task(140));
-    let model = fixture("llama").display().to_string();
-    let space = "--layers 0-1 --matrices fc_in,fc_out --rho 0.5,0.1 --strategy exhaustive --no-costs --quiet";
-    let text = session.prints(&format!(
-        "search {model} --task one.jsonl --task two.jsonl --weights 3,1 --limit 100 {space} --out run"
-    ));
-    let table = text.split("Each task by itself, on its test examples:\n").nth(1).unwrap();
-    assert!(table.contains("\none ") && table.contains("\ntwo ") && table.contains("\none: "), "{text}");
-    let run = session.json("run/run.json");
-    assert_eq!(run["task"]["examples"], 160);
-    assert_eq!(run["task"]["spec"], "one + two");
-    assert_eq!(run["search"]["tasks"][0], serde_json::json!({"name": "one", "spec": "one.jsonl", "weight": 3.0}));
-    let verdict = session.json("run/verdict.json");
-    let sizes = |task: usize| {
-        let base = &verdict["tasks"][task]["base"];
-        [base["validation"]["n"].as_u64().unwrap(), base["test"]["n"].as_u64().unwrap()]
-    };
-    assert_eq!((sizes(0), sizes(1)), ([12, 48], [20, 80]));
-    assert_eq!(verdict["base"]["test"]["n"], 128);
-
-    // The chosen candidate is the one whose weighted gains, in standard deviations of the base, are greatest.
-    let journal = session.read("run/journal.jsonl");
-    let lines: Vec<Value> = journal.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let on_validation: Vec<&Value> = lines.iter().filter(|line| line["split"] == "validation").collect();
-    let hits = |line: &Value, range: std::ops::Range<usize>| {
-        line["correct"].as_str().unwrap()[range].bytes().filter(|&hit| hit == b'1').count() as f64
-    };
-    let base = on_validation.iter().find(|line| line["interventions"].as_array().unwrap().is_empty()).unwrap();
-    let value = |line: &Value| -> f64 {
-        let of = |range: std::ops::Range<usize>, weight: f64| {
-            let n = range.len() as f64;
-            let share = (hits(base, range.clone()) + 0.5) / (n + 1.0);
-            weight * hits(line, range) / n / (share * (1.0 - share)).sqrt()
-        };
-        of(0..12, 3.0) + of(12..32, 1.0)
-    };
-    let best = on_validation.iter().filter(|line| line["interventions"] != base["interventions"]);
-    let most = best.clone().map(|line| value(line)).fold(f64::NEG_INFINITY, f64::max);
-    let chosen = best.clone().find(|line| line["interventions"] == verdict["best"]).unwrap();
-    assert!((value(chosen) - most).abs() < 1e-9, "{} is not {most}", value(chosen));
-
-    // It is judged again to the same, and its report has the table.
-    let judged: Value = serde_json::from_str(&session.prints("verdict run --json")).unwrap();
-    assert_eq!(judged, verdict);
-    let page = session.read("run/report.html");
-    assert!(page.contains("Each task by itself"), "no table");
-    assert!(page.contains("--task one.jsonl --task two.jsonl --weights 3,1 --limit 100"), "no command");
-
-    // eval tells of each, too.
-    let eval: Value = serde_json::from_str(
-        &session
-            .prints(&format!("eval {model} --task one.jsonl --task two.jsonl --split test --limit 100 --json --quiet")),
-    )
-    .unwrap();
-    assert_eq!((&eval["subtasks"][0]["task"], &eval["subtasks"][1]["n"]), (&"one".into(), &80.into()));
-
-    for (options, message) in [
-        ("--task one.jsonl --task one.jsonl", "--task one: two tasks have this name: leave one out"),
-        ("--task one.jsonl --weights 2", "--weights has 1 numbers for 1 tasks: give one for each of several tasks"),
-        ("--task one.jsonl --task two.jsonl --weights 1,0", "`0` is not a weight: write a number above 0, such as 2"),
-        ("--task one.jsonl --task two.jsonl --data x", "--data is for one task: write --task TASK=FILE"),
-    ] {
-        let (_, found) = session.fails(&format!("search {model} {options} {space} --out other"));
-        assert!(found.contains(message), "{found}");
-    }
-    let guard = format!("search {model} --task one.jsonl --task two.jsonl --guard one.jsonl {space} --out other");
-    let (_, found) = session.fails(&guard.replace("--no-costs ", ""));
-    assert!(found.contains("this is the task that is searched on"), "{found}");
-}
-
-#[test]
 fn shards_are_merged_to_the_search_that_one_process_makes() {
     let session = Session::new();
     session.write("task.jsonl", task(100));
@@ -382,7 +307,7 @@ fn batch_files_of_schedulers() {
     };
     let slurm = fleet("slurm");
     assert!(
-        slurm.contains("#SBATCH --array=1-4\n") && slurm.contains(&format!("laser {search} --shard auto &\n")),
+        slurm.contains("#SBATCH --array=1-4\n") && slurm.contains(&format!("laser {search} --shard auto/4 &\n")),
         "{slurm}"
     );
     assert!(slurm.contains("--wrap 'laser merge run'\n"), "{slurm}");
@@ -401,4 +326,39 @@ fn batch_files_of_schedulers() {
     assert!(code == 2 && message.contains("fleet takes a search: laser fleet slurm"), "{message}");
     let (code, message) = session.fails("fleet slurm --shards 2 search model --task t --out run --shard 1/2");
     assert!(code == 2 && message.contains("fleet adds --shard itself"), "{message}");
+}
+
+#[test]
+fn what_shards_and_reuse_must_not_accept() {
+    let session = Session::new();
+    session.write("task.jsonl", task(60));
+    let model = fixture("llama").display().to_string();
+    let search = |options: &str| format!("search {model} --task task.jsonl {SPACE} --no-costs {options}");
+    // A shard that was asked for with other layers.
+    session.prints(&search("--out run --shard 1/2 --layers 1-2"));
+    session.prints(&search("--out run --shard 2/2"));
+    let (_, message) = session.fails("merge run");
+    assert!(message.contains("run: its shards overlap: remove the folder `shards`"), "{message}");
+    // The folder of another search, and of something else.
+    session.prints(&search("--out whole --strategy exhaustive"));
+    let (_, message) = session.fails(&search("--out whole --shard 1/2"));
+    assert!(message.contains("search.strategy differs"), "{message}");
+    std::fs::create_dir(session.path("mine")).unwrap();
+    session.write("mine/notes.txt", "notes");
+    let (_, message) = session.fails(&search("--out mine --shard 1/2"));
+    assert!(message.contains("is a folder of something else"), "{message}");
+    // Races are not put together to the race of one process, which does not go on in their folder.
+    for shard in ["1/2", "2/2"] {
+        session.prints(&search(&format!("--out race --shard {shard}")));
+    }
+    let (_, message) = session.fails("verdict race");
+    assert!(message.contains("race: holds shards that are not merged: run laser merge on it"), "{message}");
+    session.prints("merge race --quiet");
+    let (_, message) = session.fails(&search("--out race"));
+    assert!(message.contains("search.merged differs"), "{message}");
+    // Parts of a race are of other examples where the seed is another one.
+    session.prints(&search("--split-first --strategy race --out first"));
+    let alone = session.prints(&search("--split-first --strategy race --seed 1 --out alone"));
+    assert_eq!(session.prints(&search("--split-first --strategy race --seed 1 --reuse first --out second")), alone);
+    session.prints(&search("--split-first --strategy race --seed 1 --out second"));
 }

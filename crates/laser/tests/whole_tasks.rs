@@ -3,7 +3,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{Session, fixture};
+use support::{Session, fixture, task};
 
 fn evaluated(session: &Session, task: &str, arguments: &str) -> Value {
     let model = fixture("llama");
@@ -139,4 +139,107 @@ fn limits_on_input_are_raised_by_the_user() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!((output.status.code(), said.lines().count()), (Some(2), 1), "{said}");
     assert!(said.contains("whole number"), "{said}");
+}
+
+#[test]
+fn several_tasks_count_together_and_each_has_its_verdict() {
+    let session = Session::new();
+    // The second is the first with other ids, so that it would have the same name but for its file's.
+    session.write("one.jsonl", task(60));
+    session.write("two.jsonl", task(140));
+    let model = fixture("llama").display().to_string();
+    let space = "--layers 0-1 --matrices fc_in,fc_out --rho 0.5,0.1 --strategy exhaustive --no-costs --quiet";
+    let text = session.prints(&format!(
+        "search {model} --task one.jsonl --task two.jsonl --weights 3,1 --limit 100 {space} --out run"
+    ));
+    let table = text.split("Each task by itself, on its test examples:\n").nth(1).unwrap();
+    assert!(table.contains("\none ") && table.contains("\ntwo ") && table.contains("\none: "), "{text}");
+    let run = session.json("run/run.json");
+    assert_eq!(run["task"]["examples"], 160);
+    assert_eq!(run["task"]["spec"], "one + two");
+    assert_eq!(run["search"]["tasks"][0], serde_json::json!({"name": "one", "spec": "one.jsonl", "weight": 3.0}));
+    let verdict = session.json("run/verdict.json");
+    let sizes = |task: usize| {
+        let base = &verdict["tasks"][task]["base"];
+        [base["validation"]["n"].as_u64().unwrap(), base["test"]["n"].as_u64().unwrap()]
+    };
+    assert_eq!((sizes(0), sizes(1)), ([12, 48], [20, 80]));
+    assert_eq!(verdict["base"]["test"]["n"], 128);
+
+    // The chosen candidate is the one whose weighted gains, in standard deviations of the base, are greatest.
+    let journal = session.read("run/journal.jsonl");
+    let lines: Vec<Value> = journal.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let on_validation: Vec<&Value> = lines.iter().filter(|line| line["split"] == "validation").collect();
+    let hits = |line: &Value, range: std::ops::Range<usize>| {
+        line["correct"].as_str().unwrap()[range].bytes().filter(|&hit| hit == b'1').count() as f64
+    };
+    let base = on_validation.iter().find(|line| line["interventions"].as_array().unwrap().is_empty()).unwrap();
+    let value = |line: &Value| -> f64 {
+        let of = |range: std::ops::Range<usize>, weight: f64| {
+            let n = range.len() as f64;
+            let share = (hits(base, range.clone()) + 0.5) / (n + 1.0);
+            weight * hits(line, range) / n / (share * (1.0 - share)).sqrt()
+        };
+        of(0..12, 3.0) + of(12..32, 1.0)
+    };
+    let best = on_validation.iter().filter(|line| line["interventions"] != base["interventions"]);
+    let most = best.clone().map(|line| value(line)).fold(f64::NEG_INFINITY, f64::max);
+    let chosen = best.clone().find(|line| line["interventions"] == verdict["best"]).unwrap();
+    assert!((value(chosen) - most).abs() < 1e-9, "{} is not {most}", value(chosen));
+
+    // It is judged again to the same, and its report has the table.
+    let judged: Value = serde_json::from_str(&session.prints("verdict run --json")).unwrap();
+    assert_eq!(judged, verdict);
+    let page = session.read("run/report.html");
+    assert!(page.contains("Each task by itself"), "no table");
+    assert!(page.contains("--task one.jsonl --task two.jsonl --weights 3,1 --limit 100"), "no command");
+
+    // eval tells of each, too.
+    let eval: Value = serde_json::from_str(
+        &session
+            .prints(&format!("eval {model} --task one.jsonl --task two.jsonl --split test --limit 100 --json --quiet")),
+    )
+    .unwrap();
+    assert_eq!((&eval["subtasks"][0]["task"], &eval["subtasks"][1]["n"]), (&"one".into(), &80.into()));
+
+    for (options, message) in [
+        ("--task one.jsonl --task one.jsonl", "--task one: two tasks have this name: leave one out"),
+        ("--task one.jsonl --weights 2", "--weights has 1 numbers for 1 tasks: give one for each of several tasks"),
+        ("--task one.jsonl --task two.jsonl --weights 1,0", "`0` is not a weight: write a number above 0, such as 2"),
+        ("--task one.jsonl --task two.jsonl --data x", "--data is for one task: write --task TASK=FILE"),
+    ] {
+        let (_, found) = session.fails(&format!("search {model} {options} {space} --out other"));
+        assert!(found.contains(message), "{found}");
+    }
+    let guard = format!("search {model} --task one.jsonl --task two.jsonl --guard one.jsonl {space} --out other");
+    let (_, found) = session.fails(&guard.replace("--no-costs ", ""));
+    assert!(found.contains("this is the task that is searched on"), "{found}");
+}
+
+#[test]
+fn a_task_that_is_too_small_is_refused_before_anything_is_scored() {
+    let session = Session::new();
+    session.write("large.jsonl", task(100));
+    session.write("one.jsonl", task(1));
+    session.write("four.jsonl", task(4));
+    let model = fixture("llama").display().to_string();
+    let search = format!("search {model} --matrices mlp --rho 0.5,0.1 --quiet --no-costs --task large.jsonl");
+    let (_, message) = session.fails(&format!("{search} --task one.jsonl --out one"));
+    assert!(message.contains("one: ") && !session.path("one").exists(), "{message}");
+    // As many of each task are for choosing as if it were alone.
+    session.prints(&format!("{search} --task four.jsonl --out four"));
+    let tasks = &session.json("four/verdict.json")["tasks"];
+    assert_eq!((&tasks[0]["base"]["test"]["n"], &tasks[1]["base"]["test"]["n"]), (&80.into(), &2.into()));
+    session.write(
+        "rows.yaml",
+        "task: rows\noutput_type: loglikelihood\ndoc_to_text: \"{{prompt}}\"\ndoc_to_target: \" {{answer}}\"\n",
+    );
+    // The data of each are in the command that asks for the shards again.
+    for shard in ["1/2", "2/2"] {
+        session.prints(&format!(
+            "{} --task four.jsonl --out data --shard {shard}",
+            search.replace("large.jsonl", "rows.yaml=large.jsonl")
+        ));
+    }
+    session.prints("merge data --quiet");
 }

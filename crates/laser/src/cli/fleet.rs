@@ -38,14 +38,17 @@ impl ShardChoice {
             return Ok(shard);
         };
         let number = |name: &str| variable(name).and_then(|text| text.trim().parse::<usize>().ok());
-        let (place, of) = if let Some(task) = number("SLURM_ARRAY_TASK_ID") {
-            let (least, step) = (number("SLURM_ARRAY_TASK_MIN"), number("SLURM_ARRAY_TASK_STEP"));
-            let place = task.checked_sub(least.unwrap_or(1)).map(|beyond| beyond / step.unwrap_or(1).max(1));
-            (place, number("SLURM_ARRAY_TASK_COUNT"))
+        // A worker of HyperQueue may itself run in an array of Slurm.
+        let (place, of) = if let Some(task) = number("HQ_TASK_ID") {
+            (task.checked_sub(1), None)
         } else if let Some(index) = number("JOB_COMPLETION_INDEX") {
             (Some(index), None)
-        } else if let Some(task) = number("HQ_TASK_ID") {
-            (task.checked_sub(1), None)
+        } else if let Some(task) = number("SLURM_ARRAY_TASK_ID") {
+            let (least, step) = (number("SLURM_ARRAY_TASK_MIN"), number("SLURM_ARRAY_TASK_STEP"));
+            // Where it is said how many there are, the array may be a part of them, started again.
+            let least = if asked.is_some() { 1 } else { least.unwrap_or(1) };
+            let place = task.checked_sub(least).map(|beyond| beyond / step.unwrap_or(1).max(1));
+            (place, number("SLURM_ARRAY_TASK_COUNT"))
         } else {
             let why = "--shard auto finds no task number: run it in an array of Slurm, HyperQueue or Kubernetes, or \
                        write --shard 2/4";
@@ -114,6 +117,10 @@ mod tests {
             |id, least| [("SLURM_ARRAY_TASK_ID", id), ("SLURM_ARRAY_TASK_MIN", least), ("SLURM_ARRAY_TASK_COUNT", "4")];
         assert_eq!(shard("auto", &slurm("3", "1")), Ok("3/4".into()));
         assert_eq!(shard("auto", &slurm("0", "0")), Ok("1/4".into()));
+        // One of sixteen, started again by itself.
+        let again = [("SLURM_ARRAY_TASK_ID", "3"), ("SLURM_ARRAY_TASK_MIN", "3"), ("SLURM_ARRAY_TASK_COUNT", "1")];
+        assert_eq!(shard("auto/16", &again), Ok("3/16".into()));
+        assert_eq!(shard("auto/8", &[("HQ_TASK_ID", "2"), ("SLURM_ARRAY_TASK_ID", "5")]), Ok("2/8".into()));
         assert_eq!(shard("auto/8", &[("JOB_COMPLETION_INDEX", "7")]), Ok("8/8".into()));
         assert_eq!(shard("auto/8", &[("HQ_TASK_ID", "8")]), Ok("8/8".into()));
         assert_eq!(shard("2/4", &[]), Ok("2/4".into()));

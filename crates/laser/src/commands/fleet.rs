@@ -41,23 +41,25 @@ fn search_of(options: &FleetOptions) -> anyhow::Result<Box<SearchOptions>> {
 fn slurm(shards: u32, command: &str, run: &str) -> String {
     format!(
         "#!/bin/bash
-# sbatch FILE; then, in the same folder:
+# sbatch FILE (add --cpus-per-task, --mem and --time for your machines), then, in the same folder:
 #   sbatch --dependency=afterok:JOB --wrap {merge}
+# Shards that failed are started again by their numbers: sbatch --array=3,7 FILE
 #SBATCH --job-name=laser
 #SBATCH --array=1-{shards}
 #SBATCH --nodes=1
 #SBATCH --ntasks=1
 #SBATCH --requeue
 #SBATCH --open-mode=append
-#SBATCH --signal=B:TERM@60
-# Stopped before its time is over, a shard keeps what it has scored and is queued again.
-laser {command} --shard auto &
-trap 'kill -TERM $!' TERM
+#SBATCH --signal=B:USR1@60
+# A minute before its time is over a shard is stopped, keeps what it has scored, and is queued again.
+laser {command} --shard auto/{shards} &
+out_of_time=
+trap 'out_of_time=1; kill -TERM $!' USR1
 wait $!
 code=$?
 # The signal ends the wait before the search.
 if [ $code -gt 128 ]; then wait $!; code=$?; fi
-if [ $code -eq 75 ]; then scontrol requeue \"${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}\"; fi
+if [ -n \"$out_of_time\" ] && [ $code -eq 75 ]; then scontrol requeue \"${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}\"; fi
 exit $code
 ",
         merge = quoted(&format!("laser merge {run}")),
