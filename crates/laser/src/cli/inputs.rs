@@ -115,7 +115,7 @@ pub fn named_task(text: &str) -> NamedTask {
     let cuts = || text.match_indices('=').map(|(at, _)| (&text[..at], &text[at + 1..]));
     let named = |(spec, data): (&str, &str)| NamedTask { spec: spec.to_owned(), data: Some(PathBuf::from(data)) };
     let is_file = |cut: &(&str, &str)| Path::new(cut.0).exists();
-    match cuts().filter(is_file).next_back().or_else(|| cuts().next()) {
+    match cuts().rfind(is_file).or_else(|| cuts().next()) {
         Some(cut) if !Path::new(text).exists() => named(cut),
         _ => NamedTask { spec: text.to_owned(), data: None },
     }
