@@ -18,6 +18,11 @@ const PARENTS: usize = 16;
 /// For each new composition so many changes are tried, of which the most promising is taken.
 const TRIES: usize = 60;
 
+/// Without limits, compositions of the first generation should diverge by so many nats per token at most, and by so many more in each
+/// later one: what costs little is tried first, as it also helps most.
+const NATS_AT_FIRST: f64 = 0.1;
+const MORE_NATS: f64 = 0.05;
+
 // What is assumed of gains, in standard deviations of one example's.
 /// Of one edit, either way.
 const OF_EDIT: Prior = Prior { mean: 0.0, deviation: 0.06 };
@@ -26,7 +31,7 @@ const OF_SIZE: Prior = Prior { mean: -0.01, deviation: 0.04 };
 /// Of the whole of what the limits allow.
 const OF_SHARE: Prior = Prior { mean: -0.02, deviation: 0.08 };
 /// Of a nat of divergence, without limits.
-const OF_NAT: Prior = Prior { mean: -0.1, deviation: 0.4 };
+const OF_NAT: Prior = Prior { mean: -0.3, deviation: 0.4 };
 /// What edits do to one another.
 const MISFIT: f64 = 0.04;
 
@@ -46,8 +51,9 @@ pub struct Expectation<'a> {
     scored: &'a [Candidate],
     model: AdditiveModel,
     noise: Noise,
-    /// What compositions cost at most by the sum of their edits' costs, to keep within the limits.
-    most: f64,
+    /// How what compositions cost compares with the sum of their edits' costs.
+    growth: f64,
+    has_limits: bool,
 }
 
 impl Offspring {
@@ -103,16 +109,15 @@ impl Offspring {
         };
         let known: Vec<Observation> = observed.filter_map(observation).collect();
         let model = AdditiveModel::new(&prior, &known, noise.variance, MISFIT * scale);
-        let compositions = scored.iter().filter(|it| it.interventions().len() > 1);
-        // How what compositions cost compares with the sum of their edits' costs.
+        let compositions = scored.iter().filter(|it| has_limits && it.interventions().len() > 1);
+        // How what compositions cost compares with the sum of their edits' costs. Without limits none is measured before the end.
         let mut growths: Vec<f64> = compositions
             .filter_map(|it| Some(cost(history, it)? / self.cost(it)?))
             .filter(|growth| growth.is_finite())
             .collect();
         growths.sort_by(f64::total_cmp);
         let growth = growths.get(growths.len() / 2).copied().unwrap_or(1.0);
-        let most = if has_limits { 1.0 / growth } else { f64::INFINITY };
-        Expectation { of: self, history: *history, observations, scored, model, noise, most }
+        Expectation { of: self, history: *history, observations, scored, model, noise, growth, has_limits }
     }
 
     /// One feature per edit, then how many there are beyond the first, then what they cost. None where an edit is not
@@ -149,6 +154,8 @@ impl Expectation<'_> {
         random: &mut SplitMix64,
     ) -> Vec<Candidate> {
         let (parents, largest) = (self.parents(), LARGEST.min(LARGEST_AT_FIRST + generation));
+        let nats = NATS_AT_FIRST + MORE_NATS * generation as f64;
+        let most = if self.has_limits { 1.0 } else { nats } / self.growth;
         let mut children = Vec::with_capacity(count);
         for _ in 0..count {
             let weights = self.model.draw(random);
@@ -156,7 +163,7 @@ impl Expectation<'_> {
             for _ in 0..TRIES {
                 let Some(child) = self.child(&parents, largest, random) else { continue };
                 let Some(features) = self.of.features(&child) else { continue };
-                let within = self.of.cost(&child).is_none_or(|cost| cost <= self.most);
+                let within = self.of.cost(&child).is_none_or(|cost| cost <= most);
                 let expected = gain(&weights, &features);
                 let is_better = best.as_ref().is_none_or(|(most, _)| expected > *most);
                 if within && is_better && !known.contains(&child.to_string()) {
