@@ -146,7 +146,7 @@ impl Session {
                 self.check_chat(options.task.chat)?;
                 let source = (!options.task.task.is_empty()).then(|| options.task.source()).transpose()?;
                 let task = source.as_ref().map(|source| source.read(progress)).transpose()?;
-                let (evaluated, lines) = eval::evaluate(options, self, source.zip(task), true)?;
+                let (evaluated, lines) = eval::evaluate(options, self, source.zip(task), eval::Lines::Plain)?;
                 let mut document = json!(evaluated);
                 document["examples"] = lines.into();
                 Ok(document)

@@ -5,7 +5,7 @@ use crate::cli::{EvalOptions, Global, SplitChoice, named_task};
 use crate::output;
 use crate::output_place::check_file;
 use laser::engine::QuestionScore;
-use laser::{Edited, EvaluatedExample, Evaluation, OpenTask, ReadTask, Session, SessionOptions, TaskSource};
+use laser::{EvaluatedExample, Evaluation, OpenTask, ReadTask, Session, SessionOptions, TaskSource};
 use laser_edit::{Candidate, InterventionSpec};
 use laser_example::{Example, Target};
 use laser_report::metrics_text;
@@ -37,7 +37,8 @@ pub fn run(options: &EvalOptions, global: &Global) -> anyhow::Result<()> {
     let task = source.as_ref().map(|source| source.read(&*progress)).transpose()?;
     let how = SessionOptions { device: options.model.device, chat: options.task.chat, progress };
     let session = Session::open_with(options.model.checkpoint.source(), how)?;
-    let (evaluated, lines) = evaluate(options, &session, source.zip(task), options.examples.is_some())?;
+    let lines = if options.examples.is_some() { Lines::WithQuestions } else { Lines::None };
+    let (evaluated, lines) = evaluate(options, &session, source.zip(task), lines)?;
     if let Some(path) = &options.examples {
         // The files of the task are known only now.
         check_file(path, options.force, &reads(options))?;
@@ -49,12 +50,22 @@ pub fn run(options: &EvalOptions, global: &Global) -> anyhow::Result<()> {
     output::print(&evaluated.text())
 }
 
+/// What is wanted of each example.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lines {
+    None,
+    /// What the evaluation gave.
+    Plain,
+    /// And what the model makes of the question before it answers, which takes about as long again.
+    WithQuestions,
+}
+
 /// Evaluates what is asked for, and gives a line for each example if they are wanted.
 pub fn evaluate(
     options: &EvalOptions,
     session: &Session,
     task: Option<(TaskSource, ReadTask)>,
-    with_lines: bool,
+    wanted: Lines,
 ) -> anyhow::Result<(Evaluated, Vec<Value>)> {
     let edits = Candidate::new(InterventionSpec::expand_all(&options.reduce, session.config())?)?;
     let text = options.text.source(usize::MAX).map(|text| session.text(&text)).transpose()?;
@@ -64,8 +75,13 @@ pub fn evaluate(
         Some((source, task)) => {
             let task = session.settle(&task, &source)?;
             let evaluation = session.evaluate(&edited, &task, &chosen(&task, options.split)?)?;
-            if with_lines {
-                lines = example_lines(&evaluation.examples, session, &edited)?;
+            if wanted != Lines::None {
+                let examples: Vec<&Example> = evaluation.examples.iter().map(|it| &it.example).collect();
+                let questions = match wanted {
+                    Lines::WithQuestions => session.question_scores(&edited, &examples)?,
+                    _ => vec![None; examples.len()],
+                };
+                lines = example_lines(&evaluation.examples, questions, session)?;
             }
             Some(evaluation)
         }
@@ -154,9 +170,11 @@ fn write_lines(path: &Path, lines: &[Value]) -> anyhow::Result<()> {
 }
 
 /// What each example gave.
-fn example_lines(examples: &[EvaluatedExample], session: &Session, edited: &Edited) -> anyhow::Result<Vec<Value>> {
-    let questions: Vec<&Example> = examples.iter().map(|it| &it.example).collect();
-    let questions = session.question_scores(edited, &questions)?;
+fn example_lines(
+    examples: &[EvaluatedExample],
+    questions: Vec<Option<QuestionScore>>,
+    session: &Session,
+) -> anyhow::Result<Vec<Value>> {
     let mut lines = Vec::new();
     for (EvaluatedExample { example, outcome, value, record }, question) in examples.iter().zip(questions) {
         let mut line = json!({

@@ -1,0 +1,133 @@
+"""A model, and what is done with it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any, Union
+
+from . import _native, _results, _tasks
+from ._listener import Listener
+from ._results import Applied, Evaluation, Generated, Search, Verdict
+
+PathLike = Union[str, "os.PathLike[str]"]
+#: ``"9.fc_in:0.05 6.out_proj:0.01"``, a list of such texts, a RUN folder or recipe, or what a search found.
+Edits = Union[None, str, Sequence[str], "os.PathLike[str]", Search]
+
+
+def arguments(options: dict[str, Any]) -> list[str]:
+    """Keyword arguments as the program's options: ``text_tokens=5`` is ``--text-tokens=5``, a list repeats its option."""
+    words = []
+    for name, value in options.items():
+        option = "--" + name.replace("_", "-")
+        if value is None or value is False:
+            continue
+        if value is True:
+            words.append(option)
+        elif isinstance(value, Iterable) and not isinstance(value, str):
+            words += [f"{option}={item}" for item in value]
+        else:
+            words.append(f"{option}={os.fspath(value) if isinstance(value, os.PathLike) else value}")
+    return words
+
+
+class Session:
+    """A model in memory, with its tokenizer.
+
+    ``model`` is a Hugging Face folder, a ``.gguf`` file or an id of the hub. ``device`` is ``cpu``, ``cuda``, ``metal`` or
+    ``auto``. With ``chat``, prompts go through the model's chat template. Other arguments are those of the program
+    (``architecture``, ``calibration``). ``progress`` shows tqdm's bar, by default if somebody looks.
+
+    The methods take the program's options as keyword arguments (``laser search --help``), and give what it prints with
+    ``--json`` as dataclasses. They release the interpreter's lock, and Ctrl-C ends them. What fails raises
+    :class:`laser_rank.Error`.
+    """
+
+    def __init__(
+        self,
+        model: PathLike,
+        *,
+        device: str = "cpu",
+        chat: bool = False,
+        progress: bool | None = None,
+        **options: Any,
+    ) -> None:
+        words = arguments({"device": device, "chat": chat, **options})
+        self._native = _native.Session([*words, "--", os.fspath(model)], Listener(progress))
+        self.model = os.fspath(model)
+        self.chat = chat
+        #: A folder that is there as long as the session.
+        self._kept: Any = None
+
+    def __repr__(self) -> str:
+        return f"Session({self.model!r})"
+
+    def edits(self, edits: Edits) -> list[str]:
+        """Edits as texts, such as ``27.fc_in:0.01``."""
+        if edits is None:
+            return []
+        if isinstance(edits, Search):
+            return edits.best
+        if isinstance(edits, os.PathLike) or (isinstance(edits, str) and (os.path.exists(edits) or ":" not in edits)):
+            return self._native.recipe(edits)
+        return edits.split() if isinstance(edits, str) else list(edits)
+
+    def evaluate(self, task: _tasks.TaskLike = None, edits: Edits = None, **options: Any) -> Evaluation:
+        """Scores the model, edited, on a task: ``laser eval``."""
+        words = self.edits(edits)
+        with _tasks.named(task, options) as name:
+            document = self._command("eval", {"task": name, "reduce": words, **options})
+        return _results.evaluation(document, words)
+
+    def search(self, task: _tasks.TaskLike, *, out: PathLike, strategy: str = "race", **options: Any) -> Search:
+        """Searches for the edits that help most on a task, and judges them: ``laser search``. The RUN folder ``out`` is made,
+        or resumed if it holds this very search.
+
+        ``task`` is a name or file as the program takes them, ``lm_eval:NAME`` for a task of lm-evaluation-harness, or rows of a
+        bare task: a list of dicts, a ``datasets.Dataset`` or a pandas frame. With ``scorer``, a function of a row and the
+        generated text says what an answer is worth (see docs/python.md).
+        """
+        with _tasks.named(task, options) as name:
+            document = self._command("search", {"task": name, "out": out, "strategy": strategy, **options})
+        return _results.search(document)
+
+    def verdict(self, run: PathLike | Search) -> Verdict:
+        """The verdict on a finished search, from its RUN folder: ``laser verdict``."""
+        return verdict(run)
+
+    def apply(self, edits: Edits, out: PathLike, *, format: str = "hf", **options: Any) -> Applied:
+        """Writes the edited model: ``laser apply``."""
+        recipe = None
+        if isinstance(edits, Search):
+            recipe = edits.run
+        elif isinstance(edits, os.PathLike) or (isinstance(edits, str) and os.path.exists(edits)):
+            recipe = os.fspath(edits)
+        what = {"recipe": recipe} if recipe is not None else {"reduce": self.edits(edits)}
+        document = self._command("apply", {**what, "out": out, "format": format, **options})
+        names = ("out", "format", "bytes_before", "bytes_after", "interventions")
+        return Applied(**{name: document[name] for name in names}, document=document)
+
+    def generate(self, prompt: str, edits: Edits = None, **options: Any) -> Generated:
+        """What the model, edited, says to ``prompt``: ``laser chat --prompt``. ``raw`` continues the text as it is, also where
+        the model has a chat template; ``max_tokens``, ``temperature`` and ``seed`` are as there.
+        """
+        words = self.edits(edits)
+        document = self._command("chat", {"prompt": prompt, "reduce": words, **options})
+        return Generated(document["text"], prompt, words, document["steps"], document)
+
+    def _command(self, name: str, options: dict[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self._native.command([name, *arguments(options)]))
+        return found
+
+
+def verdict(run: PathLike | Search) -> Verdict:
+    """The verdict on a finished search, from its RUN folder alone: no model is needed."""
+    folder = run.run if isinstance(run, Search) else os.fspath(run)
+    return _results.verdict(folder, json.loads(_native.verdict(folder)))
+
+
+def demo(folder: PathLike) -> tuple[str, str]:
+    """Puts a small model and its task into ``folder``, and gives their paths."""
+    model, task = _native.demo_files(folder)
+    return os.fspath(model), os.fspath(task)
