@@ -166,8 +166,12 @@ mod tests {
         let base = entry("111000000", 1.0);
         let objective = members([1.0, 1.0]).objective(&base);
         let gain = |hits| objective.value(&entry(hits, 1.0)) - objective.value(&base);
-        assert!((gain("111100000") - 0.5 / 6.0 / 0.5).abs() < 1e-12);
-        assert!((gain("111000001") - 0.5 / 3.0 / (7.0f64 / 64.0).sqrt()).abs() < 1e-12);
+        // What one example of each adds, and all together, by which they become shares.
+        let (first, second) = (0.5 / 6.0 / 0.5, 0.5 / 3.0 / (7.0f64 / 64.0).sqrt());
+        let all = 6.0 * first + 3.0 * second;
+        assert!((gain("111100000") - first / all).abs() < 1e-12);
+        assert!((gain("111000001") - second / all).abs() < 1e-12);
+        assert!((objective.value(&entry("111111111", 1.0)) - 1.0).abs() < 1e-12);
         // With more weight one task's loss is another's gain.
         let [first, second] = [[9.0, 1.0], [1.0, 9.0]].map(|weights| members(weights).objective(&base));
         let (a, b) = (entry("111111000", 1.0), entry("110000111", 1.0));
