@@ -69,7 +69,19 @@ impl Session {
 
     /// The program, started and left to run; what it says can be read once it has ended.
     pub fn starts(&self, arguments: &str) -> std::process::Child {
-        std::process::Command::new(assert_cmd::cargo::cargo_bin!("laser"))
+        // A script's `&` has what it starts ignore SIGINT, and so would the program.
+        let heeding = |program: &std::ffi::OsStr| {
+            let mut env = std::process::Command::new("env");
+            env.arg("--default-signal=INT,TERM").arg(program);
+            env
+        };
+        let laser = assert_cmd::cargo::cargo_bin!("laser");
+        // Not every `env` can that.
+        let mut command = match heeding("true".as_ref()).output() {
+            Ok(output) if output.status.success() => heeding(laser.as_os_str()),
+            _ => std::process::Command::new(laser),
+        };
+        command
             .current_dir(self.folder.path())
             .args(arguments.split_whitespace())
             .stdout(std::process::Stdio::null())
