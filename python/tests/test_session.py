@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from functools import partial
 
 import laser_rank
 import pytest
@@ -141,8 +142,11 @@ class Listener:
         self.notes.append(text)
 
 
-def test_ctrl_c_ends_a_search_that_resumes(demo, tmp_path):
+def test_ctrl_c_ends_a_search_that_resumes(demo, tmp_path, request):
     model, task = demo
+    # A script's `&` has what it starts ignore SIGINT, and Python then leaves it so.
+    request.addfinalizer(partial(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT)))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     listener = Listener()
     session = _native.Session([model], listener)
     words = ["search", f"--task={task}", f"--out={tmp_path / 'run'}", "--strategy=exhaustive", "--no-costs"]
