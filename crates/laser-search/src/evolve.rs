@@ -99,13 +99,8 @@ impl Evolve {
         {
             self.steps.push(step(history, &best.interventions)?);
         }
-        let mut seen = 0;
-        let mut least = 0;
-        for (part, kept) in ROUNDS {
-            let end = history.examples() / part;
-            least += CHILDREN / kept * (end - seen);
-            seen = end;
-        }
+        let of_round = |number| range_of(number, history.examples()).len() * CHILDREN / ROUNDS[number].1;
+        let least: usize = (0..ROUNDS.len()).map(of_round).sum();
         let is_used_up = match self.left {
             Budget::Evaluations(left) => self.generation > 0 && left < least,
             Budget::Candidates(left) => left == 0,
@@ -126,8 +121,7 @@ impl Evolve {
     /// The job of round `number`; none where it has no examples of its own.
     fn round(&mut self, number: usize, field: &[Candidate], history: &History) -> Option<Job> {
         let n = history.examples();
-        let end = |number: usize| n / ROUNDS[number].0;
-        let range = ExampleRange { start: number.checked_sub(1).map_or(0, end), end: end(number) };
+        let range = range_of(number, n);
         if range.is_empty() {
             return None;
         }
@@ -235,6 +229,12 @@ impl Evolve {
             };
         }
     }
+}
+
+/// The examples, of `n`, that round `number` adds.
+fn range_of(number: usize, n: usize) -> ExampleRange {
+    let end = |number: usize| n / ROUNDS[number].0;
+    ExampleRange { start: number.checked_sub(1).map_or(0, end), end: end(number) }
 }
 
 /// Asks for the costs of candidates, where costs are measured, as far as they are not known.

@@ -144,7 +144,6 @@ fn limits_on_input_are_raised_by_the_user() {
 #[test]
 fn several_tasks_count_together_and_each_has_its_verdict() {
     let session = Session::new();
-    // The second is the first with other ids, so that it would have the same name but for its file's.
     session.write("one.jsonl", task(60));
     session.write("two.jsonl", task(140));
     let model = fixture("llama").display().to_string();

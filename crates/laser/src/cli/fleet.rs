@@ -33,9 +33,9 @@ impl FromStr for ShardChoice {
 impl ShardChoice {
     /// The shard; `variable` reads the environment.
     pub fn shard(self, variable: impl Fn(&str) -> Option<String>) -> Result<Shard, Usage> {
-        let Self::Auto(asked) = self else {
-            let Self::One(shard) = self else { return Err(Usage("there is no shard".into())) };
-            return Ok(shard);
+        let asked = match self {
+            Self::One(shard) => return Ok(shard),
+            Self::Auto(asked) => asked,
         };
         let number = |name: &str| variable(name).and_then(|text| text.trim().parse::<usize>().ok());
         // A worker of HyperQueue may itself run in an array of Slurm.
