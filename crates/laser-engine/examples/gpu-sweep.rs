@@ -208,7 +208,7 @@ impl<'a> Sweep<'a> {
         say(&format!("## {name}: {CANDIDATES} candidates a layer\n"));
         say(&format!(
             "The unedited model, all layers: {base:.3} s; kept streams read again: {again:.4} s; {} candidates together\n",
-            evaluator.together(0)
+            evaluator.together(0, 1)
         ));
         say("| layer | edits, s | first pass, s | again, s | examples a second and candidate | tokens a second | \
              TFLOP/s of products | share of the plain product |");
@@ -219,7 +219,7 @@ impl<'a> Sweep<'a> {
             let mut pass = || {
                 seconds(|| -> Outcome<Vec<Vec<Response>>> {
                     let mut responses = Vec::new();
-                    for together in edited.chunks(evaluator.together(0)) {
+                    for together in edited.chunks(evaluator.together(0, 1)) {
                         responses.extend(evaluator.evaluate_together(0, together, Detail::Outcome)?);
                     }
                     Ok(responses)

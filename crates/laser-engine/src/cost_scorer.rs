@@ -78,10 +78,11 @@ impl<'a, B: Backend> CostScorer<'a, B> {
         let together = self.meter.as_ref().map_or(1, CostMeter::together);
         for group in ordered.chunk_by(|a, b| first(a) == first(b)).flat_map(|group| group.chunks(together)) {
             let edited = editor.edit_all(group)?;
+            let matrices = group.iter().map(|it| it.interventions().len()).max().unwrap_or(0);
             let mut texts = self.meter.as_mut().map(|meter| meter.measure(&edited)).transpose()?.into_iter().flatten();
             let mut of_guards = vec![Vec::with_capacity(self.guards.len()); group.len()];
             for guard in &mut self.guards {
-                for (results, found) in of_guards.iter_mut().zip(guard_results(guard, &edited)?) {
+                for (results, found) in of_guards.iter_mut().zip(guard_results(guard, &edited, matrices)?) {
                     results.push(found);
                 }
             }
@@ -104,10 +105,14 @@ impl<'a, B: Backend> CostScorer<'a, B> {
 }
 
 /// What each of `edited` gives on a guard task.
-fn guard_results<B: Backend>(guard: &mut Evaluator<B>, edited: &[Model<B>]) -> Result<Vec<GuardResult>> {
+fn guard_results<B: Backend>(
+    guard: &mut Evaluator<B>,
+    edited: &[Model<B>],
+    matrices: usize,
+) -> Result<Vec<GuardResult>> {
     let mut outcomes: Vec<Vec<Outcome>> = vec![Vec::new(); edited.len()];
     for chunk in 0..guard.chunks() {
-        let together = guard.together(chunk);
+        let together = guard.together(chunk, matrices);
         for (edited, outcomes) in edited.chunks(together).zip(outcomes.chunks_mut(together)) {
             let responses = guard.evaluate_together(chunk, edited, Detail::Outcome)?;
             for (outcomes, responses) in outcomes.iter_mut().zip(responses) {

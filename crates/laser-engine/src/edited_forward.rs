@@ -17,8 +17,8 @@ pub struct NodeInstance {
 }
 
 /// The edited models' own state: keys and values of the layers from the first edited one on, and
-/// what the nodes predict that went through them. If a layer is the same in all models, their rows
-/// go through it together.
+/// what the nodes predict that went through them. The rows of all models go through a layer together,
+/// but for the products with matrices in which they differ.
 #[derive(Debug)]
 pub struct EditedForward<'a, B: Backend> {
     unedited: &'a Model<B>,
@@ -131,55 +131,27 @@ impl<'a, B: Backend> EditedForward<'a, B> {
             x = backend.select(&x, &backend.indices(&read)?)?;
         } else {
             let batch = self.batch(forest, tile, first)?;
-            for layer in self.from_layer..end {
-                let only = (layer + 1 == end && read.len() < tile.len()).then_some(&read[..]);
-                x = self.layer(layer, tile, x, &batch, only)?;
+            for layer in self.from_layer..end - 1 {
+                x = self.layer(layer, tile, x, &batch)?;
             }
+            // Of the others the last layer computes keys and values only. Some row has to come out.
+            let batch = if read.len() == tile.len() {
+                batch
+            } else {
+                batch.only(if read.is_empty() { &[0] } else { &read })?
+            };
+            x = self.layer(end - 1, tile, x, &batch)?;
+            x = if read.is_empty() { backend.slice(&x, 0..0)? } else { x };
         }
         let rows: Vec<u32> = read.iter().map(|row| first + row).collect();
         Ok(backend.write(&mut self.final_hidden, &backend.indices(&rows)?, &x)?)
     }
 
-    /// A tile's rows through one layer: all that come out, or `only` some. Candidates among which
-    /// the layer differs go one by one.
-    fn layer(
-        &mut self,
-        layer: usize,
-        tile: &[NodeInstance],
-        x: B::Rows,
-        batch: &Batch<B>,
-        only: Option<&[u32]>,
-    ) -> Result<B::Rows> {
-        let backend = self.unedited.backend();
-        let same = |a: &NodeInstance, b: &NodeInstance| {
-            self.edited[a.candidate].shares_layer(&self.edited[b.candidate], layer)
-        };
-        let runs: Vec<&[NodeInstance]> = tile.chunk_by(same).collect();
-        let cache = &mut self.caches[layer - self.from_layer..][..1];
-        let mut parts = Vec::with_capacity(runs.len());
-        let mut start = 0;
-        for run in &runs {
-            let range = start..start + run.len();
-            start = range.end;
-            let sliced = if runs.len() > 1 { Some(batch.slice(range.clone())?) } else { None };
-            let batch = sliced.as_ref().unwrap_or(batch);
-            let rows = backend.slice(&x, range.clone())?;
-            let model = &self.edited[run[0].candidate];
-            let Some(only) = only else {
-                parts.push(model.run(layer..layer + 1, rows, batch, cache)?);
-                continue;
-            };
-            let wanted: Vec<u32> = only
-                .iter()
-                .filter(|&&row| range.contains(&(row as usize)))
-                .map(|row| row - range.start as u32)
-                .collect();
-            // If none is wanted, keys and values are: some row has to come out.
-            let batch = batch.only(if wanted.is_empty() { &[0] } else { &wanted })?;
-            let y = model.run(layer..layer + 1, rows, &batch, cache)?;
-            parts.push(backend.slice(&y, 0..wanted.len())?);
-        }
-        Ok(backend.concat(parts)?)
+    /// A tile's rows through one layer.
+    fn layer(&mut self, layer: usize, tile: &[NodeInstance], x: B::Rows, batch: &Batch<B>) -> Result<B::Rows> {
+        let runs = tile.chunk_by(|a, b| a.candidate == b.candidate);
+        let models = runs.map(|run| (&self.edited[run[0].candidate], run.len()));
+        Ok(self.unedited.run_layer_of(models, layer, x, batch, &mut self.caches[layer - self.from_layer])?)
     }
 
     /// The batch of a tile whose rows start at `first`.

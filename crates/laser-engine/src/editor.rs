@@ -33,11 +33,21 @@ pub fn edited_matrices(
     Ok(matrices)
 }
 
-/// A matrix, what is kept of it, and its edits by the number of their candidate.
+/// Bytes for each of a matrix's elements: itself in f32, and the factors of one decomposition, which have no more than
+/// twice as many.
+const KEPT_PER_ELEMENT: usize = 3 * size_of::<f32>();
+
+/// A matrix, what is kept of it, and its edits.
 struct Work<'a> {
     at: (usize, MatrixId),
     kept: Option<DecomposedMatrix>,
-    edits: Vec<(usize, &'a Intervention)>,
+    edits: Vec<SharedEdit<'a>>,
+}
+
+/// An edit, and the numbers of the candidates that have it.
+struct SharedEdit<'a> {
+    edit: &'a Intervention,
+    candidates: Vec<usize>,
 }
 
 /// Makes edited models, decomposing each matrix once for all edits of it.
@@ -77,64 +87,89 @@ impl<'a, B: Backend> Editor<'a, B> {
     }
 
     /// What [`Self::edit`] makes of each of some candidates, their matrices decomposed and edited
-    /// by all threads.
+    /// by all threads. Candidates that share an edit share the edited matrix.
     ///
     /// # Errors
     /// As [`Self::edit`].
     pub fn edit_all(&mut self, candidates: &[&Candidate]) -> Result<Vec<Model<B>>> {
-        let mut models = Vec::with_capacity(candidates.len());
-        // Those of other layers wait, so that what is too much to keep is not held all at once.
-        for candidates in candidates.chunk_by(|a, b| a.layers().eq(b.layers())) {
-            models.extend(self.edit_layers(candidates)?);
+        let mut work: BTreeMap<(usize, MatrixId), Vec<SharedEdit>> = BTreeMap::new();
+        for (number, candidate) in candidates.iter().enumerate() {
+            for edit in candidate.interventions() {
+                for matrix in edit.matrix.each(self.model.config()) {
+                    let edits = work.entry((edit.layer, matrix)).or_default();
+                    match edits.iter_mut().find(|known| known.edit == edit) {
+                        Some(known) => known.candidates.push(number),
+                        None => edits.push(SharedEdit { edit, candidates: vec![number] }),
+                    }
+                }
+            }
+        }
+        let mut models = vec![self.model.clone(); candidates.len()];
+        let mut work: Vec<Work> = work.into_iter().map(|(at, edits)| Work { at, kept: None, edits }).collect();
+        while !work.is_empty() {
+            let rest = work.split_off(self.at_once(&work));
+            self.edit_some(work, &mut models)?;
+            work = rest;
         }
         Ok(models)
     }
 
-    /// Of candidates that edit the same layers.
-    fn edit_layers(&mut self, candidates: &[&Candidate]) -> Result<Vec<Model<B>>> {
-        let mut edits: BTreeMap<(usize, MatrixId), Vec<(usize, &Intervention)>> = BTreeMap::new();
-        for (number, candidate) in candidates.iter().enumerate() {
-            for edit in candidate.interventions() {
-                for matrix in edit.matrix.each(self.model.config()) {
-                    edits.entry((edit.layer, matrix)).or_default().push((number, edit));
-                }
+    /// How many matrices are decomposed at a time: those of a layer, and of as many more as there is
+    /// memory for.
+    fn at_once(&self, work: &[Work]) -> usize {
+        let bytes = |it: &Work| {
+            let [rows, cols] = it.at.1.kind.shape(self.model.config());
+            KEPT_PER_ELEMENT * rows * cols
+        };
+        let (mut count, mut taken) = (0, 0);
+        for of_layer in work.chunk_by(|a, b| a.at.0 == b.at.0) {
+            taken += of_layer.iter().map(bytes).sum::<usize>();
+            if count > 0 && taken > self.memory {
+                break;
             }
+            count += of_layer.len();
         }
+        count
+    }
+
+    /// Makes the edits of some matrices.
+    fn edit_some(&mut self, mut work: Vec<Work>, models: &mut [Model<B>]) -> Result<()> {
         if self.matrices.values().map(DecomposedMatrix::bytes).sum::<usize>() > self.memory {
-            self.matrices.retain(|&(layer, _), _| edits.keys().any(|&(edited, _)| edited == layer));
+            self.matrices.retain(|&(layer, _), _| work.iter().any(|it| it.at.0 == layer));
         }
-        let mut work: Vec<Work> =
-            edits.into_iter().map(|(at, edits)| Work { at, kept: self.matrices.remove(&at), edits }).collect();
+        for it in &mut work {
+            it.kept = self.matrices.remove(&it.at);
+        }
         for of_layer in work.chunk_by_mut(|a, b| a.at.0 == b.at.0) {
             self.prepare(of_layer)?;
         }
-        let edit = |Work { at: (layer, matrix), kept, edits }: Work<'_>| {
+        let (checkpoint, model) = (self.checkpoint, self.model);
+        let edit = |Work { at: (layer, matrix), kept, edits }: Work| {
             let editable = match kept {
                 Some(editable) => editable,
-                None => DecomposedMatrix::new(self.checkpoint.matrix(layer, matrix)?),
+                None => DecomposedMatrix::new(checkpoint.matrix(layer, matrix)?),
             };
-            let edit = |(number, edit): (usize, &Intervention)| {
-                let edited = edit.apply(&editable)?;
-                Ok((
-                    number,
-                    if self.model.backend().takes_factors() { edited } else { EditedMatrix::Dense(dense(edited)) },
-                ))
+            let edit = |shared: SharedEdit| {
+                let replacement = match shared.edit.apply(&editable)? {
+                    EditedMatrix::LowRank(factors) if model.backend().takes_factors() => {
+                        model.prepare_factors(layer, matrix, &factors)?
+                    }
+                    other => model.prepare(layer, matrix, &dense(other))?,
+                };
+                Ok((shared.candidates, replacement))
             };
-            let edited = edits.into_iter().map(edit).collect::<Result<Vec<(usize, EditedMatrix)>>>()?;
+            let edited = edits.into_iter().map(edit).collect::<Result<Vec<_>>>()?;
             Ok(((layer, matrix), editable, edited))
         };
-        let edited = work.into_par_iter().map(edit).collect::<Result<Vec<_>>>()?;
-        let mut models = vec![self.model.clone(); candidates.len()];
-        for ((layer, matrix), editable, edited) in edited {
-            for (number, edited) in edited {
-                models[number] = match edited {
-                    EditedMatrix::LowRank(factors) => models[number].replace_by_factors(layer, matrix, &factors)?,
-                    other => models[number].replace(layer, matrix, &dense(other))?,
-                };
+        for (at, editable, edited) in work.into_par_iter().map(edit).collect::<Result<Vec<_>>>()? {
+            for (candidates, replacement) in edited {
+                for number in candidates {
+                    models[number] = models[number].with(&replacement)?;
+                }
             }
-            self.matrices.insert((layer, matrix), editable);
+            self.matrices.insert(at, editable);
         }
-        Ok(models)
+        Ok(())
     }
 
     /// Decomposes those matrices of a layer in other bases than their own that have edits which ask for it.
@@ -144,7 +179,7 @@ impl<'a, B: Backend> Editor<'a, B> {
         for work in of_layer {
             let known = |basis| work.kept.as_ref().is_some_and(|kept| kept.has(basis));
             // By one thread: an observer computes with all of them.
-            let sources = bases.sources(work.at, work.edits.iter().map(|(_, edit)| *edit), known)?;
+            let sources = bases.sources(work.at, work.edits.iter().map(|it| it.edit), known)?;
             if !sources.is_empty() {
                 asked.push((work, sources));
             }

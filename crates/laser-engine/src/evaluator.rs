@@ -120,9 +120,9 @@ impl<'a, B: Backend> Evaluator<'a, B> {
         self.caches = Vec::new();
     }
 
-    /// How many candidates of one first edited layer are best scored together on a chunk: as many
-    /// as make products large, or as half of the memory budget holds.
-    pub fn together(&self, chunk: usize) -> usize {
+    /// How many candidates, each of which replaces so many matrices, are best scored together on a
+    /// chunk: as many as make products large, or as half of the memory budget holds.
+    pub fn together(&self, chunk: usize, matrices: usize) -> usize {
         let examples = self.chunks[chunk].clone();
         let generating = examples.clone().filter(|&i| self.examples[i].new_tokens() > 0).count();
         let expected = self.expected_nodes(chunk);
@@ -132,7 +132,8 @@ impl<'a, B: Backend> Evaluator<'a, B> {
             _ => generating,
         };
         let wanted = (STEP_TILES * self.model.backend().rows_together()).div_ceil(rows.max(1));
-        wanted.min(self.nodes / 2 / (expected + self.matrix_nodes).max(1)).max(1)
+        let of_candidate = expected.saturating_add(self.matrix_nodes.saturating_mul(matrices));
+        wanted.min(self.nodes / 2 / of_candidate.max(1)).max(1)
     }
 
     fn expected_nodes(&self, chunk: usize) -> usize {

@@ -23,6 +23,7 @@ mod encode;
 mod error;
 mod evaluator;
 mod gradient_change;
+mod groups;
 mod judged_scorer;
 mod local_scorer;
 mod question_score;

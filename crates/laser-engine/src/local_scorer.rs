@@ -7,8 +7,10 @@ use crate::editor::Editor;
 use crate::error::Result;
 use crate::evaluator::{Detail, Evaluator, Response};
 use crate::gradient_change;
+use crate::groups::groups;
 use crate::reference_text::ReferenceText;
 use crate::response_record::record;
+use crate::tiles::STEP_TILES;
 use laser_checkpoint::Checkpoint;
 use laser_edit::Candidate;
 use laser_example::{Example, Outcome};
@@ -160,15 +162,18 @@ impl<'a, B: Backend> LocalScorer<'a, B> {
             None => None,
         };
         let (evaluator, editor) = (of_some.as_mut().unwrap_or(&mut kept.evaluator), &mut kept.editor);
-        // Candidates of one first edited layer are scored together, some at a time. Where the
-        // examples take several chunks, all of them go through a chunk one after the other, so that
-        // what is kept of the unedited model is made once a layer.
-        let some = if evaluator.chunks() > 1 { usize::MAX } else { evaluator.together(0) };
-        let first = |it: &(usize, &Candidate)| it.1.first_edited_layer(layers);
-        for group in ordered.chunk_by(|a, b| first(a) == first(b)).flat_map(|candidates| candidates.chunks(some)) {
+        // Candidates of about the same first edited layer are scored together, some at a time. Where
+        // the examples take several chunks, all of them go through a chunk one after the other, so
+        // that what is kept of the unedited model is made once a layer.
+        let matrices = ordered.iter().map(|(_, it)| it.interventions().len()).max().unwrap_or(0);
+        let together = evaluator.together(0, matrices);
+        let some = if evaluator.chunks() > 1 { usize::MAX } else { together };
+        let first: Vec<usize> = ordered.iter().map(|(_, it)| it.first_edited_layer(layers)).collect();
+        let groups = groups(&first, layers, together.div_ceil(STEP_TILES), some);
+        for group in groups.into_iter().map(|group| &ordered[group]) {
             let mut scored: Vec<K> = group.iter().map(|_| K::default()).collect();
             for chunk in 0..evaluator.chunks() {
-                let together = evaluator.together(chunk);
+                let together = evaluator.together(chunk, matrices);
                 for (group, scored) in group.chunks(together).zip(scored.chunks_mut(together)) {
                     let candidates: Vec<&Candidate> = group.iter().map(|(_, candidate)| *candidate).collect();
                     let edited = editor.edit_all(&candidates)?;

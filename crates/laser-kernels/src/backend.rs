@@ -3,7 +3,7 @@
 use crate::divergence::{Divergence, diverge};
 use crate::error::{Error, Result};
 use crate::kv_indices::KvIndices;
-use crate::parts::{Activation, AttentionScores, Linear, Mixture, Mlp, Norm, Precision, Rotation};
+use crate::parts::{Activation, AttentionScores, Linear, Mixture, Mlp, Norm, OverRanges, Precision, Rotation};
 use crate::reading::Reading;
 use crate::weight_source::WeightSource;
 use laser_matrix::{LowRank, Matrix};
@@ -13,6 +13,8 @@ use std::sync::Arc;
 
 /// [`Linear`] of a backend.
 pub type LinearOn<B> = Linear<<B as Backend>::Weight, <B as Backend>::Vector>;
+/// [`OverRanges`] of a backend.
+pub type OverRangesOn<'a, B> = OverRanges<'a, <B as Backend>::Weight, <B as Backend>::Vector>;
 /// [`Norm`] of a backend.
 pub type NormOn<B> = Norm<<B as Backend>::Vector>;
 /// [`Mlp`] of a backend.
@@ -229,6 +231,14 @@ pub trait Backend: Clone + Debug + Send + Sync + 'static {
     /// If the rows are not as wide as the weight has inputs, the weight cannot be read from its
     /// source, or the device is out of memory.
     fn linear(&self, x: &Self::Rows, linear: &LinearOn<Self>) -> Result<Self::Rows>;
+    /// The same where some rows have other weights than others. The ranges cover all rows, each of
+    /// them once; the weights are of one shape.
+    ///
+    /// # Errors
+    /// As [`Self::linear`].
+    fn linear_over_ranges(&self, x: &Self::Rows, weights: &[OverRangesOn<Self>]) -> Result<Self::Rows> {
+        one_by_one(self, x, weights)
+    }
     /// Turns the first 2 n elements of each head of `x [rows, heads * head_dim]`, for a rotation of
     /// n pairs. A pair (a, b) becomes (a cos - b sin, a sin + b cos).
     ///
@@ -326,4 +336,20 @@ pub trait Backend: Clone + Debug + Send + Sync + 'static {
     ) -> Result<Vec<Divergence>> {
         diverge(&self.to_host(unedited)?, &self.to_host(&self.logits(edited, head)?)?, wanted)
     }
+}
+
+/// One product per weight: its rows side by side, and then back in their places.
+pub(crate) fn one_by_one<B: Backend>(backend: &B, x: &B::Rows, weights: &[OverRangesOn<B>]) -> Result<B::Rows> {
+    let mut parts = Vec::new();
+    for (linear, ranges) in weights {
+        let rows = ranges.iter().map(|range| backend.slice(x, range.clone())).collect::<Result<_>>()?;
+        let y = backend.linear(&backend.concat(rows)?, linear)?;
+        let mut taken = 0;
+        for range in ranges {
+            parts.push((range.start, backend.slice(&y, taken..taken + range.len())?));
+            taken += range.len();
+        }
+    }
+    parts.sort_by_key(|(start, _)| *start);
+    backend.concat(parts.into_iter().map(|(_, rows)| rows).collect())
 }

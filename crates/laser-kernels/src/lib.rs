@@ -19,13 +19,15 @@ mod reading;
 mod reference;
 mod weight_source;
 
-pub use backend::{Backend, LinearOn, MixtureOn, MlpOn, NormOn, RotationOn};
+pub use backend::{Backend, LinearOn, MixtureOn, MlpOn, NormOn, OverRangesOn, RotationOn};
 pub use cpu::{Cpu, CpuHead, CpuRows, CpuTable, CpuWeight, Products, products};
 pub use divergence::Divergence;
 pub use error::{Error, Result};
 pub use expert_choice::ExpertChoice;
 pub use kv_indices::KvIndices;
-pub use parts::{Activation, AttentionScores, Linear, Mixture, Mlp, Norm, NormKind, Precision, RotaryPairs, Rotation};
+pub use parts::{
+    Activation, AttentionScores, Linear, Mixture, Mlp, Norm, NormKind, OverRanges, Precision, RotaryPairs, Rotation,
+};
 pub use reading::Reading;
 pub use reference::{Differentiable, Passed, Reference, ReferenceHead, ReferenceTable, ReferenceWeight, Tap};
 pub use weight_source::{SourceError, WeightSource};

@@ -4,6 +4,8 @@
 //! The parts are generic over the backend's handles: `W` a weight, `V` a vector, `R` rows.
 
 use crate::expert_choice::ExpertChoice;
+use std::ops::Range;
+use std::sync::Arc;
 
 /// In what weights and inputs are multiplied; sums are made in f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,11 +92,14 @@ pub struct Norm<V> {
 /// A weight matrix `[outputs, inputs]` and its optional bias `[outputs]`.
 #[derive(Debug, Clone)]
 pub struct Linear<W, V> {
-    /// The matrix.
-    pub weight: W,
+    /// The matrix. The same one in two places is multiplied by once.
+    pub weight: Arc<W>,
     /// What is added to each row of the product.
     pub bias: Option<V>,
 }
+
+/// A weight, and the ranges of rows that it is for, in order.
+pub type OverRanges<'a, W, V> = (&'a Linear<W, V>, Vec<Range<usize>>);
 
 /// fc_out(activation(fc_in x)), or with a gate fc_out(activation(fc_in x) * fc_up x).
 #[derive(Debug, Clone)]

@@ -58,7 +58,7 @@ const ACTIVATIONS: [Activation; 5] =
 
 fn linear<B: Backend>(backend: &B, matrix: &Matrix, bias: Option<&[f32]>) -> Linear<B::Weight, B::Vector> {
     let weight = backend.weight(matrix, Precision::F32).unwrap();
-    Linear { weight, bias: bias.map(|bias| backend.vector(bias.to_vec()).unwrap()) }
+    Linear { weight: Arc::new(weight), bias: bias.map(|bias| backend.vector(bias.to_vec()).unwrap()) }
 }
 
 fn mlp<B: Backend>(
@@ -177,7 +177,7 @@ proptest! {
         let source = Arc::new(InMemory(matrix.clone()));
         let found = both!(|backend| {
             let weight = backend.weight_on_demand(source.clone())?;
-            backend.linear(&backend.rows(x.clone(), inputs)?, &Linear { weight, bias: None })
+            backend.linear(&backend.rows(x.clone(), inputs)?, &Linear { weight: Arc::new(weight), bias: None })
         }, 2e-5);
         prop_assert_eq!(found, run(&Cpu, |it| it.linear(&it.rows(x.clone(), inputs)?, &linear(it, &matrix, None))));
         prop_assert_eq!(&Cpu.to_dense(&Cpu.weight_on_demand(source).unwrap()).unwrap(), &matrix);
@@ -371,7 +371,7 @@ fn bf16_is_an_error_or_near() {
             assert_eq!((Cpu.precision(&weight), Cpu.precision(&exact)), (Precision::Bf16, Precision::F32));
             assert_eq!(Cpu.kernel_path(), "cpu avx512-bf16");
             let product = |weight| {
-                let linear = Linear { weight, bias: None };
+                let linear = Linear { weight: Arc::new(weight), bias: None };
                 run(&Cpu, |it| it.linear(&it.rows(x.clone(), 96)?, &linear))
             };
             let (rounded, exact) = (product(weight), product(exact.clone()));

@@ -6,6 +6,7 @@
 use crate::batch::Batch;
 use crate::block::{Block, missing};
 use crate::head::Head;
+use crate::layer::Layer;
 use crate::loading::matrix_of;
 use crate::transfer::Transfer;
 use crate::transformer::Model;
@@ -14,6 +15,7 @@ use candle_core::{D, Tensor, Var};
 use laser_edit::MatrixId;
 use laser_kernels::{Backend, Differentiable, KvIndices, Reference};
 use laser_matrix::Matrix;
+use std::sync::Arc;
 
 /// Rows whose logits are held at a time, with all that their gradient takes.
 const HEAD_ROWS: usize = 128;
@@ -148,8 +150,8 @@ fn tracked(mut block: Block<Reference>, ids: &[MatrixId]) -> Result<(Block<Refer
     let mut variables = Vec::with_capacity(ids.len());
     for &id in ids {
         let linear = block.matrix(id).ok_or_else(|| missing(id))?;
-        let variable;
-        (linear.weight, variable) = linear.weight.variable()?;
+        let (weight, variable) = linear.weight.variable()?;
+        linear.weight = Arc::new(weight);
         variables.push(variable);
     }
     Ok((block, variables))
@@ -170,7 +172,7 @@ pub(crate) fn layer_gradients<B: Backend>(
         let x = Var::from_tensor(&x)?;
         // The rows see each other only.
         let mut cache = model.caches_on(reference, 0..1, 1)?;
-        let y = block.forward(reference, &x, &forward.batch, &mut cache[0])?;
+        let y = Layer::of(reference, block, &forward.batch).forward(&x, &mut cache[0])?;
         let gradients = (y * above)?.sum_all()?.backward()?;
         for (sum, variable) in sums.iter_mut().zip(variables) {
             let Some(by_weight) = gradients.get(variable) else { continue };

@@ -37,14 +37,21 @@ pub struct Batch<B: Backend> {
     backend: B,
     /// Where in a block's cache the rows' keys and values go.
     places: B::Indices,
-    place_numbers: Vec<u32>,
     rotations: Rotations<B>,
-    /// The rows that come out of a block, if it is not all of them, and how they turn as queries.
-    queries: Option<(B::Indices, Rotations<B>)>,
+    /// The rows that come out of a block, if it is not all of them.
+    queries: Option<Queries<B>>,
     /// What the rows see that come out of a block.
     seen: Seen<B>,
     /// What they see in layers with a window, for each size of it.
     nearest: Vec<(usize, Seen<B>)>,
+}
+
+/// Some of the rows, by their numbers, and how they turn as queries.
+#[derive(Debug)]
+struct Queries<B: Backend> {
+    numbers: Vec<u32>,
+    indices: B::Indices,
+    rotations: Rotations<B>,
 }
 
 /// The cache rows that queries see, on the host and on the device.
@@ -100,45 +107,26 @@ impl<B: Backend> Batch<B> {
             rotations: Rotations { usual: rotation(&kinds.rotary)?, local: rotation(&kinds.local_rotary)? },
             nearest: nearest.collect::<Result<_>>()?,
             places: backend.indices(&places)?,
-            place_numbers: places,
             queries: None,
             seen: Seen::new(backend, indices)?,
             backend: backend.clone(),
         })
     }
 
-    /// The part that concerns the rows `range`; all of them come out.
-    ///
-    /// # Errors
-    /// If the device is out of memory.
-    pub fn slice(&self, range: Range<usize>) -> Result<Self> {
-        let place_numbers = self.place_numbers[range.clone()].to_vec();
-        Ok(Self {
-            places: self.backend.indices(&place_numbers)?,
-            place_numbers,
-            rotations: self.rotations.map(|rows| Ok(self.backend.slice(rows, range.clone())?))?,
-            queries: None,
-            seen: Seen::new(&self.backend, self.seen.indices.slice(range.clone()))?,
-            nearest: self.map_nearest(|indices| indices.slice(range.clone()))?,
-            backend: self.backend.clone(),
-        })
-    }
-
-    /// The same rows, of which only those with the numbers `queries` come out of a block: the
-    /// others give keys and values.
+    /// The same rows, of which only those with the numbers `queries`, in rising order, come out of a
+    /// block: the others give keys and values.
     ///
     /// # Errors
     /// If the device is out of memory.
     pub fn only(&self, queries: &[u32]) -> Result<Self> {
-        let numbers = self.backend.indices(queries)?;
-        let of_queries = self.rotations.map(|rows| Ok(self.backend.select(rows, &numbers)?))?;
+        let indices = self.backend.indices(queries)?;
+        let rotations = self.rotations.map(|rows| Ok(self.backend.select(rows, &indices)?))?;
         Ok(Self {
             places: self.places.clone(),
-            place_numbers: self.place_numbers.clone(),
             rotations: self.rotations.map(|rows| Ok(rows.clone()))?,
             seen: Seen::new(&self.backend, self.seen.indices.select(queries))?,
             nearest: self.map_nearest(|indices| indices.select(queries))?,
-            queries: Some((numbers, of_queries)),
+            queries: Some(Queries { numbers: queries.to_vec(), indices, rotations }),
             backend: self.backend.clone(),
         })
     }
@@ -157,9 +145,16 @@ impl<B: Backend> Batch<B> {
     /// Those rows of `x` that come out of a block.
     pub(crate) fn queries(&self, x: &B::Rows) -> Result<B::Rows> {
         match &self.queries {
-            Some((numbers, _)) => Ok(self.backend.select(x, numbers)?),
+            Some(queries) => Ok(self.backend.select(x, &queries.indices)?),
             None => Ok(x.clone()),
         }
+    }
+
+    /// Which of those are the rows `range`.
+    pub(crate) fn queries_of(&self, range: Range<usize>) -> Range<usize> {
+        let Some(Queries { numbers, .. }) = &self.queries else { return range };
+        let before = |row: usize| numbers.partition_point(|&number| (number as usize) < row);
+        before(range.start)..before(range.end)
     }
 
     /// The rows' rotary positions in a layer with or without a window.
@@ -169,7 +164,7 @@ impl<B: Backend> Batch<B> {
 
     /// Those of the rows that come out of a block.
     pub(crate) fn query_rotation(&self, window: Option<usize>) -> Option<&RotationOn<B>> {
-        self.queries.as_ref().map_or(&self.rotations, |(_, rotations)| rotations).of(window)
+        self.queries.as_ref().map_or(&self.rotations, |queries| &queries.rotations).of(window)
     }
 
     /// What the rows that come out see in a layer with or without a window.

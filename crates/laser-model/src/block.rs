@@ -1,16 +1,14 @@
-//! One transformer block: attention and an MLP, with their norms, added to the residual stream.
+//! The weights of one transformer block: attention and an MLP, with their norms.
 
-use crate::batch::Batch;
-use crate::cache::KeyValueCache;
-use crate::loading::{Loader, expert_choice, normed};
+use crate::loading::{Loader, expert_choice};
 use crate::shared_expert::SharedExpert;
 use crate::{Error, Result};
 use laser_checkpoint::{ParamKind, Residual};
 use laser_edit::{MatrixId, MatrixKind};
-use laser_kernels::{AttentionScores, Backend, LinearOn, Mixture, MixtureOn, MlpOn, NormOn, RotationOn};
-use laser_matrix::{LowRank, Matrix};
+use laser_kernels::{AttentionScores, Backend, LinearOn, Mixture, MixtureOn, MlpOn, NormOn};
 use rayon::prelude::*;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// The weights of one layer. Cloning shares them.
 #[derive(Debug, Clone)]
@@ -93,92 +91,9 @@ impl<B: Backend> Block<B> {
         })
     }
 
-    /// The block's output for `x [rows, hidden]`, one row for each query of `batch`. The rows' keys
-    /// and values are put in their places of `cache` first; the batch's indices are row numbers of
-    /// that cache.
-    pub fn forward(&self, backend: &B, x: &B::Rows, batch: &Batch<B>, cache: &mut KeyValueCache<B>) -> Result<B::Rows> {
-        let residual = batch.queries(x)?;
-        match self.residual {
-            Residual::Pre => {
-                let attended = self.attend(backend, &normed(backend, &self.attention_norm, x)?, batch, cache)?;
-                let x = self.added(backend, &residual, &normed(backend, &self.attention_output_norm, &attended)?)?;
-                let fed = self.feed(backend, &normed(backend, &self.mlp_norm, &x)?)?;
-                self.added(backend, &x, &normed(backend, &self.mlp_output_norm, &fed)?)
-            }
-            Residual::Post => {
-                let attended = self.attend(backend, x, batch, cache)?;
-                let x = normed(backend, &self.attention_norm, &self.added(backend, &residual, &attended)?)?;
-                let fed = self.feed(backend, &x)?;
-                normed(backend, &self.mlp_norm, &self.added(backend, &x, &fed)?)
-            }
-            Residual::Parallel => {
-                let input = normed(backend, &self.attention_norm, x)?;
-                let attended = self.attend(backend, &input, batch, cache)?;
-                let fed = match &self.mlp_norm {
-                    Some(norm) => self.feed(backend, &backend.norm(&residual, norm)?)?,
-                    None => self.feed(backend, &batch.queries(&input)?)?,
-                };
-                self.added(backend, &self.added(backend, &residual, &attended)?, &fed)
-            }
-        }
-    }
-
-    /// The residual stream `x` with what attention or MLP adds to it.
-    fn added(&self, backend: &B, x: &B::Rows, addend: &B::Rows) -> Result<B::Rows> {
-        Ok(match self.residual_scale {
-            Some(scale) => backend.add_scaled(x, addend, scale)?,
-            None => backend.add(x, addend)?,
-        })
-    }
-
-    fn attend(&self, backend: &B, x: &B::Rows, batch: &Batch<B>, cache: &mut KeyValueCache<B>) -> Result<B::Rows> {
-        let prepare = |x: B::Rows, norm: &Option<NormOn<B>>, rotation: Option<&RotationOn<B>>| -> Result<B::Rows> {
-            let turned = |x: B::Rows| match rotation.filter(|_| self.rotated) {
-                Some(rotation) => backend.rope(&x, rotation, self.head_dim),
-                None => Ok(x),
-            };
-            if self.norm_after_rotary {
-                return normed(backend, norm, &turned(x)?);
-            }
-            Ok(turned(normed(backend, norm, &x)?)?)
-        };
-        let q = backend.linear(&batch.queries(x)?, &self.q_proj)?;
-        let q = prepare(q, &self.query_norm, batch.query_rotation(self.window))?;
-        let k = prepare(backend.linear(x, &self.k_proj)?, &self.key_norm, batch.rotation(self.window))?;
-        let v = backend.linear(x, &self.v_proj)?;
-        cache.write(batch.places(), &k, &v)?;
-        let (keys, values, attended) = (cache.keys(), cache.values(), batch.attended(self.window));
-        let mixed = backend.attention(&q, keys, values, attended, self.head_dim, self.scores)?;
-        Ok(backend.linear(&mixed, &self.out_proj)?)
-    }
-
-    fn feed(&self, backend: &B, x: &B::Rows) -> Result<B::Rows> {
-        Ok(match &self.mlp {
-            FeedForward::Dense(mlp) => backend.mlp(x, mlp)?,
-            FeedForward::Mixture(mixture) => {
-                let routed = backend.mixture(x, mixture)?;
-                let Some(SharedExpert { mlp, gate }) = &self.shared else { return Ok(routed) };
-                let shared = backend.mlp(x, mlp)?;
-                match gate {
-                    Some(gate) => backend.add(&routed, &backend.gate_rows(&shared, &backend.linear(x, gate)?)?)?,
-                    None => backend.add(&routed, &shared)?,
-                }
-            }
-        })
-    }
-
-    /// Puts `matrix`, `[outputs, inputs]`, in place of one of the block's, multiplied by in the
-    /// same precision.
-    pub fn replace(&mut self, backend: &B, id: MatrixId, matrix: &Matrix) -> Result<()> {
-        let old = self.matrix(id).ok_or_else(|| missing(id))?;
-        old.weight = backend.weight(matrix, backend.precision(&old.weight))?;
-        Ok(())
-    }
-
-    /// The same with the product of `factors`, on a backend that takes them.
-    pub fn replace_by_factors(&mut self, backend: &B, id: MatrixId, factors: &LowRank) -> Result<()> {
-        let old = self.matrix(id).ok_or_else(|| missing(id))?;
-        old.weight = backend.low_rank_weight(factors, backend.precision(&old.weight))?;
+    /// Puts `weight` in place of one of the block's.
+    pub fn replace(&mut self, id: MatrixId, weight: Arc<B::Weight>) -> Result<()> {
+        self.matrix(id).ok_or_else(|| missing(id))?.weight = weight;
         Ok(())
     }
 
@@ -187,7 +102,7 @@ impl<B: Backend> Block<B> {
         let mut block = self.clone();
         for &id in matrices {
             let linear = block.matrix(id).ok_or_else(|| missing(id))?;
-            linear.weight = backend.to_bf16(&linear.weight)?;
+            linear.weight = Arc::new(backend.to_bf16(&linear.weight)?);
         }
         Ok(block)
     }

@@ -35,7 +35,7 @@ impl<B: Backend> Loader<'_, B> {
     /// A weight matrix in memory, with its bias.
     pub fn linear(&self, matrix: &Matrix, bias: Option<Vec<f32>>) -> Result<LinearOn<B>> {
         let weight = self.backend.weight(matrix, Precision::F32)?;
-        Ok(Linear { weight, bias: bias.map(|bias| self.backend.vector(bias)).transpose()? })
+        Ok(Linear { weight: Arc::new(weight), bias: bias.map(|bias| self.backend.vector(bias)).transpose()? })
     }
 
     /// A matrix of a layer, in memory or on disk.
@@ -50,14 +50,14 @@ impl<B: Backend> Loader<'_, B> {
                 false => self.backend.low_rank_weight(&factors, Precision::F32)?,
             };
             let bias = bias.map(|bias| self.backend.vector(bias)).transpose()?;
-            return Ok(Linear { weight, bias });
+            return Ok(Linear { weight: Arc::new(weight), bias });
         }
         match self.residency {
             WeightResidency::Memory => self.linear(&self.checkpoint.matrix(layer, matrix)?, bias),
             WeightResidency::Disk => {
                 let source = Arc::new(OnDisk { checkpoint: self.checkpoint.clone(), layer, matrix });
                 let bias = bias.map(|bias| self.backend.vector(bias)).transpose()?;
-                Ok(Linear { weight: self.backend.weight_on_demand(source)?, bias })
+                Ok(Linear { weight: Arc::new(self.backend.weight_on_demand(source)?), bias })
             }
         }
     }

@@ -4,6 +4,7 @@
 use crate::backward::{Forward, Sample, layer_gradients};
 use crate::batch::Batch;
 use crate::block::missing;
+use crate::layer::Layer;
 use crate::loading::matrix_of;
 use crate::transfer::Transfer;
 use crate::transformer::Model;
@@ -12,6 +13,7 @@ use candle_core::Tensor;
 use laser_edit::MatrixId;
 use laser_kernels::{Differentiable, Passed, Reference};
 use laser_matrix::{Matrix, Observed};
+use std::sync::Arc;
 
 /// A model's residual streams on some samples. They take `[tokens, hidden]` in f32 a layer, and as
 /// much again with gradients.
@@ -85,15 +87,15 @@ impl<B: Differentiable> Model<B> {
         let mut taps = Vec::with_capacity(ids.len());
         for &id in ids {
             let linear = block.matrix(id).ok_or_else(|| missing(id))?;
-            let tap;
-            (linear.weight, tap) = linear.weight.tapped();
+            let (weight, tap) = linear.weight.tapped();
+            linear.weight = Arc::new(weight);
             taps.push(tap);
         }
         let mut rows: Vec<Rows> = ids.iter().map(|_| Rows::default()).collect();
         for SampleStreams { batch, residual, above } in &streams.samples {
             // The rows see each other only.
             let mut cache = self.caches_on(&reference, 0..1, 1)?;
-            let y = block.forward(&reference, &residual[layer], batch, &mut cache[0])?;
+            let y = Layer::of(&reference, &block, batch).forward(&residual[layer], &mut cache[0])?;
             let passed: Vec<Vec<Passed>> = taps.iter().map(|tap| tap.take()).collect();
             let gradients = match above.get(layer) {
                 Some(above) => Some((y * above)?.sum_all()?.backward()?),

@@ -5,6 +5,7 @@ use crate::block::{Block, FeedForward};
 use crate::head::Head;
 use crate::shared_expert::SharedExpert;
 use laser_kernels::{Backend, Linear, LinearOn, Mixture, Mlp, MlpOn, Norm, NormOn, Precision};
+use std::sync::Arc;
 
 /// From one backend to another.
 #[derive(Debug, Clone, Copy)]
@@ -70,7 +71,8 @@ impl<B: Backend, C: Backend> Transfer<'_, B, C> {
 
     fn linear(&self, linear: &LinearOn<B>) -> Result<LinearOn<C>> {
         let bias = linear.bias.as_ref().map(|bias| self.vector(bias)).transpose()?;
-        Ok(Linear { weight: self.to.weight(&self.from.to_dense(&linear.weight)?, Precision::F32)?, bias })
+        let weight = self.to.weight(&self.from.to_dense(&linear.weight)?, Precision::F32)?;
+        Ok(Linear { weight: Arc::new(weight), bias })
     }
 
     fn norm(&self, norm: &NormOn<B>) -> Result<NormOn<C>> {

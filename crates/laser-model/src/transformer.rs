@@ -1,15 +1,16 @@
 //! A transformer: embedding, blocks and head.
 
 use crate::batch::{Batch, Positions};
-use crate::block::Block;
+use crate::block::{Block, missing};
 use crate::cache::KeyValueCache;
 use crate::embedding::{Embedding, token_matrix};
 use crate::head::Head;
+use crate::layer::Layer;
 use crate::loading::{Loader, WeightResidency, matrix_of};
 use crate::{Error, Result};
 use laser_checkpoint::{Checkpoint, CheckpointError, Config, ParamKind};
 use laser_edit::{MatrixId, MatrixKind};
-use laser_kernels::{Backend, Cpu, Divergence, KvIndices, Reading};
+use laser_kernels::{Backend, Cpu, Divergence, KvIndices, Precision, Reading};
 use laser_matrix::{LowRank, Matrix};
 use std::ops::Range;
 use std::sync::Arc;
@@ -25,6 +26,14 @@ pub struct Model<B: Backend = Cpu> {
     blocks: Vec<Arc<Block<B>>>,
     /// The lowest layer of which a matrix was replaced; the number of layers if none was.
     first_edited_layer: usize,
+}
+
+/// What takes the place of a matrix, ready to be multiplied by. Cloning shares it.
+#[derive(Debug, Clone)]
+pub struct Replacement<B: Backend = Cpu> {
+    layer: usize,
+    id: MatrixId,
+    weight: Arc<B::Weight>,
 }
 
 /// What no edit changes.
@@ -91,30 +100,26 @@ impl<B: Backend> Model<B> {
         self.first_edited_layer
     }
 
-    /// A copy that has `matrix` in place of a matrix of layer `layer`; in a mixture, of one expert.
+    /// What [`Self::with`] puts in place of a matrix of layer `layer`; in a mixture, of one expert.
     ///
     /// # Errors
     /// If there is no such matrix, or it has another shape.
-    pub fn replace(&self, layer: usize, id: MatrixId, matrix: &Matrix) -> Result<Self> {
-        let (mut model, mut block) = self.replacing(layer, id, [matrix.rows(), matrix.cols()])?;
-        block.replace(self.backend(), id, matrix)?;
-        model.blocks[layer] = Arc::new(block);
-        Ok(model)
+    pub fn prepare(&self, layer: usize, id: MatrixId, matrix: &Matrix) -> Result<Replacement<B>> {
+        let precision = self.precision(layer, id, [matrix.rows(), matrix.cols()])?;
+        Ok(Replacement { layer, id, weight: Arc::new(self.backend().weight(matrix, precision)?) })
     }
 
-    /// The same with the product of `factors`, on a backend that takes them.
+    /// The same of the product of `factors`, on a backend that takes them.
     ///
     /// # Errors
-    /// As [`Self::replace`], or if the backend does not take factors.
-    pub fn replace_by_factors(&self, layer: usize, id: MatrixId, factors: &LowRank) -> Result<Self> {
-        let (mut model, mut block) = self.replacing(layer, id, [factors.rows(), factors.cols()])?;
-        block.replace_by_factors(self.backend(), id, factors)?;
-        model.blocks[layer] = Arc::new(block);
-        Ok(model)
+    /// As [`Self::prepare`], or if the backend does not take factors.
+    pub fn prepare_factors(&self, layer: usize, id: MatrixId, factors: &LowRank) -> Result<Replacement<B>> {
+        let precision = self.precision(layer, id, [factors.rows(), factors.cols()])?;
+        Ok(Replacement { layer, id, weight: Arc::new(self.backend().low_rank_weight(factors, precision)?) })
     }
 
-    /// A copy of which a matrix is about to be replaced by one of this shape, and its block.
-    fn replacing(&self, layer: usize, id: MatrixId, [rows, cols]: [usize; 2]) -> Result<(Self, Block<B>)> {
+    /// In what a matrix is multiplied that is about to be replaced by one of this shape.
+    fn precision(&self, layer: usize, id: MatrixId, [rows, cols]: [usize; 2]) -> Result<Precision> {
         id.check(self.config()).map_err(CheckpointError::from)?;
         let out_of_range = CheckpointError::LayerOutOfRange { layer: layer as i64, count: self.blocks.len() };
         let block = self.blocks.get(layer).ok_or(out_of_range)?;
@@ -123,8 +128,40 @@ impl<B: Backend> Model<B> {
         if expected != found {
             return Err(Error::Replacement { layer, matrix: id, expected, found });
         }
-        let first_edited_layer = self.first_edited_layer.min(layer);
-        Ok((Self { first_edited_layer, ..self.clone() }, Block::clone(block)))
+        let mut block = Block::clone(block);
+        let old = block.matrix(id).ok_or_else(|| missing(id))?;
+        Ok(self.backend().precision(&old.weight))
+    }
+
+    /// A copy that has `replacement` in place of its matrix; `replacement` was prepared by this model
+    /// or a copy of it. Copies with the same one share it.
+    ///
+    /// # Errors
+    /// If there is no such matrix.
+    pub fn with(&self, replacement: &Replacement<B>) -> Result<Self> {
+        let Replacement { layer, id, weight } = replacement;
+        let mut model = self.clone();
+        let out_of_range = CheckpointError::LayerOutOfRange { layer: *layer as i64, count: self.blocks.len() };
+        let block = model.blocks.get_mut(*layer).ok_or(out_of_range)?;
+        Arc::make_mut(block).replace(*id, weight.clone())?;
+        model.first_edited_layer = self.first_edited_layer.min(*layer);
+        Ok(model)
+    }
+
+    /// A copy that has `matrix` in place of a matrix of layer `layer`; in a mixture, of one expert.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub fn replace(&self, layer: usize, id: MatrixId, matrix: &Matrix) -> Result<Self> {
+        self.with(&self.prepare(layer, id, matrix)?)
+    }
+
+    /// The same with the product of `factors`, on a backend that takes them.
+    ///
+    /// # Errors
+    /// As [`Self::prepare_factors`].
+    pub fn replace_by_factors(&self, layer: usize, id: MatrixId, factors: &LowRank) -> Result<Self> {
+        self.with(&self.prepare_factors(layer, id, factors)?)
     }
 
     /// A copy whose layers multiply in bf16, which is faster if the processor has it, and less
@@ -191,9 +228,30 @@ impl<B: Backend> Model<B> {
         debug_assert_eq!(layers.len(), caches.len());
         let mut x = x;
         for (block, cache) in self.blocks[layers].iter().zip(caches) {
-            x = block.forward(self.backend(), &x, batch, cache)?;
+            x = Layer::of(self.backend(), block, batch).forward(&x, cache)?;
         }
         Ok(x)
+    }
+
+    /// Runs one layer over the residual stream `x [rows, hidden]` of some copies of this model: each
+    /// of `models` has so many of the rows, one after the other. What is the same in several is done
+    /// for their rows together.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn run_layer_of<'m>(
+        &'m self,
+        models: impl IntoIterator<Item = (&'m Self, usize)>,
+        layer: usize,
+        x: B::Rows,
+        batch: &Batch<B>,
+        cache: &mut KeyValueCache<B>,
+    ) -> Result<B::Rows> {
+        let blocks = models.into_iter().map(|(model, rows)| (&*model.blocks[layer], rows));
+        match Layer::of_many(self.backend(), blocks, batch) {
+            Some(of_many) => of_many.forward(&x, cache),
+            None => Ok(x),
+        }
     }
 
     /// Whether a layer is the very same in both models, which are edited copies of one.

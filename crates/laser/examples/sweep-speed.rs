@@ -60,7 +60,7 @@ fn main() -> Result<()> {
             let spec: InterventionSpec = format!("{layer}.{edit}").parse()?;
             of_layer.push(Candidate::new(spec.expand(model.config())?)?);
         }
-        for together in of_layer.chunks(evaluator.together(0)) {
+        for together in of_layer.chunks(evaluator.together(0, 1)) {
             let edited = editor.edit_all(&together.iter().collect::<Vec<_>>())?;
             let responses = evaluator.evaluate_together(0, &edited, Detail::Outcome)?;
             candidates.extend(together.iter().zip(&responses).map(|(candidate, it)| outcomes(candidate, it)));

@@ -26,7 +26,7 @@ pub use meter::{Products, products};
 pub use vocabulary::CpuHead;
 pub use weight::CpuWeight;
 
-use crate::backend::{Backend, LinearOn, MixtureOn, NormOn, RotationOn};
+use crate::backend::{Backend, LinearOn, MixtureOn, NormOn, OverRangesOn, RotationOn, one_by_one};
 use crate::divergence::{Divergence, diverge};
 use crate::error::{Error, Result};
 use crate::kv_indices::KvIndices;
@@ -184,6 +184,13 @@ impl Backend for Cpu {
             elementwise::add_bias(&mut y, bias)?;
         }
         CpuRows::new(y, linear.weight.outputs())
+    }
+
+    fn linear_over_ranges(&self, x: &CpuRows, weights: &[OverRangesOn<Self>]) -> Result<CpuRows> {
+        match weight::product_over_ranges(x, weights)? {
+            Some(y) => Ok(y),
+            None => one_by_one(self, x, weights),
+        }
     }
 
     fn rope(&self, x: &CpuRows, rotation: &RotationOn<Self>, head_dim: usize) -> Result<CpuRows> {

@@ -1,15 +1,47 @@
 //! Weight matrices in the forms in which the CPU multiplies by them.
 
-use super::faer_product;
 use super::handles::CpuRows;
 use super::packed::{PackedMatrix, available};
 use super::panels::linear_in_panels;
+use super::{Cpu, elementwise, faer_product};
+use crate::backend::OverRangesOn;
 use crate::error::{Error, Result};
 use crate::parts::Precision;
 use crate::weight_source::WeightSource;
 use laser_matrix::Matrix;
 use rayon::prelude::*;
+use std::ops::Range;
 use std::sync::Arc;
+
+/// `x W'` and the bias where rows have one of some weights, if all are packed and have the same bias.
+///
+/// # Errors
+/// If the weights do not fit `x`.
+pub(super) fn product_over_ranges(x: &CpuRows, weights: &[OverRangesOn<Cpu>]) -> Result<Option<CpuRows>> {
+    let mut packed: Vec<(&PackedMatrix, &[Range<usize>])> = Vec::with_capacity(weights.len());
+    for (linear, ranges) in weights {
+        let Form::Packed(matrix) = &linear.weight.0 else { return Ok(None) };
+        let has_same_bias = match (&linear.bias, &weights[0].0.bias) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (None, None) => true,
+            _ => false,
+        };
+        if !has_same_bias {
+            return Ok(None);
+        }
+        packed.push((matrix, ranges));
+    }
+    let Some(&(first, _)) = packed.first() else { return Ok(None) };
+    let is_like_first = |it: &PackedMatrix| (it.shape(), it.precision()) == (first.shape(), first.precision());
+    if x.width() != first.shape()[1] || !packed.iter().all(|(it, _)| is_like_first(it)) {
+        return Ok(None);
+    }
+    let mut y = PackedMatrix::product_over_ranges(x, x.len(), &packed);
+    if let Some(bias) = &weights[0].0.bias {
+        elementwise::add_bias(&mut y, bias)?;
+    }
+    CpuRows::new(y, first.shape()[0]).map(Some)
+}
 
 /// A weight matrix `[outputs, inputs]`.
 #[derive(Debug, Clone)]

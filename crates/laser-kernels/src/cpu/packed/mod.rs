@@ -15,6 +15,7 @@ mod micro;
 #[path = "no_micro.rs"]
 mod micro;
 mod packed_matrix;
+mod tasks;
 
 pub use factor::Factor;
 pub use micro::available;

@@ -4,19 +4,14 @@ use super::super::{meter, vector};
 use super::factor::Factor;
 use super::line::{Line, REGISTERS, WIDTH, ZERO, rounded_pair, steps};
 use super::micro::{self, available};
+use super::tasks::{Task, tasks};
 use crate::parts::Precision;
 use rayon::prelude::*;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Rows that go by a panel of weights while it stays in the second cache.
-const GROUP: usize = 256;
 /// Steps that a panel of weights has there at most.
 const DEPTH: usize = 2048;
-/// Below this many floating-point operations a product is not worth a second thread.
-const PARALLEL_FLOPS: usize = 1_000_000;
-/// What a task takes at least.
-const TASK_FLOPS: usize = 2_000_000;
 /// Bytes of weights that [`PackedMatrix::by_panels`] takes at a time, and rows.
 const PANEL_BYTES: usize = 1 << 19;
 const PANEL_ROWS: usize = 64;
@@ -99,12 +94,37 @@ impl PackedMatrix {
         })
     }
 
-    /// The same of what has been laid out.
+    /// The same of rows some of which have other weights than others: the ranges of `weights` cover all rows, each of them once,
+    /// and the matrices are of one shape and precision.
+    pub fn product_over_ranges(x: &[f32], rows: usize, weights: &[(&Self, &[Range<usize>])]) -> Vec<f32> {
+        let Some(&(first, _)) = weights.first() else { return Vec::new() };
+        let (shape, precision) = (first.shape(), first.precision);
+        assert!(weights.iter().all(|(weight, _)| (weight.shape(), weight.precision) == (shape, precision)));
+        let mut covered: Vec<&Range<usize>> = weights.iter().flat_map(|(_, ranges)| ranges.iter()).collect();
+        covered.sort_by_key(|range| range.start);
+        let end =
+            covered.iter().try_fold(0, |end, range| (range.start == end && range.end >= end).then_some(range.end));
+        assert_eq!(end, Some(rows), "the ranges do not cover the rows");
+        let [outputs, inputs] = shape;
+        meter::count(precision, [rows, inputs, outputs], || {
+            let mut y = Vec::with_capacity(rows * outputs);
+            // SAFETY: nobody else has y, there is room for all rows, and all of them are written, each once.
+            unsafe {
+                let to = Output { first: y.as_mut_ptr(), stride: outputs };
+                multiply(weights, &Factor::new(x, rows, inputs, precision), to);
+                y.set_len(rows * outputs);
+            }
+            y
+        })
+    }
+
+    /// The product of what has been laid out.
     pub fn product_of(&self, x: &Factor) -> Vec<f32> {
         let mut y = Vec::with_capacity(x.rows * self.outputs);
         // SAFETY: nobody else has y, there is room for all rows, and all of them are written.
         unsafe {
-            self.multiply(x, Output { first: y.as_mut_ptr(), stride: self.outputs });
+            let all = 0..x.rows;
+            multiply(&[(self, std::slice::from_ref(&all))], x, Output { first: y.as_mut_ptr(), stride: self.outputs });
             y.set_len(x.rows * self.outputs);
         }
         y
@@ -156,33 +176,6 @@ impl PackedMatrix {
         lines.iter().skip(register).step_by(REGISTERS).map(move |line| line.0[lane])
     }
 
-    /// Writes the product to `y`.
-    ///
-    /// # Safety
-    /// `y` has room for `x.rows` rows of all outputs, which nobody else has.
-    unsafe fn multiply(&self, x: &Factor, y: Output) {
-        let (rows, panels) = (x.rows, self.outputs.div_ceil(WIDTH));
-        // Groups of like size, so that none is a sliver.
-        let group_rows = rows.div_ceil(rows.div_ceil(GROUP).max(1)).next_multiple_of(micro::ROWS).max(1);
-        let groups = rows.div_ceil(group_rows);
-        let flops = 2 * rows * self.inputs * self.outputs;
-        if flops < PARALLEL_FLOPS {
-            // SAFETY: as the caller says.
-            return unsafe { self.block(x, 0..rows, 0..panels, y) };
-        }
-        let pieces = (flops / groups / TASK_FLOPS).clamp(1, panels);
-        (0..groups * pieces).into_par_iter().for_each(|task| {
-            let (group, piece) = (task / pieces, task % pieces);
-            let rows = group * group_rows..((group + 1) * group_rows).min(rows);
-            let panels = panels * piece / pieces..panels * (piece + 1) / pieces;
-            // SAFETY: as the caller says, and no other task has these rows and columns.
-            unsafe {
-                let to = Output { first: y.at(rows.start, panels.start * WIDTH), ..y };
-                self.block(x, rows, panels, to);
-            }
-        });
-    }
-
     /// Writes the outputs of some panels for some rows of `x` to `y`, in its rows and columns from
     /// 0 on.
     ///
@@ -208,6 +201,30 @@ impl PackedMatrix {
                 }
             }
         }
+    }
+}
+
+/// Writes the products of the rows of `x` with their matrices, all of one shape, to `y`.
+///
+/// # Safety
+/// `y` has room for `x.rows` rows of all outputs, which nobody else has; no row is in two ranges.
+unsafe fn multiply(weights: &[(&PackedMatrix, &[Range<usize>])], x: &Factor, y: Output) {
+    let Some(&(first, _)) = weights.first() else { return };
+    let (tasks, parallel) = tasks(weights, first.outputs.div_ceil(WIDTH), 2 * first.inputs * first.outputs);
+    let work = |task: &Task<PackedMatrix>| {
+        for panel in task.panels.clone() {
+            for rows in &task.rows {
+                // SAFETY: as the caller says, and no other task has these rows and columns.
+                unsafe {
+                    let to = Output { first: y.at(rows.start, panel * WIDTH), ..y };
+                    task.matrix.block(x, rows.clone(), panel..panel + 1, to);
+                }
+            }
+        }
+    };
+    match parallel {
+        true => tasks.par_iter().for_each(work),
+        false => tasks.iter().for_each(work),
     }
 }
 
@@ -275,6 +292,13 @@ mod tests {
                 }
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
                 prop_assert_eq!(&pool.install(|| matrix.product(&x, rows)), &all);
+                let other = PackedMatrix::new(&values(outputs * inputs, seed ^ 7), outputs, inputs, precision);
+                let [a, b] = [rows / 3, rows - rows / 4];
+                let of_two = [(&other, &[a..b][..]), (&matrix, &[0..a, b..rows][..])];
+                let mixed = PackedMatrix::product_over_ranges(&x, rows, &of_two);
+                prop_assert_eq!(&mixed[..a * outputs], &all[..a * outputs]);
+                prop_assert_eq!(&mixed[b * outputs..], &all[b * outputs..]);
+                prop_assert_eq!(&mixed[a * outputs..b * outputs], &other.product(&x[a * inputs..b * inputs], b - a));
                 let equal = matrix.by_panels(&x, rows, |outputs_of, rows_of, part| {
                     let of_row = |row: usize| &all[row * outputs + outputs_of.start..][..outputs_of.len()];
                     rows_of.zip(part.chunks(outputs_of.len())).map(|(row, part)| of_row(row) == part).collect()
