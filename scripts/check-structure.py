@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LONGEST = 450
 # Names that say a role every crate has, not a subject.
 COMMON = {"lib", "mod", "main", "error", "tests"}
-LIGHT = {"laser-run", "laser-report", "laser-search", "laser-edit", "laser-example", "laser-corpus", "laser-sokoban"}
+LIGHT = {"laser-run", "laser-report", "laser-search", "laser-fleet", "laser-edit", "laser-example", "laser-corpus", "laser-sokoban"}
 HEAVY = ("candle", "faer", "tokenizers", "parquet")
 
 

@@ -40,19 +40,40 @@ def make(spec: str, metric: str | None) -> tuple[str, Judge | None]:
     return json.dumps(task), judge
 
 
+#: The options that say how a task in memory is made.
+OWN = ("scorer", "kind", "max_new_tokens", "until", "name")
+#: A task in memory, to be sent to another process.
+Shipped = dict[str, Any]
+
+
+def _is_named(task: Any) -> bool:
+    """Whether the program knows the task by its name."""
+    if task is None or isinstance(task, (str, os.PathLike)):
+        return True
+    return isinstance(task, (list, tuple)) and len(task) > 0 and all(isinstance(name, str) for name in task)
+
+
 @contextlib.contextmanager
 def named(task: Any, options: dict[str, Any]) -> Iterator[str | list[str] | None]:
     """A name by which the program knows ``task``. The options that say how it is made are taken out."""
-    own = {name: options.pop(name) for name in ("scorer", "kind", "max_new_tokens", "until", "name") if name in options}
-    scorer = own.pop("scorer", None)
-    if task is None or isinstance(task, (str, os.PathLike)):
-        if scorer is not None or own:
+    own = {name: options.pop(name) for name in OWN if name in options}
+    if _is_named(task):
+        if own.get("scorer") is not None or own.keys() - {"scorer"}:
             raise ValueError("scorer, kind, max_new_tokens, until and name are for rows: give rows, not the name of a task")
-        yield None if task is None else os.fspath(task)
+        yield list(task) if isinstance(task, (list, tuple)) else None if task is None else os.fspath(task)
         return
-    if isinstance(task, (list, tuple)) and task and all(isinstance(name, str) for name in task):
-        yield list(task)
-        return
+    label, maker = _maker(task, own)
+    spec = f"python:{label}#{next(_numbers)}"
+    _makers[spec] = maker
+    try:
+        yield spec
+    finally:
+        del _makers[spec]
+
+
+def _maker(task: Any, own: dict[str, Any]) -> tuple[str, Maker]:
+    """The name of a task in memory, and what makes it."""
+    scorer = own.pop("scorer", None)
     label = own.pop("name", "rows")
     if hasattr(task, "process_results") and hasattr(task, "build_all_requests"):
         from . import _lm_eval_task
@@ -66,12 +87,24 @@ def named(task: Any, options: dict[str, Any]) -> Iterator[str | list[str] | None
         maker = lambda _: ({"name": label, "rows": json_lines(rows_of(task))}, None)  # noqa: E731
     if scorer is None and own:
         raise ValueError(f"{', '.join(own)}: these say how a scorer's texts are generated: give a scorer, too")
-    spec = f"python:{label}#{next(_numbers)}"
-    _makers[spec] = maker
-    try:
-        yield spec
-    finally:
-        del _makers[spec]
+    return label, maker
+
+
+def shipped(task: Any, options: dict[str, Any]) -> Shipped | None:
+    """A task in memory, for :func:`unpack` in another process; nothing for one that has a name."""
+    if _is_named(task):
+        return None
+    own = {name: options[name] for name in OWN if name in options}
+    if own.get("scorer") is not None:
+        # There the function's source may be missing.
+        own["rule"] = rule_of(own["scorer"])
+    is_of_harness = hasattr(task, "process_results")
+    return {"task": task if is_of_harness else rows_of(task), "own": own}
+
+
+def unpack(made: Shipped) -> None:
+    """Has this process make a task that another one knows as ``made["spec"]``."""
+    _makers[made["spec"]] = _maker(made["task"], dict(made["own"]))[1]
 
 
 def rows_of(task: Any) -> list[dict[str, Any]]:
@@ -115,6 +148,7 @@ def scored(
     kind: Kind = "binary",
     max_new_tokens: int = NEW_TOKENS,
     until: Iterable[str] = (),
+    rule: str | None = None,
 ) -> Made:
     """A task whose generated texts ``scorer`` judges: a function of the row and the text."""
     examples, requests, by_id = [], {}, {}
@@ -146,17 +180,20 @@ def scored(
     def judge(ids: list[str], answers: str) -> list[float]:
         return [float(scorer(by_id[identity], text)) for identity, (text,) in zip(ids, json.loads(answers))]
 
-    try:
-        source = inspect.getsource(scorer)
-    except (OSError, TypeError):
-        source = ""
-    # Another function judges otherwise: a RUN folder of the one is not resumed by the other.
-    rule = f"{getattr(scorer, '__qualname__', '')} {hashlib.sha256(source.encode()).hexdigest()}"
     task = {
         "name": name,
         "examples": examples,
         "requests": requests,
         "kind": result_kind(kind),
-        "rule": rule,
+        "rule": rule or rule_of(scorer),
     }
     return task, judge
+
+
+def rule_of(scorer: Callable[..., Any]) -> str:
+    """Another function judges otherwise: a RUN folder of the one is not resumed by the other."""
+    try:
+        source = inspect.getsource(scorer)
+    except (OSError, TypeError):
+        source = ""
+    return f"{getattr(scorer, '__qualname__', '')} {hashlib.sha256(source.encode()).hexdigest()}"

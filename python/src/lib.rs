@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, reason = "Python's documentation is in laser_rank/_native.pyi")]
 
+mod fleet;
 mod listener;
 mod maker;
 mod session;
@@ -64,9 +65,13 @@ fn demo_files(folder: PathBuf) -> PyResult<(PathBuf, PathBuf)> {
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     program::hush_caught_panics();
     laser::offer_tasks(Arc::new(maker::PythonTasks));
+    laser::offer_fleets(Arc::new(fleet::PythonFleets));
     module.add("Error", module.py().get_type::<Error>())?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<session::Session>()?;
+    module.add_class::<fleet::Worker>()?;
+    module.add_function(wrap_pyfunction!(fleet::search_on, module)?)?;
+    module.add_function(wrap_pyfunction!(fleet::difference, module)?)?;
     module.add_function(wrap_pyfunction!(main, module)?)?;
     module.add_function(wrap_pyfunction!(verdict, module)?)?;
     module.add_function(wrap_pyfunction!(candidates, module)?)?;

@@ -99,6 +99,7 @@ impl<'a, B: Backend> CostScorer<'a, B> {
                 progress.advance(1);
                 progress.go_on()?;
             }
+            progress.pause()?;
         }
         Ok(())
     }

@@ -240,4 +240,8 @@ impl Progress for Steps<'_> {
     fn go_on(&self) -> Result<(), Stopped> {
         self.0.go_on()
     }
+
+    fn pause(&self) -> Result<(), Stopped> {
+        self.0.pause()
+    }
 }

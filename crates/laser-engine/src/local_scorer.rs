@@ -188,6 +188,7 @@ impl<'a, B: Backend> LocalScorer<'a, B> {
             for (&(number, _), scored) in group.iter().zip(scored) {
                 done(editor, number, scored)?;
             }
+            progress.pause()?;
         }
         Ok(())
     }

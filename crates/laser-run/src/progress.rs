@@ -19,6 +19,13 @@ pub trait Progress: Send + Sync {
     fn go_on(&self) -> Result<(), Stopped> {
         Ok(())
     }
+    /// The same, asked where everything that was computed has been passed on: ending here loses nothing.
+    ///
+    /// # Errors
+    /// If it is to end.
+    fn pause(&self) -> Result<(), Stopped> {
+        Ok(())
+    }
 }
 
 /// Work that its caller has ended.

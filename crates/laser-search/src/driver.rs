@@ -156,6 +156,7 @@ impl<'a> Driver<'a> {
 
     /// Does one job.
     pub(crate) fn perform(&mut self, job: &Job) -> Result<()> {
+        self.progress.pause().map_err(|stopped| Error::Scorer(stopped.into()))?;
         match job {
             Job::Score { label, candidates, examples } => {
                 self.score(label, SplitName::Validation, candidates, *examples)?;

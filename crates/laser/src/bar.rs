@@ -1,9 +1,9 @@
 //! Progress on standard error.
 
-use crate::output;
+use crate::{output, stopped};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use laser_report::visible;
-use laser_run::Progress;
+use laser_run::{Progress, Stopped};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A bar with a rate and an ETA when standard error is a terminal, nothing otherwise. Any thread may move it.
@@ -60,6 +60,10 @@ impl Progress for Bar {
         if !self.quiet {
             held(&self.bar).suspend(|| output::complain(text));
         }
+    }
+
+    fn pause(&self) -> Result<(), Stopped> {
+        stopped::pause()
     }
 }
 

@@ -229,6 +229,21 @@ pub enum Error {
         /// The edit.
         edit: String,
     },
+    /// There are no workers.
+    #[error("{why}")]
+    Fleet {
+        /// Why, and what to do.
+        why: String,
+    },
+    /// Workers have opened another search than their driver.
+    #[error("the workers have opened another search: {what} differs: give them the same files, options and version")]
+    OtherWorkers {
+        /// The first part that differs.
+        what: String,
+    },
+    /// What takes the weights was asked of a session whose model is in a fleet's memory.
+    #[error("the model is in the memory of a fleet's workers, which only search: open it here")]
+    Elsewhere,
     /// The demo's files could not be written.
     #[error("{}: the demo's files cannot be written: choose another --out", folder.display())]
     DemoFolder {

@@ -63,4 +63,8 @@ impl Progress for LiveReport<'_> {
     fn go_on(&self) -> Result<(), Stopped> {
         self.progress.go_on()
     }
+
+    fn pause(&self) -> Result<(), Stopped> {
+        self.progress.pause()
+    }
 }

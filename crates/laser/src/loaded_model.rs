@@ -11,7 +11,7 @@ use laser_engine::{
 use laser_example::Example;
 use laser_kernels::Differentiable;
 use laser_model::{Decoder, Device, Model};
-use laser_run::{Perplexity, Progress, Scorer};
+use laser_run::{Perplexity, Progress, RunDescription, Scorer};
 use laser_tokenizer::Tokenizer;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -86,6 +86,8 @@ impl<B: Differentiable> Continuation for Decoder<B> {
 
 /// What is scored in a search; see [`Subject`].
 pub(crate) struct ScoredExamples<'a> {
+    /// The search.
+    pub description: &'a RunDescription,
     pub checkpoint: &'a Checkpoint,
     pub tokenizer: &'a Tokenizer,
     pub validation: Vec<&'a Example>,

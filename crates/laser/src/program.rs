@@ -22,13 +22,13 @@ pub fn main(arguments: &[OsString]) -> u8 {
             output::complain(&output::usage_line(&error, &Cli::command(), arguments.get(1)));
             return USAGE;
         }
-        Err(help) => return exit_code(print_help(&help)),
+        Err(help) => return exit_code(print_help(&help), None),
     };
     if let Err(why) = laser_guard::check_limits() {
         output::complain(&format!("error: {why}"));
         return USAGE;
     }
-    exit_code(run(&cli))
+    exit_code(run(&cli, arguments.get(1..).unwrap_or_default()), Some(&cli.command))
 }
 
 /// From now on a panic that is caught, in a library that reads a damaged file, prints nothing.
@@ -48,24 +48,27 @@ fn print_help(help: &clap::Error) -> anyhow::Result<()> {
     output::print_coloured(&if in_colour { text.ansi().to_string() } else { text.to_string() })
 }
 
-fn exit_code(done: anyhow::Result<()>) -> u8 {
+fn exit_code(done: anyhow::Result<()>, command: Option<&Command>) -> u8 {
     match done {
         Ok(()) => 0,
         Err(error) if output::is_broken_pipe(&error) => 0,
         Err(error) => {
             stopped::give_way();
+            if let Some(code) = command.and_then(stopped::rested) {
+                return code;
+            }
             output::complain(&output::error_line(&error));
             if error.is::<output::Usage>() { USAGE } else { FAILED }
         }
     }
 }
 
-fn run(cli: &Cli) -> anyhow::Result<()> {
+fn run(cli: &Cli, words: &[OsString]) -> anyhow::Result<()> {
     stopped::watch(&cli.command)?;
     cli.global.start_threads()?;
     match &cli.command {
         Command::Eval(options) => commands::eval::run(options, &cli.global),
-        Command::Search(options) => commands::search::run(options, &cli.global),
+        Command::Search(options) => commands::search::run(options, words, &cli.global),
         Command::Merge(options) => commands::merge::run(options, &cli.global),
         Command::Fleet(options) => commands::fleet::run(options, &cli.global),
         Command::Apply(options) => commands::apply::run(options, &cli.global),

@@ -59,12 +59,21 @@ impl Session {
         // What is missing is told before a model is fetched for it.
         let device = options.device.open()?;
         options.device = device.kind();
+        Self::open_loaded(source, options, |checkpoint, progress| load(checkpoint, device, progress))
+    }
+
+    /// Opens a model that `load` loads.
+    pub(crate) fn open_loaded(
+        source: ModelSource,
+        options: SessionOptions,
+        load: impl FnOnce(&Arc<Checkpoint>, &dyn Progress) -> Result<Box<dyn LoadedModel>>,
+    ) -> Result<Self> {
         let progress = &*options.progress;
         let checkpoint = Arc::new(source.open(progress)?);
         let tokenizer = tokenizer_of(&checkpoint)?;
         tokenizer.notes().iter().for_each(|note| progress.note(note));
         let tokenizer = if options.chat { tokenizer.in_chat()? } else { tokenizer };
-        let model = load(&checkpoint, device, progress)?;
+        let model = load(&checkpoint, progress)?;
         Ok(Self { source, checkpoint, model, tokenizer, options })
     }
 

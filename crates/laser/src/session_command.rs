@@ -135,6 +135,10 @@ impl Session {
             Command::Search(options) if options.shard.is_some() => {
                 Err(output::Usage("--shard: a shard is searched by the program: laser search".into()).into())
             }
+            Command::Search(options) if options.engine.size().is_some() => {
+                let why = "--engine: workers open the model themselves: laser search, or laser_rank.ray.search";
+                Err(output::Usage(why.into()).into())
+            }
             Command::Search(options) => {
                 self.check_chat(options.task.chat)?;
                 let source = options.source()?;
@@ -174,11 +178,11 @@ impl Session {
     }
 }
 
-fn usage(error: &clap::Error, command: Option<&OsString>) -> CommandError {
+pub(crate) fn usage(error: &clap::Error, command: Option<&OsString>) -> CommandError {
     stripped(output::usage_line(error, &Cli::command(), command))
 }
 
-fn failed(error: impl Into<anyhow::Error>) -> CommandError {
+pub(crate) fn failed(error: impl Into<anyhow::Error>) -> CommandError {
     stripped(output::error_line(&error.into()))
 }
 

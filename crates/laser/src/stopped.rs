@@ -1,10 +1,33 @@
 //! Ends that come from outside: signals, and memory that is gone.
 
 use crate::cli::{AnalysisChoice, Command};
+use laser_run::Stopped;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether a signal is just ending the process.
 static STOPPING: AtomicBool = AtomicBool::new(false);
+
+/// Whether the work is to end where it can rest.
+static RESTING: AtomicBool = AtomicBool::new(false);
+/// Whether it has been told so.
+static RESTED: AtomicBool = AtomicBool::new(false);
+
+/// Whether work goes on, asked where nothing is lost by ending.
+pub fn pause() -> Result<(), Stopped> {
+    if RESTING.load(Ordering::SeqCst) {
+        RESTED.store(true, Ordering::SeqCst);
+        return Err(Stopped);
+    }
+    Ok(())
+}
+
+/// The exit code of a command that a signal has ended in a pause: what failed then, failed by that. Says so.
+pub fn rested(command: &Command) -> Option<u8> {
+    RESTED.load(Ordering::SeqCst).then(|| {
+        crate::output::complain(&format!("error: stopped by SIGTERM: {}", advice(command)));
+        TRY_AGAIN
+    })
+}
 
 /// Waits for the end if a signal is ending the process: whatever failed by that is not an error of its own.
 pub fn give_way() {
@@ -47,19 +70,23 @@ fn advice(command: &Command) -> &'static str {
 }
 
 /// What a scheduler takes as: run it again (EX_TEMPFAIL of sysexits.h).
-const TRY_AGAIN: i32 = 75;
+const TRY_AGAIN: u8 = 75;
 
-/// The exit code where a signal ends a command. A shard that a scheduler stops is to be run again.
+/// Whether a signal ends a command in its next pause: a shard that a scheduler stops is to be run again.
 #[cfg(unix)]
-fn code(command: &Command, signal: i32) -> i32 {
-    match command {
-        Command::Search(search) if search.shard.is_some() && signal == signal_hook::consts::SIGTERM => TRY_AGAIN,
-        _ => 128 + signal,
-    }
+fn rests(command: &Command, signal: i32) -> bool {
+    let is_shard = matches!(command, Command::Search(search) if search.shard.is_some());
+    is_shard && signal == signal_hook::consts::SIGTERM
 }
 
-/// From now on SIGINT and SIGTERM end the process with one line and exit code 130 or 143 (of a shard 75 after SIGTERM), and leave no
-/// temporary file. A second one ends it without any ado. A signal that the process was started to ignore stays ignored. A file
+/// The exit code where a signal ends a command.
+#[cfg(unix)]
+fn code(command: &Command, signal: i32) -> i32 {
+    if rests(command, signal) { TRY_AGAIN.into() } else { 128 + signal }
+}
+
+/// From now on SIGINT and SIGTERM end the process with one line and exit code 130 or 143, and leave no temporary file. A shard
+/// finishes what it has in hand after SIGTERM, and ends with 75. A second one ends it without any ado. A signal that the process was started to ignore stays ignored. A file
 /// that was cut while it is mapped (SIGBUS) is an error in one line, too.
 #[cfg(unix)]
 pub fn watch(command: &Command) -> anyhow::Result<()> {
@@ -77,14 +104,18 @@ pub fn watch(command: &Command) -> anyhow::Result<()> {
         flag::register_conditional_shutdown(signal, code(command, signal), again.clone()).context(failed)?;
         flag::register(signal, again.clone()).context(failed)?;
     }
-    let of_term = code(command, SIGTERM);
+    let term_rests = rests(command, SIGTERM);
     let mut signals = Signals::new(&heeded).context(failed)?;
     let wait = move || {
         if let Some(signal) = signals.forever().next() {
+            if signal == SIGTERM && term_rests {
+                RESTING.store(true, Ordering::SeqCst);
+                return;
+            }
             STOPPING.store(true, Ordering::SeqCst);
             laser_files::abandon_all();
-            let (name, code) = if signal == SIGINT { ("SIGINT", 128 + SIGINT) } else { ("SIGTERM", of_term) };
-            stop(&format!("error: stopped by {name}: {advice}"), code);
+            let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
+            stop(&format!("error: stopped by {name}: {advice}"), 128 + signal);
         }
     };
     std::thread::Builder::new().name("signals".to_owned()).stack_size(1 << 17).spawn(wait).context(failed)?;

@@ -4,7 +4,8 @@ mod support;
 
 use laser::engine::{Answer, Judge, Request};
 use laser::example::Target;
-use laser::run::{ResultKind, ScorerError};
+use laser::fleet::{Fleet, Job, Take};
+use laser::run::{ResultKind, RunDescription, ScorerError, Silent};
 use laser::tasks::Task;
 use laser::{Judging, ReadTask, SearchPlan, SpaceChoice, StrategyChoice, TaskMaker, TaskSource, TextSource};
 use serde_json::Value;
@@ -156,4 +157,78 @@ fn answers_that_another_judges_alike_give_the_same_search() {
     let guard = laser::CostPlan { guards: vec![judged.source.clone()], ..laser::CostPlan::default() };
     let error = session.search(&own, &SearchPlan { costs: guard, ..plan }, scratch.path("guarded")).unwrap_err();
     assert!(error.to_string().contains("judged elsewhere"), "{error}");
+}
+
+/// Workers in this process, which do jobs by turns, the last first.
+#[derive(Debug)]
+struct Workers(Vec<laser::Worker>);
+
+impl Fleet for Workers {
+    fn opened(&self) -> Result<RunDescription, ScorerError> {
+        Ok(serde_json::from_str(self.0[0].opened())?)
+    }
+
+    fn workers(&self) -> usize {
+        self.0.len()
+    }
+
+    fn work(&self, jobs: &[Job], take: &mut Take) -> Result<(), ScorerError> {
+        for (number, job) in jobs.iter().enumerate().rev() {
+            take(None)?;
+            take(Some((number, &self.0[number % self.0.len()].work(&job.text)?)))?;
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn workers_give_the_search_that_one_process_gives() {
+    let scratch = Session::new();
+    let task = scratch.write("task.jsonl", support::task(100));
+    let model = fixture("llama").display().to_string();
+    let session = laser::Session::open(model.as_str()).unwrap();
+    let space = "--matrices mlp --rho 0.5,0.2 --strategy";
+    let words = |run: &str, options: &str| -> Vec<String> {
+        let (run, task) = (scratch.path(run).display().to_string(), task.display().to_string());
+        let own = ["search", "--task", &task, "--out", &run];
+        own.into_iter().chain(options.split_whitespace()).map(str::to_owned).collect()
+    };
+    for options in [
+        format!("{space} exhaustive --max-kl 0.5 --cost-all"),
+        format!("{space} race"),
+        format!("{space} gradient --gradient-examples 9 --no-costs"),
+        format!("{space} beam --width 2 --no-costs"),
+        format!("{space} evolve --evaluations 900 --no-costs"),
+    ] {
+        let mut expected = session.command(&words("one", &options)).unwrap();
+        let theirs = |run: &str| -> Vec<String> { words(run, &options).into_iter().chain([model.clone()]).collect() };
+        let workers = [1, 2, 3].map(|_| laser::Worker::open(theirs("fleet")).unwrap());
+        let fleet = Arc::new(Workers(workers.into()));
+        let found = laser::search_on(&theirs("fleet"), fleet.clone(), Arc::new(Silent)).unwrap();
+        expected["run"] = found["run"].clone();
+        assert_eq!(found, expected, "{options}");
+        let lines = |run: &str| {
+            let journal = scratch.read(&format!("{run}/journal.jsonl"));
+            let mut lines: Vec<String> = journal.lines().map(str::to_owned).collect();
+            lines.sort();
+            lines
+        };
+        assert_eq!(lines("fleet"), lines("one"), "{options}");
+        for file in ["run.json", "best.json", "verdict.json", "strategy.json"] {
+            assert_eq!(scratch.read(&format!("fleet/{file}")), scratch.read(&format!("one/{file}")), "{options}");
+        }
+        // Finished, it is read back, and another driver's search is not theirs.
+        assert_eq!(laser::search_on(&theirs("fleet"), fleet.clone(), Arc::new(Silent)).unwrap(), found);
+        let other: Vec<String> = theirs("other").into_iter().chain(["--seed=7".to_owned()]).collect();
+        let error = laser::search_on(&other, fleet, Arc::new(Silent)).unwrap_err().to_string();
+        assert!(error.contains("the workers have opened another search: search.seed differs"), "{error}");
+        for run in ["one", "fleet", "other"] {
+            std::fs::remove_dir_all(scratch.path(run)).unwrap();
+        }
+    }
+    let without = laser::Worker::open(words("none", "--strategy race nothing")).unwrap_err();
+    assert!(without.to_string().contains("nothing"), "{without}");
+    let (code, message) =
+        scratch.fails(&format!("search {model} --task task.jsonl --out run --engine ray --workers 2"));
+    assert!(code == 2 && message.contains("pip install 'laser-rank[ray]'"), "{message}");
 }

@@ -288,7 +288,13 @@ fn signals_end_a_search_in_one_line_and_it_resumes() {
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
     kill("TERM", &shard);
-    assert_eq!(shard.wait_with_output().unwrap().status.code(), Some(75));
+    let output = shard.wait_with_output().unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), message.lines().count()), (Some(75), 1), "{message}");
+    assert!(message.contains("stopped by SIGTERM") && message.contains("to resume"), "{message}");
+    // What it had in hand is there.
+    let scored = session.read("parts/shards/2-of-2/journal.jsonl").lines().count();
+    assert!(scored > 1, "{scored} lines");
     session.prints(&format!("{search} run"));
     session.prints(&format!("{search} whole"));
     for file in ["best.json", "verdict.json"] {

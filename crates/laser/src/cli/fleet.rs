@@ -2,6 +2,7 @@
 
 use crate::output::Usage;
 use clap::{Args, ValueEnum};
+use laser::FleetSize;
 use laser_run::Shard;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -61,6 +62,37 @@ impl ShardChoice {
         place.and_then(|place| Shard::new(place + 1, of)).ok_or_else(|| {
             Usage(format!("--shard auto: this task's number is not among {of} shards: ask for as many tasks").into())
         })
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct EngineOptions {
+    /// What scores candidates, if it is not this process: ray for workers on the nodes of a Ray
+    /// cluster (Python package laser-rank[ray])
+    #[arg(long, value_name = "ENGINE", value_enum, conflicts_with = "shard")]
+    engine: Option<Engine>,
+    /// Workers of the engine, each with the model in memory [default: as many as there is room for]
+    #[arg(long, value_name = "N", requires = "engine", value_parser = clap::value_parser!(u32).range(1..))]
+    workers: Option<u32>,
+    /// Processor cores of each worker
+    #[arg(long, value_name = "N", default_value_t = 1.0, requires = "engine")]
+    cpus_per_worker: f64,
+    /// GPUs of each worker, such as 1 or 0.5; needs --device cuda
+    #[arg(long, value_name = "N", default_value_t = 0.0, requires = "engine")]
+    gpus_per_worker: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Engine {
+    /// Ray
+    Ray,
+}
+
+impl EngineOptions {
+    /// The fleet that is asked for, if one is.
+    pub fn size(&self) -> Option<FleetSize> {
+        let workers = self.workers.map(|workers| workers as usize);
+        self.engine.map(|Engine::Ray| FleetSize { workers, cpus: self.cpus_per_worker, gpus: self.gpus_per_worker })
     }
 }
 

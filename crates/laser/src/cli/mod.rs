@@ -12,7 +12,7 @@ mod typed_values;
 pub use analyze_options::{AnalysisChoice, AnalysisOutput, AnalyzeOptions, TableOptions};
 pub use apply::{ApplyOptions, Pick};
 pub use costs::CostOptions;
-pub use fleet::{FleetOptions, MergeOptions, Scheduler, ShardChoice};
+pub use fleet::{EngineOptions, FleetOptions, MergeOptions, Scheduler, ShardChoice};
 pub use inputs::{CheckpointOptions, DataOptions, ModelOptions, TaskOptions, TextOptions, named_task};
 pub use space::SpaceOptions;
 pub use talk::{ChatOptions, CompareOptions, EditOptions, SpeechOptions};
@@ -20,10 +20,12 @@ pub use talk::{ChatOptions, CompareOptions, EditOptions, SpeechOptions};
 use crate::output::Usage;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use laser::TaskSource;
+use laser::{SessionOptions, TaskSource};
 use laser_edit::{InterventionSpec, Layers, MatrixGroup};
 use laser_matrix::Rho;
+use laser_run::Progress;
 use std::path::PathBuf;
+use std::sync::Arc;
 use typed_values::{default_rhos, parse_layers, parse_rho, parse_weight};
 
 /// Find, judge and apply rank reductions that improve a trained transformer.
@@ -235,12 +237,19 @@ pub struct SearchOptions {
     #[arg(long, value_name = "SHARD")]
     pub shard: Option<ShardChoice>,
     #[command(flatten)]
+    pub engine: EngineOptions,
+    #[command(flatten)]
     pub space: SpaceOptions,
     #[command(flatten)]
     pub costs: CostOptions,
 }
 
 impl SearchOptions {
+    /// How the model is opened.
+    pub fn session(&self, progress: Arc<dyn Progress>) -> SessionOptions {
+        SessionOptions { device: self.model.device, chat: self.task.chat, progress }
+    }
+
     /// The task, or the tasks and what each counts for.
     pub fn source(&self) -> anyhow::Result<TaskSource> {
         let source = self.task.source()?;

@@ -4,7 +4,7 @@ use super::search::tell;
 use crate::bar::Bar;
 use crate::cli::{Cli, Command, Global, MergeOptions, SearchOptions};
 use clap::Parser;
-use laser::{Session, SessionOptions};
+use laser::Session;
 use laser_report::{quoted, search_arguments};
 use laser_run::Shards;
 use std::ffi::OsString;
@@ -16,8 +16,7 @@ pub fn run(options: &MergeOptions, global: &Global) -> anyhow::Result<()> {
     let source = asked.source()?;
     let plan = asked.space.plan(asked.costs.plan(&asked.text, &source))?;
     let task = source.read(&*progress)?;
-    let how = SessionOptions { device: asked.model.device, chat: asked.task.chat, progress: progress.clone() };
-    let session = Session::open_with(asked.model.checkpoint.source(), how)?;
+    let session = Session::open_with(asked.model.checkpoint.source(), asked.session(progress.clone()))?;
     let found = session.merge(&session.settle(&task, &source)?, &plan, &options.run)?;
     tell(&found, &options.run, &asked.model.checkpoint.model, global, &*progress)
 }

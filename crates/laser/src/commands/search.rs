@@ -2,22 +2,28 @@
 
 use crate::bar::Bar;
 use crate::cli::{Global, SearchOptions};
+use crate::offered_fleets::made_fleet;
 use crate::output;
-use laser::{FoundEdits, Session, SessionOptions};
+use laser::{FoundEdits, Session};
 use laser_report::verdict_file;
 use laser_run::{Progress, front};
 use serde_json::{Value, json};
+use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 
-pub fn run(options: &SearchOptions, global: &Global) -> anyhow::Result<()> {
+/// Runs the search that was asked for by `words`, the program's arguments.
+pub fn run(options: &SearchOptions, words: &[OsString], global: &Global) -> anyhow::Result<()> {
     let progress = Arc::new(Bar::new(global.quiet));
     let source = options.source()?;
     let plan = options.space.plan(options.costs.plan(&options.text, &source))?;
     // A task that cannot be read is told before a model is loaded for it.
     let task = source.read(&*progress)?;
-    let how = SessionOptions { device: options.model.device, chat: options.task.chat, progress: progress.clone() };
-    let session = Session::open_with(options.model.checkpoint.source(), how)?;
+    let (model, how) = (options.model.checkpoint.source(), options.session(progress.clone()));
+    let session = match options.engine.size() {
+        Some(size) => Session::open_elsewhere(model, how, made_fleet(words, size)?)?,
+        None => Session::open_with(model, how)?,
+    };
     let task = session.settle(&task, &source)?;
     if let Some(choice) = options.shard {
         let shard = choice.shard(|name| std::env::var(name).ok())?;

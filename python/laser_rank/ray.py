@@ -1,0 +1,250 @@
+"""Searches on a Ray cluster (``pip install laser-rank[ray]``).
+
+    from laser_rank import ray
+
+    found = ray.search("SmolLM2-135M-Instruct.gguf", "facts", out="run", workers=8)
+
+This process asks the strategy, sends jobs and writes the journal. Workers, which are Ray's actors, hold the model and score. Ray
+places them, and notices when one dies: its job is done again by another.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import ray
+
+from . import _native, _results, _tasks
+from ._listener import Listener
+from ._results import Search
+from ._session import PathLike, arguments
+
+LOGGER = logging.getLogger("laser_rank")
+
+#: A job whose worker has died so often is not tried again.
+LOST = 4
+#: So often may workers die while they open the model, for each that is wanted.
+OPENINGS = 3
+#: Seconds after which it is said that no worker could be started.
+PATIENCE = 60.0
+
+#: A job: its first edited layer, how much work it is, and what is to be done.
+Job = tuple[int, float, str]
+
+
+class _Worker:
+    """An actor: a model in memory, and a search that it has opened."""
+
+    def open(
+        self, words: list[str], folder: str, environment: dict[str, str], made: _tasks.Shipped | None
+    ) -> tuple[str, str, int]:
+        os.chdir(folder)
+        os.environ.update(environment)
+        if made is not None:
+            _tasks.unpack(made)
+        self._native = _native.Worker(words)
+        return self._native.opened, ray.util.get_node_ip_address(), os.getpid()
+
+    def work(self, job: str) -> tuple[str, float, float]:
+        begun, used = time.perf_counter(), time.process_time()
+        return self._native.work(job), time.perf_counter() - begun, time.process_time() - used
+
+
+class _Member:
+    """A worker, as the pool sees it."""
+
+    def __init__(self, actor: Any) -> None:
+        self.actor = actor
+        self.node = ""
+        self.pid = 0
+        #: Whose matrices it has decomposed.
+        self.layers: set[int] = set()
+
+
+class Pool:
+    """Workers that have each opened the search of these arguments of the program."""
+
+    def __init__(
+        self,
+        words: list[str],
+        workers: int | None = None,
+        cpus: float = 1,
+        gpus: float = 0,
+        *,
+        made: _tasks.Shipped | None = None,
+        cut_for: int | None = None,
+    ) -> None:
+        self._started_ray = not ray.is_initialized()
+        if self._started_ray:
+            ray.init(log_to_driver=False, include_dashboard=False, logging_level=logging.ERROR)
+        wanted = workers or self._room(cpus, gpus)
+        environment = {name: value for name, value in os.environ.items() if name.startswith(("LASER_", "HF_"))}
+        environment["RAYON_NUM_THREADS"] = str(max(1, int(cpus)))
+        self._opening = (words, os.getcwd(), environment, made)
+        # A worker that is gone is started anew by the pool, wherever there is room then.
+        self._actor = ray.remote(num_cpus=cpus, num_gpus=gpus, max_restarts=0, max_task_retries=0)(_Worker)
+        self._opened: str | None = None
+        self._coming: dict[Any, _Member] = {}
+        self._deaths = 0
+        self.idle: list[_Member] = []
+        self.busy: dict[Any, tuple[_Member, int]] = {}
+        #: For how many workers jobs are cut.
+        self.workers = cut_for or wanted
+        self._wanted = wanted
+        #: Of each job that was done: its batch, layer and size, and its seconds by the clock and of the worker's processors.
+        self.times: list[tuple[int, int, float, float, float]] = []
+        self._batches = 0
+        for _ in range(wanted):
+            self._start()
+
+    @staticmethod
+    def _room(cpus: float, gpus: float) -> int:
+        has = ray.cluster_resources()
+        room = [has.get(name, 0.0) // each for name, each in (("CPU", cpus), ("GPU", gpus)) if each]
+        return max(1, int(min(room, default=1)))
+
+    def _start(self) -> None:
+        member = _Member(self._actor.remote())
+        self._coming[member.actor.open.remote(*self._opening)] = member
+
+    def opened(self) -> str:
+        """The search as the workers have opened it, by the first of them."""
+        begun = time.monotonic()
+        while self._opened is None:
+            ready, _ = ray.wait(list(self._coming), timeout=1)
+            for reference in ready:
+                self._arrived(reference)
+            if begun and time.monotonic() - begun > PATIENCE:
+                LOGGER.warning("no worker could be started yet: is there room in the cluster for one?")
+                begun = 0
+        return self._opened
+
+    def _arrived(self, reference: Any) -> None:
+        """Takes a worker that has opened the search, or not."""
+        member = self._coming.pop(reference)
+        try:
+            opened, member.node, member.pid = ray.get(reference)
+        except ray.exceptions.RayTaskError as error:
+            line = _line(error)
+            if not (self._coming or self.idle or self.busy):
+                raise _native.Error(line) from None
+            LOGGER.warning("a worker is left out: %s", line)
+            return
+        except ray.exceptions.RayError:
+            self._deaths += 1
+            if self._deaths > OPENINGS * self._wanted:
+                line = "the workers die while they open the model: give each more memory, or start fewer on a node"
+                raise _native.Error(line) from None
+            self._start()
+            return
+        differs = None if self._opened is None else _native.difference(self._opened, opened)
+        if differs is not None:
+            LOGGER.warning("a worker on %s is left out: %s differs there", member.node, differs)
+            ray.kill(member.actor)
+            return
+        self._opened = self._opened or opened
+        self.idle.append(member)
+        LOGGER.info("a worker on %s, process %s, has opened the search", member.node, member.pid)
+
+    def work(self, jobs: list[Job]) -> Iterator[tuple[int, str] | None]:
+        """Has jobs done: gives the number and the answer of each, in any order, and now and then nothing."""
+        waiting: dict[int, deque[int]] = {}
+        for number, (layer, _, _) in enumerate(jobs):
+            waiting.setdefault(layer, deque()).append(number)
+        lost = [0] * len(jobs)
+        self._batches += 1
+        while waiting or self.busy:
+            while waiting and self.idle:
+                member = self.idle.pop()
+                layer = self._layer_for(member, waiting)
+                number = waiting[layer].popleft()
+                if not waiting[layer]:
+                    del waiting[layer]
+                member.layers.add(layer)
+                self.busy[member.actor.work.remote(jobs[number][2])] = (member, number)
+            ready, _ = ray.wait([*self.busy, *self._coming], timeout=1)
+            if not ready:
+                yield None
+            for reference in ready:
+                if reference in self._coming:
+                    self._arrived(reference)
+                    continue
+                member, number = self.busy.pop(reference)
+                try:
+                    answer, *seconds = ray.get(reference)
+                except ray.exceptions.RayTaskError as error:
+                    raise _native.Error(_line(error)) from None
+                except ray.exceptions.RayError:
+                    lost[number] += 1
+                    LOGGER.warning("the worker on %s, process %s, is gone: its job is done again", member.node, member.pid)
+                    if lost[number] >= LOST:
+                        line = f"the workers of one job died {LOST} times: give each more memory, or start fewer on a node"
+                        raise _native.Error(line) from None
+                    waiting.setdefault(jobs[number][0], deque()).appendleft(number)
+                    self._start()
+                    continue
+                self.idle.append(member)
+                self.times.append((self._batches, *jobs[number][:2], *seconds))
+                yield number, answer
+
+    def _layer_for(self, member: _Member, waiting: dict[int, deque[int]]) -> int:
+        """The layer of a worker's next job: one whose matrices it has decomposed, or nobody has."""
+        own = next((layer for layer in member.layers if layer in waiting), None)
+        if own is not None:
+            return own
+        others = {layer for other, _ in self.busy.values() for layer in other.layers}
+        return next((layer for layer in waiting if layer not in others), next(iter(waiting)))
+
+    def close(self) -> None:
+        """Ends the workers, and Ray if it was started for them."""
+        members = [*self._coming.values(), *self.idle, *(member for member, _ in self.busy.values())]
+        for member in members:
+            ray.kill(member.actor)
+        if self._started_ray:
+            ray.shutdown()
+
+
+def _line(error: Any) -> str:
+    """Why a worker failed, in one line."""
+    cause = getattr(error, "cause", None)
+    return str(cause if cause is not None else error).strip().splitlines()[-1]
+
+
+def search(
+    model: PathLike,
+    task: _tasks.TaskLike = None,
+    *,
+    out: PathLike,
+    workers: int | None = None,
+    gpus_per_worker: float = 0,
+    cpus_per_worker: float = 1,
+    strategy: str = "race",
+    progress: bool | None = None,
+    **options: Any,
+) -> Search:
+    """As :meth:`laser_rank.Session.search`, with workers on the nodes of a Ray cluster that score candidates.
+
+    ``workers`` are as many as the cluster has room for, if nothing is said; those that find no room begin when nodes join. Each has
+    the model in memory, and computes on ``cpus_per_worker`` cores or on the GPU. The model, the task and this folder must be where
+    they are here on every node. Results are those of one process, bit for bit, on nodes with processors of one kind.
+
+    Ray is used as the process has initialised it, else ``RAY_ADDRESS`` or a cluster on this machine, else one is started.
+    """
+    options = {"device": "cuda" if gpus_per_worker else "cpu", **options}
+    made = _tasks.shipped(task, options)
+    with _tasks.named(task, options) as name:
+        if made is not None:
+            made["spec"] = name
+        words = ["search", *arguments({"task": name, "out": out, "strategy": strategy, **options}), "--", os.fspath(model)]
+        pool = Pool(words, workers, cpus_per_worker, gpus_per_worker, made=made)
+        try:
+            document = json.loads(_native.search_on(words, pool, Listener(progress)))
+        finally:
+            pool.close()
+    return _results.search(document)
