@@ -13,6 +13,7 @@ from typing import Any
 from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM
 from lm_eval.api.registry import register_model
+from lm_eval.utils import simple_parse_args_string
 
 from . import _lm_eval_task
 from ._session import Session
@@ -35,10 +36,21 @@ class LaserLM(LM):  # type: ignore[misc]
         # What the harness gives every model, and means nothing here.
         for name in ("batch_size", "max_batch_size", "dtype"):
             options.pop(name, None)
+        # The harness gives this one where nobody has asked for a device.
+        device = "auto" if device == "cuda:0" else device or "cpu"
         if not isinstance(pretrained, Session):
-            pretrained = Session(pretrained, device=device or "cpu", **options)
+            pretrained = Session(pretrained, device=device, **options)
         self.session = pretrained
         self.words = self.session._native.recipe(recipe) if recipe else self.session.edits(reduce)
+
+    @classmethod
+    def create_from_arg_obj(cls, arg_dict: dict[str, Any], additional_config: dict[str, Any] | None = None) -> LaserLM:
+        # The harness gives a device of its own beside the one that was asked for.
+        return cls(**{**(additional_config or {}), **arg_dict})
+
+    @classmethod
+    def create_from_arg_string(cls, arg_string: str, additional_config: dict[str, Any] | None = None) -> LaserLM:
+        return cls.create_from_arg_obj(simple_parse_args_string(arg_string), additional_config)
 
     def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
         return [(logprob, greedy) for logprob, greedy in self._ask(requests)]

@@ -1,6 +1,8 @@
 """The bridge to lm-evaluation-harness. (interop/lm_eval_bridge.py compares it with the harness's own model.)"""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -81,3 +83,25 @@ def test_what_cannot_be_searched_on_is_said(session, config):
         session.evaluate(task_of(dict(config, metric_list=less)))
     with pytest.raises(Error, match="which it has: margin"):
         session.evaluate(task_of(config), metric="acc")
+
+
+def test_the_harness_s_own_command_runs_to_the_end(config, llama, tmp_path):
+    rule = "def process(doc, results):\n    return {'margin': results[doc['a']][0] - max(it for it, _ in results)}\n"
+    (tmp_path / "rule.py").write_text(rule)
+    keys = {**config, "process_results": "RULE"}
+    text = json.dumps(keys).replace('"RULE"', "!function rule.process")
+    (tmp_path / "margins.yaml").write_text(text)
+    words = ["--model", "laser", "--model_args", f"pretrained={llama},reduce=1.fc_in:0.2,device=cpu", "--tasks", tmp_path / "margins.yaml"]
+    command = [sys.executable, "-m", "laser_rank.lm_eval", *map(str, words), "--output_path", str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr[-2000:]
+    (found,) = (tmp_path / "out").glob("**/results_*.json")
+    value = json.loads(found.read_text())["results"]["margins"]["margin,none"]
+    assert Session(llama).evaluate(task_of(config), "1.fc_in:0.2").accuracy == pytest.approx(value, rel=1e-9)
+
+
+def test_the_harness_s_own_device_is_no_more_than_a_wish(llama):
+    # It gives cuda:0 where nobody has asked for a device.
+    given = {"device": "cuda:0", "batch_size": 1, "max_batch_size": None}
+    assert LaserLM.create_from_arg_obj({"pretrained": str(llama)}, given).words == []
+    assert LaserLM.create_from_arg_string(f"pretrained={llama},device=cpu", given).words == []

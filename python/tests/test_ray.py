@@ -23,6 +23,8 @@ SEARCH = {"rho": [0.02, 0.5], "limit": 400, "no_costs": True}
 
 @pytest.fixture(scope="module")
 def cluster():
+    # Ray's workers are otherwise at the bottom of a busy machine's queue.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     cluster = Cluster()
     for _ in range(3):
         cluster.add_node(num_cpus=1, object_store_memory=80_000_000, include_dashboard=False)
