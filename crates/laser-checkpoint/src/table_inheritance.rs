@@ -15,6 +15,7 @@ pub(crate) const TABLES: &[(&str, &str)] = &tables![
     "bloom",
     "cohere",
     "cohere2",
+    "decision_transformer",
     "ernie4_5",
     "exaone",
     "exaone4",

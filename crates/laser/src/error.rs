@@ -155,6 +155,9 @@ pub enum Error {
     /// The search failed.
     #[error(transparent)]
     Search(Box<laser_search::Error>),
+    /// A Decision Transformer cannot be read or played.
+    #[error(transparent)]
+    Decision(Box<laser_decision::Error>),
     /// There is no recipe in a RUN folder.
     #[error("{}: there is no recipe yet: the search is not finished: run the same search again", path.display())]
     NoRecipeYet {
@@ -286,5 +289,6 @@ boxed! {
     Engine: laser_engine::Error,
     Model: laser_model::Error,
     Search: laser_search::Error,
+    Decision: laser_decision::Error,
     Write: laser_writers::WriteError,
 }

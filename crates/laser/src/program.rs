@@ -80,6 +80,7 @@ fn run(cli: &Cli, words: &[OsString]) -> anyhow::Result<()> {
         Command::Verdict(options) => commands::verdict::run(options, &cli.global),
         Command::Analyze(options) => commands::analyze::run(options, &cli.global),
         Command::Report(options) => commands::report::run(options, &cli.global),
+        Command::Sokoban(options) => commands::sokoban::run(&options.command, &cli.global),
         Command::Tasks(options) => commands::tasks::run(options, &cli.global),
     }
 }

@@ -11,8 +11,8 @@ use laser_edit::Candidate;
 use laser_example::{Example, Score};
 use laser_report::{ReadRun, RunParts, verdict_file};
 use laser_run::{
-    Progress, ReusedResults, RunDescription, RunFolder, RunWriter, Scorer, SearchDescription, SearchTrace, Shard,
-    Shards, write_whole,
+    CostLimits, Progress, ReusedResults, RunDescription, RunFolder, RunWriter, Scorer, SearchDescription, SearchTrace,
+    Shard, Shards, write_whole,
 };
 use laser_search::{Beam, Compose, Evolve, Exhaustive, Finished, Gradient, Merged, Plan, Race, Strategy};
 use std::path::{Path, PathBuf};
@@ -33,12 +33,12 @@ fn unsharded(plan: &SearchPlan, shard: &RunDescription, of: usize, layers: Vec<u
 type Conduct<T> = fn(&mut dyn Strategy, &Plan, &mut dyn Scorer, &RunWriter, &dyn Progress) -> laser_search::Result<T>;
 
 /// A search that has come to its end.
-struct Conducted<'t, T> {
-    end: T,
-    run: RunWriter,
-    description: RunDescription,
-    validation: Vec<&'t Example>,
-    test: Vec<&'t Example>,
+pub(crate) struct Conducted<'t, T> {
+    pub end: T,
+    pub run: RunWriter,
+    pub description: RunDescription,
+    pub validation: Vec<&'t Example>,
+    pub test: Vec<&'t Example>,
 }
 
 impl Session {
@@ -160,45 +160,43 @@ impl Session {
         Ok(Conducted { end, run, description, validation, test })
     }
 
-    /// Writes the verdict and the report of a finished search.
     fn finish(&self, plan: &SearchPlan, conducted: Conducted<Finished>) -> Result<FoundEdits> {
-        let progress = &*self.options.progress;
-        let Conducted { end, run, description, validation, test } = conducted;
-        let Finished { verdict, trace, entries, costs, bf16_checks, ranking, objective } = end;
-        run.write_verdict(&verdict_file(&verdict))?;
-        let folder = run.folder().clone();
-        // A report says of a locked folder that a search is running in it.
-        drop(run);
-        // All that it shows is at hand: the folder's files need not be read again.
-        let owned = |examples: Vec<&Example>| examples.into_iter().cloned().collect();
-        let parts = RunParts {
-            description: Some(description),
-            entries,
-            validation: owned(validation),
-            test: owned(test),
-            costs: costs.clone(),
-            trace: Some(trace.clone()),
-            bf16_checks: bf16_checks.clone(),
-            verdict: Some(verdict.clone()),
-            problems: Vec::new(),
-        };
-        let read = ReadRun::of(&folder, parts);
-        if let Err(error) = write_whole(&folder.report_path(), read.data.page().as_bytes()) {
-            progress.note(&format!("there is no report: {error}"));
-        }
-        let (entries, limits) = (read.entries, plan.costs.limits);
-        Ok(FoundEdits {
-            verdict,
-            trace,
-            entries,
-            costs,
-            objective,
-            limits,
-            bf16_checks,
-            ranking,
-            composed: plan.pool().is_some() || plan.more.is_some(),
-        })
+        let composed = plan.pool().is_some() || plan.more.is_some();
+        finish(&*self.options.progress, plan.costs.limits, composed, conducted)
     }
+}
+
+/// Writes the verdict and the report of a finished search.
+pub(crate) fn finish(
+    progress: &dyn Progress,
+    limits: CostLimits,
+    composed: bool,
+    conducted: Conducted<Finished>,
+) -> Result<FoundEdits> {
+    let Conducted { end, run, description, validation, test } = conducted;
+    let Finished { verdict, trace, entries, costs, bf16_checks, ranking, objective } = end;
+    run.write_verdict(&verdict_file(&verdict))?;
+    let folder = run.folder().clone();
+    // A report says of a locked folder that a search is running in it.
+    drop(run);
+    // All that it shows is at hand: the folder's files need not be read again.
+    let owned = |examples: Vec<&Example>| examples.into_iter().cloned().collect();
+    let parts = RunParts {
+        description: Some(description),
+        entries,
+        validation: owned(validation),
+        test: owned(test),
+        costs: costs.clone(),
+        trace: Some(trace.clone()),
+        bf16_checks: bf16_checks.clone(),
+        verdict: Some(verdict.clone()),
+        problems: Vec::new(),
+    };
+    let read = ReadRun::of(&folder, parts);
+    if let Err(error) = write_whole(&folder.report_path(), read.data.page().as_bytes()) {
+        progress.note(&format!("there is no report: {error}"));
+    }
+    Ok(FoundEdits { verdict, trace, entries: read.entries, costs, objective, limits, bf16_checks, ranking, composed })
 }
 
 /// How the space is gone through.

@@ -1,6 +1,6 @@
 //! Ends that come from outside: signals, and memory that is gone.
 
-use crate::cli::{AnalysisChoice, Command};
+use crate::cli::{AnalysisChoice, Command, SokobanCommand};
 use laser_run::Stopped;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -62,6 +62,11 @@ fn advice(command: &Command) -> &'static str {
         }
         Command::Analyze(options) if matches!(options.analysis, AnalysisChoice::Table(_)) => {
             "what has been scored is kept: run the same command again to resume"
+        }
+        Command::Sokoban(options)
+            if matches!(options.command, SokobanCommand::Train(_) | SokobanCommand::Search(_)) =>
+        {
+            "what has been reached is kept: run the same command again to resume"
         }
         Command::Apply(_) => "nothing was written: run the same command again",
         Command::Report(_) | Command::Analyze(_) => "no file is half written: run the same command again",

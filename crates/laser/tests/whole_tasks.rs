@@ -242,3 +242,67 @@ fn a_task_that_is_too_small_is_refused_before_anything_is_scored() {
     }
     session.prints("merge data --quiet");
 }
+
+#[test]
+fn sokoban_from_levels_to_a_verdict() {
+    let session = Session::new();
+    session.prints("sokoban levels --count 12 --seed 3 --out valid.txt");
+    session.prints("sokoban levels --count 10 --seed 4 --out test.txt");
+    let solved: Value =
+        serde_json::from_str(&session.prints("sokoban solve valid.txt test.txt --compare 5 --episodes e.jsonl --json"))
+            .unwrap();
+    assert_eq!((&solved["levels"], &solved["solved"], &solved["compared"]), (&json!(22), &json!(22), &json!(5)));
+    assert!(solved["longer"].as_f64().unwrap() >= 0.0 && session.read("e.jsonl").lines().count() > 15);
+
+    let model = fixture("sokoban/model");
+    let eval = |arguments: &str| -> Value {
+        let command = format!("sokoban eval {} --levels test.txt --json {arguments}", model.display());
+        serde_json::from_str(&session.prints(&command)).unwrap()
+    };
+    let base = eval("--examples base.jsonl");
+    assert_eq!(base["n"], 10);
+    assert_eq!(base["return"], eval("--threads 1")["return"]);
+
+    let search = format!(
+        "sokoban search {} --validation valid.txt --test test.txt --matrices fc_in,q_proj --rho 0.1,0.01 --out run --json",
+        model.display()
+    );
+    let found: Value = serde_json::from_str(&session.prints(&search)).unwrap();
+    assert_eq!((&found["strategy"]["space"], &found["episodes"]["levels"]), (&json!(8), &json!(10)));
+    assert_eq!(found["episodes"]["solved"][0], base["solved"]);
+    assert!((found["episodes"]["returns"][0].as_f64().unwrap() - base["return"].as_f64().unwrap()).abs() < 1e-9);
+    // Resumed, it reads what it has, and judging needs no model.
+    assert_eq!(serde_json::from_str::<Value>(&session.prints(&search)).unwrap(), found);
+    let judged: Value = serde_json::from_str(&session.prints("verdict run --json")).unwrap();
+    assert_eq!(judged, found["verdict"]);
+    let edited = eval("--recipe run");
+    assert_eq!(edited["solved"], found["episodes"]["solved"][1]);
+    let returns = search.replace("--out run", "--out returns --by return");
+    let found: Value = serde_json::from_str(&session.prints(&returns)).unwrap();
+    assert!(found["episodes"]["returns_p"].as_f64().unwrap() > 0.0);
+
+    let play = format!("sokoban play {} --levels test.txt --level 2 --reduce 0.fc_in:zero", model.display());
+    let played: Value = serde_json::from_str(&session.prints(&format!("{play} --json"))).unwrap();
+    assert_eq!(played.as_array().unwrap().len(), 2);
+    session.prints(&format!("{play} --svg episode.svg"));
+    assert!(session.read("episode.svg").contains("0.fc_in:zero"));
+    assert!(session.prints("sokoban play planner --levels test.txt").contains("planner: solved in"));
+    let (code, line) = session.fails("sokoban play planner --levels test.txt --level 99");
+    assert!(code == 2 && line.contains("numbered from 0"), "{line}");
+}
+
+#[test]
+fn a_training_is_resumed_and_what_it_gives_is_edited() {
+    let session = Session::new();
+    let train = "sokoban train model --generate 8 --windows 4 --hidden 16 --depth 2 --heads 2 --context 2 --channels 4 --pairs 1 --json";
+    session.prints(&format!("{train} --steps 3"));
+    let resumed: Value = serde_json::from_str(&session.prints(&format!("{train} --steps 3"))).unwrap();
+    assert_eq!((&resumed["resumed_at"], &resumed["steps"]), (&json!(3), &json!(3)));
+    let (_, line) = session.fails(&format!("{train} --steps 3 --seed 5"));
+    assert!(line.contains("it holds a training with other"), "{line}");
+    let inspected: Value = serde_json::from_str(&session.prints("inspect model --json")).unwrap();
+    assert_eq!(inspected["family"], "decision_transformer");
+    session.prints("sokoban levels --count 3 --out levels.txt");
+    let evaluated = session.prints("sokoban eval model --levels levels.txt --reduce 1.fc_out:0.2");
+    assert!(evaluated.starts_with("1.fc_out:0.2 on 3 levels: "), "{evaluated}");
+}

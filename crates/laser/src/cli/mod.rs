@@ -5,6 +5,7 @@ mod apply;
 mod costs;
 mod fleet;
 mod inputs;
+mod sokoban;
 mod space;
 mod talk;
 mod typed_values;
@@ -14,6 +15,10 @@ pub use apply::{ApplyOptions, Pick};
 pub use costs::CostOptions;
 pub use fleet::{EngineOptions, FleetOptions, MergeOptions, Scheduler, ShardChoice};
 pub use inputs::{CheckpointOptions, DataOptions, ModelOptions, TaskOptions, TextOptions, named_task};
+pub use sokoban::{
+    EvalLevelsOptions, LevelsOptions, PlayOptions, SearchLevelsOptions, SokobanCommand, SokobanOptions, SolveOptions,
+    TrainOptions, Worth,
+};
 pub use space::SpaceOptions;
 pub use talk::{ChatOptions, CompareOptions, EditOptions, SpeechOptions};
 
@@ -75,6 +80,8 @@ pub enum Command {
     Analyze(AnalyzeOptions),
     /// List the built-in tasks, show a task, check task files
     Tasks(TasksOptions),
+    /// Sokoban: levels, a planner, and a Decision Transformer to train, edit and judge
+    Sokoban(SokobanOptions),
 }
 
 #[derive(Debug, Args)]

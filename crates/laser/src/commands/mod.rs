@@ -12,6 +12,7 @@ pub mod inspect;
 pub mod merge;
 pub mod report;
 pub mod search;
+pub mod sokoban;
 mod table;
 pub mod tasks;
 pub mod verdict;

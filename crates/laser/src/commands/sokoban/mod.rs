@@ -1,0 +1,56 @@
+//! `laser sokoban`: one file a subcommand.
+
+mod eval;
+mod levels;
+mod play;
+mod search;
+mod solve;
+mod train;
+
+use crate::cli::{EditOptions, Global, SokobanCommand};
+use anyhow::Context;
+use laser_decision::Policy;
+use laser_edit::{Candidate, InterventionSpec};
+use laser_kernels::Cpu;
+use laser_sokoban::{Level, read_levels};
+use std::path::Path;
+
+pub fn run(command: &SokobanCommand, global: &Global) -> anyhow::Result<()> {
+    match command {
+        SokobanCommand::Levels(options) => levels::run(options, global),
+        SokobanCommand::Solve(options) => solve::run(options, global),
+        SokobanCommand::Train(options) => train::run(options, global),
+        SokobanCommand::Eval(options) => eval::run(options, global),
+        SokobanCommand::Search(options) => search::run(options, global),
+        SokobanCommand::Play(options) => play::run(options, global),
+    }
+}
+
+/// The largest file of levels or episodes that is read.
+const LARGEST: u64 = 1 << 31;
+
+/// The text of a file.
+fn text_of(path: &Path) -> anyhow::Result<String> {
+    let bytes = laser_guard::read_file(path, LARGEST).with_context(|| path.display().to_string())?;
+    String::from_utf8(bytes).with_context(|| format!("{}: it is not text", path.display()))
+}
+
+/// The levels of a file, or the first of them.
+fn levels_of(path: &Path, first: Option<usize>) -> anyhow::Result<Vec<Level>> {
+    let mut levels = read_levels(&text_of(path)?).with_context(|| path.display().to_string())?;
+    levels.truncate(first.unwrap_or(levels.len()).max(1));
+    Ok(levels)
+}
+
+/// A trained model.
+fn policy_of(path: &Path) -> anyhow::Result<Policy> {
+    Ok(Policy::open(path, &Cpu)?)
+}
+
+/// The edits that were asked for.
+fn edits_of(options: &EditOptions, policy: &Policy) -> anyhow::Result<Candidate> {
+    Ok(match &options.recipe {
+        Some(path) => laser::read_recipe(path, policy.checkpoint(), None)?.edits,
+        None => Candidate::new(InterventionSpec::expand_all(&options.reduce, policy.model().config())?)?,
+    })
+}

@@ -1,0 +1,57 @@
+//! `laser sokoban search`: the reduction with which a model plays best.
+
+use super::{levels_of, policy_of};
+use crate::bar::Bar;
+use crate::cli::{Global, SearchLevelsOptions, Worth};
+use crate::commands::search::document;
+use crate::output;
+use laser::{LevelsPlan, search_levels};
+use laser_decision::{EpisodeWorth, EpisodesVerdict, episodes, test_entries};
+use laser_run::{RunFolder, write_whole};
+use laser_sokoban::{Level, Move, animation};
+use serde_json::json;
+
+/// The test level that differs, base beside edited.
+const ANIMATION: &str = "episode.svg";
+
+pub fn run(options: &SearchLevelsOptions, global: &Global) -> anyhow::Result<()> {
+    let progress = Bar::new(global.quiet);
+    let plan = LevelsPlan {
+        model: output::shown(&options.model),
+        spec: format!("{} and {}", options.validation.display(), options.test.display()),
+        validation: levels_of(&options.validation, options.first)?,
+        test: levels_of(&options.test, None)?,
+        worth: match options.by {
+            Worth::Solved => EpisodeWorth::Solved,
+            Worth::Return => EpisodeWorth::Return,
+        },
+        matrices: options.matrices.clone(),
+        layers: options.layers.clone(),
+        rhos: options.rho.clone(),
+        seed: options.seed,
+    };
+    let policy = policy_of(&options.model)?;
+    let found = search_levels(&plan, &policy, &options.out, &progress)?;
+    let folder = RunFolder::open(&options.out)?;
+    let verdict = EpisodesVerdict::of_run(&folder)?;
+    write_whole(&options.out.join("episodes.json"), format!("{:#}\n", json!(verdict)).as_bytes())?;
+    let [base, edited] = test_entries(&folder)?;
+    if let Some(svg) = shown(&plan.test, &episodes(&base, &folder)?, &episodes(&edited, &folder)?, &found.verdict.best)
+    {
+        write_whole(&options.out.join(ANIMATION), svg.as_bytes())?;
+    }
+    if global.json {
+        let mut document = document(&options.out, &found);
+        document["episodes"] = json!(verdict);
+        return output::print_json(&document);
+    }
+    output::print(&format!("{}\n{}", found.text(), verdict.text()))
+}
+
+/// The first level that base and edited model play otherwise, side by side.
+fn shown(levels: &[Level], base: &[Vec<Move>], edited: &[Vec<Move>], edits: &impl ToString) -> Option<String> {
+    let number = base.iter().zip(edited).position(|(a, b)| a != b)?;
+    let panel = |title: String, moves: &[Vec<Move>]| (title, levels[number], moves[number].clone());
+    let title = format!("test level {number}, base");
+    Some(animation(&[panel(title, base), panel(edits.to_string(), edited)]))
+}
