@@ -5,6 +5,8 @@ import logging
 import os
 import pathlib
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -74,6 +76,22 @@ def test_the_jobs_of_a_worker_that_dies_are_done_again(cluster, demo, alone, tmp
         thread.join()
         pool.close()
     assert outcomes(tmp_path / "run") == outcomes(alone.run)
+
+
+def test_the_program_s_driver_is_killed_and_resumes(cluster, demo, alone, tmp_path):
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "laser_rank", "search", demo[0], "--task", demo[1], "--out", str(run)]
+    command += ["--strategy", "race", "--rho", "0.02,0.5", "--limit", "400", "--no-costs", "--quiet", "--json"]
+    command += ["--engine", "ray", "--workers", "2"]
+    environment = {**os.environ, "RAY_ADDRESS": cluster.address}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as driver:
+        while driver.poll() is None and not (run / "journal.jsonl").exists():
+            time.sleep(0.01)
+        driver.kill()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["verdict"] == alone.document["verdict"]
+    assert outcomes(run) == outcomes(alone.run)
 
 
 def test_tasks_in_memory_are_sent(cluster, session, demo, rows, tmp_path):
