@@ -18,7 +18,10 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-import ray
+try:
+    import ray
+except ImportError:
+    raise ImportError("there is no ray in this environment: pip install 'laser-rank[ray]'") from None
 
 from . import _native, _results, _tasks
 from ._listener import Listener

@@ -1,10 +1,12 @@
 """The program that the wheel carries."""
 
+import importlib.util
 import pathlib
 import subprocess
 import sys
 
 import laser_rank
+import pytest
 
 
 def program(*arguments):
@@ -29,3 +31,10 @@ def test_its_exit_codes_and_lines(tmp_path):
 def test_the_demo_runs(tmp_path):
     done = program("demo", "--out", str(tmp_path / "demo"), "--quiet")
     assert done.returncode == 0 and "1.fc_in:0.02" in done.stdout, done.stderr
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ray") is not None, reason="ray is installed")
+def test_where_ray_is_missing_it_says_how_to_get_it(demo, tmp_path):
+    done = program("search", demo[0], "--task", demo[1], "--out", str(tmp_path / "run"), "--engine", "ray", "--quiet")
+    assert done.returncode == 1 and "pip install 'laser-rank[ray]'" in done.stderr and done.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()
