@@ -37,7 +37,7 @@ pub use changed_example::ChangedExample;
 pub use comparison_page::ComparedRuns;
 pub use equivalent_command::{quoted, search_arguments};
 pub use exports::{lm_eval_files, optuna_journal};
-pub use front_text::front_text;
+pub use front_text::{front_text, thousands};
 pub use heat_text::heat_text;
 pub use metrics_text::metrics_text;
 pub use page::is_page;

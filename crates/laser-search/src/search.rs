@@ -134,7 +134,7 @@ const COSTED_OF_SIZE: usize = 6;
 const BATCH: usize = 8;
 
 /// Measures the costs of the best candidates, and chooses the best one within the limits.
-fn choose(driver: &mut Driver, asked: &SearchDescription) -> Result<Candidate> {
+pub(crate) fn choose(driver: &mut Driver, asked: &SearchDescription) -> Result<Candidate> {
     let mut ranked = driver.entries().candidates();
     ranked.sort_by(|a, b| driver.history().compare(a, b));
     let ranked: Vec<Candidate> = ranked.into_iter().map(|entry| entry.interventions.clone()).collect();

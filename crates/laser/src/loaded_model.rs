@@ -237,7 +237,7 @@ impl<B: Differentiable> LoadedModel for OnBackend<B> {
 }
 
 /// The machine's memory in bytes, or what its container may take if that is less.
-fn machine_memory() -> usize {
+pub(crate) fn machine_memory() -> usize {
     let mut system = sysinfo::System::new();
     system.refresh_memory();
     let limit = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);

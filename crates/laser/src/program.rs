@@ -1,6 +1,6 @@
 //! The program `laser`: from its arguments to its exit code.
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, EXAMPLES};
 use crate::{commands, output, stopped};
 use clap::{CommandFactory, Parser};
 use std::ffi::OsString;
@@ -16,6 +16,9 @@ const USAGE: u8 = 2;
 /// Runs the program, and gives its exit code. The first of `arguments` is its own name.
 pub fn main(arguments: &[OsString]) -> u8 {
     hush_caught_panics();
+    if arguments.len() == 1 {
+        return exit_code(output::print(&first_words()), None);
+    }
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
@@ -29,6 +32,13 @@ pub fn main(arguments: &[OsString]) -> u8 {
         return USAGE;
     }
     exit_code(run(&cli, arguments.get(1..).unwrap_or_default()), Some(&cli.command))
+}
+
+/// What is said to someone who types `laser` alone.
+fn first_words() -> String {
+    let command = Cli::command();
+    let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+    format!("{about}.\n\n{EXAMPLES}\n\nlaser --help has all commands, laser doctor what this machine has.\n")
 }
 
 /// From now on a panic that is caught, in a library that reads a damaged file, prints nothing.
@@ -82,5 +92,8 @@ fn run(cli: &Cli, words: &[OsString]) -> anyhow::Result<()> {
         Command::Report(options) => commands::report::run(options, &cli.global),
         Command::Sokoban(options) => commands::sokoban::run(&options.command, &cli.global),
         Command::Tasks(options) => commands::tasks::run(options, &cli.global),
+        Command::Doctor(options) => commands::doctor::run(options, &cli.global),
+        Command::Completions(options) => commands::completions::run(options, &cli.global),
+        Command::Man(options) => commands::man::run(options, &cli.global),
     }
 }

@@ -30,7 +30,8 @@ fn unsharded(plan: &SearchPlan, shard: &RunDescription, of: usize, layers: Vec<u
 }
 
 /// What does a search or a part of it.
-type Conduct<T> = fn(&mut dyn Strategy, &Plan, &mut dyn Scorer, &RunWriter, &dyn Progress) -> laser_search::Result<T>;
+pub(crate) type Conduct<T> =
+    fn(&mut dyn Strategy, &Plan, &mut dyn Scorer, &RunWriter, &dyn Progress) -> laser_search::Result<T>;
 
 /// A search that has come to its end.
 pub(crate) struct Conducted<'t, T> {
@@ -90,7 +91,7 @@ impl Session {
     }
 
     /// Prepares a search or a part of it, and has `conduct` do it.
-    fn conduct<'t, T>(
+    pub(crate) fn conduct<'t, T>(
         &self,
         task: &'t OpenTask,
         plan: &SearchPlan,

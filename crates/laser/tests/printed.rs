@@ -123,3 +123,82 @@ fn paths_need_not_be_utf8() {
     fs::remove_dir_all(session.path(".").join(odd)).unwrap();
     assert_eq!(run(&format!("apply {model} --reduce 0.fc_in:0.5 --json --out"))["out"], "odd\u{fffd}");
 }
+
+#[test]
+fn laser_alone_says_what_to_type_first() {
+    let session = Session::new();
+    let text = session.prints("");
+    assert_eq!(
+        text,
+        "Find, judge and apply rank reductions that improve a trained transformer.
+
+Examples:
+  laser demo                                            see it work, in seconds
+  laser search MODEL --task qa.jsonl --out run          find what helps on your questions
+  laser apply MODEL --recipe run --out edited           write the edited model
+
+laser --help has all commands, laser doctor what this machine has.
+"
+    );
+    assert!(session.prints("--help").ends_with("write the edited model\n"));
+}
+
+#[test]
+fn completions_and_manual_pages() {
+    let session = Session::new();
+    for (shell, part) in [("bash", "complete -F _laser"), ("zsh", "#compdef laser"), ("fish", "complete -c laser")] {
+        assert!(session.prints(&format!("completions {shell}")).contains(part), "{shell}");
+    }
+    let said = session.prints("man --out pages");
+    let pages = fs::read_dir(session.path("pages")).unwrap().count();
+    assert_eq!(said, format!("{pages} manual pages are in pages\n"));
+    assert!(session.read("pages/laser-search.1").contains("\\-\\-dry\\-run"));
+    assert!(session.read("pages/laser-tasks-show.1").contains(".TH laser-tasks-show 1"));
+    let (code, message) = session.fails("man --out pages");
+    assert!(code == 1 && message.contains("exists: choose another folder, or add --force"), "{message}");
+    session.prints("man --out pages --force");
+}
+
+/// The token is a secret; what it opens is not shown either.
+#[test]
+fn the_doctor_says_what_there_is_and_no_secret() {
+    let session = Session::new();
+    let mut command = session.laser(&format!("doctor {}", fixture("llama").display()));
+    let output = command.env("HF_TOKEN", "hf_secret").env("HF_HOME", session.path("home")).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && !text.contains("hf_secret"), "{text}");
+    let names: Vec<&str> = text.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    for name in ["laser", "processor", "memory", "gpu", "hub", "cache", "model", "weights", "speed", "next"] {
+        assert!(names.contains(&name), "{name}: {text}");
+    }
+    assert!(text.contains("with a token") && text.contains("home/hub"), "{text}");
+    let document: serde_json::Value = serde_json::from_str(&session.prints("doctor --json")).unwrap();
+    assert_eq!(document["model"], serde_json::Value::Null);
+    assert!(document["machine"]["memory"].as_u64() >= document["machine"]["free_memory"].as_u64());
+    let (_, message) = session.fails("doctor nowhere");
+    assert!(message.contains("nowhere"), "{message}");
+}
+
+/// A rehearsal asks for what the search asks for, as far as that does not depend on what it finds.
+#[test]
+fn a_dry_run_says_what_a_search_takes_and_leaves_nothing() {
+    let session = Session::new();
+    session.write("task.jsonl", support::task(60));
+    let search = format!(
+        "search {} --task task.jsonl --layers 1-2 --matrices mlp --rho 0.5,0.1 --out run",
+        fixture("llama").display()
+    );
+    let told: serde_json::Value = serde_json::from_str(&session.prints(&format!("{search} --dry-run --json"))).unwrap();
+    assert!(!session.path("run").exists());
+    let text = session.prints(&format!("{search} --dry-run"));
+    assert!(text.starts_with("examples     12 to choose on, 48 to judge on\ncandidates   12 in the space\n"), "{text}");
+    let found: serde_json::Value = serde_json::from_str(&session.prints(&format!("{search} --json"))).unwrap();
+    assert_eq!(told["dry_run"]["evaluations"], found["strategy"]["evaluations"], "{told} {found}");
+    assert_eq!(told["dry_run"]["space"], found["strategy"]["space"]);
+    // Every strategy can be rehearsed, and so can limits and costs.
+    for options in
+        ["--strategy evolve --evaluations 500", "--strategy beam", "--strategy gradient --no-costs", "--max-kl 0.1"]
+    {
+        session.prints(&format!("{search}2 --dry-run {options}"));
+    }
+}

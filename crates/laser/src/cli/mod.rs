@@ -3,6 +3,7 @@
 mod analyze_options;
 mod apply;
 mod costs;
+mod doctor;
 mod fleet;
 mod inputs;
 mod sokoban;
@@ -13,6 +14,7 @@ mod typed_values;
 pub use analyze_options::{AnalysisChoice, AnalysisOutput, AnalyzeOptions, TableOptions};
 pub use apply::{ApplyOptions, Pick};
 pub use costs::CostOptions;
+pub use doctor::{CompletionsOptions, DoctorOptions, ManOptions};
 pub use fleet::{EngineOptions, FleetOptions, MergeOptions, Scheduler, ShardChoice};
 pub use inputs::{CheckpointOptions, DataOptions, ModelOptions, TaskOptions, TextOptions, named_task};
 pub use sokoban::{
@@ -33,6 +35,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use typed_values::{default_rhos, parse_layers, parse_rho, parse_weight};
 
+/// The first things to type.
+pub const EXAMPLES: &str = "\
+Examples:
+  laser demo                                            see it work, in seconds
+  laser search MODEL --task qa.jsonl --out run          find what helps on your questions
+  laser apply MODEL --recipe run --out edited           write the edited model";
+
 /// Find, judge and apply rank reductions that improve a trained transformer.
 #[derive(Debug, Parser)]
 #[command(
@@ -41,7 +50,8 @@ use typed_values::{default_rhos, parse_layers, parse_rho, parse_weight};
     propagate_version = true,
     disable_help_subcommand = true,
     arg_required_else_help = false,
-    subcommand_required = true
+    subcommand_required = true,
+    after_help = EXAMPLES
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -82,6 +92,12 @@ pub enum Command {
     Tasks(TasksOptions),
     /// Sokoban: levels, a planner, and a Decision Transformer to train, edit and judge
     Sokoban(SokobanOptions),
+    /// Show what this machine has, and how a model fits it
+    Doctor(DoctorOptions),
+    /// Print what makes a shell complete laser's commands and options
+    Completions(CompletionsOptions),
+    /// Write the manual pages
+    Man(ManOptions),
 }
 
 #[derive(Debug, Args)]
@@ -243,6 +259,9 @@ pub struct SearchOptions {
     /// task of Slurm, auto/4 for that of HyperQueue or Kubernetes; `laser merge RUN` puts them together
     #[arg(long, value_name = "SHARD")]
     pub shard: Option<ShardChoice>,
+    /// Say what the search would take, in evaluations, time and memory, and stop; RUN is not touched
+    #[arg(long, conflicts_with = "shard")]
+    pub dry_run: bool,
     #[command(flatten)]
     pub engine: EngineOptions,
     #[command(flatten)]
@@ -284,5 +303,28 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    /// `docs/commands.md` is the help of every command. `LASER_WRITE_DOCS=1` writes it anew.
+    #[test]
+    fn the_book_has_every_command_as_its_help_says_it() {
+        let mut command = Cli::command().term_width(92);
+        command.build();
+        let mut page = "# Commands\n\nEvery command with all of its options, as `--help` prints them.\n".to_owned();
+        commands(&command, &mut page);
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/commands.md");
+        if std::env::var_os("LASER_WRITE_DOCS").is_some() {
+            std::fs::write(path, &page).unwrap();
+        }
+        let found = std::fs::read_to_string(path).unwrap();
+        assert!(found == page, "docs/commands.md is old: run this test with LASER_WRITE_DOCS=1");
+    }
+
+    fn commands(command: &clap::Command, page: &mut String) {
+        let name = command.get_bin_name().unwrap_or("laser").to_owned();
+        let help = command.clone().render_long_help().to_string();
+        let help: Vec<&str> = help.trim_end().lines().map(str::trim_end).collect();
+        page.push_str(&format!("\n## {name}\n\n```text\n{}\n```\n", help.join("\n")));
+        command.get_subcommands().filter(|it| !it.is_hide_set()).for_each(|it| commands(it, page));
     }
 }

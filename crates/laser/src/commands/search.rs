@@ -2,6 +2,7 @@
 
 use crate::bar::Bar;
 use crate::cli::{Global, SearchOptions};
+use crate::commands::dry_run;
 use crate::offered_fleets::made_fleet;
 use crate::output;
 use laser::{FoundEdits, Session};
@@ -25,6 +26,9 @@ pub fn run(options: &SearchOptions, words: &[OsString], global: &Global) -> anyh
         None => Session::open_with(model, how)?,
     };
     let task = session.settle(&task, &source)?;
+    if options.dry_run {
+        return dry_run::tell(&session.dry_run(&task, &plan)?, &options.out, global);
+    }
     if let Some(choice) = options.shard {
         let shard = choice.shard(|name| std::env::var(name).ok())?;
         let trace = session.search_shard(&task, &plan, shard, &options.out)?;

@@ -10,7 +10,7 @@ use std::arch::x86_64::*;
 pub const ROWS: usize = 8;
 
 /// Whether this processor has the instructions of a precision.
-pub fn available(precision: Precision) -> bool {
+pub fn has_instructions(precision: Precision) -> bool {
     match precision {
         Precision::F32 => std::arch::is_x86_feature_detected!("avx512f"),
         Precision::Bf16 => {

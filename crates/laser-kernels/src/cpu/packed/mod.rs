@@ -18,5 +18,15 @@ mod packed_matrix;
 mod tasks;
 
 pub use factor::Factor;
-pub use micro::available;
 pub use packed_matrix::PackedMatrix;
+
+use crate::parts::Precision;
+use std::sync::OnceLock;
+
+/// Whether there are products of a precision by these kernels: this processor has the instructions, and they are not hidden by
+/// `LASER_KERNELS=plain`, with which results are those of a processor without AVX-512.
+pub fn available(precision: Precision) -> bool {
+    static HIDDEN: OnceLock<bool> = OnceLock::new();
+    let hidden = *HIDDEN.get_or_init(|| std::env::var_os("LASER_KERNELS").is_some_and(|value| value == "plain"));
+    !hidden && micro::has_instructions(precision)
+}

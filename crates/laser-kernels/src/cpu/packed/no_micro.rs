@@ -5,7 +5,7 @@ use crate::parts::Precision;
 
 pub const ROWS: usize = 1;
 
-pub fn available(_: Precision) -> bool {
+pub fn has_instructions(_: Precision) -> bool {
     false
 }
 

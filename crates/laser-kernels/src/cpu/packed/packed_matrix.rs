@@ -3,7 +3,7 @@
 use super::super::{meter, vector};
 use super::factor::Factor;
 use super::line::{Line, REGISTERS, WIDTH, ZERO, rounded_pair, steps};
-use super::micro::{self, available};
+use super::micro;
 use super::tasks::{Task, tasks};
 use crate::parts::Precision;
 use rayon::prelude::*;
@@ -30,7 +30,7 @@ impl PackedMatrix {
     /// Packs row-major `weights [outputs, inputs]`, where products in `precision` are
     /// [`available`].
     pub fn new(weights: &[f32], outputs: usize, inputs: usize, precision: Precision) -> Self {
-        assert!(available(precision) && weights.len() == outputs * inputs);
+        assert!(micro::has_instructions(precision) && weights.len() == outputs * inputs);
         let mut matrix = Self { lines: Arc::default(), outputs, inputs, precision };
         let mut lines = vec![ZERO; outputs.div_ceil(WIDTH) * matrix.panel_lines()];
         let panels = lines.par_chunks_mut(matrix.panel_lines().max(1)).zip(weights.par_chunks((WIDTH * inputs).max(1)));
@@ -250,6 +250,7 @@ impl Output {
 
 #[cfg(test)]
 mod tests {
+    use super::super::available;
     use super::*;
     use crate::cpu::faer_product;
     use proptest::prelude::*;
