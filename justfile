@@ -1,3 +1,31 @@
+# What to run before each commit.
+check:
+    cargo fmt --all --check
+    scripts/check-structure.py
+    scripts/check-docs.py
+    cargo clippy --release --workspace --all-targets -- -D warnings
+
+# One test file of any crate, or all tests.
+test NAME="":
+    cargo test --release --workspace {{ if NAME == "" { "" } else { "--test " + NAME } }}
+
+# Seconds an example and candidate, and GFLOP/s, at some layers: `just bench MODEL TASK 20,28 fc_in:0.1`.
+bench MODEL TASK LAYERS +EDITS:
+    cargo run --release --example sweep-speed -- {{MODEL}} {{TASK}} {{LAYERS}} {{EDITS}}
+
+# The book, in target/book (cargo install mdbook).
+book:
+    mdbook build
+
+# What other programs say of the same files (interop/).
+interop:
+    cargo build --release
+    interop/outputs.sh
+
+# A release archive.
+package NAME="laser":
+    scripts/package.sh {{NAME}}
+
 # Long runs of the fuzz targets (docs/fuzzing.md): nightly Rust and `cargo install cargo-fuzz`.
 # Memory in megabytes, time in seconds.
 
