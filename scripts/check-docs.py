@@ -118,6 +118,7 @@ def main() -> int:
             failed |= subprocess.run(["mdbook", "build"], cwd=ROOT).returncode != 0
         else:
             print("the book was not built: there is no mdbook: cargo install mdbook", file=sys.stderr)
+            failed = True
     return int(failed)
 
 

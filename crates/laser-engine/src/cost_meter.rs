@@ -25,7 +25,9 @@ pub struct CostMeter<'a, B: Backend> {
     parts: Vec<Range<usize>>,
     /// Bytes for the unedited model's logits.
     logits_memory: usize,
-    together: usize,
+    /// Bytes for edited models, and what each takes beside its matrices.
+    rest: usize,
+    of_model: usize,
     /// What is kept between calls, and of which part.
     resident: Option<(usize, Part<B>)>,
     /// What the last pass has left.
@@ -73,21 +75,22 @@ impl<'a, B: Backend> CostMeter<'a, B> {
         let parts = parts(&sizes, nodes);
         let largest = parts.iter().map(|part| sizes[part.clone()].iter().sum::<usize>()).max().unwrap_or(0);
         let rest = (memory / 4 * 3).saturating_sub(largest * of_node);
-        let together = rest / (largest * of_node + matrix_bytes(config)).max(1);
         Self {
             model,
             half: half.clone(),
             parts,
             logits_memory: memory / 4,
-            together: together.clamp(1, TOGETHER),
+            rest,
+            of_model: largest * of_node,
             resident: None,
             caches: Vec::new(),
         }
     }
 
-    /// How many models are best measured together.
-    pub fn together(&self) -> usize {
-        self.together
+    /// How many models, each with so many matrices of its own, are best measured together.
+    pub fn together(&self, matrices: usize) -> usize {
+        let of_matrices = matrix_bytes(self.model.config()).saturating_mul(matrices);
+        (self.rest / self.of_model.saturating_add(of_matrices).max(1)).clamp(1, TOGETHER)
     }
 
     /// What each of `edited`, copies of the model, makes of the text.

@@ -1,7 +1,7 @@
 //! What candidates do elsewhere than on the task: to one half of a text, and to the guard tasks.
 
 use crate::cost_meter::CostMeter;
-use crate::editor::Editor;
+use crate::editor::{Editor, most_matrices};
 use crate::error::Result;
 use crate::evaluator::{Detail, Evaluator};
 use crate::reference_text::ReferenceText;
@@ -75,10 +75,10 @@ impl<'a, B: Backend> CostScorer<'a, B> {
         let first = |candidate: &Candidate| candidate.first_edited_layer(self.config.layers);
         let mut ordered: Vec<&Candidate> = candidates.to_vec();
         ordered.sort_by_key(|candidate| first(candidate));
-        let together = self.meter.as_ref().map_or(1, CostMeter::together);
+        let matrices = most_matrices(candidates.iter().copied(), self.config);
+        let together = self.meter.as_ref().map_or(1, |meter| meter.together(matrices));
         for group in ordered.chunk_by(|a, b| first(a) == first(b)).flat_map(|group| group.chunks(together)) {
             let edited = editor.edit_all(group)?;
-            let matrices = group.iter().map(|it| it.interventions().len()).max().unwrap_or(0);
             let mut texts = self.meter.as_mut().map(|meter| meter.measure(&edited)).transpose()?.into_iter().flatten();
             let mut of_guards = vec![Vec::with_capacity(self.guards.len()); group.len()];
             for guard in &mut self.guards {

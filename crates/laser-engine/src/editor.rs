@@ -3,7 +3,7 @@
 use crate::bases::{Bases, decompose};
 use crate::calibration::Observer;
 use crate::error::Result;
-use laser_checkpoint::Checkpoint;
+use laser_checkpoint::{Checkpoint, Config};
 use laser_edit::{Candidate, Intervention, MatrixId};
 use laser_kernels::{Backend, Cpu};
 use laser_linalg::{DecomposedMatrix, dense};
@@ -31,6 +31,12 @@ pub fn edited_matrices(
         }
     }
     Ok(matrices)
+}
+
+/// How many matrices a candidate replaces at most, of some candidates.
+pub fn most_matrices<'c>(candidates: impl IntoIterator<Item = &'c Candidate>, config: &Config) -> usize {
+    let of = |it: &Candidate| it.interventions().iter().map(|edit| edit.matrix.each(config).len()).sum();
+    candidates.into_iter().map(of).max().unwrap_or(0)
 }
 
 /// Bytes for each of a matrix's elements: itself in f32, and the factors of one decomposition, which have no more than
@@ -117,13 +123,9 @@ impl<'a, B: Backend> Editor<'a, B> {
     /// How many matrices are decomposed at a time: those of a layer, and of as many more as there is
     /// memory for.
     fn at_once(&self, work: &[Work]) -> usize {
-        let bytes = |it: &Work| {
-            let [rows, cols] = it.at.1.kind.shape(self.model.config());
-            KEPT_PER_ELEMENT * rows * cols
-        };
         let (mut count, mut taken) = (0, 0);
         for of_layer in work.chunk_by(|a, b| a.at.0 == b.at.0) {
-            taken += of_layer.iter().map(bytes).sum::<usize>();
+            taken += of_layer.iter().map(|it| self.bytes(it)).sum::<usize>();
             if count > 0 && taken > self.memory {
                 break;
             }
@@ -132,9 +134,17 @@ impl<'a, B: Backend> Editor<'a, B> {
         count
     }
 
+    /// Bytes that a matrix and its decomposition take.
+    fn bytes(&self, work: &Work) -> usize {
+        let [rows, cols] = work.at.1.kind.shape(self.model.config());
+        KEPT_PER_ELEMENT * rows * cols
+    }
+
     /// Makes the edits of some matrices.
     fn edit_some(&mut self, mut work: Vec<Work>, models: &mut [Model<B>]) -> Result<()> {
-        if self.matrices.values().map(DecomposedMatrix::bytes).sum::<usize>() > self.memory {
+        let kept: usize = self.matrices.values().map(DecomposedMatrix::bytes).sum();
+        let new = work.iter().filter(|it| !self.matrices.contains_key(&it.at));
+        if kept + new.map(|it| self.bytes(it)).sum::<usize>() > self.memory {
             self.matrices.retain(|&(layer, _), _| work.iter().any(|it| it.at.0 == layer));
         }
         for it in &mut work {

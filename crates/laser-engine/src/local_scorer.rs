@@ -3,7 +3,7 @@
 use crate::calibration::Observer;
 use crate::content_free::ContentFreePrompts;
 use crate::cost_scorer::{CostScorer, GuardExamples};
-use crate::editor::Editor;
+use crate::editor::{Editor, most_matrices};
 use crate::error::Result;
 use crate::evaluator::{Detail, Evaluator, Response};
 use crate::gradient_change;
@@ -165,7 +165,7 @@ impl<'a, B: Backend> LocalScorer<'a, B> {
         // Candidates of about the same first edited layer are scored together, some at a time. Where
         // the examples take several chunks, all of them go through a chunk one after the other, so
         // that what is kept of the unedited model is made once a layer.
-        let matrices = ordered.iter().map(|(_, it)| it.interventions().len()).max().unwrap_or(0);
+        let matrices = most_matrices(ordered.iter().map(|(_, it)| *it), self.subject.model.config());
         let together = evaluator.together(0, matrices);
         let some = if evaluator.chunks() > 1 { usize::MAX } else { together };
         let first: Vec<usize> = ordered.iter().map(|(_, it)| it.first_edited_layer(layers)).collect();

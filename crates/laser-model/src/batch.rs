@@ -37,6 +37,7 @@ pub struct Batch<B: Backend> {
     backend: B,
     /// Where in a block's cache the rows' keys and values go.
     places: B::Indices,
+    rows: usize,
     rotations: Rotations<B>,
     /// The rows that come out of a block, if it is not all of them.
     queries: Option<Queries<B>>,
@@ -107,6 +108,7 @@ impl<B: Backend> Batch<B> {
             rotations: Rotations { usual: rotation(&kinds.rotary)?, local: rotation(&kinds.local_rotary)? },
             nearest: nearest.collect::<Result<_>>()?,
             places: backend.indices(&places)?,
+            rows: places.len(),
             queries: None,
             seen: Seen::new(backend, indices)?,
             backend: backend.clone(),
@@ -123,6 +125,7 @@ impl<B: Backend> Batch<B> {
         let rotations = self.rotations.map(|rows| Ok(self.backend.select(rows, &indices)?))?;
         Ok(Self {
             places: self.places.clone(),
+            rows: self.rows,
             rotations: self.rotations.map(|rows| Ok(rows.clone()))?,
             seen: Seen::new(&self.backend, self.seen.indices.select(queries))?,
             nearest: self.map_nearest(|indices| indices.select(queries))?,
@@ -135,6 +138,11 @@ impl<B: Backend> Batch<B> {
         let of_window =
             |(window, seen): &(usize, Seen<B>)| Ok((*window, Seen::new(&self.backend, part(&seen.indices))?));
         self.nearest.iter().map(of_window).collect()
+    }
+
+    /// How many rows there are.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
     }
 
     /// The rows' places in the caches.

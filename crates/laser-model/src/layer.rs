@@ -30,7 +30,7 @@ impl<'m, B: Backend> Layer<'m, B> {
         Self { backend, block, batch, rows: Vec::new(), queries: Vec::new() }
     }
 
-    /// A layer of which each block has so many of the batch's rows, one block after the other.
+    /// A layer of which each block has so many of the batch's rows, one block after the other; none if these are not all rows.
     pub fn of_many(
         backend: &'m B,
         blocks: impl IntoIterator<Item = (&'m Block<B>, usize)>,
@@ -40,6 +40,9 @@ impl<'m, B: Backend> Layer<'m, B> {
         for (block, count) in blocks {
             rows.push((block, end..end + count));
             end += count;
+        }
+        if end != batch.rows() {
+            return None;
         }
         let queries = rows.iter().map(|(block, rows)| (*block, batch.queries_of(rows.clone()))).collect();
         Some(Self { backend, block: rows.first()?.0, batch, rows, queries })
@@ -129,7 +132,9 @@ impl<'m, B: Backend> Layer<'m, B> {
             FeedForward::Dense(mlp) => mlp,
             FeedForward::Mixture(_) => first,
         };
-        if self.queries.iter().all(|(block, _)| are_same::<B>(of(block), first)) {
+        let mut with_rows = self.queries.iter().filter(|(_, range)| !range.is_empty()).map(|(block, _)| of(block));
+        let first = with_rows.next().unwrap_or(first);
+        if with_rows.all(|mlp| are_same::<B>(mlp, first)) {
             return Ok(backend.mlp(x, first)?);
         }
         let inner = self.linear(x, &self.queries, |block| &of(block).fc_in)?;
@@ -153,7 +158,7 @@ impl<'m, B: Backend> Layer<'m, B> {
             a.experts.len() == b.experts.len() && a.experts.iter().zip(&b.experts).all(|(a, b)| are_same::<B>(a, b))
         };
         let mut runs: Vec<(&MixtureOn<B>, Range<usize>)> = Vec::new();
-        for (block, range) in &self.queries {
+        for (block, range) in self.queries.iter().filter(|(_, range)| !range.is_empty()) {
             match runs.last_mut() {
                 Some((mixture, run)) if are_same(mixture, of(block)) => run.end = range.end,
                 _ => runs.push((of(block), range.clone())),

@@ -33,4 +33,4 @@ pub use device::{Device, DeviceKind};
 pub use error::{Error, Result};
 pub use forest::{Forest, NodeId};
 pub use observe::Streams;
-pub use transformer::{Model, Replacement};
+pub use transformer::{Model, Replacement, layer_bytes};

@@ -238,7 +238,7 @@ impl<B: Backend> Model<B> {
     /// for their rows together.
     ///
     /// # Errors
-    /// As [`Self::run`].
+    /// As [`Self::run`], and if the models' rows are not the batch's.
     pub fn run_layer_of<'m>(
         &'m self,
         models: impl IntoIterator<Item = (&'m Self, usize)>,
@@ -250,7 +250,7 @@ impl<B: Backend> Model<B> {
         let blocks = models.into_iter().map(|(model, rows)| (&*model.blocks[layer], rows));
         match Layer::of_many(self.backend(), blocks, batch) {
             Some(of_many) => of_many.forward(&x, cache),
-            None => Ok(x),
+            None => Err(Error::Model { why: "it was given other rows than its batch".to_owned() }),
         }
     }
 
@@ -337,7 +337,7 @@ impl<B: Backend> Model<B> {
 
 /// Bytes of a layer's matrices in f32, with those of the expert for every row, which are always in
 /// memory.
-fn layer_bytes(config: &Config) -> usize {
+pub fn layer_bytes(config: &Config) -> usize {
     let elements = |kind: &MatrixKind| {
         let [rows, cols] = kind.shape(config);
         let experts = config.experts_of(*kind).map_or(1, |experts| experts.count);

@@ -5,10 +5,10 @@ use crate::error::{Error, Result};
 use crate::search::{Plan, choose};
 use crate::strategy::Strategy;
 use laser_edit::{Candidate, Intervention};
-use laser_example::SplitMix64;
+use laser_example::{Outcome, Score, SplitMix64};
 use laser_run::{
-    Batch, Cost, CostLimits, CostReport, ExampleResult, PassageCost, Progress, Report, ResultKind, RunWriter, Scorer,
-    ScorerError, SearchDescription, Silent, SplitName, TaskMembers,
+    Batch, Cost, CostReport, ExampleResult, GuardResult, PassageCost, Progress, Report, ResultKind, RunWriter, Scorer,
+    ScorerError, Silent, SplitName, TaskMembers,
 };
 use std::collections::{BTreeMap, HashSet};
 use std::time::Instant;
@@ -54,16 +54,20 @@ pub fn rehearse(
 ) -> Result<Rehearsal> {
     let (asked, kind) = (&plan.run.search, plan.run.task.results);
     let examples = [plan.validation.len(), plan.test.len()];
-    let mut chance = Chance { kind, examples: examples[0], ..Chance::default() };
+    let mut chance = Chance { kind, examples: examples[0], guards: asked.guards.len(), ..Chance::default() };
     let mut driver = Driver::new(run, examples, kind, asked.seed, &mut chance, &Silent)?;
     driver = driver.reusing(plan.reused).over(TaskMembers::new(&asked.tasks, plan.validation));
     if asked.measures_costs() {
-        driver = driver.within(CostLimits::default());
+        driver = driver.within(asked.limits);
     }
     driver.score_base()?;
     driver.run(strategy)?;
-    choose(&mut driver, &SearchDescription { limits: CostLimits::default(), ..asked.clone() })?;
+    choose(&mut driver, asked)?;
     drop(driver);
+    if plan.check_bf16 {
+        // The chosen one and the base, once more in f32.
+        *chance.evaluations.entry(None).or_default() += 2 * examples[0];
+    }
 
     let example_seconds = {
         let some: Vec<usize> = (0..TRIED.min(examples[0])).collect();
@@ -71,8 +75,9 @@ pub fn rehearse(
     };
     let edit_seconds = match plan.space.first() {
         Some(candidate) => {
-            let one = time(|| score(scorer, candidate, &[0]))?;
-            (one - example_seconds).max(0.0) / candidate.interventions().len().max(1) as f64
+            let edited = time(|| score(scorer, candidate, &[0]))?;
+            let unedited = time(|| score(scorer, &Candidate::base(), &[0]))?;
+            (edited - unedited).max(0.0) / candidate.interventions().len().max(1) as f64
         }
         None => 0.0,
     };
@@ -115,12 +120,15 @@ fn score(scorer: &mut dyn Scorer, candidate: &Candidate, examples: &[usize]) -> 
 struct Chance {
     kind: ResultKind,
     examples: usize,
+    guards: usize,
     evaluations: BTreeMap<Option<usize>, usize>,
     backward: usize,
     matrices: HashSet<String>,
     costs: usize,
 }
 
+/// What every guard task is said to give.
+const RIGHT_ANSWER: Outcome = Outcome { correct: true, answer_logprob: -1.0, answer_tokens: 1 };
 /// The share of answers that are right without an edit.
 const RIGHT: f64 = 0.3;
 /// By how much an edit changes that, at most and at least.
@@ -190,7 +198,7 @@ impl Scorer for Chance {
                 text: vec![PassageCost { tokens: 1, nats: 2.0 + kl, kl }],
                 first_token_kl: kl,
                 saved_weights: 0,
-                guards: Vec::new(),
+                guards: vec![GuardResult { score: Score::of(&[RIGHT_ANSWER]), correct: "1".to_owned() }; self.guards],
             })?;
         }
         Ok(())

@@ -7,7 +7,7 @@ use crate::search_plan::SearchPlan;
 use crate::session::Session;
 use crate::task_source::OpenTask;
 use laser_checkpoint::Config;
-use laser_edit::MatrixKind;
+use laser_model::layer_bytes;
 use laser_search::Rehearsal;
 use serde::Serialize;
 
@@ -58,6 +58,8 @@ impl Session {
         let rehearsal = self.conduct(task, plan, &Part::Whole, &run, laser_search::rehearse)?.end;
         let layers = self.config().layers;
         let [validation, test] = rehearsal.examples;
+        let own_memory = self.options.device == laser_model::DeviceKind::Cuda;
+        let weights = weights_in_memory(self.config(), if own_memory { usize::MAX } else { WEIGHTS_IN_MEMORY });
         let evaluations = rehearsal.evaluations.values().sum::<usize>() + 3 * rehearsal.backward;
         Ok(DryRun {
             strategy: plan.name(),
@@ -69,13 +71,9 @@ impl Session {
             costs: rehearsal.costs,
             example_seconds: rehearsal.example_seconds,
             seconds: seconds(&rehearsal, layers),
-            weights: weights_in_memory(self.config()),
-            kept: (!self.has_own_memory()).then(|| plan.memory.unwrap_or_else(|| machine_memory() / 4)),
+            weights: weights + if plan.bf16 { weights / 2 } else { 0 },
+            kept: plan.memory.or((!own_memory).then(|| machine_memory() / 4)),
         })
-    }
-
-    fn has_own_memory(&self) -> bool {
-        self.options.device == laser_model::DeviceKind::Cuda
     }
 }
 
@@ -92,18 +90,13 @@ fn seconds(rehearsal: &Rehearsal, layers: usize) -> f64 {
     examples * rehearsal.example_seconds + edits + rehearsal.costs as f64 * rehearsal.cost_seconds.unwrap_or(0.0)
 }
 
-/// Bytes of a model's weights that are in memory as it is computed with, in f32: layers that would take more than
-/// [`WEIGHTS_IN_MEMORY`] stay on disk.
-pub(crate) fn weights_in_memory(config: &Config) -> usize {
-    let of_kind = |kind: &MatrixKind| {
-        let [rows, cols] = kind.shape(config);
-        (rows * cols).saturating_mul(config.experts_of(*kind).map_or(1, |experts| experts.count))
-    };
-    let layers = config.matrices.iter().map(of_kind).fold(0, usize::saturating_add).saturating_mul(config.layers);
-    let layers = layers.saturating_mul(size_of::<f32>());
+/// Bytes of a model's weights that are in memory as it is computed with, in f32: layers that would take more than `most` stay on
+/// disk.
+pub(crate) fn weights_in_memory(config: &Config, most: usize) -> usize {
+    let layers = layer_bytes(config).saturating_mul(config.layers);
     let tokens = config.vocab_size.saturating_mul(config.hidden_size).saturating_mul(size_of::<f32>());
     let tables = if config.tied_head { 1 } else { 2 };
-    let layers = if layers > WEIGHTS_IN_MEMORY { 0 } else { layers };
+    let layers = if layers > most { 0 } else { layers };
     layers.saturating_add(tables * tokens)
 }
 

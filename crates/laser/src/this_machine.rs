@@ -9,7 +9,7 @@ use laser_cuda::library::{Found, Library};
 use laser_hub::Hub;
 use laser_kernels::{Backend, Cpu, Linear, Precision};
 use laser_matrix::Matrix;
-use laser_model::{Device, DeviceKind};
+use laser_model::{Device, DeviceKind, layer_bytes};
 use laser_run::Progress;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -152,14 +152,12 @@ impl ModelFit {
         let config = checkpoint.config();
         let weights = token_weights(config);
         let flops = product_speed(config)?;
-        let all: usize = config.matrices.iter().map(|kind| kind.shape(config).iter().product::<usize>()).sum();
-        let experts = config.experts.map_or(1, |experts| experts.count);
         Ok(Self {
             family: checkpoint.architecture().family.clone(),
             layers: config.layers,
             weights,
-            in_memory: weights_in_memory(config),
-            on_disk: all.saturating_mul(experts).saturating_mul(4 * config.layers) > WEIGHTS_IN_MEMORY,
+            in_memory: weights_in_memory(config, WEIGHTS_IN_MEMORY),
+            on_disk: layer_bytes(config).saturating_mul(config.layers) > WEIGHTS_IN_MEMORY,
             flops,
             token_seconds: 2.0 * weights as f64 / flops,
         })

@@ -314,7 +314,6 @@ fn pipes_and_devices_are_not_read() {
 fn usage_errors_are_one_line_and_exit_with_2() {
     let session = Session::new();
     for (arguments, expected) in [
-        ("", "subcommand"),
         ("evil", "evil"),
         ("eval", "MODEL"),
         ("eval model", "--task"),

@@ -260,7 +260,7 @@ pub struct SearchOptions {
     #[arg(long, value_name = "SHARD")]
     pub shard: Option<ShardChoice>,
     /// Say what the search would take, in evaluations, time and memory, and stop; RUN is not touched
-    #[arg(long, conflicts_with = "shard")]
+    #[arg(long, conflicts_with_all = ["shard", "engine"])]
     pub dry_run: bool,
     #[command(flatten)]
     pub engine: EngineOptions,

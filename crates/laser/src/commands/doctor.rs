@@ -21,6 +21,9 @@ pub fn run(options: &DoctorOptions, global: &Global) -> anyhow::Result<()> {
     output::print(&text(&machine, fit.as_ref().zip(model.as_deref())))
 }
 
+/// With fewer megabytes for activations a search is slow.
+const LEAST_MEMORY: usize = 100;
+
 fn text(machine: &Machine, fit: Option<(&ModelFit, &str)>) -> String {
     let mut text = String::new();
     let mut line = |name: &str, what: String| {
@@ -59,12 +62,19 @@ fn of_model(line: &mut impl FnMut(&str, String), fit: &ModelFit, machine: &Machi
         false => format!("{} in memory, in f32", gigabytes(fit.in_memory)),
     };
     line("weights", memory);
-    let rate = format!("{:.0} GFLOP/s in a product of its size", fit.flops / 1e9);
-    line("speed", format!("{rate}: {:.2} ms a token through all layers", 1000.0 * fit.token_seconds));
+    let rate = format!("{:.0} GFLOP/s in a product like its largest", fit.flops / 1e9);
+    let reading = if fit.on_disk { ", and what reading them takes" } else { "" };
+    line("speed", format!("{rate}: {:.2} ms a token through all layers{reading}", 1000.0 * fit.token_seconds));
     let kept = machine.memory / 4;
     if fit.in_memory + kept > machine.free_memory {
-        let left = machine.free_memory.saturating_sub(fit.in_memory) / 2;
-        line("advice", format!("little memory is free: add --memory {}MB to a search", left / 1_000_000));
+        let left = machine.free_memory.saturating_sub(fit.in_memory) / 2 / 1_000_000;
+        line(
+            "advice",
+            match left {
+                0..LEAST_MEMORY => "its weights hardly fit what is free: close other programs first".to_owned(),
+                _ => format!("little memory is free: add --memory {left}MB to a search"),
+            },
+        );
     }
     line("next", format!("laser search {model} --task TASK --out RUN --dry-run"));
 }
@@ -116,7 +126,7 @@ cache       /home/me/.cache/huggingface/hub, 34.0 GB free
 
 model       llama, 30 layers
 weights     0.7 GB in memory, in f32
-speed       440 GFLOP/s in a product of its size: 0.48 ms a token through all layers
+speed       440 GFLOP/s in a product like its largest: 0.48 ms a token through all layers
 advice      little memory is free: add --memory 1675MB to a search
 next        laser search m.gguf --task TASK --out RUN --dry-run
 ";

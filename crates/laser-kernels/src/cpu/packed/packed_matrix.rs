@@ -101,7 +101,7 @@ impl PackedMatrix {
         let (shape, precision) = (first.shape(), first.precision);
         assert!(weights.iter().all(|(weight, _)| (weight.shape(), weight.precision) == (shape, precision)));
         let mut covered: Vec<&Range<usize>> = weights.iter().flat_map(|(_, ranges)| ranges.iter()).collect();
-        covered.sort_by_key(|range| range.start);
+        covered.sort_by_key(|range| (range.start, range.end));
         let end =
             covered.iter().try_fold(0, |end, range| (range.start == end && range.end >= end).then_some(range.end));
         assert_eq!(end, Some(rows), "the ranges do not cover the rows");
@@ -379,6 +379,15 @@ mod tests {
                 let y = PackedMatrix::new(&[1.0, 1.0], 1, 2, precision).product(&[1.0, value, 1.0, 1.0], 2);
                 assert!(!y[0].is_finite() && y[1] == 2.0);
             }
+        }
+    }
+
+    #[test]
+    fn ranges_may_be_empty() {
+        for precision in precisions() {
+            let matrix = PackedMatrix::new(&[1.0, 2.0], 2, 1, precision);
+            let of_one = PackedMatrix::product_over_ranges(&[3.0], 1, &[(&matrix, &[0..1]), (&matrix, &[0..0, 1..1])]);
+            assert_eq!(of_one, [3.0, 6.0]);
         }
     }
 
