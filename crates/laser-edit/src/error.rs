@@ -23,10 +23,12 @@ pub enum EditError {
         count: usize,
     },
     /// A name is neither a matrix kind nor a group.
-    #[error("unknown matrix {found:?}: the matrices are {kinds}; groups are {groups}")]
+    #[error("unknown matrix {found:?}: {nearest}the matrices are {kinds}; groups are {groups}")]
     UnknownMatrix {
         /// The name.
         found: String,
+        /// A question whether another was meant, or nothing.
+        nearest: String,
         /// The names of the kinds.
         kinds: String,
         /// The names of the groups.

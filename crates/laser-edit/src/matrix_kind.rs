@@ -58,7 +58,27 @@ impl MatrixKind {
 
     /// What is said of a name that no kind has.
     pub(crate) fn unknown(found: &str) -> EditError {
-        EditError::UnknownMatrix { found: found.to_owned(), kinds: Self::names(), groups: Self::GROUPS.join(", ") }
+        let nearest = Self::nearest(found).map_or_else(String::new, |name| format!("did you mean {name}? "));
+        EditError::UnknownMatrix {
+            found: found.to_owned(),
+            nearest,
+            kinds: Self::names(),
+            groups: Self::GROUPS.join(", "),
+        }
+    }
+
+    /// The name that was meant by one that is none: that of other programs' for it, or one with a few other letters.
+    fn nearest(found: &str) -> Option<&'static str> {
+        let elsewhere = match found {
+            "gate_proj" | "w1" | "c_fc" => Some("fc_in"),
+            "up_proj" | "w3" => Some("fc_up"),
+            "down_proj" | "w2" => Some("fc_out"),
+            "o_proj" => Some("out_proj"),
+            _ => None,
+        };
+        let distance = |name: &&str| strsim::damerau_levenshtein(name, found);
+        let names = Self::ALL.map(Self::name).into_iter().chain(Self::GROUPS);
+        elsewhere.or_else(|| names.min_by_key(distance).filter(|name| 3 * distance(name) <= name.len()))
     }
 
     /// Shape of this matrix, `[outputs, inputs]`: rows are output features.

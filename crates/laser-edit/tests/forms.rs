@@ -158,6 +158,8 @@ fn bad_texts_say_what_is_wrong() {
             "1.fc:0.1",
             "unknown matrix \"fc\": the matrices are q_proj, k_proj, v_proj, out_proj, fc_in, fc_up, fc_out; groups are attn, mlp, all",
         ),
+        ("1.out_prj:0.1", "unknown matrix \"out_prj\": did you mean out_proj? the matrices are"),
+        ("1.gate_proj:0.1", "did you mean fc_in?"),
         ("1.fc_in:1.5", "from 0 to 1, not 1.5"),
         ("1.fc_in:NaN", "from 0 to 1, not NaN"),
         ("1.fc_in:-0.1", "from 0 to 1"),

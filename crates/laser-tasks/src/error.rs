@@ -8,12 +8,14 @@ use laser_example::{ExampleError, plain, quoted};
 pub enum TaskError {
     /// Neither a built-in name nor a task file's name.
     #[error(
-        "{}: no such task: give a .yaml, .jsonl, .json, .csv, .tsv or .parquet file, or a built-in task ({builtins})",
+        "{}: no such task: {nearest}give a .yaml, .jsonl, .json, .csv, .tsv or .parquet file, or a built-in task ({builtins})",
         plain(spec)
     )]
     Unknown {
         /// What was asked for.
         spec: String,
+        /// A question whether another was meant, or nothing.
+        nearest: String,
         /// The built-in names, with commas.
         builtins: String,
     },

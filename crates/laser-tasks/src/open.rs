@@ -8,6 +8,15 @@ use crate::source::Source;
 use crate::yaml::Catalogue;
 use crate::{OnBadRow, OpenOptions, Task, TaskError, bare, builtin, yaml};
 
+/// What is said of a name that no task has.
+fn unknown(spec: &str) -> TaskError {
+    let (names, asked) = (builtin::names(), spec.to_lowercase());
+    let distance = |name: &&&str| strsim::damerau_levenshtein(name, &asked);
+    let nearest = names.iter().min_by_key(distance).filter(|name| 3 * distance(name) <= name.len());
+    let nearest = nearest.map_or_else(String::new, |name| format!("did you mean {name}? "));
+    TaskError::Unknown { spec: spec.to_owned(), nearest, builtins: names.join(", ") }
+}
+
 impl Task {
     /// Opens a built-in task by its name, or a file by its path: a task's `.yaml` or `.yml`, or examples as `.jsonl`, `.ndjson`, `.json`,
     /// `.csv`, `.tsv` or `.parquet`.
@@ -40,7 +49,7 @@ impl Task {
                 Some(_) => Err(TaskError::DataTwice { file: spec.to_owned() }),
             },
             "yaml" | "yml" => yaml::open(path, options),
-            _ => Err(TaskError::Unknown { spec: spec.to_owned(), builtins: builtin::names().join(", ") }),
+            _ => Err(unknown(spec)),
         }
     }
 
@@ -81,6 +90,6 @@ fn card(spec: &str, catalogue: &Catalogue) -> Result<Card, TaskError> {
     let path = Path::new(spec);
     match path.extension().unwrap_or_default().to_string_lossy().to_lowercase().as_str() {
         "yaml" | "yml" => yaml::file_card(path, catalogue),
-        _ => Err(TaskError::Unknown { spec: spec.to_owned(), builtins: builtin::names().join(", ") }),
+        _ => Err(unknown(spec)),
     }
 }

@@ -17,7 +17,7 @@ fn what_is_not_there_is_said() {
     assert_eq!(error, "d.jsonl: No such file or directory (os error 2): check the path and its permissions");
     assert_eq!(
         Task::open("fact").unwrap_err().to_string(),
-        "fact: no such task: give a .yaml, .jsonl, .json, .csv, .tsv or .parquet file, or a built-in task (facts, counterfact, hotpotqa, fever, bios_gender, bios_profession, truthfulqa, epistemic_reasoning, qa_wikidata, causal_judgment, web_of_lies)"
+        "fact: no such task: did you mean facts? give a .yaml, .jsonl, .json, .csv, .tsv or .parquet file, or a built-in task (facts, counterfact, hotpotqa, fever, bios_gender, bios_profession, truthfulqa, epistemic_reasoning, qa_wikidata, causal_judgment, web_of_lies)"
     );
 }
 

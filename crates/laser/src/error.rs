@@ -139,7 +139,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A range of layers that is not one.
-    #[error("--layers {text}: {why}: write 20-29")]
+    #[error("--layers {text}: {why}: write them as in 20-29")]
     Layers {
         /// The range.
         text: String,

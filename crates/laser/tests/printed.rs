@@ -202,3 +202,12 @@ fn a_dry_run_says_what_a_search_takes_and_leaves_nothing() {
         session.prints(&format!("{search}2 --dry-run {options}"));
     }
 }
+
+#[test]
+fn a_name_that_ends_in_gguf_is_a_gguf_file() {
+    let session = Session::new();
+    session.prints(&format!("apply {} --reduce 0.fc_in:0.5 --out edited.gguf", fixture("llama").display()));
+    assert!(fs::read(session.path("edited.gguf")).unwrap().starts_with(b"GGUF"));
+    session.prints(&format!("apply {} --reduce 0.fc_in:0.5 --format hf --out named.gguf", fixture("llama").display()));
+    assert!(session.path("named.gguf/config.json").exists());
+}

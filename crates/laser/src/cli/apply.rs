@@ -25,9 +25,9 @@ pub struct ApplyOptions {
     /// Put back the matrices of a patch that was written for this very model
     #[arg(long, value_name = "FILE")]
     pub patch: Option<PathBuf>,
-    /// What to write: hf (a Hugging Face folder), hf-factored (the same with two thin matrices in place of each edited one), gguf (a file for llama.cpp), lora (an adapter for the unedited model) or patch (the edited matrices alone)
-    #[arg(long, value_name = "FORMAT", default_value = "hf")]
-    pub format: OutputFormat,
+    /// What to write: hf (a Hugging Face folder), hf-factored (the same with two thin matrices in place of each edited one), gguf (a file for llama.cpp), lora (an adapter for the unedited model) or patch (the edited matrices alone) [default: gguf for a PATH that ends in .gguf, else hf]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<OutputFormat>,
     /// The type that gguf encodes in: f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q2_k ... q6_k, or keep, that of the source. Of a GGUF source it is that of the edited tensors alone
     #[arg(long, value_name = "TYPE", default_value = "keep", value_parser = parse_precision)]
     pub quant: Quant,
@@ -40,6 +40,14 @@ pub struct ApplyOptions {
     /// Replace PATH if it exists
     #[arg(long)]
     pub force: bool,
+}
+
+impl ApplyOptions {
+    /// The form that was asked for, or that the name of the output says.
+    pub fn form(&self) -> OutputFormat {
+        let is_gguf = self.out.extension().is_some_and(|it| it.eq_ignore_ascii_case("gguf"));
+        self.format.unwrap_or(if is_gguf { OutputFormat::Gguf } else { OutputFormat::HuggingFace })
+    }
 }
 
 /// A type of values, or none for the source's own.

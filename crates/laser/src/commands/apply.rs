@@ -23,7 +23,7 @@ pub fn run(options: &ApplyOptions, global: &Global) -> anyhow::Result<()> {
     }
     let model = options.checkpoint.model.display();
     let mut text = format!("{edits} of {model} written to {}\n", options.out.display());
-    text.push_str(&sizes(&output, matches!(options.format, OutputFormat::Patch | OutputFormat::Lora)));
+    text.push_str(&sizes(&output, matches!(options.form(), OutputFormat::Patch | OutputFormat::Lora)));
     output::print(&text)
 }
 
@@ -40,7 +40,7 @@ pub fn written(
     };
     let changes = patch.as_ref().map_or(Changes::Edits(edits.interventions()), Changes::Patch);
     let plan = OutputPlan {
-        format: options.format,
+        format: options.form(),
         force: options.force,
         precision: options.quant.0,
         rank_multiple: options.rank_multiple.into(),
@@ -56,7 +56,7 @@ pub fn written(
 pub fn document(options: &ApplyOptions, output: &Output) -> Value {
     let mut document = json!(output);
     document["out"] = json!(output::shown(&options.out));
-    document["format"] = json!(options.format.name());
+    document["format"] = json!(options.form().name());
     document
 }
 
