@@ -18,7 +18,7 @@ pub struct NodeInstance {
 
 /// The edited models' own state: keys and values of the layers from the first edited one on, and
 /// what the nodes predict that went through them. The rows of all models go through a layer together,
-/// but for the products with matrices in which they differ.
+/// except for the products with matrices in which they differ.
 #[derive(Debug)]
 pub struct EditedForward<'a, B: Backend> {
     unedited: &'a Model<B>,

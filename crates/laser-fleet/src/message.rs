@@ -28,7 +28,7 @@ pub enum Answer {
     Ranked(Vec<u64>),
 }
 
-/// What a candidate gave on each example. Numbers are bits: what is no number is told, too.
+/// What a candidate gave on each example. Numbers go as bits, so that NaN and infinities arrive as they are.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Results {

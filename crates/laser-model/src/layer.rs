@@ -11,7 +11,7 @@ use laser_kernels::{Backend, LinearOn, MixtureOn, MlpOn, NormOn, OverRangesOn, R
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A layer of some models, which are copies of one but for some matrices: all else is done for all
+/// A layer of some models that differ in some matrices only: all else is done for all
 /// rows at once, and a product once for each matrix that there is.
 pub(crate) struct Layer<'m, B: Backend> {
     backend: &'m B,

@@ -159,7 +159,7 @@ fn answers_that_another_judges_alike_give_the_same_search() {
     assert!(error.to_string().contains("judged elsewhere"), "{error}");
 }
 
-/// Workers in this process, which do jobs by turns, the last first.
+/// Workers in this process that take turns at the jobs, the last worker first.
 #[derive(Debug)]
 struct Workers(Vec<laser::Worker>);
 
