@@ -8,6 +8,9 @@ pub fn escaped(text: &str) -> String {
 /// How often a pattern may have its parts repeated by numbers, all in all: `(a{30}){30}` does so 900 times.
 const MOST_REPEATS: u64 = 1_000;
 
+/// Digits of a group's number: a pattern may have some thousands of groups.
+const MOST_DIGITS: usize = 5;
+
 /// A pattern of Python in the syntax of `fancy-regex`, and how often it has its parts repeated by numbers, which the library's
 /// own limit does not count.
 pub(crate) fn translated(source: &str) -> Result<(String, u64), String> {
@@ -163,7 +166,12 @@ impl Translator<'_> {
         }
         if self.take("P=") {
             let end = self.rest.find(')').ok_or("a group's name has no end")?;
-            self.out.push_str(&format!("(?P={})", &self.rest[..end]));
+            let name = &self.rest[..end];
+            // The library takes a number for a group's, and reserves room for as many groups.
+            if !name.starts_with(|first: char| first.is_alphabetic() || first == '_') {
+                return Err(format!("{name:?} is not a group's name"));
+            }
+            self.out.push_str(&format!("(?P={name})"));
             self.rest = &self.rest[end + 1..];
             return Ok(());
         }
@@ -171,6 +179,9 @@ impl Translator<'_> {
             let end = self.rest.find(')').ok_or("a condition has no end")?;
             let group = &self.rest[..end];
             let number = group.bytes().all(|byte| byte.is_ascii_digit());
+            if number && group.len() > MOST_DIGITS {
+                return Err(format!("it has no group {group}"));
+            }
             self.out.push_str(&if number { format!("(?({group})") } else { format!("(?(<{group}>)") });
             self.rest = &self.rest[end + 1..];
             self.open(flags);

@@ -240,6 +240,8 @@ mod tests {
             ("\\p{L}", "\\p is not supported here"),
             ("a\\", "it ends in a backslash"),
             ("[a", "a class has no end"),
+            ("(a)(?P=140737488355327)", "\"140737488355327\" is not a group's name"),
+            ("(a)(?(140737488355327)b)", "it has no group 140737488355327"),
         ] {
             let error = PythonRegex::new(pattern).unwrap_err().to_string();
             assert!(error.contains(why), "{pattern}: {error}");
