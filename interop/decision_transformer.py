@@ -7,7 +7,7 @@ Needs torch and transformers. MODEL is what `laser sokoban train` has written.
         makes a tiny random model and, from the walks beside it, transformers' hidden states and logits, for
         crates/laser-decision/src/tests.rs
     python3 interop/decision_transformer.py compare MODEL LEVELS.txt EPISODES.jsonl
-        plays each level with transformers and compares with what `laser sokoban eval --examples EPISODES.jsonl` played
+        plays each level with transformers and compares with what `laser sokoban eval --moves likeliest --examples EPISODES.jsonl` played
     python3 interop/decision_transformer.py speed MODEL LEVELS.txt N
         plays the first N levels one by one, and says how many a second
 """

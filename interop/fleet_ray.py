@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """A Ray cluster of three nodes on this machine searches a real model: the winner and the journal are those of one process, also
-where a worker and then a node is killed in the middle.
+where a worker and then a node is killed in the middle. A node that joins gets work.
 
     python3 interop/fleet_ray.py --model SmolLM2-135M-Instruct.Q4_1.gguf --task TASK.jsonl
 
@@ -49,7 +49,7 @@ class Cluster:
         return self.cluster.add_node(num_cpus=1, object_store_memory=80_000_000, include_dashboard=False)
 
     def kill(self, pool):
-        """A worker, then the node of another one, each in the middle of a job; then a node joins."""
+        """A worker, then the node of another one, each in the middle of a job; then a node joins, whose id this gives."""
         while len(pool.times) < 5 or not pool.busy:
             time.sleep(0.01)
         member, _ = next(iter(pool.busy.values()))
@@ -62,7 +62,9 @@ class Cluster:
         node = self.nodes.pop()
         os.kill(node.all_processes["raylet"][0].process.pid, signal.SIGKILL)
         print(f"  after {len(pool.times)} jobs: a node killed", flush=True)
-        self.nodes.append(self.add())
+        joined = self.add()
+        self.nodes.append(joined)
+        return joined.node_id
 
 
 def main():
@@ -95,14 +97,17 @@ def main():
                 begun = time.monotonic()
                 search = threading.Thread(target=_native.search_on, args=(words, pool, Listener(False)))
                 search.start()
-                if kills:
-                    cluster.kill(pool)
+                joined = cluster.kill(pool) if kills else None
                 search.join()
                 pool.close()
                 same = outcomes(run) == outcomes(pathlib.Path(alone.run))
                 wrong += not same
                 what = "a worker and a node killed" if kills else "three nodes"
                 seconds, jobs = time.monotonic() - begun, len(pool.times)
+                if joined is not None:
+                    of_joined = pool.jobs_of_node[joined]
+                    wrong += of_joined == 0
+                    what += f", one that joined did {of_joined} jobs"
                 print(f"{strategy}: {what}: {jobs} jobs, {seconds:.0f} s: {'the same' if same else 'DIFFERENT'}", flush=True)
     ray.shutdown()
     cluster.cluster.shutdown()

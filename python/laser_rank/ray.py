@@ -14,7 +14,7 @@ import json
 import logging
 import os
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -46,13 +46,14 @@ class _Worker:
 
     def open(
         self, words: list[str], folder: str, environment: dict[str, str], made: _tasks.Shipped | None
-    ) -> tuple[str, str, int]:
+    ) -> tuple[str, str, str, int]:
         os.chdir(folder)
         os.environ.update(environment)
         if made is not None:
             _tasks.unpack(made)
         self._native = _native.Worker(words)
-        return self._native.opened, ray.util.get_node_ip_address(), os.getpid()
+        node = ray.get_runtime_context().get_node_id()
+        return self._native.opened, ray.util.get_node_ip_address(), node, os.getpid()
 
     def work(self, job: str) -> tuple[str, float, float]:
         begun, used = time.perf_counter(), time.process_time()
@@ -65,6 +66,7 @@ class _Member:
     def __init__(self, actor: Any) -> None:
         self.actor = actor
         self.node = ""
+        self.node_id = ""
         self.pid = 0
         #: Whose matrices it has decomposed.
         self.layers: set[int] = set()
@@ -102,6 +104,8 @@ class Pool:
         self._wanted = wanted
         #: Of each job that was done: its batch, layer and size, and its seconds by the clock and of the worker's processors.
         self.times: list[tuple[int, int, float, float, float]] = []
+        #: How many jobs each node has done, by its id.
+        self.jobs_of_node: Counter[str] = Counter()
         self._batches = 0
         for _ in range(wanted):
             self._start()
@@ -132,7 +136,7 @@ class Pool:
         """Takes a worker that has opened the search, or not."""
         member = self._coming.pop(reference)
         try:
-            opened, member.node, member.pid = ray.get(reference)
+            opened, member.node, member.node_id, member.pid = ray.get(reference)
         except ray.exceptions.RayTaskError as error:
             line = _line(error)
             if not (self._coming or self.idle or self.busy):
@@ -193,6 +197,7 @@ class Pool:
                     self._start()
                     continue
                 self.idle.append(member)
+                self.jobs_of_node[member.node_id] += 1
                 self.times.append((self._batches, *jobs[number][:2], *seconds))
                 yield number, answer
 

@@ -3,6 +3,7 @@
 use crate::board_planes::push_planes;
 use crate::decision_shape::{ACTIONS, DecisionShape, NORM_EPS, TOKENS};
 use crate::error::{Error, Result};
+use crate::move_choice::MoveChoice;
 use crate::named_tensors::NamedTensors;
 use crate::state_encoder::StateEncoder;
 use crate::window_rows::run_layers;
@@ -29,6 +30,7 @@ pub struct Policy<B: Backend = Cpu> {
     returns: [Vec<f32>; 2],
     /// Of each action, `[ACTIONS, hidden]`.
     actions: Vec<f32>,
+    choice: MoveChoice,
 }
 
 impl<B: Backend> Policy<B> {
@@ -70,10 +72,21 @@ impl<B: Backend> Policy<B> {
                 weights.get("embed_return.bias")?.values.clone(),
             ],
             actions: (0..ACTIONS).flat_map(action).collect(),
+            choice: MoveChoice::default(),
             checkpoint,
             model,
             shape,
         })
+    }
+
+    /// The same, with its moves chosen in another way.
+    pub fn choosing(self, choice: MoveChoice) -> Self {
+        Self { choice, ..self }
+    }
+
+    /// How its moves are chosen.
+    pub fn move_choice(&self) -> MoveChoice {
+        self.choice
     }
 
     /// The model's files.

@@ -8,6 +8,7 @@
 
 use crate::decision_shape::{ACTIONS, TOKENS};
 use crate::error::Result;
+use crate::move_choice::{MovesMade, Ranking, ranking};
 use crate::policy::Policy;
 use crate::window_rows::run_layers;
 use crate::window_tree::{PlayNode, PlayTree, SeenStep};
@@ -36,14 +37,16 @@ struct Instance {
     game: Game,
     node: PlayNode,
     moves: Vec<Move>,
-    /// What was decided on the windows that were seen: the same window gets the same answer.
-    decided: HashMap<WindowKey, Move>,
+    /// What was said of the windows that were seen: the same window gets the same answer.
+    said: HashMap<WindowKey, Ranking>,
+    /// The moves that were made on each board, by its embedding.
+    made: HashMap<u32, MovesMade>,
 }
 
 impl<B: Backend> Policy<B> {
-    /// Has edited copies of the model ([`Policy::model`]) play all `levels`, always by the most
-    /// likely move: for each of `edited` an episode of each level. `done` hears of each step how
-    /// many episodes have ended with it.
+    /// Has edited copies of the model ([`Policy::model`]) play all `levels`, by
+    /// [`Policy::move_choice`]: for each of `edited` an episode of each level. `done` hears of each
+    /// step how many episodes have ended with it.
     ///
     /// # Errors
     /// The device fails, or `done` wants to end.
@@ -66,27 +69,29 @@ impl<B: Backend> Policy<B> {
                 tree.take_fresh().iter().map(|&(level, state)| (levels[level as usize], state)).collect();
             embeddings.extend(self.embed_states(&states)?);
             let mut asked: Vec<(usize, WindowKey)> = Vec::new();
-            let mut chosen: Vec<(usize, Move)> = Vec::new();
+            let mut said: Vec<(usize, Ranking)> = Vec::new();
             for (number, instance) in instances.iter().enumerate().filter(|(_, it)| !it.game.is_done()) {
                 let key = key_of(&tree, instance.node, self.shape().context);
-                match instance.decided.get(&key) {
-                    Some(&decided) => chosen.push((number, decided)),
+                match instance.said.get(&key) {
+                    Some(&ranking) => said.push((number, ranking)),
                     None => asked.push((number, key)),
                 }
             }
-            if asked.is_empty() && chosen.is_empty() {
+            if asked.is_empty() && said.is_empty() {
                 break;
             }
             let nodes: Vec<(usize, PlayNode)> =
                 asked.iter().map(|&(number, _)| (instances[number].candidate, instances[number].node)).collect();
-            let moves = self.decide(edited, &nodes, &tree, &embeddings, &mut caches)?;
-            for ((number, key), towards) in asked.into_iter().zip(moves) {
-                instances[number].decided.insert(key, towards);
-                chosen.push((number, towards));
+            let rankings = self.rank(edited, &nodes, &tree, &embeddings, &mut caches)?;
+            for ((number, key), ranking) in asked.into_iter().zip(rankings) {
+                instances[number].said.insert(key, ranking);
+                said.push((number, ranking));
             }
             let mut ended = 0;
-            for (number, towards) in chosen {
+            for (number, ranking) in said {
                 let instance = &mut instances[number];
+                let made = instance.made.entry(tree.embedding(instance.node)).or_default();
+                let towards = self.move_choice().of(ranking, made);
                 ended += usize::from(instance.game.step(towards).done);
                 instance.moves.push(towards);
                 instance.node = tree.step(instance.node, towards, &instance.game);
@@ -100,15 +105,15 @@ impl<B: Backend> Policy<B> {
         Ok(played)
     }
 
-    /// The most likely move of each candidate at each node; they are ordered by candidate.
-    fn decide(
+    /// What each candidate finds likely at each node; they are ordered by candidate.
+    fn rank(
         &self,
         edited: &[&Model<B>],
         asked: &[(usize, PlayNode)],
         tree: &PlayTree,
         embeddings: &[f32],
         caches: &mut Vec<KeyValueCache<B>>,
-    ) -> Result<Vec<Move>> {
+    ) -> Result<Vec<Ranking>> {
         if asked.is_empty() {
             return Ok(Vec::new());
         }
@@ -137,7 +142,7 @@ impl<B: Backend> Policy<B> {
         }
         let below = backend.concat(below)?;
 
-        let mut moves = Vec::with_capacity(asked.len());
+        let mut rankings = Vec::with_capacity(asked.len());
         for tile in asked.chunks(together) {
             let rows: Vec<u32> = tile.iter().flat_map(|(_, node)| rows_of[node].clone()).collect();
             let lengths: Vec<usize> = tile.iter().map(|(_, node)| rows_of[node].len()).collect();
@@ -145,21 +150,10 @@ impl<B: Backend> Policy<B> {
             let models: Vec<&Model<B>> = tile.iter().map(|&(candidate, _)| edited[candidate]).collect();
             let x = run_layers(&models, &lengths, first..layers, x, caches)?;
             let logits = backend.to_host(&self.model().logits_of(&x)?)?;
-            moves.extend(logits.chunks_exact(ACTIONS).map(most_likely));
+            rankings.extend(logits.chunks_exact(ACTIONS).map(ranking));
         }
-        Ok(moves)
+        Ok(rankings)
     }
-}
-
-/// The first of the largest.
-fn most_likely(logits: &[f32]) -> Move {
-    let mut best = 0;
-    for (action, logit) in logits.iter().enumerate() {
-        if *logit > logits[best] {
-            best = action;
-        }
-    }
-    Move::ALL[best]
 }
 
 /// What a decision depends on: what is told, the state and the action of each step.
@@ -170,7 +164,7 @@ fn key_of(tree: &PlayTree, node: PlayNode, context: usize) -> WindowKey {
 
 impl Instance {
     fn new(candidate: usize, level: usize, of: Level) -> Self {
-        let (game, moves, decided) = (Game::new(of), Vec::new(), HashMap::new());
-        Self { candidate, game, node: level as PlayNode, moves, decided }
+        let (said, made) = (HashMap::new(), HashMap::new());
+        Self { candidate, game: Game::new(of), node: level as PlayNode, moves: Vec::new(), said, made }
     }
 }

@@ -3,6 +3,7 @@
 use crate::decision_shape::DecisionShape;
 use crate::episode_scorer::{EpisodeScorer, EpisodeWorth, play_edited};
 use crate::episodes_verdict::{EpisodesVerdict, mcnemar_power};
+use crate::move_choice::MoveChoice;
 use crate::named_tensors::NamedTensors;
 use crate::policy::Policy;
 use crate::trainable::Trainable;
@@ -11,7 +12,8 @@ use crate::training_windows::Teacher;
 use laser_edit::{Candidate, InterventionSpec};
 use laser_kernels::Cpu;
 use laser_run::{Batch, Scorer, Silent, SplitName};
-use laser_sokoban::{Expert, ExpertOptions, Generator, Level, generate_levels, read_levels, read_moves};
+use laser_sokoban::{Expert, ExpertOptions, Game, Generator, Level, Move, generate_levels, read_levels, read_moves};
+use std::collections::HashMap;
 use std::path::Path;
 
 const TINY: DecisionShape = DecisionShape { hidden: 16, layers: 2, heads: 2, context: 3, channels: 4, pairs: 1 };
@@ -103,7 +105,12 @@ fn the_policy_computes_what_was_trained() {
 fn episodes_do_not_depend_on_what_else_is_played() {
     let folder = tempfile::tempdir().unwrap();
     train(folder.path(), 2, usize::MAX).unwrap();
-    let policy = Policy::open(folder.path(), &Cpu).unwrap();
+    for choice in [MoveChoice::Untried, MoveChoice::Likeliest] {
+        compare_episodes(&Policy::open(folder.path(), &Cpu).unwrap().choosing(choice));
+    }
+}
+
+fn compare_episodes(policy: &Policy) {
     let specs: [&[&str]; 4] = [&[], &["0.fc_in:0.2"], &["1.q_proj:0.2"], &["0.v_proj:0.1", "1.fc_out:zero"]];
     let candidate = |specs: &&[&str]| {
         let specs: Vec<InterventionSpec> = specs.iter().map(|spec| spec.parse().unwrap()).collect();
@@ -113,7 +120,7 @@ fn episodes_do_not_depend_on_what_else_is_played() {
     let levels = levels();
     let all: Vec<&Candidate> = candidates.iter().collect();
     for worth in [EpisodeWorth::Solved, EpisodeWorth::Return] {
-        let mut scorer = EpisodeScorer::new(&policy, worth, [levels.clone(), Vec::new()]);
+        let mut scorer = EpisodeScorer::new(policy, worth, [levels.clone(), Vec::new()]);
         let batch = Batch { candidates: &all, split: SplitName::Validation, examples: None, exact: false };
         let mut reported = vec![None; all.len()];
         let mut report = |number: usize, results: Vec<laser_run::ExampleResult>| {
@@ -123,19 +130,28 @@ fn episodes_do_not_depend_on_what_else_is_played() {
         scorer.score(&batch, &Silent, &mut report).unwrap();
         for (candidate, reported) in candidates.iter().zip(reported) {
             let alone = levels.iter().map(|level| {
-                let played = play_edited(&policy, candidate, std::slice::from_ref(level)).unwrap();
+                let played = play_edited(policy, candidate, std::slice::from_ref(level)).unwrap();
                 worth.of(&played[0])
             });
             assert_eq!(reported.unwrap(), alone.collect::<Vec<f64>>(), "{candidate}");
         }
     }
-    // The same decisions one by one, without what was decided before.
-    let played = &play_edited(&policy, &candidates[0], &levels[..2]).unwrap()[1];
-    for step in [0, 1, 2, 7, 40, 119] {
-        if let Some(&towards) = played.moves.get(step) {
-            let (_, logits) = policy.look(&levels[1], &played.moves[..step]).unwrap();
-            assert!(logits.iter().all(|it| *it <= logits[towards as usize]));
+    // The same moves one by one, without what was computed before.
+    let played = &play_edited(policy, &candidates[0], &levels[..2]).unwrap()[1];
+    let (mut game, mut made) = (Game::new(levels[1]), HashMap::new());
+    for (step, &towards) in played.moves.iter().enumerate() {
+        let made: &mut Vec<Move> = made.entry(*game.state()).or_default();
+        if made.len() == Move::ALL.len() || policy.move_choice() == MoveChoice::Likeliest {
+            made.clear();
         }
+        if [0, 1, 2, 7, 40, 119].contains(&step) {
+            let (_, logits) = policy.look(&levels[1], &played.moves[..step]).unwrap();
+            let mut others = Move::ALL.into_iter().filter(|it| !made.contains(it));
+            assert!(others.all(|it| logits[it as usize] <= logits[towards as usize]), "step {step}");
+            assert!(!made.contains(&towards));
+        }
+        made.push(towards);
+        game.step(towards);
     }
 }
 

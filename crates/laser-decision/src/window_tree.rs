@@ -66,6 +66,11 @@ impl PlayTree {
         node
     }
 
+    /// The number of the state's embedding at a node: equal states of a level have the same.
+    pub fn embedding(&self, node: PlayNode) -> u32 {
+        self.plays[node as usize].embedding
+    }
+
     /// The states, by level, that have been met since the last call, in the order of their
     /// embeddings.
     pub fn take_fresh(&mut self) -> Vec<(u32, State)> {

@@ -53,7 +53,9 @@ pub fn search_levels(plan: &LevelsPlan, policy: &Policy, out: &Path, progress: &
     let space = grid(&layers, &matrices, &[NonZeroUsize::MIN], &plan.rhos, false, &[])?;
     let (validation, test) = (examples(&plan.validation, "validation"), examples(&plan.test, "test"));
     let (validation, test): (Vec<&Example>, Vec<&Example>) = (validation.iter().collect(), test.iter().collect());
-    let digest = Sha256::new().chain_update(write_levels(&plan.validation)).chain_update(write_levels(&plan.test));
+    let levels = [&plan.validation, &plan.test].map(|levels| write_levels(levels));
+    let digest = levels.iter().fold(Sha256::new(), |sum, levels| sum.chain_update(levels));
+    let digest = digest.chain_update(policy.move_choice().to_string());
     let description = RunDescription {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         model: ModelDescription {
@@ -62,7 +64,7 @@ pub fn search_levels(plan: &LevelsPlan, policy: &Policy, out: &Path, progress: &
             architecture: None,
         },
         task: TaskDescription {
-            spec: plan.spec.clone(),
+            spec: format!("{}, by {}", plan.spec, policy.move_choice()),
             digest: digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
             examples: validation.len() + test.len(),
             results: plan.worth.kind(),

@@ -18,8 +18,8 @@ pub use doctor::{CompletionsOptions, DoctorOptions, ManOptions};
 pub use fleet::{EngineOptions, FleetOptions, MergeOptions, Scheduler, ShardChoice};
 pub use inputs::{CheckpointOptions, DataOptions, ModelOptions, TaskOptions, TextOptions, named_task};
 pub use sokoban::{
-    EvalLevelsOptions, LevelsOptions, PlayOptions, SearchLevelsOptions, SokobanCommand, SokobanOptions, SolveOptions,
-    TrainOptions, Worth,
+    EvalLevelsOptions, LevelsOptions, MoveOptions, Moves, PlayOptions, SearchLevelsOptions, SokobanCommand,
+    SokobanOptions, SolveOptions, TrainOptions, Worth,
 };
 pub use space::SpaceOptions;
 pub use talk::{ChatOptions, CompareOptions, EditOptions, SpeechOptions};

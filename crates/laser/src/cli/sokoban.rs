@@ -134,6 +134,8 @@ pub struct EvalLevelsOptions {
     #[arg(long, value_name = "N")]
     pub first: Option<usize>,
     #[command(flatten)]
+    pub moves: MoveOptions,
+    #[command(flatten)]
     pub edit: EditOptions,
     /// Write one JSON line per level to FILE
     #[arg(long, value_name = "FILE")]
@@ -160,6 +162,8 @@ pub struct SearchLevelsOptions {
     /// What candidates are compared by
     #[arg(long, default_value = "solved", value_enum)]
     pub by: Worth,
+    #[command(flatten)]
+    pub moves: MoveOptions,
     /// Take the first N validation levels only
     #[arg(long, value_name = "N")]
     pub first: Option<usize>,
@@ -175,6 +179,23 @@ pub struct SearchLevelsOptions {
     /// The seed of bootstrap and randomisation tests
     #[arg(long, value_name = "S", default_value_t = 0)]
     pub seed: u64,
+}
+
+/// How moves are chosen.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct MoveOptions {
+    /// Which move is made
+    #[arg(long, default_value = "untried", value_enum)]
+    pub moves: Moves,
+}
+
+/// Which move is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Moves {
+    /// The likeliest that the episode has not yet made on this board
+    Untried,
+    /// The likeliest
+    Likeliest,
 }
 
 /// What an episode is worth.
@@ -197,6 +218,8 @@ pub struct PlayOptions {
     /// Which of them, from 0
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub level: usize,
+    #[command(flatten)]
+    pub moves: MoveOptions,
     #[command(flatten)]
     pub edit: EditOptions,
     /// Milliseconds per step in a terminal

@@ -20,7 +20,7 @@ pub fn run(options: &EvalLevelsOptions, global: &Global) -> anyhow::Result<()> {
     }
     let progress = Bar::new(global.quiet);
     let levels = levels_of(&options.levels, options.first)?;
-    let policy = policy_of(&options.model)?;
+    let policy = policy_of(&options.model, options.moves)?;
     let edits = edits_of(&options.edit, &policy)?;
     let edited = Editor::new(policy.checkpoint(), policy.model()).edit(&edits)?;
     let begun = Instant::now();

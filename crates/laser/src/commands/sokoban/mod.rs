@@ -7,9 +7,9 @@ mod search;
 mod solve;
 mod train;
 
-use crate::cli::{EditOptions, Global, SokobanCommand};
+use crate::cli::{EditOptions, Global, MoveOptions, Moves, SokobanCommand};
 use anyhow::Context;
-use laser_decision::Policy;
+use laser_decision::{MoveChoice, Policy};
 use laser_edit::{Candidate, InterventionSpec};
 use laser_kernels::Cpu;
 use laser_sokoban::{Level, read_levels};
@@ -43,8 +43,12 @@ fn levels_of(path: &Path, first: Option<usize>) -> anyhow::Result<Vec<Level>> {
 }
 
 /// A trained model.
-fn policy_of(path: &Path) -> anyhow::Result<Policy> {
-    Ok(Policy::open(path, &Cpu)?)
+fn policy_of(path: &Path, options: MoveOptions) -> anyhow::Result<Policy> {
+    let choice = match options.moves {
+        Moves::Likeliest => MoveChoice::Likeliest,
+        Moves::Untried => MoveChoice::Untried,
+    };
+    Ok(Policy::open(path, &Cpu)?.choosing(choice))
 }
 
 /// The edits that were asked for.

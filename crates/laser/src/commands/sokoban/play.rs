@@ -55,7 +55,7 @@ fn episodes(options: &PlayOptions, level: &Level) -> anyhow::Result<Vec<Episode>
         };
         return Ok(vec![Episode { title: "planner".to_owned(), moves }]);
     }
-    let policy = policy_of(&options.model)?;
+    let policy = policy_of(&options.model, options.moves)?;
     let edits = edits_of(&options.edit, &policy)?;
     let mut candidates = vec![Candidate::base()];
     if edits != Candidate::base() {

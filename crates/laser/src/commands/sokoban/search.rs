@@ -30,7 +30,7 @@ pub fn run(options: &SearchLevelsOptions, global: &Global) -> anyhow::Result<()>
         rhos: options.rho.clone(),
         seed: options.seed,
     };
-    let policy = policy_of(&options.model)?;
+    let policy = policy_of(&options.model, options.moves)?;
     let found = search_levels(&plan, &policy, &options.out, &progress)?;
     let folder = RunFolder::open(&options.out)?;
     let verdict = EpisodesVerdict::of_run(&folder)?;
