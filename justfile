@@ -3,6 +3,7 @@ check:
     cargo fmt --all --check
     scripts/check-structure.py
     scripts/check-docs.py
+    scripts/check-packages.py
     cargo clippy --release --workspace --all-targets -- -D warnings
 
 # One test file of any crate, or all tests.
@@ -13,9 +14,9 @@ test NAME="":
 bench MODEL TASK LAYERS +EDITS:
     cargo run --release --example sweep-speed -- {{MODEL}} {{TASK}} {{LAYERS}} {{EDITS}}
 
-# The book, in target/book (cargo install mdbook).
+# The book, in target/book.
 book:
-    mdbook build
+    scripts/check-docs.py --book
 
 # What other programs say of the same files (interop/).
 interop:

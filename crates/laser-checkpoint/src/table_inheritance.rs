@@ -4,7 +4,7 @@ use crate::error::{CheckpointError, Result};
 
 macro_rules! tables {
     ($($name:literal),* $(,)?) => {
-        [$(($name, include_str!(concat!("../../../architectures/", $name, ".toml")))),*]
+        [$(($name, include_str!(concat!("../architectures/", $name, ".toml")))),*]
     };
 }
 

@@ -15,7 +15,7 @@ use serde_json::json;
 #[test]
 fn every_embedded_table_is_read() {
     let families = Architecture::embedded().unwrap();
-    let files = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../../architectures")).unwrap();
+    let files = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/architectures")).unwrap();
     let mut names: Vec<String> =
         files.map(|file| file.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned()).collect();
     names.sort();
@@ -75,7 +75,7 @@ fn a_table_of_ones_own_opens_a_model_of_a_new_name() {
 
 #[test]
 fn a_misspelt_key_of_a_table_is_named_with_its_line() {
-    let text = include_str!("../../../architectures/llama.toml").replace("rotary = ", "rottary = ");
+    let text = include_str!("../architectures/llama.toml").replace("rotary = ", "rottary = ");
     let error = Architecture::from_toml("mine.toml", &text).unwrap_err().to_string();
     assert!(error.contains("mine.toml") && error.contains("rottary") && error.contains("line 11"), "{error}");
     assert_eq!(error.lines().count(), 1, "{error}");

@@ -1,6 +1,10 @@
 //! How often the subject and the answer of a fact occur together in a corpus: one pass over text, JSONL and zstd-compressed
 //! JSONL, with all subjects and answers in one automaton (Aho-Corasick), on all cores.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod batches;
 mod corpus_error;
 mod count;

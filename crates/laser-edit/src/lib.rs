@@ -5,6 +5,10 @@
 //! (`docs/edits.md` says how to add one). The methods read a matrix through [`laser_matrix::Decompose`], so that nothing
 //! here decomposes anything.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod candidate;
 mod edit;
 mod error;

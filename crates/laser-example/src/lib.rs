@@ -1,5 +1,9 @@
 //! Examples of a task, what is right, and scores. Nothing here reads a file or knows about tensors or tokens.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod choice_letters;
 mod error;
 mod example;

@@ -4,6 +4,10 @@
 //! left is removed by the next one that writes in the same folder. [`is_own_file`] says which links of a folder that was
 //! handed over are followed.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod file_kind;
 mod files_read;
 mod folder_record;

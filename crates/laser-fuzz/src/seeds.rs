@@ -15,7 +15,7 @@ pub fn seeds(target: &str) -> Vec<Vec<u8>> {
         "gguf" => vec![header_grammar::gguf(&[], &mut Choices::new(3))],
         "pickle" => files_in(&root().join("crates/laser-checkpoint/tests/pytorch"), ".bin"),
         "config" => configs(),
-        "table" => files_in(&root().join("architectures"), ".toml"),
+        "table" => files_in(&root().join("crates/laser-checkpoint/architectures"), ".toml"),
         "tokenizer" => tokenizers(),
         "sentencepiece" => folders(&tokenizer_folder())
             .iter()
@@ -41,7 +41,10 @@ fn configs() -> Vec<Vec<u8>> {
     found.push(joined(&[
         ("config.json".to_owned(), tiny),
         ("generation_config.json".to_owned(), b"{\"eos_token_id\": [2, 3]}".to_vec()),
-        ("table.toml".to_owned(), fs::read(root().join("architectures/llama.toml")).unwrap_or_default()),
+        (
+            "table.toml".to_owned(),
+            fs::read(root().join("crates/laser-checkpoint/architectures/llama.toml")).unwrap_or_default(),
+        ),
         ("model.safetensors".to_owned(), weights),
     ]));
     found

@@ -1,5 +1,9 @@
 //! Three borders: around libraries that panic on damaged input, around files that may be no files, and around sizes.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod files;
 mod input_limits;
 

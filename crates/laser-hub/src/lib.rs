@@ -2,6 +2,10 @@
 //! `OWNER/NAME@REVISION`: fetched once into the cache folder that all of Hugging Face's programs
 //! share, and found there again.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod dataset_files;
 mod download;
 mod error;

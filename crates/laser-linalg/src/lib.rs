@@ -19,6 +19,10 @@
 //!
 //! [`Spectrum`] is for looking at a matrix before it is reduced: the singular values alone, and what they say.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod block_svd;
 mod careful_svd;
 mod decomposed;

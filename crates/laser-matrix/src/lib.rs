@@ -4,6 +4,10 @@
 //! An edit reads a matrix through [`Decompose`] and makes an [`EditedMatrix`] of it. A low-rank result stays factors
 //! until somebody needs its entries.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod basis;
 mod decompose;
 mod edited;

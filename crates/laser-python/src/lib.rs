@@ -1,5 +1,9 @@
 //! What Python's `re` and `str` do, to the letter: task files and templates are written for them.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod bounded_search;
 mod error;
 mod pattern;

@@ -4,6 +4,10 @@
 //! [`ReadRun`] reads a RUN folder as far as it can be read; [`ReportData`] is what is shown of it. A figure is a file of `charts`:
 //! it turns that data into a drawing and the table under it.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod analyses;
 mod changed_example;
 mod charts;

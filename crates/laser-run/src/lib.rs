@@ -4,6 +4,10 @@
 //! is an [`Entry`] of the [`Journal`]; a [`Scorer`] is whatever makes them. [`judge`] turns entries into a [`Verdict`], whose
 //! sentences are made elsewhere.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod bf16_check;
 mod conclusion;
 mod constant;

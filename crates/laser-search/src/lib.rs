@@ -5,6 +5,10 @@
 //! results. A [`Driver`] does them, and keeps the journal. [`search`] is the whole: it chooses the best candidate, scores it on
 //! the test split, and judges it.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod additive_model;
 mod beam;
 mod best_so_far;

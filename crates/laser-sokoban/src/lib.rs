@@ -5,6 +5,10 @@
 //! being played. [`Planner`] finds short solutions, and [`Expert`] makes [`Episode`]s of them. No
 //! tensors.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod animation;
 mod board;
 mod cells;

@@ -5,6 +5,10 @@
 //! It is checked once, when it is read: an [`Example`](laser_example::Example) always has a prompt and an answer, and every complaint is one line that
 //! names the file, the line and what to do. Nothing here knows about tensors or tokens.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod bad_rows;
 mod bare;
 mod builtin;

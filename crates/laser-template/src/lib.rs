@@ -5,6 +5,10 @@
 //! must be the same to the byte, so the language is implemented here as a whole, over values of Python's kinds. It
 //! runs no code but its own, reads no file, and ends within bounds, whatever a template says.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod access;
 mod arguments;
 mod arithmetic;

@@ -3,6 +3,10 @@
 //! Every kind of vocabulary becomes one form, that of tokenizer.json, as transformers converts it.
 //! The tokenizers crate runs it. There are no weights and no tensors here.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod beside_json;
 mod byte_level;
 mod charsmap;

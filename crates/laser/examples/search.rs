@@ -1,4 +1,4 @@
-//! A whole search on the demo's model: cargo run --release -p laser --example search FOLDER
+//! A whole search on the demo's model: cargo run --release -p laser-rank --example search FOLDER
 
 use laser::{DemoFiles, SearchPlan, Session};
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! Times the sweep, for `bench/compare.py`:
 //!
-//!     cargo run --release -p laser --example sweep-speed -- MODEL TASK LAYERS EDIT...
+//!     cargo run --release -p laser-rank --example sweep-speed -- MODEL TASK LAYERS EDIT...
 //!
 //! The layers (`*`, or a list such as `0,10,20-29`) are swept with the edits given, each as `MATRIX:RHO`. Printed as JSON: for each layer the seconds that all of its
 //! candidates took (decomposition and activation cache included), the share of matrix products in the whole and the speed that

@@ -1,6 +1,6 @@
 //! Trains the demo model and writes it with its task:
 //!
-//!     cargo run --release -p laser --example train-demo-model -- crates/laser/assets/demo
+//!     cargo run --release -p laser-rank --example train-demo-model -- crates/laser/assets/demo
 //!
 //! The task is noisy in-context recall (Chen, Bruna, Bietti, arXiv 2406.03068). Characters follow the bigrams of our own
 //! `facts` task; after each trigger character comes the sequence's own random target or, half of the time in training, one

@@ -118,7 +118,7 @@ fn limits_on_input_are_raised_by_the_user() {
     let model = fixture("llama").display().to_string();
     let row = |text: &str| format!("{{\"prompt\": \"{text}\", \"answer\": \"e\"}}\n");
     session.write("long.jsonl", row("Berlin is").repeat(4) + &row(&"a ".repeat(17 << 20)));
-    let table = std::fs::read_to_string(fixture("../../architectures/llama.toml")).unwrap();
+    let table = std::fs::read_to_string(fixture("../../crates/laser-checkpoint/architectures/llama.toml")).unwrap();
     session.write("long.toml", format!("# {}\n{table}", "-".repeat(3 << 20)));
     let many = format!("doc_to_choice: [{}]", "[],".repeat(20_001));
     session.write("many.yaml", format!("task: many\ndataset_kwargs: {{data_files: long.jsonl}}\n{many}\n"));

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Builds for aarch64 Linux and runs tests there, in an emulator where this machine is another.
+#   scripts/test-aarch64.sh             # crates without a tensor library, then what computes
+#   scripts/test-aarch64.sh light       # the first of them alone: minutes
+# Needs `rustup target add aarch64-unknown-linux-gnu` and, from Debian, gcc-aarch64-linux-gnu, g++-aarch64-linux-gnu and qemu-user.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+triple=aarch64-unknown-linux-gnu
+run() { printf '\n== %s\n' "$*"; "$@"; }
+# skip REASON TEST...: tests that are not run here, and why.
+skipped=()
+skip() {
+    local reason=$1
+    shift
+    for name; do
+        echo "skipped: $name: $reason"
+        skipped+=(--skip "$name")
+    done
+}
+
+if [ "$(uname -m)" != aarch64 ]; then
+    export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
+    export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu"
+    # An emulated processor is some thirty times slower, and properties are tried 256 times each.
+    export PROPTEST_CASES=${PROPTEST_CASES:-16}
+fi
+light=()
+for name in matrix edit python guard files example template run search report fleet corpus sokoban; do
+    light+=(--package "laser-$name")
+done
+run cargo test --release --target $triple --lib --bins --tests "${light[@]}"
+[ "${1-}" = light ] && exit
+
+if [ "$(uname -m)" != aarch64 ]; then
+    skip "speed and memory of an emulator say nothing" speed_by_rows a_close_cut_of_a_tall_matrix_takes_seven_times_its_memory
+fi
+run cargo test --release --target $triple --package laser-linalg -- "${skipped[@]}"
+run cargo test --release --target $triple --workspace --test against_reference --test backends --test exactness --test golden \
+    -- "${skipped[@]}"
