@@ -8,8 +8,8 @@ use serde::Serialize;
 const STYLE: &str = include_str!("../assets/page.css");
 const SCRIPT: &str = include_str!("../assets/page.js");
 /// Nothing is fetched, whatever a text may hold.
-const POLICY: &str =
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; \
+     base-uri 'none'; form-action 'none'";
 /// By this a page of this program is known again.
 pub const GENERATOR: &str = "laser report";
 
@@ -46,6 +46,19 @@ pub fn is_page(bytes: &[u8]) -> bool {
 /// A section with a heading.
 pub fn section(id: &str, heading: &str, content: &Markup) -> Markup {
     html! { section id=(id) { h2 { (heading) } (content) } }
+}
+
+/// A picture in SVG, moving or not. As an image it runs no scripts and loads nothing.
+pub fn picture(svg: &str, what: &str) -> Markup {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b" -._~:/=()".contains(&byte);
+    let mut source = "data:image/svg+xml,".to_owned();
+    for byte in svg.bytes() {
+        match is_plain(byte) {
+            true => source.push(char::from(byte)),
+            false => source.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    html! { img.picture src=(source) alt=(visible(what)); }
 }
 
 /// A table that is folded up.

@@ -70,6 +70,9 @@ pub struct ReportData {
     pub costs: Vec<CostedCandidate>,
     /// The test examples whose result the best candidate changes.
     pub changed: Vec<ChangedExample>,
+    /// A picture of an example that the best candidate changes, as SVG: [`EXAMPLE_PICTURE`].
+    #[serde(skip)]
+    pub picture: Option<String>,
     /// When the search began and when it last scored something, as far as the files tell; asked for by [`Self::with_times`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub times: Option<[String; 2]>,
@@ -77,6 +80,19 @@ pub struct ReportData {
 
 fn shown<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&path.display())
+}
+
+/// The file of a RUN folder with a picture of an example, such as a game that was played.
+pub const EXAMPLE_PICTURE: &str = "example.svg";
+
+/// A picture of more bytes is not shown.
+const LARGEST_PICTURE: u64 = 1 << 18;
+
+fn picture_of(folder: &RunFolder) -> Option<String> {
+    let path = folder.path().join(EXAMPLE_PICTURE);
+    let is_small = path.metadata().is_ok_and(|it| it.is_file() && it.len() <= LARGEST_PICTURE);
+    let text = is_small.then(|| std::fs::read_to_string(path).ok()).flatten();
+    text.filter(|text| text.starts_with("<svg"))
 }
 
 /// A candidate on validation.
@@ -218,6 +234,7 @@ impl ReadRun {
             costs: costed,
             changed,
             times: None,
+            picture: picture_of(folder),
             verdict,
             run,
         };

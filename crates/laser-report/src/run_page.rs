@@ -4,7 +4,7 @@ use crate::changed_example::ChangedExample;
 use crate::charts;
 use crate::data_table::{Cell, DataTable};
 use crate::equivalent_command::equivalent_command;
-use crate::page::{folded, page, section};
+use crate::page::{folded, page, picture, section};
 use crate::reason_text::because;
 use crate::report_data::{Best, ReportData, State};
 use crate::sweep::Sweep;
@@ -18,6 +18,7 @@ use std::path::Path;
 
 /// A page is kept below so many bytes.
 const MOST_BYTES: usize = 1_000_000;
+const EXAMPLE: &str = "A test example as the unedited model does it, and as the edited one does.";
 /// Characters that are shown of a prompt (its end) and of an answer.
 const PROMPT: usize = 280;
 const ANSWER: usize = 160;
@@ -124,6 +125,7 @@ impl ReportData {
             (part(charts::steps(self).map(|it| it.0), "composition", "Composition"))
             (part(self.others_section(caps.others), "others", "Other candidates"))
             (part(self.changed_section(caps.changed), "answers", "Answers gained and lost"))
+            (part(self.picture.as_deref().map(|svg| picture(svg, EXAMPLE)), "example", "An example"))
             (section("run", "What was run", &self.run_section()))
         }
     }

@@ -156,6 +156,22 @@ fn hostile_texts_are_text() {
 }
 
 #[test]
+fn a_picture_of_an_example_runs_nothing() {
+    let run = Run::new(true);
+    let path = run.folder.path().join("example.svg");
+    let shows = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        run.read().data.page()
+    };
+    let page = shows("<svg><script>alert('x')</script><rect width=\"9\"/></svg>");
+    let source = "src=\"data:image/svg+xml,%3Csvg%3E%3Cscript%3Ealert(%27x%27)%3C/script%3E%3Crect width=%229%22/%3E";
+    assert!(page.contains(source) && page.contains("An example"));
+    for not_shown in ["no picture", &format!("<svg>{}", " ".repeat(1 << 18))] {
+        assert!(!shows(not_shown).contains("An example"));
+    }
+}
+
+#[test]
 fn nothing_is_fetched() {
     let page = Run::new(true).read().data.page();
     assert!(page.contains("Content-Security-Policy\" content=\"default-src 'none'"));

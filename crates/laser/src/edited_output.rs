@@ -143,7 +143,9 @@ pub fn write_edited<'a>(
     }
     let text = |edits: &[laser_writers::EditRecord]| card.text(checkpoint, edits);
     let is_model = matches!(plan.format, OutputFormat::HuggingFace | OutputFormat::Factored);
-    let extra = if is_model { tokenizer_of(checkpoint)?.huggingface_files().to_vec() } else { Vec::new() };
+    // A folder's tokenizer is copied with its other files, if it has one.
+    let from_gguf = is_model && checkpoint.gguf_head().is_some();
+    let extra = if from_gguf { tokenizer_of(checkpoint)?.huggingface_files().to_vec() } else { Vec::new() };
     let edits = match changes {
         Changes::Edits(edits) => Some(edits),
         Changes::Patch(_) => None,

@@ -277,6 +277,11 @@ fn sokoban_from_levels_to_a_verdict() {
     assert_eq!(judged, found["verdict"]);
     let edited = eval("--recipe run");
     assert_eq!(edited["solved"], found["episodes"]["solved"][1]);
+    // The report shows a level that both play, and `report` makes it again.
+    assert!(session.read("run/report.html").contains("src=\"data:image/svg+xml,%3Csvg"));
+    assert!(session.read("run/example.svg").starts_with("<svg"));
+    session.prints("report run --out again.html");
+    assert!(session.read("again.html").contains("data:image/svg+xml,"));
     let returns = search.replace("--out run", "--out returns --by return");
     let found: Value = serde_json::from_str(&session.prints(&returns)).unwrap();
     assert!(found["episodes"]["returns_p"].as_f64().unwrap() > 0.0);
@@ -305,4 +310,9 @@ fn a_training_is_resumed_and_what_it_gives_is_edited() {
     session.prints("sokoban levels --count 3 --out levels.txt");
     let evaluated = session.prints("sokoban eval model --levels levels.txt --reduce 1.fc_out:0.2");
     assert!(evaluated.starts_with("1.fc_out:0.2 on 3 levels: "), "{evaluated}");
+    // It has no tokenizer, and pieces that are no blocks.
+    session.prints("apply model --reduce 1.fc_out:0.2 --out edited");
+    let applied = session.prints("sokoban eval edited --levels levels.txt");
+    let rest = |line: &str| line.split(" on ").nth(1).unwrap().split(", ").take(3).collect::<Vec<_>>().join(", ");
+    assert_eq!(rest(&applied), rest(&evaluated));
 }

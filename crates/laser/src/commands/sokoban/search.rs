@@ -7,12 +7,10 @@ use crate::commands::search::document;
 use crate::output;
 use laser::{LevelsPlan, search_levels};
 use laser_decision::{EpisodeWorth, EpisodesVerdict, episodes, test_entries};
+use laser_report::{EXAMPLE_PICTURE, ReadRun};
 use laser_run::{RunFolder, write_whole};
 use laser_sokoban::{Level, Move, animation};
 use serde_json::json;
-
-/// The test level that differs, base beside edited.
-const ANIMATION: &str = "episode.svg";
 
 pub fn run(options: &SearchLevelsOptions, global: &Global) -> anyhow::Result<()> {
     let progress = Bar::new(global.quiet);
@@ -38,7 +36,8 @@ pub fn run(options: &SearchLevelsOptions, global: &Global) -> anyhow::Result<()>
     let [base, edited] = test_entries(&folder)?;
     if let Some(svg) = shown(&plan.test, &episodes(&base, &folder)?, &episodes(&edited, &folder)?, &found.verdict.best)
     {
-        write_whole(&options.out.join(ANIMATION), svg.as_bytes())?;
+        write_whole(&options.out.join(EXAMPLE_PICTURE), svg.as_bytes())?;
+        write_whole(&folder.report_path(), ReadRun::open(&folder).data.page().as_bytes())?;
     }
     if global.json {
         let mut document = document(&options.out, &found);
@@ -48,10 +47,11 @@ pub fn run(options: &SearchLevelsOptions, global: &Global) -> anyhow::Result<()>
     output::print(&format!("{}\n{}", found.text(), verdict.text()))
 }
 
-/// The first level that base and edited model play otherwise, side by side.
+/// The first level that base and edited model play otherwise, side by side; the first of all if
+/// there is none.
 fn shown(levels: &[Level], base: &[Vec<Move>], edited: &[Vec<Move>], edits: &impl ToString) -> Option<String> {
-    let number = base.iter().zip(edited).position(|(a, b)| a != b)?;
-    let panel = |title: String, moves: &[Vec<Move>]| (title, levels[number], moves[number].clone());
+    let number = base.iter().zip(edited).position(|(a, b)| a != b).unwrap_or(0);
+    let panel = |title: String, moves: &[Vec<Move>]| Some((title, *levels.get(number)?, moves.get(number)?.clone()));
     let title = format!("test level {number}, base");
-    Some(animation(&[panel(title, base), panel(edits.to_string(), edited)]))
+    Some(animation(&[panel(title, base)?, panel(edits.to_string(), edited)?]))
 }
