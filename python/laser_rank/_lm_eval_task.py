@@ -22,7 +22,12 @@ def named(name: str, metric: str | None) -> Made:
     name, at, shots = name.rpartition("@") if "@" in name else (name, "", "")
     if at and not shots.isdecimal():
         raise ValueError(f"{shots!r} is not a number of solved examples: write lm_eval:NAME or lm_eval:NAME@5")
-    from lm_eval.tasks import TaskManager
+    try:
+        from lm_eval.tasks import TaskManager
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("lm_eval"):
+            raise
+        raise ImportError("there is no lm_eval in this environment: pip install 'laser-rank[lm-eval]'") from None
 
     tasks: list[Any] = [name]
     manager = None

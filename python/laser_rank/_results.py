@@ -16,8 +16,10 @@ Document = dict[str, Any]
 
 
 def _frame(rows: list[Document]) -> pandas.DataFrame:
-    import pandas
-
+    try:
+        import pandas
+    except ImportError:
+        raise ImportError("there is no pandas in this environment: pip install 'laser-rank[pandas]'") from None
     return pandas.DataFrame(rows)
 
 

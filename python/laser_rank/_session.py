@@ -9,6 +9,7 @@ from typing import Any, Union
 
 from . import _native, _results, _tasks
 from ._listener import Listener
+from ._native import Error
 from ._results import Applied, Evaluation, Generated, Search, Verdict
 
 PathLike = Union[str, "os.PathLike[str]"]
@@ -25,10 +26,54 @@ def arguments(options: dict[str, Any]) -> list[str]:
             continue
         if value is True:
             words.append(option)
-        elif isinstance(value, Iterable) and not isinstance(value, str):
-            words += [f"{option}={item}" for item in value]
+        elif isinstance(value, Iterable) and not isinstance(value, (str, bytes, os.PathLike)):
+            words += [f"{option}={_text(item)}" for item in value]
         else:
-            words.append(f"{option}={os.fspath(value) if isinstance(value, os.PathLike) else value}")
+            words.append(f"{option}={_text(value)}")
+    return words
+
+
+def _text(value: Any) -> str:
+    """A value as the program's arguments have it; paths may be bytes."""
+    text = os.fsdecode(value) if isinstance(value, (bytes, os.PathLike)) else str(value)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Error(f"{text[:100]!a} is not valid Unicode: write it otherwise, or rename the file") from None
+    return text
+
+
+#: Whether the engine has computed in this process, and whether this is the child of one where it had.
+_state = {"used": False, "forked": False}
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: _state.update(forked=_state["used"]))
+
+
+def refuse_forked() -> None:
+    """A forked process has none of the engine's threads, and would wait for them without end."""
+    if _state["forked"]:
+        why = "this process was forked from one that had opened a model, and lacks its threads"
+        raise Error(f"{why}: start it by multiprocessing's method spawn, or open models only in it")
+    _state["used"] = True
+
+
+def refuse_dry_run(options: dict[str, Any]) -> None:
+    """The results of a search are not those of a dry run."""
+    if options.get("dry_run"):
+        raise Error("dry_run: only the program tells what a search would take: laser search --dry-run")
+
+
+def edit_words(edits: str | Iterable[str]) -> list[str]:
+    """Edits that are written as text."""
+    if isinstance(edits, (str, bytes)):
+        words = _text(edits).split()
+    elif isinstance(edits, Iterable):
+        words = [_text(edit) for edit in edits]
+    else:
+        raise TypeError(f"{edits!r} is no edit: give text such as 27.fc_in:0.01, a list of texts, or a RUN folder")
+    wrong = next((word for word in words if ":" not in word), None)
+    if wrong is not None:
+        raise Error(f"{wrong}: no such RUN folder or recipe, and no edit: write LAYER.MATRIX:EDIT, as in 27.fc_in:0.01")
     return words
 
 
@@ -53,9 +98,10 @@ class Session:
         progress: bool | None = None,
         **options: Any,
     ) -> None:
+        refuse_forked()
+        self.model = _text(os.fspath(model))
         words = arguments({"device": device, "chat": chat, **options})
-        self._native = _native.Session([*words, "--", os.fspath(model)], Listener(progress))
-        self.model = os.fspath(model)
+        self._native = _native.Session([*words, "--", self.model], Listener(progress))
         self.chat = chat
         #: A folder that is there as long as the session.
         self._kept: Any = None
@@ -69,14 +115,14 @@ class Session:
             return []
         if isinstance(edits, Search):
             return edits.best
-        if isinstance(edits, os.PathLike) or (isinstance(edits, str) and (os.path.exists(edits) or ":" not in edits)):
+        if isinstance(edits, os.PathLike) or (isinstance(edits, str) and os.path.exists(edits)):
             return self._native.recipe(edits)
-        return edits.split() if isinstance(edits, str) else list(edits)
+        return edit_words(edits)
 
     def evaluate(self, task: _tasks.TaskLike = None, edits: Edits = None, **options: Any) -> Evaluation:
         """Scores the model, edited, on a task: ``laser eval``."""
         words = self.edits(edits)
-        with _tasks.named(task, options) as name:
+        with _tasks.named(task, options, self) as name:
             document = self._command("eval", {"task": name, "reduce": words, **options})
         return _results.evaluation(document, words)
 
@@ -88,7 +134,8 @@ class Session:
         bare task: a list of dicts, a ``datasets.Dataset`` or a pandas frame. With ``scorer``, a function of a row and the
         generated text says what an answer is worth (see docs/python.md).
         """
-        with _tasks.named(task, options) as name:
+        refuse_dry_run(options)
+        with _tasks.named(task, options, self) as name:
             document = self._command("search", {"task": name, "out": out, "strategy": strategy, **options})
         return _results.search(document)
 
@@ -117,12 +164,16 @@ class Session:
         return Generated(document["text"], prompt, words, document["steps"], document)
 
     def _command(self, name: str, options: dict[str, Any]) -> dict[str, Any]:
+        refuse_forked()
+        if getattr(_tasks.scoring, "session", None) is self:
+            raise Error("a scorer cannot use the session that asks it, which waits for it: open another session")
         found: dict[str, Any] = json.loads(self._native.command([name, *arguments(options)]))
         return found
 
 
 def verdict(run: PathLike | Search) -> Verdict:
     """The verdict on a finished search, from its RUN folder alone: no model is needed."""
+    refuse_forked()
     folder = run.run if isinstance(run, Search) else os.fspath(run)
     return _results.verdict(folder, json.loads(_native.verdict(folder)))
 

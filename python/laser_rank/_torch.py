@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from . import _native
+from ._native import Error
 from ._results import Search
-from ._session import Edits, Session
+from ._session import Edits, Session, edit_words, refuse_forked
 
 
 def _saved(module: Any, folder: str, tokenizer: Any) -> None:
     """The module as a Hugging Face folder, under the names that its files have."""
+    if not hasattr(module, "save_pretrained"):
+        raise TypeError(f"an object of type {type(module).__name__} is not a transformers model: give a PreTrainedModel")
     module.save_pretrained(folder)
     if tokenizer is not None:
         tokenizer.save_pretrained(folder)
@@ -38,8 +41,12 @@ def apply_to(module: Any, recipe: Edits) -> list[str]:
     ``recipe`` is what a search found, its RUN folder, its ``best.json``, or edits as text. That it was found for this very
     model cannot be checked in memory: only whether it fits.
     """
-    import torch
+    try:
+        import torch
+    except ImportError:
+        raise ImportError("there is no torch in this environment: pip install 'laser-rank[torch]'") from None
 
+    refuse_forked()
     edits = _edits(recipe)
     with tempfile.TemporaryDirectory(prefix="laser-rank-") as folder:
         before, after = (os.path.join(folder, name) for name in ("before", "after"))
@@ -78,11 +85,13 @@ def _edits(recipe: Edits) -> list[str]:
         return []
     if isinstance(recipe, Search):
         return recipe.best
-    if isinstance(recipe, (list, tuple)):
-        return list(recipe)
-    text = os.fspath(recipe)  # type: ignore[arg-type]
-    if not os.path.exists(text):
-        return text.split()
-    path = os.path.join(text, "best.json") if os.path.isdir(text) else text
-    with open(path, encoding="utf-8") as file:
-        return _native.edit_texts(json.dumps(json.load(file)["interventions"]))
+    if not isinstance(recipe, os.PathLike) and not (isinstance(recipe, str) and os.path.exists(recipe)):
+        return edit_words(recipe)
+    path = os.path.join(recipe, "best.json") if os.path.isdir(recipe) else os.fspath(recipe)
+    try:
+        with open(path, encoding="utf-8") as file:
+            return _native.edit_texts(json.dumps(json.load(file)["interventions"]))
+    except OSError as error:
+        raise Error(f"{path}: the recipe cannot be read: {error.strerror}: give a finished search's RUN folder") from None
+    except (ValueError, LookupError, TypeError):
+        raise Error(f"{path}: this is not a recipe: give the best.json of a RUN folder") from None

@@ -157,6 +157,26 @@ def test_ctrl_c_ends_a_search_that_resumes(demo, tmp_path, request):
     assert json.loads(session.command(words))["best"]
 
 
+def test_ctrl_c_ends_a_slow_function_between_two_rows(session, rows, request):
+    request.addfinalizer(partial(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT)))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    scored = []
+
+    def slow(row, text):
+        scored.append(row)
+        if len(scored) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.5)
+        return True
+
+    with pytest.raises(KeyboardInterrupt):
+        session.evaluate(rows, scorer=slow)
+    assert len(scored) < len(rows)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    # Later calls are not stopped.
+    assert session.evaluate(rows, scorer=lambda row, text: True).accuracy == 1
+
+
 def test_other_threads_go_on_meanwhile(session, demo):
     ticks = []
     stop = threading.Event()
