@@ -26,7 +26,7 @@ except ImportError:
 from . import _native, _results, _tasks
 from ._listener import Listener
 from ._results import Search
-from ._session import PathLike, arguments
+from ._session import PathLike, arguments, refuse_dry_run, refuse_forked
 
 LOGGER = logging.getLogger("laser_rank")
 
@@ -36,6 +36,8 @@ LOST = 4
 OPENINGS = 3
 #: Seconds after which it is said that no worker could be started.
 PATIENCE = 60.0
+#: More workers than this would be asked of Ray for hours.
+MOST_WORKERS = 10_000
 
 #: A job: its first edited layer, how much work it is, and what is to be done.
 Job = tuple[int, float, str]
@@ -85,10 +87,17 @@ class Pool:
         made: _tasks.Shipped | None = None,
         cut_for: int | None = None,
     ) -> None:
+        _check(workers, cpus, gpus)
         self._started_ray = not ray.is_initialized()
+        #: What each worker needs, in words.
+        self._need = f"{cpus:g} CPUs and {gpus:g} GPUs" if gpus else f"{cpus:g} CPUs"
         if self._started_ray:
-            ray.init(log_to_driver=False, include_dashboard=False, logging_level=logging.ERROR)
-        wanted = workers or self._room(cpus, gpus)
+            try:
+                ray.init(log_to_driver=False, include_dashboard=False, logging_level=logging.ERROR)
+            except Exception as error:
+                why = "no cluster can be reached or started: see RAY_ADDRESS, and what `ray status` says"
+                raise _native.Error(f"Ray: {_words(error)}: {why}") from error
+        wanted = self._room(cpus, gpus) if workers is None else workers
         environment = {name: value for name, value in os.environ.items() if name.startswith(("LASER_", "HF_"))}
         environment["RAYON_NUM_THREADS"] = str(max(1, int(cpus)))
         self._opening = (words, os.getcwd(), environment, made)
@@ -107,8 +116,12 @@ class Pool:
         #: How many jobs each node has done, by its id.
         self.jobs_of_node: Counter[str] = Counter()
         self._batches = 0
-        for _ in range(wanted):
-            self._start()
+        try:
+            for _ in range(wanted):
+                self._start()
+        except BaseException:
+            self.close()
+            raise
 
     @staticmethod
     def _room(cpus: float, gpus: float) -> int:
@@ -128,7 +141,9 @@ class Pool:
             for reference in ready:
                 self._arrived(reference)
             if begun and time.monotonic() - begun > PATIENCE:
-                LOGGER.warning("no worker could be started yet: is there room in the cluster for one?")
+                all_of = ray.cluster_resources()
+                has = f"{all_of.get('CPU', 0):g} CPUs and {all_of.get('GPU', 0):g} GPUs"
+                LOGGER.warning("no worker could be started yet: each needs %s, and the cluster has %s", self._need, has)
                 begun = 0
         return self._opened
 
@@ -143,11 +158,12 @@ class Pool:
                 raise _native.Error(line) from None
             LOGGER.warning("a worker is left out: %s", line)
             return
-        except ray.exceptions.RayError:
+        except ray.exceptions.RayError as error:
             self._deaths += 1
+            LOGGER.info("a worker has died while it opened the model: %s", _words(error))
             if self._deaths > OPENINGS * self._wanted:
                 line = "the workers die while they open the model: give each more memory, or start fewer on a node"
-                raise _native.Error(line) from None
+                raise _native.Error(f"{line}: the last one: {_words(error)}") from None
             self._start()
             return
         differs = None if self._opened is None else _native.difference(self._opened, opened)
@@ -221,7 +237,26 @@ class Pool:
 def _line(error: Any) -> str:
     """Why a worker failed, in one line."""
     cause = getattr(error, "cause", None)
-    return str(cause if cause is not None else error).strip().splitlines()[-1]
+    if cause is not None:
+        return str(cause) if isinstance(cause, _native.Error) else f"{type(cause).__name__}: {_words(cause)}"
+    lines = str(error).strip().splitlines()
+    return lines[-1] if lines else type(error).__name__
+
+
+def _words(error: BaseException) -> str:
+    """What an error says, in one line that is not too long."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 300 else f"{text[:300]}..."
+
+
+def _check(workers: int | None, cpus: float, gpus: float) -> None:
+    """Refuses numbers of which Ray makes nothing, or never an end."""
+    if workers is not None and not (isinstance(workers, int) and 1 <= workers <= MOST_WORKERS):
+        most = f"1 to {MOST_WORKERS}, or None for as many as there is room for"
+        raise ValueError(f"workers: {workers!r} is not a number of workers: give {most}")
+    for name, value in (("cpus_per_worker", cpus), ("gpus_per_worker", gpus)):
+        if not isinstance(value, (int, float)) or not 0 <= value < 1e6:
+            raise ValueError(f"{name}: {value!r} is not how many a worker has: give 0 or more")
 
 
 def search(
@@ -244,14 +279,22 @@ def search(
 
     Ray is used as the process has initialised it, else ``RAY_ADDRESS`` or a cluster on this machine, else one is started.
     """
+    refuse_forked()
+    refuse_dry_run(options)
+    _check(workers, cpus_per_worker, gpus_per_worker)
     options = {"device": "cuda" if gpus_per_worker else "cpu", **options}
     made = _tasks.shipped(task, options)
+    if made is not None:
+        # Rows that come one by one are taken once.
+        task = made["task"]
     with _tasks.named(task, options) as name:
         if made is not None:
             made["spec"] = name
         words = ["search", *arguments({"task": name, "out": out, "strategy": strategy, **options}), "--", os.fspath(model)]
         pool = Pool(words, workers, cpus_per_worker, gpus_per_worker, made=made)
         try:
+            # Here, and not in the engine's thread, so that Ctrl-C ends the wait for the first worker.
+            pool.opened()
             document = json.loads(_native.search_on(words, pool, Listener(progress)))
         finally:
             pool.close()

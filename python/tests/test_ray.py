@@ -115,6 +115,49 @@ def test_errors_are_lines(cluster, demo, tmp_path):
         assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize("workers", [0, -1, 10**9, 1.5, "two"])
+def test_numbers_of_workers(demo, tmp_path, workers):
+    with pytest.raises(ValueError, match="workers: .* is not a number of workers"):
+        fleet.search(demo[0], demo[1], out=tmp_path / "run", workers=workers)
+
+
+@pytest.mark.parametrize("name", ["cpus_per_worker", "gpus_per_worker"])
+@pytest.mark.parametrize("value", [-1, float("nan"), float("inf"), "one"])
+def test_what_a_worker_has(demo, tmp_path, name, value):
+    with pytest.raises(ValueError, match=name):
+        fleet.search(demo[0], demo[1], out=tmp_path / "run", **{name: value})
+
+
+def test_ctrl_c_ends_the_wait_for_a_first_worker(cluster, demo, tmp_path, request):
+    # A script's `&` has what it starts ignore SIGINT, and Python then leaves it so.
+    request.addfinalizer(lambda before=signal.getsignal(signal.SIGINT): signal.signal(signal.SIGINT, before))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    timer = threading.Timer(3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    # No node has room for such a worker.
+    with pytest.raises(KeyboardInterrupt):
+        fleet.search(demo[0], demo[1], out=tmp_path / "run", workers=1, cpus_per_worker=99, **SEARCH)
+
+
+def test_rows_that_come_one_by_one_are_sent(cluster, session, demo, rows, tmp_path):
+    options = {"layers": "1", "matrices": "fc_in", "strategy": "exhaustive", "validation": 0.5, **SEARCH}
+    one = session.search(rows, out=tmp_path / "one", **options)
+    found = fleet.search(demo[0], iter(rows), out=tmp_path / "run", workers=1, **options)
+    assert outcomes(found.run) == outcomes(one.run)
+
+
+def test_what_a_worker_s_failure_says():
+    class Failed(Exception):
+        cause = None
+
+    error = Failed()
+    assert fleet._line(error) == "Failed"
+    error.cause = ValueError("two\nlines")
+    assert fleet._line(error) == "ValueError: two lines"
+    error.cause = Error("odd: no such task")
+    assert fleet._line(error) == "odd: no such task"
+
+
 def test_two_drivers_at_one_run(cluster, demo, tmp_path):
     go_on = threading.Event()
 
