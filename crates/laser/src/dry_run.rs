@@ -1,7 +1,8 @@
 //! What a search would take, before it is started.
 
 use crate::error::Result;
-use crate::loaded_model::{WEIGHTS_IN_MEMORY, machine_memory};
+use crate::loaded_model::WEIGHTS_IN_MEMORY;
+use crate::machine_memory::MachineMemory;
 use crate::prepared_search::Part;
 use crate::search_plan::SearchPlan;
 use crate::session::Session;
@@ -72,7 +73,7 @@ impl Session {
             example_seconds: rehearsal.example_seconds,
             seconds: seconds(&rehearsal, layers),
             weights: weights + if plan.bf16 { weights / 2 } else { 0 },
-            kept: plan.memory.or((!own_memory).then(|| machine_memory() / 4)),
+            kept: plan.memory.or((!own_memory).then(|| MachineMemory::look().total / 4)),
         })
     }
 }

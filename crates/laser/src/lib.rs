@@ -35,6 +35,7 @@ mod found_edits;
 mod judged_run;
 mod live_report;
 mod loaded_model;
+mod machine_memory;
 mod made_task;
 mod model_card;
 mod model_source;

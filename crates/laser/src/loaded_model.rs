@@ -1,6 +1,7 @@
 //! A model in memory, on whatever backend.
 
 use crate::error::Result;
+use crate::machine_memory::MachineMemory;
 use crate::made_task::Judging;
 use laser_checkpoint::Checkpoint;
 use laser_edit::Candidate;
@@ -225,7 +226,7 @@ impl<B: Differentiable> LoadedModel for OnBackend<B> {
             text: told.text,
             guards: told.guards.clone(),
             observer: calibration.as_ref().map(|calibration| calibration as &dyn Observer),
-            memory: memory.unwrap_or_else(|| machine_memory() / 4),
+            memory: memory.unwrap_or_else(|| MachineMemory::look().total / 4),
         };
         match told.judged {
             Some((Judging { kind, judge, .. }, examples)) => {
@@ -234,12 +235,4 @@ impl<B: Differentiable> LoadedModel for OnBackend<B> {
             None => search(&mut LocalScorer::new(subject)),
         }
     }
-}
-
-/// The machine's memory in bytes, or what its container may take if that is less.
-pub(crate) fn machine_memory() -> usize {
-    let mut system = sysinfo::System::new();
-    system.refresh_memory();
-    let limit = system.cgroup_limits().map_or(u64::MAX, |limits| limits.total_memory);
-    usize::try_from(system.total_memory().min(limit)).unwrap_or(usize::MAX)
 }

@@ -2,7 +2,8 @@
 
 use crate::dry_run::weights_in_memory;
 use crate::error::Result;
-use crate::loaded_model::{WEIGHTS_IN_MEMORY, machine_memory};
+use crate::loaded_model::WEIGHTS_IN_MEMORY;
+use crate::machine_memory::MachineMemory;
 use crate::model_source::ModelSource;
 use laser_checkpoint::Config;
 use laser_cuda::library::{Found, Library};
@@ -69,18 +70,14 @@ pub struct HubState {
 impl Machine {
     /// Looks at this machine.
     pub fn look() -> Self {
-        let mut system = sysinfo::System::new();
-        system.refresh_memory();
-        let memory = machine_memory();
-        let limit = system.cgroup_limits().map_or(u64::MAX, |limits| limits.free_memory);
-        let free = usize::try_from(system.available_memory().min(limit)).unwrap_or(usize::MAX);
+        let memory = MachineMemory::look();
         let hub = Hub::from_env();
         Self {
             version: env!("CARGO_PKG_VERSION"),
             kernel_path: Cpu.kernel_path(),
             threads: rayon::current_num_threads(),
-            memory,
-            free_memory: free.min(memory),
+            memory: memory.total,
+            free_memory: memory.free,
             gpu: gpu(),
             hub: HubState {
                 free: free_bytes(&hub.cache),
