@@ -15,8 +15,13 @@ const PARALLEL_FLOPS: usize = 4_000_000;
 /// a sliver.
 const ALIGNMENT: usize = 96;
 
-/// The instructions that faer's products are made of on this processor.
+/// The instructions that faer takes on this processor. Products have the same bits by AVX2 and by
+/// AVX-512, decompositions have not.
 pub fn instructions() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    if std::arch::is_x86_feature_detected!("avx512f") {
+        return "faer avx512";
+    }
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
         return "faer avx2";
@@ -87,6 +92,12 @@ fn multiply(y: MatMut<f32>, a: MatRef<f32>, b: MatRef<f32>, parts: usize) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn the_path_tells_avx512_from_avx2_of_which_decompositions_differ() {
+        assert_eq!(instructions() == "faer avx512", std::arch::is_x86_feature_detected!("avx512f"));
+    }
 
     fn values(n: usize, seed: u64) -> Vec<f32> {
         let mut state = seed | 1;
