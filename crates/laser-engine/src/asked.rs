@@ -7,8 +7,8 @@ use laser_example::{Choice, Example, ExampleError, Generation, Target};
 use laser_tokenizer::Tokenizer;
 use serde::{Deserialize, Serialize};
 
-/// An example has an answer, whose log-probability is computed. This one's is told to nobody.
-const NO_ANSWER: &str = ".";
+/// Of an example whose texts others judge.
+const NO_ANSWER: &str = "";
 
 /// One question to a model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -150,8 +150,17 @@ fn prompt_with<'a>(example: &'a Example, choice: &str) -> Prompt<'a> {
 /// A prompt that is gone on from as it stands, and the answer after it.
 fn generated(tokenizer: &Tokenizer, example: &Example) -> Result<Encoded> {
     let prompt = tokenizer.encode_context(prompt_of(example))?;
-    let answer = tokenizer.encode_continuation(prompt_of(example), &example.continuation(example.answer()))?;
+    let answer = match example.answer() {
+        "" => unanswered(&prompt),
+        answer => tokenizer.encode_continuation(prompt_of(example), &example.continuation(answer))?,
+    };
     Ok(Encoded { prompt, continuations: vec![answer], answer: 0..1, ..Encoded::default() })
+}
+
+/// What stands for an answer where there is none and others judge what is generated. Its log-probability is computed, and told
+/// to nobody: a token that every tokenizer has will do.
+fn unanswered(prompt: &[u32]) -> Vec<u32> {
+    prompt.last().copied().into_iter().collect()
 }
 
 /// A prompt and what is scored after it.
@@ -189,7 +198,10 @@ fn masked(tokenizer: &Tokenizer, example: &Example) -> Result<Encoded> {
         Target::Choose(choice) => (choice.choices.iter().map(String::as_str).collect(), choice.correct),
         _ => (vec![example.answer()], 0),
     };
-    let ids = |text: &str| tokenizer.encode_continuation(prompt_of(example), &example.continuation(text));
+    let ids = |text: &str| match text {
+        "" if matches!(example.target, Target::Generate(_)) => Ok(unanswered(&prompt)),
+        text => tokenizer.encode_continuation(prompt_of(example), &example.continuation(text)),
+    };
     let continuations = texts.into_iter().map(ids).collect::<laser_tokenizer::Result<_>>()?;
     let masks = Some(Masks { token, after, generated: example.new_tokens() });
     Ok(Encoded { prompt, continuations, answer: correct..correct + 1, masks, ..Encoded::default() })
