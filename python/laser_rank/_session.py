@@ -122,7 +122,7 @@ class Session:
     def evaluate(self, task: _tasks.TaskLike = None, edits: Edits = None, **options: Any) -> Evaluation:
         """Scores the model, edited, on a task: ``laser eval``."""
         words = self.edits(edits)
-        with _tasks.named(task, options, self) as name:
+        with _tasks.named(task, options) as name:
             document = self._command("eval", {"task": name, "reduce": words, **options})
         return _results.evaluation(document, words)
 
@@ -135,7 +135,7 @@ class Session:
         generated text says what an answer is worth (see docs/python.md).
         """
         refuse_dry_run(options)
-        with _tasks.named(task, options, self) as name:
+        with _tasks.named(task, options) as name:
             document = self._command("search", {"task": name, "out": out, "strategy": strategy, **options})
         return _results.search(document)
 
@@ -165,8 +165,6 @@ class Session:
 
     def _command(self, name: str, options: dict[str, Any]) -> dict[str, Any]:
         refuse_forked()
-        if getattr(_tasks.scoring, "session", None) is self:
-            raise Error("a scorer cannot use the session that asks it, which waits for it: open another session")
         found: dict[str, Any] = json.loads(self._native.command([name, *arguments(options)]))
         return found
 

@@ -60,10 +60,8 @@ def _is_named(task: Any) -> bool:
 
 
 @contextlib.contextmanager
-def named(task: Any, options: dict[str, Any], session: Any = None) -> Iterator[str | list[str] | None]:
-    """A name by which the program knows ``task``, for a command of ``session``. The options that say how it is made are taken
-    out.
-    """
+def named(task: Any, options: dict[str, Any]) -> Iterator[str | list[str] | None]:
+    """A name by which the program knows ``task``. The options that say how it is made are taken out."""
     own = {name: options.pop(name) for name in OWN if name in options}
     if _is_named(task):
         if own.get("scorer") is not None or own.keys() - {"scorer"}:
@@ -72,31 +70,12 @@ def named(task: Any, options: dict[str, Any], session: Any = None) -> Iterator[s
         return
     label, maker = _maker(task, own)
     spec = f"python:{label}#{next(_numbers)}"
-    _makers[spec] = lambda metric: _asked_by(session, maker(metric))
+    _makers[spec] = maker
     try:
         with _told_of_ctrl_c():
             yield spec
     finally:
         del _makers[spec]
-
-
-#: For whom this thread has a function score: the session waits for it, and cannot compute for it.
-scoring = threading.local()
-
-
-def _asked_by(session: Any, made: Made) -> Made:
-    task, judge = made
-    if judge is None:
-        return made
-
-    def asked(ids: list[str], answers: str) -> list[float]:
-        scoring.session = session
-        try:
-            return judge(ids, answers)
-        finally:
-            scoring.session = None
-
-    return task, asked
 
 
 #: Whether Ctrl-C was pressed: a function that scores many rows in the engine's thread hears of it between two.

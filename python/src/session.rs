@@ -40,7 +40,8 @@ impl Session {
     }
 
     /// The edits of a recipe.
-    fn recipe(&self, path: PathBuf) -> PyResult<Vec<String>> {
-        self.session.recipe(&path).map_err(|error| crate::raised(&error))
+    fn recipe(&self, py: Python<'_>, path: PathBuf) -> PyResult<Vec<String>> {
+        // The model's weights are read, to see that it is the recipe's.
+        self.told.wait(self.listener.bind(py), || self.session.recipe(&path))
     }
 }

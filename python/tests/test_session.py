@@ -177,6 +177,55 @@ def test_ctrl_c_ends_a_slow_function_between_two_rows(session, rows, request):
     assert session.evaluate(rows, scorer=lambda row, text: True).accuracy == 1
 
 
+def test_ctrl_c_ends_a_call_that_waits_for_its_turn(demo, request):
+    request.addfinalizer(partial(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT)))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    begun, go_on, done = threading.Event(), threading.Event(), []
+    session = Session(demo[0])
+
+    def holds(row, text):
+        begun.set()
+        assert go_on.wait(60)
+        return 1.0
+
+    rows = [{"prompt": "a b c", "answer": "a"}]
+    other = threading.Thread(target=lambda: done.append(session.evaluate(rows, scorer=holds)))
+    other.start()
+    assert begun.wait(60)
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        session.evaluate(rows)
+    # The other call is not ended by it.
+    assert not done
+    go_on.set()
+    other.join()
+    assert done[0].accuracy == 1.0
+
+
+def test_a_scorer_cannot_use_the_session_that_asks_it(session, llama, found):
+    rows = [{"prompt": "a b c", "answer": "a"}]
+    other, causes = Session(llama), []
+
+    def asks(row, text):
+        for call in (lambda: session.evaluate(rows), lambda: session.edits(found.run), lambda: session.generate("a b")):
+            with pytest.raises(Error, match="open another session"):
+                call()
+        # By way of another session, too.
+        with pytest.raises(Error, match="open another session") as raised:
+            other.evaluate(rows, scorer=lambda row, text: session.evaluate(rows).accuracy)
+        causes.append(raised.value.__cause__)
+        return other.evaluate(rows).n
+
+    assert session.evaluate(rows, scorer=asks).accuracy == 1.0
+    assert isinstance(causes[0], Error)
+
+
+def test_rows_need_no_answer_where_a_function_judges(session, llama):
+    for one in (session, Session(llama)):
+        scored = one.evaluate([{"prompt": "a b c"}, {"prompt": "d e", "answer": "f"}], scorer=lambda row, text: len(row) == 1)
+        assert scored.accuracy == 0.5
+
+
 def test_other_threads_go_on_meanwhile(session, demo):
     ticks = []
     stop = threading.Event()
