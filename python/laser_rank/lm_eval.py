@@ -36,8 +36,8 @@ class LaserLM(LM):  # type: ignore[misc]
         # What the harness gives every model, and means nothing here.
         for name in ("batch_size", "max_batch_size", "dtype"):
             options.pop(name, None)
-        # The harness gives this one where nobody has asked for a device.
-        device = "auto" if device == "cuda:0" else device or "cpu"
+        # There is one GPU, by whichever name.
+        device = "cuda" if device == "cuda:0" else device or "cpu"
         if not isinstance(pretrained, Session):
             pretrained = Session(pretrained, device=device, **options)
         self.session = pretrained
@@ -45,8 +45,11 @@ class LaserLM(LM):  # type: ignore[misc]
 
     @classmethod
     def create_from_arg_obj(cls, arg_dict: dict[str, Any], additional_config: dict[str, Any] | None = None) -> LaserLM:
-        # The harness gives a device of its own beside the one that was asked for.
-        return cls(**{**(additional_config or {}), **arg_dict})
+        # The harness gives a device of its own beside the one that was asked for: this one where nobody has asked.
+        given = dict(additional_config or {})
+        if given.get("device") == "cuda:0":
+            given["device"] = "auto"
+        return cls(**{**given, **arg_dict})
 
     @classmethod
     def create_from_arg_string(cls, arg_string: str, additional_config: dict[str, Any] | None = None) -> LaserLM:

@@ -105,3 +105,19 @@ def test_the_harness_s_own_device_is_no_more_than_a_wish(llama):
     given = {"device": "cuda:0", "batch_size": 1, "max_batch_size": None}
     assert LaserLM.create_from_arg_obj({"pretrained": str(llama)}, given).words == []
     assert LaserLM.create_from_arg_string(f"pretrained={llama},device=cpu", given).words == []
+
+
+def test_a_device_that_was_asked_for_is_no_wish(llama, monkeypatch):
+    asked = []
+
+    class Told(Session):
+        def __init__(self, model, *, device, **options):
+            asked.append(device)
+            super().__init__(model)
+
+    monkeypatch.setattr("laser_rank.lm_eval.Session", Told)
+    given = {"device": "cuda:0", "batch_size": 1, "max_batch_size": None}
+    LaserLM.create_from_arg_obj({"pretrained": str(llama)}, given)
+    LaserLM.create_from_arg_string(f"pretrained={llama},device=cuda:0", given)
+    LaserLM(str(llama))
+    assert asked == ["auto", "cuda", "cpu"]
