@@ -135,7 +135,8 @@ def main():
             words = ["search", *words, "--", asked.model]
             begun = time.monotonic()
             pool = fleet.Pool(words, workers)
-            pool.opened()
+            while pool.opened() is None:
+                pass
             opened = time.monotonic() - begun
             begun, used = time.monotonic(), time.process_time()
             found = json.loads(_native.search_on(words, pool, Listener(False)))

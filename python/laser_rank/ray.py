@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import time
 from collections import Counter, deque
@@ -34,8 +35,10 @@ LOGGER = logging.getLogger("laser_rank")
 LOST = 4
 #: So often may workers die while they open the model, for each that is wanted.
 OPENINGS = 3
-#: Seconds after which it is said that no worker could be started.
+#: Seconds after which it is said that no worker is ready.
 PATIENCE = 60.0
+#: Seconds after which it is seen again for how many workers the cluster has room.
+LOOK = 10.0
 #: More workers than this would be asked of Ray for hours.
 MOST_WORKERS = 10_000
 
@@ -85,7 +88,6 @@ class Pool:
         gpus: float = 0,
         *,
         made: _tasks.Shipped | None = None,
-        cut_for: int | None = None,
     ) -> None:
         _check(workers, cpus, gpus)
         self._started_ray = not ray.is_initialized()
@@ -97,27 +99,31 @@ class Pool:
             except Exception as error:
                 why = "no cluster can be reached or started: see RAY_ADDRESS, and what `ray status` says"
                 raise _native.Error(f"Ray: {_words(error)}: {why}") from error
-        wanted = self._room(cpus, gpus) if workers is None else workers
-        environment = {name: value for name, value in os.environ.items() if name.startswith(("LASER_", "HF_"))}
-        environment["RAYON_NUM_THREADS"] = str(max(1, int(cpus)))
-        self._opening = (words, os.getcwd(), environment, made)
-        # A worker that is gone is started anew by the pool, wherever there is room then.
-        self._actor = ray.remote(num_cpus=cpus, num_gpus=gpus, max_restarts=0, max_task_retries=0)(_Worker)
+        #: What a worker takes, where there are to be as many as the cluster has room for.
+        self._each = (cpus, gpus) if workers is None else None
+        self._look_at = time.monotonic() + LOOK
+        #: Since when no worker is ready.
+        self._none_since: float | None = None
         self._opened: str | None = None
+        #: The kernels that count, where a search that was begun says so.
+        self._kernels: str | None = None
         self._coming: dict[Any, _Member] = {}
+        #: How many workers in a row have died while they opened the model.
         self._deaths = 0
         self.idle: list[_Member] = []
         self.busy: dict[Any, tuple[_Member, int]] = {}
-        #: For how many workers jobs are cut.
-        self.workers = cut_for or wanted
-        self._wanted = wanted
         #: Of each job that was done: its batch, layer and size, and its seconds by the clock and of the worker's processors.
         self.times: list[tuple[int, int, float, float, float]] = []
         #: How many jobs each node has done, by its id.
         self.jobs_of_node: Counter[str] = Counter()
         self._batches = 0
         try:
-            for _ in range(wanted):
+            #: How many workers there are to be; jobs are cut for so many.
+            self.workers = self._room(cpus, gpus) if workers is None else workers
+            # A worker that is gone is started anew by the pool, wherever there is room then.
+            self._actor = ray.remote(num_cpus=cpus, num_gpus=gpus, max_restarts=0, max_task_retries=0)(_Worker)
+            self._opening = (words, os.getcwd(), _environment(cpus), None if made is None else ray.put(made))
+            for _ in range(self.workers):
                 self._start()
         except BaseException:
             self.close()
@@ -133,19 +139,49 @@ class Pool:
         member = _Member(self._actor.remote())
         self._coming[member.actor.open.remote(*self._opening)] = member
 
-    def opened(self) -> str:
-        """The search as the workers have opened it, by the first of them."""
-        begun = time.monotonic()
-        while self._opened is None:
-            ready, _ = ray.wait(list(self._coming), timeout=1)
-            for reference in ready:
+    def _grow(self) -> None:
+        """Starts more workers where nodes have joined, unless their number was given."""
+        if self._each is None or time.monotonic() < self._look_at:
+            return
+        self._look_at = time.monotonic() + LOOK
+        more = self._room(*self._each) - self.workers
+        for _ in range(more):
+            self._start()
+        self.workers += max(0, more)
+
+    def _wait(self) -> list[Any]:
+        """What is ready within a second, of jobs and of workers that open the search."""
+        self._grow()
+        ready: list[Any]
+        ready, _ = ray.wait([*self.busy, *self._coming], timeout=1)
+        now = time.monotonic()
+        if ready or self.busy or self.idle:
+            self._none_since = None
+        elif self._none_since is None:
+            self._none_since = now
+        elif now - self._none_since > PATIENCE:
+            all_of = ray.cluster_resources()
+            has = f"{all_of.get('CPU', 0):g} CPUs and {all_of.get('GPU', 0):g} GPUs"
+            LOGGER.warning("no worker is ready yet: each needs %s, and the cluster has %s", self._need, has)
+            # Once is enough.
+            self._none_since = math.inf
+        return ready
+
+    def opened(self, kernels: str | None = None) -> str | None:
+        """The search as the first of the workers has opened it, of those that have ``kernels``, if they are given. It waits for a
+        second at most, and gives nothing if there is none yet.
+        """
+        self._kernels = kernels
+        if self._opened is None:
+            for reference in self._wait():
                 self._arrived(reference)
-            if begun and time.monotonic() - begun > PATIENCE:
-                all_of = ray.cluster_resources()
-                has = f"{all_of.get('CPU', 0):g} CPUs and {all_of.get('GPU', 0):g} GPUs"
-                LOGGER.warning("no worker could be started yet: each needs %s, and the cluster has %s", self._need, has)
-                begun = 0
         return self._opened
+
+    def _left_out(self, why: str) -> None:
+        """Goes on without a worker, if there are others."""
+        if not (self._coming or self.idle or self.busy):
+            raise _native.Error(why) from None
+        LOGGER.warning("a worker is left out: %s", why)
 
     def _arrived(self, reference: Any) -> None:
         """Takes a worker that has opened the search, or not."""
@@ -153,27 +189,34 @@ class Pool:
         try:
             opened, member.node, member.node_id, member.pid = ray.get(reference)
         except ray.exceptions.RayTaskError as error:
-            line = _line(error)
-            if not (self._coming or self.idle or self.busy):
-                raise _native.Error(line) from None
-            LOGGER.warning("a worker is left out: %s", line)
+            self._left_out(_line(error))
             return
         except ray.exceptions.RayError as error:
             self._deaths += 1
             LOGGER.info("a worker has died while it opened the model: %s", _words(error))
-            if self._deaths > OPENINGS * self._wanted:
-                line = "the workers die while they open the model: give each more memory, or start fewer on a node"
-                raise _native.Error(f"{line}: the last one: {_words(error)}") from None
+            if self._deaths > OPENINGS * self.workers:
+                why = "the workers die while they open the model: give each more memory, or start fewer on a node"
+                self._left_out(f"{why}: the last one: {_words(error)}")
+                return
             self._start()
             return
-        differs = None if self._opened is None else _native.difference(self._opened, opened)
+        self._deaths = 0
+        differs = self._difference(opened)
         if differs is not None:
-            LOGGER.warning("a worker on %s is left out: %s differs there", member.node, differs)
             ray.kill(member.actor)
+            advice = "use nodes with processors of one kind, the same files and the same version"
+            self._left_out(f"{differs} differs on {member.node} from what this search has: {advice}")
             return
         self._opened = self._opened or opened
         self.idle.append(member)
         LOGGER.info("a worker on %s, process %s, has opened the search", member.node, member.pid)
+
+    def _difference(self, opened: str) -> str | None:
+        """What keeps a worker from this search."""
+        if self._opened is not None:
+            return _native.difference(self._opened, opened)
+        other = self._kernels not in (None, json.loads(opened)["search"]["kernel_path"])
+        return "search.kernel_path" if other else None
 
     def work(self, jobs: list[Job]) -> Iterator[tuple[int, str] | None]:
         """Has jobs done: gives the number and the answer of each, in any order, and now and then nothing."""
@@ -191,7 +234,7 @@ class Pool:
                     del waiting[layer]
                 member.layers.add(layer)
                 self.busy[member.actor.work.remote(jobs[number][2])] = (member, number)
-            ready, _ = ray.wait([*self.busy, *self._coming], timeout=1)
+            ready = self._wait()
             if not ready:
                 yield None
             for reference in ready:
@@ -218,7 +261,7 @@ class Pool:
                 yield number, answer
 
     def _layer_for(self, member: _Member, waiting: dict[int, deque[int]]) -> int:
-        """The layer of a worker's next job: one whose matrices it has decomposed, or nobody has."""
+        """The layer of a worker's next job: one whose matrices it has decomposed, or nobody who is at work has."""
         own = next((layer for layer in member.layers if layer in waiting), None)
         if own is not None:
             return own
@@ -232,6 +275,13 @@ class Pool:
             ray.kill(member.actor)
         if self._started_ray:
             ray.shutdown()
+
+
+def _environment(cpus: float) -> dict[str, str]:
+    """The variables that workers are given. Where this machine keeps its files says nothing of another one."""
+    ours = {name: value for name, value in os.environ.items() if name.startswith(("LASER_", "HF_"))}
+    kept = {name: value for name, value in ours.items() if not os.path.isabs(os.path.expanduser(value))}
+    return {**kept, "RAYON_NUM_THREADS": str(max(1, int(cpus)))}
 
 
 def _line(error: Any) -> str:
@@ -273,9 +323,10 @@ def search(
 ) -> Search:
     """As :meth:`laser_rank.Session.search`, with workers on the nodes of a Ray cluster that score candidates.
 
-    ``workers`` are as many as the cluster has room for, if nothing is said; those that find no room begin when nodes join. Each has
-    the model in memory, and computes on ``cpus_per_worker`` cores or on the GPU. The model, the task and this folder must be where
-    they are here on every node. Results are those of one process, bit for bit, on nodes with processors of one kind.
+    ``workers`` are as many as the cluster has room for, if nothing is said, and more when nodes join. Of a given number, those
+    that find no room begin when nodes join. Each has the model in memory, and computes on ``cpus_per_worker`` cores or on the GPU.
+    The model, the task and this folder must be where they are here on every node. Results are those of one process, bit for bit, on
+    nodes with processors of one kind.
 
     Ray is used as the process has initialised it, else ``RAY_ADDRESS`` or a cluster on this machine, else one is started.
     """
@@ -293,8 +344,6 @@ def search(
         words = ["search", *arguments({"task": name, "out": out, "strategy": strategy, **options}), "--", os.fspath(model)]
         pool = Pool(words, workers, cpus_per_worker, gpus_per_worker, made=made)
         try:
-            # Here, and not in the engine's thread, so that Ctrl-C ends the wait for the first worker.
-            pool.opened()
             document = json.loads(_native.search_on(words, pool, Listener(progress)))
         finally:
             pool.close()

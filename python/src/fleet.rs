@@ -38,13 +38,13 @@ impl PythonFleet {
 }
 
 impl Fleet for PythonFleet {
-    fn opened(&self) -> Result<RunDescription, ScorerError> {
-        let opened: String = self.ask(|pool| pool.call_method0("opened")?.extract())?;
-        Ok(serde_json::from_str(&opened)?)
+    fn opened(&self, kernels: Option<&str>) -> Result<Option<RunDescription>, ScorerError> {
+        let opened: Option<String> = self.ask(|pool| pool.call_method1("opened", (kernels,))?.extract())?;
+        Ok(opened.map(|opened| serde_json::from_str(&opened)).transpose()?)
     }
 
     fn workers(&self) -> usize {
-        self.ask(|pool| pool.getattr("workers")?.extract()).unwrap_or(1)
+        Python::attach(|py| self.0.bind(py).getattr("workers")?.extract()).unwrap_or(1)
     }
 
     fn work(&self, jobs: &[Job], take: &mut Take) -> Result<(), ScorerError> {

@@ -19,11 +19,12 @@ pub type Take<'a> = dyn FnMut(Option<(usize, &str)>) -> Result<(), ScorerError> 
 
 /// Workers, wherever they are.
 pub trait Fleet: Debug + Send + Sync {
-    /// The search as the workers have opened it; waits for the first of them.
+    /// The search as the workers have opened it, by the first of them; with `kernels`, by the first that has these. It waits a
+    /// moment, and gives nothing if there is none yet, so that the search can be ended.
     ///
     /// # Errors
     /// None can open it.
-    fn opened(&self) -> Result<RunDescription, ScorerError>;
+    fn opened(&self, kernels: Option<&str>) -> Result<Option<RunDescription>, ScorerError>;
 
     /// For how many workers jobs are to be cut.
     fn workers(&self) -> usize;

@@ -222,7 +222,7 @@ mod tests {
     struct Local(Mutex<Fault>);
 
     impl Fleet for Local {
-        fn opened(&self) -> Result<RunDescription, ScorerError> {
+        fn opened(&self, _: Option<&str>) -> Result<Option<RunDescription>, ScorerError> {
             Err("not asked for here".into())
         }
 

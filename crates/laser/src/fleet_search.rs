@@ -10,9 +10,10 @@ use crate::session::{Session, SessionOptions};
 use crate::session_command::{CommandError, failed, usage};
 use clap::Parser;
 use laser_fleet::{Fleet, answer};
-use laser_run::{Progress, Silent};
+use laser_run::{Progress, RunFolder, Silent};
 use serde_json::Value;
 use std::ffi::OsString;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -39,7 +40,7 @@ pub fn search_on(words: &[String], fleet: Arc<dyn Fleet>, progress: Arc<dyn Prog
         let plan = options.space.plan(options.costs.plan(&options.text, &source))?;
         let task = source.read(&*progress)?;
         let how = options.session(progress.clone());
-        let session = Session::open_elsewhere(options.model.checkpoint.source(), how, fleet)?;
+        let session = Session::open_elsewhere(options.model.checkpoint.source(), how, fleet, &options.out)?;
         let found = session.search(&session.settle(&task, &source)?, &plan, &options.out)?;
         Ok(document(&options.out, &found))
     };
@@ -47,12 +48,29 @@ pub fn search_on(words: &[String], fleet: Arc<dyn Fleet>, progress: Arc<dyn Prog
 }
 
 impl Session {
-    /// Opens a model that workers have loaded, for a search that they have opened. Nothing else can be done with it.
+    /// Opens a model that workers have loaded, for the search in `run` that they have opened. Nothing else can be done with it.
+    /// Where the search has been begun, its kernels are what the workers must have.
     ///
     /// # Errors
-    /// If there are no workers, or the model cannot be read.
-    pub fn open_elsewhere(source: ModelSource, mut options: SessionOptions, fleet: Arc<dyn Fleet>) -> Result<Self> {
-        let opened = fleet.opened().map_err(|why| Error::Fleet { why: why.to_string() })?;
+    /// If there are no workers, another search is running in `run`, or the model cannot be read.
+    pub fn open_elsewhere(
+        source: ModelSource,
+        mut options: SessionOptions,
+        fleet: Arc<dyn Fleet>,
+        run: &Path,
+    ) -> Result<Self> {
+        let begun = RunFolder::open(run).ok();
+        if begun.as_ref().is_some_and(RunFolder::is_running) {
+            return Err(laser_run::Error::Busy { path: run.to_owned() }.into());
+        }
+        let kernels = begun.and_then(|run| run.description().ok()?.search.kernel_path);
+        let opened = loop {
+            options.progress.go_on().map_err(laser_engine::Error::from)?;
+            let opened = fleet.opened(kernels.as_deref()).map_err(|why| Error::Fleet { why: why.to_string() })?;
+            if let Some(opened) = opened {
+                break opened;
+            }
+        };
         options.device = opened.search.device.parse().map_err(|why| Error::Fleet { why })?;
         Self::open_loaded(source, options, |_, _| Ok(Box::new(Elsewhere { fleet, opened })))
     }

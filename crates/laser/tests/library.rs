@@ -164,8 +164,9 @@ fn answers_that_another_judges_alike_give_the_same_search() {
 struct Workers(Vec<laser::Worker>);
 
 impl Fleet for Workers {
-    fn opened(&self) -> Result<RunDescription, ScorerError> {
-        Ok(serde_json::from_str(self.0[0].opened())?)
+    fn opened(&self, kernels: Option<&str>) -> Result<Option<RunDescription>, ScorerError> {
+        let opened: RunDescription = serde_json::from_str(self.0[0].opened())?;
+        Ok(Some(opened).filter(|it| kernels.is_none_or(|kernels| it.search.kernel_path.as_deref() == Some(kernels))))
     }
 
     fn workers(&self) -> usize {

@@ -22,7 +22,7 @@ pub fn run(options: &SearchOptions, words: &[OsString], global: &Global) -> anyh
     let task = source.read(&*progress)?;
     let (model, how) = (options.model.checkpoint.source(), options.session(progress.clone()));
     let session = match options.engine.size() {
-        Some(size) => Session::open_elsewhere(model, how, made_fleet(words, size)?)?,
+        Some(size) => Session::open_elsewhere(model, how, made_fleet(words, size)?, &options.out)?,
         None => Session::open_with(model, how)?,
     };
     let task = session.settle(&task, &source)?;
