@@ -83,7 +83,7 @@ sinfo --noheader --format='%N %t %c processors' | grep idle
 laser --quiet fleet slurm --shards 4 $search --out run > laser.sbatch
 job=$(RAYON_NUM_THREADS=1 sbatch --parsable laser.sbatch)
 until [ "$(lines run)" -ge 8 ] && [ "$(ls run/shards | wc -l)" = 4 ]; do sleep 0.05; done
-pid_of() { pgrep -f "^laser search model .*--out run --shard auto/4" | while read -r pid; do
+pid_of() { pgrep -f "^laser search --shard auto/4 model .*--out run" | while read -r pid; do
     tr '\0' '\n' < "/proc/$pid/environ" | grep -qx "SLURM_ARRAY_TASK_ID=$1" && echo "$pid"; done; }
 kill -9 "$(pid_of 2)"
 scontrol requeue "${job}_3"

@@ -1,5 +1,6 @@
 //! What is scored: a set of interventions.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,15 @@ impl Candidate {
     /// The edited layers, ascending; one with several edits comes as often.
     pub fn layers(&self) -> impl Iterator<Item = usize> {
         self.0.iter().map(|intervention| intervention.layer)
+    }
+
+    /// Which of two that are worth the same comes first, whatever order they were found in: the one
+    /// of fewer edits, then of lower layers and matrices, then of the larger number, as written.
+    pub fn precedence(&self, other: &Self) -> Ordering {
+        let places = |it: &Self| it.0.iter().map(|edit| (edit.layer, edit.matrix)).collect::<Vec<_>>();
+        let texts = |it: &Self| it.0.iter().map(|edit| edit.edit.to_string()).collect::<Vec<_>>();
+        let by_place = self.0.len().cmp(&other.0.len()).then_with(|| places(self).cmp(&places(other)));
+        by_place.then_with(|| texts(other).cmp(&texts(self)))
     }
 
     /// The lowest edited layer: everything below it is as in the unedited model. `layers` for the base.

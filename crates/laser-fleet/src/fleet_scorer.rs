@@ -5,6 +5,7 @@ use crate::fleet_job::{Fleet, Job};
 use crate::message::{Answer, Ask};
 use laser_edit::Candidate;
 use laser_run::{Batch, CostReport, ExampleResult, Progress, Report, ResultKind, Scorer, ScorerError, SplitName};
+use std::collections::HashMap;
 
 /// Has a fleet score candidates. What it gives are the results of the fleet's workers, bit for bit.
 #[derive(Debug)]
@@ -54,7 +55,8 @@ impl FleetScorer<'_> {
     }
 }
 
-const OTHER_VERSION: &str = "a worker is of another version of laser: install the same one everywhere";
+const OTHER_VERSION: &str = "a worker's answer cannot be read: a result of it is not a number, or the worker is of \
+                             another version of laser";
 
 impl Scorer for FleetScorer<'_> {
     fn kind(&self) -> ResultKind {
@@ -84,23 +86,22 @@ impl Scorer for FleetScorer<'_> {
             })
             .collect();
         let partial = || Partial { results: vec![None; examples], missing: examples };
-        let mut partials: Vec<Option<Partial>> = batch.candidates.iter().map(|_| Some(partial())).collect();
+        // What has come of those candidates of which some is missing.
+        let mut partials: HashMap<usize, Partial> = HashMap::new();
         self.work(&asked, progress, &mut |number, answer| {
             let (Answer::Scored(scored), piece) = (answer, &pieces[number]) else { return Err(OTHER_VERSION.into()) };
             if scored.len() != piece.candidates.len() {
                 return Err(OTHER_VERSION.into());
             }
             for (&candidate, results) in piece.candidates.iter().zip(scored) {
-                let results = results.into_results();
-                let Some(partial) = partials[candidate].as_mut().filter(|_| results.len() == piece.examples.len())
-                else {
-                    return Err(OTHER_VERSION.into());
-                };
+                let results = results.into_results().filter(|results| results.len() == piece.examples.len());
+                let results = results.ok_or(OTHER_VERSION)?;
+                let partial = partials.entry(candidate).or_insert_with(partial);
                 partial.missing -= results.len();
                 partial.results.splice(piece.examples.clone(), results.into_iter().map(Some));
                 progress.advance(piece.examples.len());
                 if partial.missing == 0 {
-                    let results = partials[candidate].take().into_iter().flat_map(|it| it.results);
+                    let results = partials.remove(&candidate).into_iter().flat_map(|it| it.results);
                     report(candidate, results.flatten().collect())?;
                 }
             }

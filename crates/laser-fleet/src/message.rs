@@ -47,14 +47,18 @@ impl Results {
         Self { values, log_losses, records }
     }
 
-    /// As they were.
-    pub fn into_results(self) -> Vec<ExampleResult> {
+    /// As they were; none if parts of it are of other lengths.
+    pub fn into_results(self) -> Option<Vec<ExampleResult>> {
+        let examples = self.values.len();
+        if self.log_losses.len() != examples || ![0, examples].contains(&self.records.len()) {
+            return None;
+        }
         let records = self.records.into_iter().chain(std::iter::repeat(None));
         let pairs = self.values.into_iter().zip(self.log_losses).zip(records);
         let result = |((value, log_loss), record)| ExampleResult {
             record,
             ..ExampleResult::real(f64::from_bits(value), f64::from_bits(log_loss))
         };
-        pairs.map(result).collect()
+        Some(pairs.map(result).collect())
     }
 }

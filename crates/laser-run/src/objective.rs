@@ -103,6 +103,12 @@ impl Objective {
         self.value(b).total_cmp(&self.value(a)).then(a.score.log_loss.total_cmp(&b.score.log_loss))
     }
 
+    /// The same, and of equals the candidate that takes precedence: an order in which no two
+    /// candidates are equal, so that it does not matter which was scored first.
+    pub fn rank(&self, a: &Entry, b: &Entry) -> Ordering {
+        self.compare(a, b).then_with(|| a.interventions.precedence(&b.interventions))
+    }
+
     /// `values` of the examples `numbers`, as they count: as they are for one task.
     pub fn weighted(&self, numbers: impl IntoIterator<Item = usize>, values: Vec<f64>) -> Vec<f64> {
         match &self.shares {
@@ -119,9 +125,9 @@ impl Objective {
         self.shares.is_none()
     }
 
-    /// The number of the best of some entries, of equals the first.
+    /// The number of the best of some entries, by [`Self::rank`].
     pub fn best(&self, entries: &[&Entry]) -> Option<usize> {
-        (0..entries.len()).min_by(|&a, &b| self.compare(entries[a], entries[b]))
+        (0..entries.len()).min_by(|&a, &b| self.rank(entries[a], entries[b]))
     }
 }
 
@@ -133,6 +139,29 @@ mod tests {
     fn entry(hits: &str, log_loss: f64) -> Entry {
         let results = hits.bytes().map(|hit| ExampleResult::binary(hit == b'1', log_loss)).collect();
         Entry::new(SplitName::Validation, &Candidate::base(), None, ResultKind::Binary, results)
+    }
+
+    #[test]
+    fn equals_are_ranked_by_their_edits_whichever_was_scored_first() {
+        let of = |edits: &str| {
+            let edits = edits.split(' ').map(|edit| serde_json::from_str(edit).unwrap());
+            let results = vec![ExampleResult::binary(true, 0.0)];
+            let candidate = Candidate::new(edits).unwrap();
+            Entry::new(SplitName::Validation, &candidate, None, ResultKind::Binary, results)
+        };
+        let edit =
+            |layer: usize, matrix: &str, rho: f64| format!(r#"{{"layer":{layer},"matrix":"{matrix}","rho":{rho}}}"#);
+        let two = format!("{} {}", edit(0, "q_proj", 0.5), edit(1, "q_proj", 0.5));
+        let ranked =
+            [edit(0, "q_proj", 0.5), edit(0, "q_proj", 0.05), edit(0, "fc_in", 0.9), edit(3, "q_proj", 0.9), two];
+        let entries: Vec<Entry> = ranked.iter().map(|edits| of(edits)).collect();
+        for start in 0..entries.len() {
+            let mut turned: Vec<&Entry> = entries.iter().cycle().skip(start).take(entries.len()).collect();
+            assert_eq!(Objective::PLAIN.best(&turned), Some((entries.len() - start) % entries.len()));
+            turned.sort_by(|a, b| Objective::PLAIN.rank(a, b));
+            assert!(turned.iter().zip(&entries).all(|(a, b)| a.interventions == b.interventions));
+        }
+        assert_eq!(Objective::PLAIN.compare(&entries[0], &entries[4]), Ordering::Equal);
     }
 
     fn members(weights: [f64; 2]) -> TaskMembers {

@@ -136,7 +136,7 @@ const BATCH: usize = 8;
 /// Measures the costs of the best candidates, and chooses the best one within the limits.
 pub(crate) fn choose(driver: &mut Driver, asked: &SearchDescription) -> Result<Candidate> {
     let mut ranked = driver.entries().candidates();
-    ranked.sort_by(|a, b| driver.history().compare(a, b));
+    ranked.sort_by(|a, b| driver.objective().rank(a, b));
     let ranked: Vec<Candidate> = ranked.into_iter().map(|entry| entry.interventions.clone()).collect();
     if asked.measures_costs() {
         driver.measure(SplitName::Validation, &worth_measuring(&ranked, asked.cost_all))?;

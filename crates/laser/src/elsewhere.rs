@@ -49,10 +49,11 @@ impl LoadedModel for Elsewhere {
         Ok(Box::new(self.clone()))
     }
 
+    fn check(&self, description: &RunDescription) -> Result<()> {
+        self.opened.difference(description).map_or(Ok(()), |what| Err(Error::OtherWorkers { what }))
+    }
+
     fn search(&self, told: &ScoredExamples, search: &mut RunSearch) -> Result<()> {
-        if let Some(what) = self.opened.difference(told.description) {
-            return Err(Error::OtherWorkers { what });
-        }
         search(&mut FleetScorer {
             fleet: &*self.fleet,
             layers: told.checkpoint.config().layers,

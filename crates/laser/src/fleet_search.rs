@@ -23,6 +23,9 @@ fn asked(words: &[String]) -> Result<Box<SearchOptions>, CommandError> {
     let typed = std::iter::once("laser").chain(words.iter().map(String::as_str));
     let cli = Cli::try_parse_from(typed).map_err(|error| usage(&error, words.first().map(OsString::from).as_ref()))?;
     match cli.command {
+        Command::Search(options) if options.dry_run => {
+            Err(failed(Usage("--dry-run: the program says what a search takes: laser search".into())))
+        }
         Command::Search(options) if options.shard.is_none() => Ok(options),
         _ => Err(failed(Usage("a fleet does a whole search: laser search MODEL --task TASK --out RUN".into()))),
     }

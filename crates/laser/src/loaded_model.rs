@@ -69,6 +69,11 @@ pub(crate) trait LoadedModel: Debug + Send + Sync {
     /// The same model, which compares the candidates of a search in bf16.
     fn comparing_in_bf16(&self) -> Result<Box<dyn LoadedModel>>;
 
+    /// Refuses a search that it cannot do, before anything of it is written.
+    fn check(&self, _: &RunDescription) -> Result<()> {
+        Ok(())
+    }
+
     /// Runs `search` with a scorer of the unedited model.
     fn search(&self, told: &ScoredExamples, search: &mut RunSearch) -> Result<()>;
 }
@@ -87,8 +92,6 @@ impl<B: Differentiable> Continuation for Decoder<B> {
 
 /// What is scored in a search; see [`Subject`].
 pub(crate) struct ScoredExamples<'a> {
-    /// The search.
-    pub description: &'a RunDescription,
     pub checkpoint: &'a Checkpoint,
     pub tokenizer: &'a Tokenizer,
     pub validation: Vec<&'a Example>,

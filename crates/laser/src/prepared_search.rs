@@ -203,7 +203,6 @@ impl PreparedSearch<'_> {
             (*judging, [on_validation, JudgedExamples { examples: test, asked: on_test }])
         });
         let scored = ScoredExamples {
-            description: &self.description,
             checkpoint: &session.checkpoint,
             tokenizer: &session.tokenizer,
             validation: validation.clone(),

@@ -125,6 +125,7 @@ impl Session {
         }
         let other = |path: &PathBuf| reuse(&RunFolder::open(path)?);
         let reused = plan.reuse.iter().map(other).collect::<Result<Vec<_>>>()?;
+        self.model.check(description)?;
         let run = match part {
             Part::Shard(shard) => {
                 // What merging would refuse is told before anything is scored.

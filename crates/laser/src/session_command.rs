@@ -2,6 +2,7 @@
 
 use crate::cli::{Cli, Command, ModelOptions};
 use crate::commands::{apply, chat, eval, search};
+use crate::edited_output::{OutputPlan, write_edited};
 use crate::output;
 use crate::recipe_file::read_recipe;
 use crate::session::{Session, SessionOptions};
@@ -12,7 +13,6 @@ use laser_engine::Request;
 use laser_example::Score;
 use laser_report::{ReadRun, verdict_file};
 use laser_run::{Entry, Progress, RunFolder};
-use laser_writers::{HuggingFaceWriter, WriteOptions, write_model};
 use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::path::Path;
@@ -76,8 +76,7 @@ pub fn write_weights(model: &Path, edits: &[String], out: &Path) -> Result<(), C
     let checkpoint = Checkpoint::open(model).map_err(failed)?;
     let specs = edits.iter().map(|text| text.parse()).collect::<Result<Vec<InterventionSpec>, _>>().map_err(failed)?;
     let edits = InterventionSpec::expand_all(&specs, checkpoint.config()).map_err(failed)?;
-    let options = WriteOptions::default();
-    write_model(&checkpoint, &edits, out, &HuggingFaceWriter::default(), &options).map(drop).map_err(failed)
+    write_edited(&checkpoint, &edits, out, &OutputPlan::default()).map(drop).map_err(failed)
 }
 
 impl Session {
@@ -126,6 +125,9 @@ impl Session {
         let words = words.chain(["--".into(), model]);
         let name = OsString::from(name);
         let cli = Cli::try_parse_from(words).map_err(|error| usage(&error, Some(&name)))?;
+        if cli.global.threads.is_some() {
+            return Err(CommandError("--threads: set RAYON_NUM_THREADS before a session is opened".to_owned()));
+        }
         self.run(&cli.command).map_err(failed)
     }
 
@@ -139,12 +141,18 @@ impl Session {
                 let why = "--engine: workers open the model themselves: laser search, or laser_rank.ray.search";
                 Err(output::Usage(why.into()).into())
             }
+            Command::Search(options) if options.dry_run => {
+                Err(output::Usage("--dry-run: the program says what a search takes: laser search".into()).into())
+            }
             Command::Search(options) => {
                 self.check_chat(options.task.chat)?;
                 let source = options.source()?;
                 let plan = options.space.plan(options.costs.plan(&options.text, &source))?;
                 let found = self.search(&self.task(&source)?, &plan, &options.out)?;
                 Ok(search::document(&options.out, &found))
+            }
+            Command::Eval(options) if options.examples.is_some() => {
+                Err(output::Usage("--examples: what each example gave is in the result".into()).into())
             }
             Command::Eval(options) => {
                 self.check_chat(options.task.chat)?;

@@ -251,7 +251,7 @@ fn shards_are_merged_to_the_search_that_one_process_makes() {
         assert_eq!(session.read(&format!("run/{file}")), session.read(&format!("whole/{file}")), "{file}");
     }
     // Twice it is the same, and the folder is that of a search.
-    assert_eq!(session.prints("merge run --quiet"), merged);
+    assert_eq!(session.prints("merge run --quiet --memory 3MB"), merged);
     assert_eq!(session.prints(&search(&format!("{exhaustive} --out run"))), merged);
     session.prints("verdict run");
 
@@ -297,7 +297,7 @@ fn races_of_shards_and_what_goes_on_from_them() {
 #[test]
 fn batch_files_of_schedulers() {
     let session = Session::new();
-    let search = "search model --task 'a task.jsonl' --out run";
+    let search = "search --shard auto/4 model --task 'a task.jsonl' --out run";
     let words = ["search", "model", "--task", "a task.jsonl", "--out", "run"];
     let fleet = |scheduler: &str| {
         let mut command = session.laser(&format!("fleet {scheduler} --shards 4"));
@@ -306,22 +306,28 @@ fn batch_files_of_schedulers() {
         String::from_utf8(output.stdout).unwrap()
     };
     let slurm = fleet("slurm");
-    assert!(
-        slurm.contains("#SBATCH --array=1-4\n") && slurm.contains(&format!("laser {search} --shard auto/4 &\n")),
-        "{slurm}"
-    );
+    assert!(slurm.contains("#SBATCH --array=1-4\n") && slurm.contains(&format!("laser {search} &\n")), "{slurm}");
     assert!(slurm.contains("--wrap 'laser merge run'\n"), "{slurm}");
     let hq = fleet("hq");
-    assert!(
-        hq.contains(&format!(
-            "--array 1-4 --crash-limit 10 --wait -- laser {search} --shard auto/4\nlaser merge run\n"
-        )),
-        "{hq}"
-    );
+    assert!(hq.contains(&format!("--array 1-4 --crash-limit 10 --wait -- laser {search}\nlaser merge run\n")), "{hq}");
     let manifests = fleet("k8s");
     let documents: Vec<&str> = manifests.split("---\n").collect();
     assert_eq!(documents.len(), 2, "{manifests}");
     assert!(documents[0].contains("completionMode: Indexed") && documents[0].contains("- auto/4\n"), "{manifests}");
+    assert!(documents[0].contains("name: laser-search-run\n") && documents[1].contains("name: laser-merge-run\n"));
+    assert!(
+        documents[0].contains("backoffLimit: 400\n") && documents[0].contains("terminationGracePeriodSeconds: 300")
+    );
+    // What stands behind `--` is no option.
+    let dashes = session.prints("fleet slurm --shards 4 search --task t --out run -- model");
+    assert!(dashes.contains("laser search --shard auto/4 --task t --out run -- model &\n"), "{dashes}");
+    for (option, why) in
+        [("--engine ray", "--engine has workers of its own"), ("--dry-run", "--dry-run does not search")]
+    {
+        let (code, message) =
+            session.fails(&format!("fleet slurm --shards 2 search model --task t --out run {option}"));
+        assert!(code == 2 && message.contains(why), "{message}");
+    }
     let (code, message) = session.fails("fleet slurm --shards 2 inspect model");
     assert!(code == 2 && message.contains("fleet takes a search: laser fleet slurm"), "{message}");
     let (code, message) = session.fails("fleet slurm --shards 2 search model --task t --out run --shard 1/2");

@@ -1,5 +1,6 @@
 //! Searches in parts, on several machines.
 
+use super::typed_values::Bytes;
 use crate::output::Usage;
 use clap::{Args, ValueEnum};
 use laser::FleetSize;
@@ -45,10 +46,11 @@ impl ShardChoice {
         } else if let Some(index) = number("JOB_COMPLETION_INDEX") {
             (Some(index), None)
         } else if let Some(task) = number("SLURM_ARRAY_TASK_ID") {
-            let (least, step) = (number("SLURM_ARRAY_TASK_MIN"), number("SLURM_ARRAY_TASK_STEP"));
-            // Where it is said how many there are, the array may be a part of them, started again.
-            let least = if asked.is_some() { 1 } else { least.unwrap_or(1) };
-            let place = task.checked_sub(least).map(|beyond| beyond / step.unwrap_or(1).max(1));
+            let told = |name, other| number(name).filter(|_| asked.is_none()).unwrap_or(other);
+            // Where it is said how many there are, the array may be a part of them, started again:
+            // tasks are numbered from 1 then.
+            let (least, step) = (told("SLURM_ARRAY_TASK_MIN", 1), told("SLURM_ARRAY_TASK_STEP", 1));
+            let place = task.checked_sub(least).map(|beyond| beyond / step.max(1));
             (place, number("SLURM_ARRAY_TASK_COUNT"))
         } else {
             let why = "--shard auto finds no task number: run it in an array of Slurm, HyperQueue or Kubernetes, or \
@@ -101,6 +103,9 @@ pub struct MergeOptions {
     /// The RUN folder whose shards are finished
     #[arg(value_name = "RUN")]
     pub run: PathBuf,
+    /// Memory for kept activations [default: a quarter of the machine's, on a GPU half of what is free]
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
+    pub memory: Option<Bytes>,
 }
 
 #[derive(Debug, Args)]
@@ -152,6 +157,10 @@ mod tests {
         // One of sixteen, started again by itself.
         let again = [("SLURM_ARRAY_TASK_ID", "3"), ("SLURM_ARRAY_TASK_MIN", "3"), ("SLURM_ARRAY_TASK_COUNT", "1")];
         assert_eq!(shard("auto/16", &again), Ok("3/16".into()));
+        let stepped = |id| [("SLURM_ARRAY_TASK_ID", id), ("SLURM_ARRAY_TASK_MIN", "3"), ("SLURM_ARRAY_TASK_STEP", "4")];
+        assert_eq!(shard("auto/16", &stepped("11")), Ok("11/16".into()));
+        let counted = [&stepped("11")[..], &[("SLURM_ARRAY_TASK_COUNT", "4")]].concat();
+        assert_eq!(shard("auto", &counted), Ok("3/4".into()));
         assert_eq!(shard("auto/8", &[("HQ_TASK_ID", "2"), ("SLURM_ARRAY_TASK_ID", "5")]), Ok("2/8".into()));
         assert_eq!(shard("auto/8", &[("JOB_COMPLETION_INDEX", "7")]), Ok("8/8".into()));
         assert_eq!(shard("auto/8", &[("HQ_TASK_ID", "8")]), Ok("8/8".into()));

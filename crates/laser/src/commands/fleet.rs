@@ -8,12 +8,13 @@ use serde_json::json;
 
 pub fn run(options: &FleetOptions, global: &Global) -> anyhow::Result<()> {
     let search = search_of(options)?;
-    let words: Vec<String> = options.search.iter().map(|word| quoted(word)).collect();
-    let (command, run) = (words.join(" "), quoted(&search.out.display().to_string()));
+    let words = sharded(options);
+    let command = words.iter().map(|word| quoted(word)).collect::<Vec<String>>().join(" ");
+    let run = quoted(&search.out.display().to_string());
     let text = match options.scheduler {
         Scheduler::Slurm => slurm(options.shards, &command, &run),
         Scheduler::Hq => hyperqueue(options.shards, &command, &run),
-        Scheduler::K8s => kubernetes(options, &search)?,
+        Scheduler::K8s => kubernetes(options, &words, &search)?,
     };
     if global.json {
         return output::print_json(&json!({"shards": options.shards, "run": output::shown(&search.out), "file": text}));
@@ -32,10 +33,24 @@ fn search_of(options: &FleetOptions) -> anyhow::Result<Box<SearchOptions>> {
         Command::Search(search) if search.shard.is_some() => {
             Err(Usage("fleet adds --shard itself: leave it out of the search".into()).into())
         }
+        Command::Search(search) if search.engine.size().is_some() => {
+            Err(Usage("--engine has workers of its own: leave it out of a search in shards".into()).into())
+        }
+        Command::Search(search) if search.dry_run => {
+            Err(Usage("--dry-run does not search: leave it out of the search".into()).into())
+        }
         Command::Search(search) => Ok(search),
         _ => Err(Usage("fleet takes a search: laser fleet slurm --shards 4 search MODEL --task TASK --out RUN".into())
             .into()),
     }
+}
+
+/// The words of the search of one task. What stands behind `--` is no option.
+fn sharded(options: &FleetOptions) -> Vec<String> {
+    let mut words = options.search.clone();
+    let place = words.iter().position(|word| word == "search").map_or(0, |place| place + 1);
+    words.splice(place..place, ["--shard".to_owned(), format!("auto/{}", options.shards)]);
+    words
 }
 
 fn slurm(shards: u32, command: &str, run: &str) -> String {
@@ -52,7 +67,7 @@ fn slurm(shards: u32, command: &str, run: &str) -> String {
 #SBATCH --open-mode=append
 #SBATCH --signal=B:USR1@60
 # A minute before its time is over a shard is stopped, keeps what it has scored, and is queued again.
-laser {command} --shard auto/{shards} &
+laser {command} &
 out_of_time=
 trap 'out_of_time=1; kill -TERM $!' USR1
 wait $!
@@ -72,17 +87,16 @@ fn hyperqueue(shards: u32, command: &str, run: &str) -> String {
 # Needs a server (hq server start) and workers (hq worker start).
 set -e
 # A shard whose worker is lost is run again, and resumes.
-hq submit --name laser --array 1-{shards} --crash-limit 10 --wait -- laser {command} --shard auto/{shards}
+hq submit --name laser --array 1-{shards} --crash-limit 10 --wait -- laser {command}
 laser merge {run}
 "
     )
 }
 
 /// A job with an index per shard, and one that merges them, which waits for it.
-fn kubernetes(options: &FleetOptions, search: &SearchOptions) -> anyhow::Result<String> {
+fn kubernetes(options: &FleetOptions, words: &[String], search: &SearchOptions) -> anyhow::Result<String> {
     let FleetOptions { shards, image, claim, .. } = options;
-    let mut arguments = options.search.clone();
-    arguments.extend(["--shard".to_owned(), format!("auto/{shards}")]);
+    let name = |what: &str| kubernetes_name(&format!("laser-{what}-{}", search.out.display()));
     let merge = ["merge".to_owned(), search.out.display().to_string()];
     let job = |name: &str, arguments: &[String], spec: serde_json::Value| {
         let container = json!({
@@ -101,6 +115,7 @@ fn kubernetes(options: &FleetOptions, search: &SearchOptions) -> anyhow::Result<
             "spec": {
                 "template": {"spec": {
                     "restartPolicy": "OnFailure",
+                    "terminationGracePeriodSeconds": GRACE,
                     "containers": [container],
                     "volumes": [{"name": "work", "persistentVolumeClaim": {"claimName": claim}}],
                 }},
@@ -112,12 +127,26 @@ fn kubernetes(options: &FleetOptions, search: &SearchOptions) -> anyhow::Result<
         serde_yaml_ng::to_string(&document)
     };
     // A pod that is stopped or lost is started again, and resumes.
+    let failures = shards.saturating_mul(100).min(i32::MAX as u32);
     let indexed =
-        json!({"completionMode": "Indexed", "completions": shards, "parallelism": shards, "backoffLimit": 100});
+        json!({"completionMode": "Indexed", "completions": shards, "parallelism": shards, "backoffLimit": failures});
     Ok(format!(
         "# kubectl apply -f FILE; the second job waits for the shards: it fails and is started again until all are there.\n\
          {}---\n{}",
-        job("laser-search", &arguments, indexed)?,
-        job("laser-merge", &merge, json!({"backoffLimit": 1000}))?
+        job(&name("search"), words, indexed)?,
+        job(&name("merge"), &merge, json!({"backoffLimit": 1000}))?
     ))
+}
+
+/// Seconds that a pod which is to end has for the job in hand.
+const GRACE: u32 = 300;
+/// Kubernetes adds an index and a hash to a job's name, and allows 63 letters.
+const LONGEST_NAME: usize = 45;
+
+/// A name as Kubernetes allows it: small letters, digits and dashes.
+fn kubernetes_name(text: &str) -> String {
+    let small = text.to_lowercase();
+    let parts = small.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|part| !part.is_empty());
+    let name: String = parts.collect::<Vec<_>>().join("-").chars().take(LONGEST_NAME).collect();
+    name.trim_end_matches('-').to_owned()
 }

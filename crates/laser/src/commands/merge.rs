@@ -30,7 +30,10 @@ fn search_of(options: &MergeOptions) -> anyhow::Result<Box<SearchOptions>> {
     arguments.extend(words.into_iter().map(OsString::from));
     arguments.extend(["--out".into(), options.run.clone().into_os_string()]);
     match Cli::try_parse_from(arguments).map(|cli| cli.command) {
-        Ok(Command::Search(search)) => Ok(search),
+        Ok(Command::Search(mut search)) => {
+            search.space.memory = options.memory;
+            Ok(search)
+        }
         _ => anyhow::bail!(
             "{}: its search cannot be asked for again as `laser {command}`: run the shards with this version of laser",
             options.run.display()
