@@ -91,7 +91,7 @@ pub struct TrainOptions {
     #[arg(long, value_name = "FILE", num_args = 1..)]
     pub episodes: Vec<PathBuf>,
     /// Steps; a training may be prolonged until its learning rate falls, in the last third
-    #[arg(long, value_name = "N", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 6_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub steps: u32,
     /// The seed of levels, episodes, weights and order
     #[arg(long, value_name = "S", default_value_t = 1)]
