@@ -328,6 +328,12 @@ fn batch_files_of_schedulers() {
             session.fails(&format!("fleet slurm --shards 2 search model --task t --out run {option}"));
         assert!(code == 2 && message.contains(why), "{message}");
     }
+    let variable = session.prints("fleet k8s --shards 4 search $(HOME) --task t --out run");
+    assert!(variable.contains("- $$(HOME)\n"), "{variable}");
+    let (code, message) = session.fails("fleet slurm --shards 2 search model --task t");
+    assert!(code == 2 && message.starts_with("error: the following required"), "{message}");
+    let (code, message) = session.fails("search m --task t --out r --engine ray --cpus-per-worker nan");
+    assert!(code == 2 && message.contains("write a number such as 1 or 0.5"), "{message}");
     let (code, message) = session.fails("fleet slurm --shards 2 inspect model");
     assert!(code == 2 && message.contains("fleet takes a search: laser fleet slurm"), "{message}");
     let (code, message) = session.fails("fleet slurm --shards 2 search model --task t --out run --shard 1/2");

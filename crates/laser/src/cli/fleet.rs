@@ -77,11 +77,17 @@ pub struct EngineOptions {
     #[arg(long, value_name = "N", requires = "engine", value_parser = clap::value_parser!(u32).range(1..))]
     workers: Option<u32>,
     /// Processor cores of each worker
-    #[arg(long, value_name = "N", default_value_t = 1.0, requires = "engine")]
+    #[arg(long, value_name = "N", default_value_t = 1.0, requires = "engine", value_parser = parse_amount)]
     cpus_per_worker: f64,
     /// GPUs of each worker, such as 1 or 0.5; needs --device cuda
-    #[arg(long, value_name = "N", default_value_t = 0.0, requires = "engine")]
+    #[arg(long, value_name = "N", default_value_t = 0.0, requires = "engine", value_parser = parse_amount)]
     gpus_per_worker: f64,
+}
+
+/// Cores or GPUs of a worker.
+fn parse_amount(text: &str) -> Result<f64, String> {
+    let amount = text.parse::<f64>().ok().filter(|amount| amount.is_finite() && *amount >= 0.0);
+    amount.ok_or_else(|| "write a number such as 1 or 0.5".to_owned())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -27,7 +27,10 @@ fn search_of(options: &FleetOptions) -> anyhow::Result<Box<SearchOptions>> {
     let words = ["laser".to_owned()].into_iter().chain(options.search.iter().cloned());
     // Its help is that of what was typed first.
     let typed = std::ffi::OsString::from("fleet");
-    let usage = |error| Usage(output::usage_line(&error, &Cli::command(), Some(&typed)).into());
+    let usage = |error| {
+        let line = output::usage_line(&error, &Cli::command(), Some(&typed));
+        Usage(line.trim_start_matches("error: ").to_owned().into())
+    };
     let cli = Cli::try_parse_from(words).map_err(usage)?;
     match cli.command {
         Command::Search(search) if search.shard.is_some() => {
@@ -99,6 +102,8 @@ fn kubernetes(options: &FleetOptions, words: &[String], search: &SearchOptions) 
     let name = |what: &str| kubernetes_name(&format!("laser-{what}-{}", search.out.display()));
     let merge = ["merge".to_owned(), search.out.display().to_string()];
     let job = |name: &str, arguments: &[String], spec: serde_json::Value| {
+        // Kubernetes takes `$(NAME)` for a variable.
+        let arguments: Vec<String> = arguments.iter().map(|word| word.replace("$(", "$$(")).collect();
         let container = json!({
             "name": "laser",
             "image": image,
