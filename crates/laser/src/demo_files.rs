@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A model trained on noisy in-context recall (Chen, Bruna, Bietti, arXiv 2406.03068) and its task. Both are made by
-/// `examples/train-demo-model.rs`.
+/// `examples/train-demo-model`.
 const MODEL: &[(&str, &[u8])] = &[
     ("config.json", include_bytes!("../assets/demo/config.json")),
     ("model.safetensors", include_bytes!("../assets/demo/model.safetensors")),
