@@ -10,8 +10,16 @@ check:
 test NAME="":
     cargo test --release --workspace {{ if NAME == "" { "" } else { "--test " + NAME } }}
 
-# Seconds an example and candidate, and GFLOP/s, at some layers: `just bench MODEL TASK 20,28 fc_in:0.1`.
-bench MODEL TASK LAYERS +EDITS:
+# One of the benches (crates/*/benches), or all: decompositions, products, reading, sweep, verdict.
+bench NAME="":
+    cargo bench --workspace {{ if NAME == "" { "--benches" } else { "--bench " + NAME } }}
+
+# The benches of two commits, by turns: `just compare main HEAD --bench products`.
+compare BASE HEAD="HEAD" *OPTIONS:
+    bench/compare-commits.py {{BASE}} {{HEAD}} {{OPTIONS}}
+
+# Seconds an example and candidate, and GFLOP/s, of a real model: `just sweep MODEL TASK 20,28 fc_in:0.1`.
+sweep MODEL TASK LAYERS +EDITS:
     cargo run --release --example sweep-speed -- {{MODEL}} {{TASK}} {{LAYERS}} {{EDITS}}
 
 # The book, in target/book.
