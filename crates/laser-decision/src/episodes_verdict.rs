@@ -5,13 +5,14 @@ use crate::error::{Error, Result};
 use laser_run::statistics::{Interval, mcnemar_exact, paired_bootstrap, sign_flip_p};
 use laser_run::{Entry, RunFolder, SplitName};
 use laser_sokoban::{Game, Level, Move, read_levels, read_moves};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 const FLIPS: usize = 20_000;
 const RESAMPLES: usize = 4_000;
 
 /// How base and edited model play the same levels.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct EpisodesVerdict {
     /// How many levels.
     pub levels: usize,

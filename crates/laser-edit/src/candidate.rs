@@ -3,12 +3,13 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{EditError, Intervention, Result};
 
 /// A set of interventions on different matrices, in canonical order; the empty set is the unedited model.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Vec<Intervention>", into = "Vec<Intervention>")]
 pub struct Candidate(Vec<Intervention>);
 

@@ -9,7 +9,7 @@ use laser_matrix::{Basis, Decompose, EditedMatrix, Rho, SvdError};
 
 use crate::EditError;
 use crate::fields::{Fields, Kind, Value};
-use crate::method::{EditMethod, Text, Wrong};
+use crate::method::{EditMethod, Form, Text, Wrong};
 use crate::methods::{forms, randomised::Randomised, row_blocks::RowBlocks, truncate::Truncate};
 
 /// What is done to a matrix: one of the methods, with its numbers. Text form: a fraction `0.01`, or `rank=41`, `tail=0.01`,
@@ -88,7 +88,7 @@ impl Edit {
         let (form, value) = match text.split_once('=') {
             Some((key, value)) => match forms().find(|form| matches!(form.text, Text::Key(known) if known == key)) {
                 Some(form) => (form, value),
-                None => return Err(format!("unknown edit {key:?}; {}", examples())),
+                None => return Err(format!("unknown edit {key:?}: {}{}", nearest(key), examples())),
             },
             None => {
                 let word = forms().find(|form| matches!(form.text, Text::Word(known) if known == text));
@@ -99,7 +99,7 @@ impl Edit {
             }
         };
         (form.from_text)(value).map(Self).map_err(|wrong| match wrong {
-            Wrong::Number(found) => format!("{found:?} is not a number; {}", examples()),
+            Wrong::Number(found) => format!("{found:?} is not a number: {}{}", nearest(&found), examples()),
             Wrong::Other(why) => why,
         })
     }
@@ -115,6 +115,17 @@ pub(crate) fn field_names() -> Vec<&'static str> {
     let all: Vec<&str> = forms().flat_map(|form| form.fields).map(|(name, _)| *name).collect();
     // A field of several methods stands where the last of them is.
     (0..all.len()).filter(|&i| !all[i + 1..].contains(&all[i])).map(|i| all[i]).collect()
+}
+
+/// A question whether the edit with a key or a word like `found` was meant; empty where there is none.
+fn nearest(found: &str) -> String {
+    let name = |form: &Form| match form.text {
+        Text::Key(name) | Text::Word(name) => Some((name, form.example)),
+        Text::Value => None,
+    };
+    let distance = |(name, _): &(&str, &str)| strsim::damerau_levenshtein(name, found);
+    let near = forms().filter_map(name).min_by_key(distance).filter(|near| 3 * distance(near) <= near.0.len());
+    near.map_or_else(String::new, |(_, example)| format!("did you mean {example}? "))
 }
 
 fn examples() -> String {

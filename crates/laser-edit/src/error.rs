@@ -14,6 +14,15 @@ pub enum EditError {
         /// What is wrong, and what is right.
         why: String,
     },
+    /// A method of a program's own is written as one that there is.
+    #[error("the edit method of {example} is written as another one: give it another key, and fields of its own")]
+    FormTaken {
+        /// How it is written.
+        example: &'static str,
+    },
+    /// Methods of a program's own were added before.
+    #[error("edit methods were added before: add all of them at once")]
+    OfferedTwice,
     /// No such layer.
     #[error("layer {layer} is out of range: the model has layers 0 to {last} (or -{count} to -1)", last = .count.saturating_sub(1))]
     LayerOutOfRange {

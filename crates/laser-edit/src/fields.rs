@@ -8,17 +8,20 @@ use serde::{Deserialize, Serialize, Serializer};
 
 /// The value of a field.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Value {
+pub enum Value {
     /// One fraction is a number, several are a list.
     Fractions(Vec<f64>),
+    /// A whole number.
     Count(usize),
+    /// A whole number from 1.
     Positive(NonZeroUsize),
+    /// `true`, where it is there.
     Flag(bool),
 }
 
 /// What values a field takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// So many fractions.
     Fractions(usize),
     /// A whole number from 0.
@@ -64,7 +67,7 @@ impl Serialize for Value {
 
 /// The fields of one edit.
 #[derive(Debug, Default)]
-pub(crate) struct Fields {
+pub struct Fields {
     given: Vec<(&'static str, Value)>,
     /// Those that are null count as left out, but may come once only.
     nulls: Vec<&'static str>,
@@ -92,7 +95,10 @@ impl Fields {
     }
 
     /// A field of [`Kind::Fractions`].
-    pub(crate) fn fractions<const N: usize>(&self, name: &str) -> Result<[Rho; N], String> {
+    ///
+    /// # Errors
+    /// If it is missing, or is not so many numbers from 0 to 1.
+    pub fn fractions<const N: usize>(&self, name: &str) -> Result<[Rho; N], String> {
         let Some(Value::Fractions(numbers)) = self.get(name) else { return Err(format!("{name} is missing")) };
         let fractions = numbers.iter().map(|&number| Rho::new(number).map_err(|error| error.to_string()));
         let fractions = fractions.collect::<Result<Vec<_>, _>>()?;
@@ -100,12 +106,18 @@ impl Fields {
     }
 
     /// A field of one fraction.
-    pub(crate) fn fraction(&self, name: &str) -> Result<Rho, String> {
+    ///
+    /// # Errors
+    /// If it is missing, or is not a number from 0 to 1.
+    pub fn fraction(&self, name: &str) -> Result<Rho, String> {
         self.fractions(name).map(|[rho]| rho)
     }
 
     /// A field of [`Kind::Count`].
-    pub(crate) fn count(&self, name: &str) -> Result<usize, String> {
+    ///
+    /// # Errors
+    /// If it is missing.
+    pub fn count(&self, name: &str) -> Result<usize, String> {
         match self.get(name) {
             Some(Value::Count(count)) => Ok(*count),
             _ => Err(format!("{name} is missing")),
@@ -113,7 +125,10 @@ impl Fields {
     }
 
     /// A field of [`Kind::Positive`].
-    pub(crate) fn positive(&self, name: &str) -> Result<NonZeroUsize, String> {
+    ///
+    /// # Errors
+    /// If it is missing.
+    pub fn positive(&self, name: &str) -> Result<NonZeroUsize, String> {
         match self.get(name) {
             Some(Value::Positive(count)) => Ok(*count),
             _ => Err(format!("{name} is missing")),

@@ -2,13 +2,15 @@
 
 use std::{fmt, str::FromStr};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{EditError, MatrixKind, ModelShape, Result};
 
 /// A matrix of a layer: a kind and, in a mixture of experts, whose. Text form `fc_in` (all experts' at once) or `fc_in[3]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(inline, extend("pattern" = r"^(q_proj|k_proj|v_proj|out_proj|fc_in|fc_up|fc_out)(\[[0-9]+\])?$"))]
 pub struct MatrixId {
     /// The kind.
     pub kind: MatrixKind,

@@ -10,7 +10,7 @@ use laser_matrix::{Basis, Decompose, EditedMatrix, Rho, SvdError};
 use crate::fields::{Fields, Kind, Value};
 
 /// One edit: a method with its numbers. Its `Display` is the text form, which [`Form::from_text`] reads.
-pub(crate) trait EditMethod: fmt::Debug + fmt::Display + Any + Equal + Send + Sync {
+pub trait EditMethod: fmt::Debug + fmt::Display + Any + Equal + Send + Sync {
     /// The fields of the JSON form, in its order: those of the [`Form`], by the same names.
     fn json(&self) -> Vec<(&'static str, Value)>;
 
@@ -43,7 +43,8 @@ pub(crate) trait EditMethod: fmt::Debug + fmt::Display + Any + Equal + Send + Sy
 }
 
 /// Comparison of methods of which only the trait is known; every `PartialEq` has it.
-pub(crate) trait Equal {
+pub trait Equal {
+    /// Whether the two are of one method, with the same numbers.
     fn equals(&self, other: &dyn EditMethod) -> bool;
 }
 
@@ -55,22 +56,30 @@ impl<T: EditMethod + PartialEq> Equal for T {
 
 /// How a method is written.
 #[derive(Debug)]
-pub(crate) struct Form {
+pub struct Form {
     /// What tells it from other texts.
-    pub(crate) text: Text,
+    pub text: Text,
     /// An example, as it stands in a list of all.
-    pub(crate) example: &'static str,
+    pub example: &'static str,
     /// Its JSON fields.
-    pub(crate) fields: &'static [(&'static str, Kind)],
+    pub fields: &'static [(&'static str, Kind)],
     /// Reads what follows the `=` of a [`Text::Key`], or the whole [`Text::Value`] or [`Text::Word`].
-    pub(crate) from_text: fn(&str) -> Result<Arc<dyn EditMethod>, Wrong>,
+    pub from_text: fn(&str) -> Result<Arc<dyn EditMethod>, Wrong>,
     /// Reads the fields, all of which are there.
-    pub(crate) from_json: fn(&Fields) -> Result<Arc<dyn EditMethod>, String>,
+    pub from_json: fn(&Fields) -> Result<Arc<dyn EditMethod>, String>,
+}
+
+impl Form {
+    /// Whether text or JSON of the one would be taken for the other.
+    pub(crate) fn is_written_as(&self, other: &Self) -> bool {
+        let other_kind = |(name, kind): &(&str, Kind)| other.fields.iter().any(|(of, its)| of == name && its != kind);
+        self.text == other.text || self.fields == other.fields || self.fields.iter().any(other_kind)
+    }
 }
 
 /// The text form of a method.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Text {
+pub enum Text {
     /// `tail=0.01`.
     Key(&'static str),
     /// `zero`.
@@ -81,7 +90,7 @@ pub(crate) enum Text {
 
 /// Why a text is not of a form.
 #[derive(Debug)]
-pub(crate) enum Wrong {
+pub enum Wrong {
     /// This is not a number.
     Number(String),
     /// In words.
@@ -89,12 +98,15 @@ pub(crate) enum Wrong {
 }
 
 /// A fraction in a text form.
-pub(crate) fn fraction(text: &str) -> Result<Rho, Wrong> {
+///
+/// # Errors
+/// If it is not a number from 0 to 1.
+pub fn fraction(text: &str) -> Result<Rho, Wrong> {
     let number: f64 = text.parse().map_err(|_| Wrong::Number(text.to_owned()))?;
     Rho::new(number).map_err(|error| Wrong::Other(error.to_string()))
 }
 
 /// The matrix as it is, for an edit that removes nothing: not even a rounding error.
-pub(crate) fn unchanged(matrix: &dyn Decompose) -> EditedMatrix {
+pub fn unchanged(matrix: &dyn Decompose) -> EditedMatrix {
     EditedMatrix::Dense(matrix.matrix().clone())
 }

@@ -1,11 +1,12 @@
 //! An edit set with the files of the model that it is for.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Candidate;
 
 /// `best.json`: what `laser apply --recipe` does.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
     /// The interventions.
@@ -18,7 +19,7 @@ pub struct Recipe {
 }
 
 /// One file's content, by hash.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FileHash {
     /// The file's name, without its folder.
     pub name: String,

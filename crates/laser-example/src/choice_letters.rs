@@ -1,5 +1,6 @@
 //! The letter of a choice in a generated text.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ExampleError;
@@ -9,7 +10,7 @@ use laser_python::text::{strip, without_punctuation};
 
 /// lm-evaluation-harness's `multi_choice_regex`: a pattern; if it finds nothing, the first choice
 /// whose text occurs, as `(A)`; if none does, a letter behind a colon.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ChoiceLetters {
     /// The pattern.
     pub extract: Extract,
@@ -21,6 +22,7 @@ pub struct ChoiceLetters {
     pub ignore_punctuation: bool,
     /// What they lose first.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     pub regexes_to_ignore: Vec<PythonRegex>,
 }
 

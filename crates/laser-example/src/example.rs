@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ExampleError;
@@ -11,7 +12,7 @@ use crate::turn::{self, Dialogue, Message, Speaker, Turn};
 use crate::words::ExactMatch;
 
 /// A prompt and its target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Example {
     /// Unique in its task. Where the file gives none: the row's number in the file, from 0.
     pub id: String,
@@ -35,7 +36,7 @@ pub struct Example {
 }
 
 /// What should follow a prompt, which decides how the example is scored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
     /// Right when the greedily generated text is.
@@ -55,7 +56,7 @@ pub enum Target {
 }
 
 /// An answer that is generated.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Generation {
     /// Any of them is right. At least one.
     pub answers: Vec<String>,
@@ -76,7 +77,7 @@ pub struct Generation {
 }
 
 /// How a generated text is compared with an answer.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Matching {
     /// The text holds an answer, as in the paper ([`generation_is_correct`]).
@@ -87,7 +88,7 @@ pub enum Matching {
 }
 
 /// An answer that is chosen.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Choice {
     /// At least one. Of equal ones the first is predicted.
     pub choices: Vec<String>,

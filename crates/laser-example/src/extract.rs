@@ -1,5 +1,6 @@
 //! What a regular expression finds in a generated text.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ExampleError;
@@ -7,9 +8,10 @@ use laser_python::PythonRegex;
 use laser_python::text::strip;
 
 /// What a pattern finds in a text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Extract {
     /// The pattern. If it has groups, what the first of them that is not empty has found.
+    #[schemars(with = "String")]
     pub pattern: PythonRegex,
     /// Which of the matches, from 0, or from -1 backwards.
     pub select: i64,

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::choice_letters::ChoiceLetters;
@@ -14,7 +15,7 @@ use laser_python::PythonRegex;
 use laser_python::text::strip;
 
 /// One step of a pipeline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "function", rename_all = "snake_case")]
 pub enum Filter {
     /// What a pattern finds.
@@ -55,7 +56,7 @@ pub enum Response {
 }
 
 /// Filters one after another, with a name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "Stored", into = "Stored")]
 pub struct Pipeline {
     /// As in the names of metrics: `exact_match,NAME`.
@@ -63,9 +64,11 @@ pub struct Pipeline {
     filters: Arc<[Filter]>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Stored {
+    /// As in the names of metrics: `exact_match,NAME`.
     name: String,
+    /// The filters, in order.
     filters: Vec<Filter>,
 }
 

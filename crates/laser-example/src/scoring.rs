@@ -1,5 +1,6 @@
 //! How an answer is scored, and how outcomes become accuracy and log-loss.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Whether a generated text holds one of the answers, as in the paper (appendix E.2): the
@@ -32,13 +33,13 @@ impl Outcome {
 }
 
 /// Accuracy and log-loss over some outcomes.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Score {
     /// How many examples.
     pub n: usize,
     /// The fraction that was right, 0 to 1. NaN for no examples.
     pub accuracy: f64,
-    /// The mean over examples of [`Outcome::log_loss`], in nats per token. NaN for no examples.
+    /// The mean over examples of their log-loss, nats per token. NaN for no examples.
     pub log_loss: f64,
 }
 

@@ -1,9 +1,10 @@
 //! Who says what of a prompt in a chat.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Who says a part of a prompt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Speaker {
     /// The task, before anything is asked.
@@ -15,7 +16,7 @@ pub enum Speaker {
 }
 
 /// One message of a prompt: its next bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Turn {
     /// Who says it.
     pub speaker: Speaker,

@@ -3,6 +3,7 @@
 use crate::error::ExampleError;
 use crate::filter::Response;
 use laser_python::PythonRegex;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
@@ -64,11 +65,12 @@ fn run(text: &str) -> usize {
 }
 
 /// When a generated text is the answer: lm-evaluation-harness's `exact_match` with its switches.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ExactMatch {
     /// What is removed from both before anything else.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
     pub regexes_to_ignore: Vec<PythonRegex>,
     /// Both are lower-cased.
     pub ignore_case: bool,

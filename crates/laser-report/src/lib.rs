@@ -3,6 +3,15 @@
 //!
 //! [`ReadRun`] reads a RUN folder as far as it can be read; [`ReportData`] is what is shown of it. A figure is a file of `charts`:
 //! it turns that data into a drawing and the table under it.
+//!
+//! ```no_run
+//! use laser_report::ReadRun;
+//! use laser_run::RunFolder;
+//!
+//! let read = ReadRun::open(&RunFolder::open("run".as_ref())?);
+//! std::fs::write("page.html", read.data.page())?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

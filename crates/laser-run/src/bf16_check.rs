@@ -2,10 +2,11 @@
 
 use laser_edit::Candidate;
 use laser_example::Score;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One candidate on the validation split, in bf16 and in f32.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Bf16Check {
     /// The candidate.
     pub interventions: Candidate,

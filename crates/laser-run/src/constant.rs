@@ -1,11 +1,12 @@
 //! The baseline of one answer for every example.
 
 use laser_example::{Example, Matching, Target};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 
 /// An answer given to every example, without a look at it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Constant {
     /// The answer.
     pub answer: String,

@@ -3,6 +3,7 @@
 use crate::entry::SplitName;
 use laser_edit::Candidate;
 use laser_example::Score;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a candidate does to one half of a reference text, and to the guard tasks.
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// Every other window of the text and prompt serves choosing, which is called validation here as it is
 /// of tasks; of a guard task its validation split does. The others are only looked at for what has
 /// been chosen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cost {
     /// The half.
@@ -29,7 +30,7 @@ pub struct Cost {
 }
 
 /// What an edited model makes of one passage of a text.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PassageCost {
     /// How many tokens are predicted.
@@ -42,7 +43,7 @@ pub struct PassageCost {
 }
 
 /// What a guard task gives.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GuardResult {
     /// The score.

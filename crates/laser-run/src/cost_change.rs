@@ -6,13 +6,14 @@ use crate::description::{RunDescription, TextDescription};
 use crate::perplexity::{Perplexity, PerplexityChange, WindowLoss, Windows};
 use crate::statistics::{Interval, bootstrap_of, mcnemar_exact, tango};
 use laser_example::Score;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Resamples of a text's passages.
 const RESAMPLES: usize = 4_000;
 
 /// The edited model beside the unedited one, elsewhere than on the task.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct CostChange {
     /// Mean divergence from the unedited model over the text, nats per token; none where the model predicts no text.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -36,7 +37,7 @@ pub struct CostChange {
 }
 
 /// A guard task before and after.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct GuardChange {
     /// The task, as it was named.
     pub task: String,

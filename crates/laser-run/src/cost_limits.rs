@@ -1,10 +1,11 @@
 //! How much an edit may cost.
 
 use crate::cost::Cost;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a candidate may cost to be chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct CostLimits {
     /// The divergence from the unedited model, nats per token.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -4,12 +4,13 @@ use crate::cost_limits::CostLimits;
 use crate::example_result::ResultKind;
 use crate::shard::Shard;
 use laser_edit::{FileHash, MatrixId};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// `run.json`: everything that the outcome of a search depends on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunDescription {
     /// The program's version.
     pub version: String,
@@ -25,7 +26,7 @@ pub struct RunDescription {
 }
 
 /// The model of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ModelDescription {
     /// Where it was; another place for the same files is the same model.
     pub path: String,
@@ -37,7 +38,7 @@ pub struct ModelDescription {
 }
 
 /// The task of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskDescription {
     /// The name or path that was given.
     pub spec: String,
@@ -60,7 +61,7 @@ pub struct TaskDescription {
 }
 
 /// One of several tasks to gain on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskWeight {
     /// Its name, with which the ids of its examples begin.
     pub name: String,
@@ -73,7 +74,7 @@ pub struct TaskWeight {
 
 /// The options by which a task's file was read, for who asks for the search again or shows it. What
 /// came of them is in the digest: two searches do not differ by them.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct TaskReading {
     /// The file of its examples, where one was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -107,7 +108,7 @@ fn is_false(value: &bool) -> bool {
 }
 
 /// The options of a search.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SearchDescription {
     /// How candidates are chosen for scoring.
     pub strategy: String,
@@ -204,7 +205,7 @@ fn whole() -> Vec<usize> {
 }
 
 /// A text of a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TextDescription {
     /// SHA-256 of its bytes, in hex.
     pub sha256: String,
@@ -253,6 +254,20 @@ impl RunDescription {
             serde_json::json!({"model": it.model.files, "task": it.task.digest, "sample": sample})
         };
         first_difference("", &examples(self), &examples(other))
+    }
+}
+
+/// What a difference of two descriptions means for who asked for the second.
+pub(crate) fn in_words(what: &str) -> String {
+    match what {
+        "version" => "another version of the program began it".to_owned(),
+        "model.files" => {
+            "the model's files are not those of then: they have changed, or it is another model".to_owned()
+        }
+        "task.digest" => {
+            "the task's examples are not those of then: its file has changed, or it is another task".to_owned()
+        }
+        _ => format!("{what} differs"),
     }
 }
 

@@ -5,10 +5,11 @@ use crate::example_result::{ExampleResult, ResultKind};
 use crate::record::Record;
 use laser_edit::Candidate;
 use laser_example::Score;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Which examples were scored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SplitName {
     /// The examples that candidates are chosen on.
@@ -18,7 +19,7 @@ pub enum SplitName {
 }
 
 /// A finished candidate on one split, or on some of its examples.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
     /// The examples.

@@ -1,3 +1,4 @@
+use crate::description::in_words;
 use std::path::PathBuf;
 
 /// Why a RUN folder cannot be read or written.
@@ -17,7 +18,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// The folder belongs to a search that was asked for differently.
-    #[error("{}: holds another search ({what} differs): choose another --out, or repeat the first search's options", path.display())]
+    #[error("{}: holds another search ({}): choose another --out, or repeat the first search's options", path.display(), in_words(what))]
     OtherSearch {
         /// The RUN folder.
         path: PathBuf,

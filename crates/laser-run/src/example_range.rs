@@ -1,10 +1,11 @@
 //! Some of a split's examples.
 
 use laser_example::SplitMix64;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The examples from `start` to below `end`, by place in the seeded order in which races take them. In JSON `[start, end]`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "(usize, usize)", into = "(usize, usize)")]
 pub struct ExampleRange {
     /// The first place.

@@ -2,10 +2,11 @@
 
 use crate::record::Record;
 use laser_example::Outcome;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What the results of a task's examples are. It decides which statistics fit them.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ResultKind {
     /// Right or wrong, as 1 and 0: McNemar's test and Wilson's interval.

@@ -4,13 +4,15 @@ use crate::entry::SplitName;
 use crate::error::{Error, Result};
 use crate::run_file::RunFile;
 use laser_example::Example;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 
 /// A line: an example and the split that it is in.
-#[derive(Serialize, Deserialize)]
-struct SplitExample<E> {
+#[derive(Serialize, Deserialize, JsonSchema)]
+pub(crate) struct SplitExample<E> {
+    /// Whether candidates are chosen or judged on it.
     split: SplitName,
     #[serde(flatten)]
     example: E,

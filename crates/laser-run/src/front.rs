@@ -7,10 +7,11 @@ use crate::measured_costs::Costs;
 use crate::objective::Objective;
 use laser_edit::Candidate;
 use laser_example::Score;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A candidate whose cost is known.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct CostedCandidate {
     /// The candidate; none for the unedited model.
     pub interventions: Candidate,

@@ -3,6 +3,28 @@
 //! [`RunFolder`] reads a RUN folder, beside a running search too; [`RunWriter`] writes one. What a candidate gave on a split
 //! is an [`Entry`] of the [`Journal`]; a [`Scorer`] is whatever makes them. [`judge`] turns entries into a [`Verdict`], whose
 //! sentences are made elsewhere.
+//!
+//! ```no_run
+//! use laser_run::RunFolder;
+//!
+//! let run = RunFolder::open("run".as_ref())?;
+//! for entry in run.entries()?.all() {
+//!     println!("{} {:.1} %", entry.interventions, 100.0 * entry.score.accuracy);
+//! }
+//! println!("{}", run.judge()?.word());
+//! # Ok::<(), laser_run::Error>(())
+//! ```
+//!
+//! The statistics stand by themselves:
+//!
+//! ```
+//! use laser_run::statistics::{mcnemar_exact, wilson};
+//!
+//! // Of 800 examples 30 became right and 12 wrong.
+//! assert!(mcnemar_exact(30, 12) < 0.01);
+//! let interval = wilson(166, 800);
+//! assert!(interval.low < 0.2075 && 0.2075 < interval.high);
+//! ```
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -37,6 +59,7 @@ mod reused_results;
 mod run_file;
 mod run_folder;
 mod run_writer;
+mod schemas;
 mod scorer;
 mod search_trace;
 mod shard;
@@ -75,6 +98,7 @@ pub use record::Record;
 pub use reused_results::ReusedResults;
 pub use run_folder::RunFolder;
 pub use run_writer::RunWriter;
+pub use schemas::{FileSchema, file_schemas, schema};
 pub use scorer::{Batch, CostReport, Report, Scorer, ScorerError};
 pub use search_trace::{GradientTrace, RaceTrace, Recall, Round, SearchTrace, Step};
 pub use shard::Shard;

@@ -3,10 +3,11 @@
 use crate::record::Record;
 use crate::statistics::{balanced_accuracy, binary_f1, histogram, macro_f1};
 use laser_example::{ExactMatch, Example, Target, word_overlap};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Metrics of one model on some examples. Fractions are from 0 to 1.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Metrics {
     /// How often the answer's first token is the most likely next one.
     pub top_1: f64,
@@ -26,7 +27,7 @@ pub struct Metrics {
 }
 
 /// Generated texts against the answers.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GenerationMetrics {
     /// How often the text is an answer, whatever its case and the whitespace around it.
     pub exact_match: f64,
@@ -39,7 +40,7 @@ pub struct GenerationMetrics {
 }
 
 /// Two ways to compare choices.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ChoiceMetrics {
     /// The fraction of examples whose right choice has the highest log-probability.
     pub acc: f64,
@@ -48,7 +49,7 @@ pub struct ChoiceMetrics {
 }
 
 /// Choices that mean the same in every example.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ClassMetrics {
     /// Their texts.
     pub classes: Vec<String>,

@@ -1,10 +1,11 @@
 //! Perplexity of a text.
 
 use crate::statistics::{Interval, bootstrap_of};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How a text is gone through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Windows {
     /// Tokens that the model sees at once.
     pub window: usize,
@@ -16,7 +17,7 @@ pub struct Windows {
 const RESAMPLES: usize = 4_000;
 
 /// How well a model predicts a text.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Perplexity {
     /// exp(-(mean log-probability of a token, in nats)).
     pub perplexity: f64,
@@ -37,7 +38,7 @@ pub struct WindowLoss {
 }
 
 /// A text before and after the edit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PerplexityChange {
     /// SHA-256 of the text's file, in hex.
     pub text: String,

@@ -1,10 +1,11 @@
 //! What a verdict is explained with.
 
 use laser_example::{Example, Target};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What one example gave, beyond being right or wrong.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     /// How many tokens the model finds more likely, as the next one, than the answer's first.

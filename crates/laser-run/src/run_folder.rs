@@ -1,7 +1,7 @@
 //! A RUN folder: what was asked, what has been scored, what came out.
 
 use crate::bf16_check::Bf16Check;
-use crate::description::RunDescription;
+use crate::description::{RunDescription, in_words};
 use crate::entries::Entries;
 use crate::entry::SplitName;
 use crate::error::{Error, Result};
@@ -197,7 +197,7 @@ impl RunFolder {
         let refused = |why: String| Error::NotComparable { path: self.path.clone(), why };
         let found = self.description()?;
         if let Some(what) = found.difference_of_examples(description) {
-            return Err(refused(format!("{what} differs")));
+            return Err(refused(in_words(&what)));
         }
         let calibrated_on = |it: &RunDescription| it.search.calibration.as_ref().map(|text| text.sha256.clone());
         if calibrated_on(&found) != calibrated_on(description) {

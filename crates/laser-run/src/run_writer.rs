@@ -68,6 +68,9 @@ impl RunWriter {
     /// # Errors
     /// It holds another search or something else.
     pub fn check(path: &Path, description: &RunDescription) -> Result<()> {
+        if path.is_file() {
+            return nobodys(path);
+        }
         match RunFolder::at(path).stored_description()? {
             Some(found) => same_search(path, &found, description),
             None => nobodys(path),
@@ -220,7 +223,7 @@ fn nobodys(path: &Path) -> Result<()> {
     match fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(io(error)),
-        Ok(found) if !found.is_dir() => return refused("is not a folder"),
+        Ok(found) if !found.is_dir() => return refused("is a file, and a RUN is a folder"),
         Ok(_) => {}
     }
     for entry in fs::read_dir(path).map_err(io)? {

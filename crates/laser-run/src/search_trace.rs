@@ -2,10 +2,11 @@
 
 use crate::example_range::race_order;
 use laser_edit::Candidate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How a search went through its space.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SearchTrace {
     /// Candidates in the space.
     pub space: usize,
@@ -27,7 +28,7 @@ pub struct SearchTrace {
 }
 
 /// A race's course.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RaceTrace {
     /// The rounds; the last is over all examples.
     pub rounds: Vec<Round>,
@@ -39,7 +40,7 @@ pub struct RaceTrace {
 }
 
 /// A round of a race.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Round {
     /// Candidates in it.
     pub candidates: usize,
@@ -48,7 +49,7 @@ pub struct Round {
 }
 
 /// A ranking by gradients.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GradientTrace {
     /// Examples of the backward pass.
     pub examples: usize,
@@ -60,7 +61,7 @@ pub struct GradientTrace {
 }
 
 /// How well a ranking finds what an exhaustive search finds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Recall {
     /// Of the ten most accurate candidates, how many are among the raced.
     pub of_best_10: usize,
@@ -72,7 +73,7 @@ pub struct Recall {
 }
 
 /// An accepted step of a composition.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// What was composed so far.
     pub interventions: Candidate,

@@ -1,5 +1,6 @@
 //! A search in parts: each part scores the candidates of some layers, perhaps on another machine.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use std::str::FromStr;
 pub(crate) const FOLDER: &str = "shards";
 
 /// One of the parts of a search.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Shard {
     /// Its number, from 1.
     pub index: usize,

@@ -1,6 +1,6 @@
 //! The finished parts of a search, to be put together.
 
-use crate::description::{RunDescription, SearchDescription};
+use crate::description::{RunDescription, SearchDescription, in_words};
 use crate::error::{Error, Result};
 use crate::run_folder::RunFolder;
 use crate::shard::{FOLDER, Shard};
@@ -55,7 +55,7 @@ impl Shards {
                     let as_first = SearchDescription { layers: whole.search.layers.clone(), ..description.search };
                     let other = unsharded(RunDescription { search: as_first, ..description });
                     if let Some(what) = whole.difference(&other) {
-                        let why = format!("shard {shard} is of another search: {what} differs");
+                        let why = format!("shard {shard} is of another search: {}", in_words(&what));
                         return Err(wrong(why, "remove it, and run it again with the others' options"));
                     }
                     if other.search.kernel_path != whole.search.kernel_path {

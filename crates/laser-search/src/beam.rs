@@ -118,7 +118,7 @@ impl Strategy for Beam {
                     }
                     let race = Race::new(made.iter().map(|(it, _)| it.clone()).collect());
                     let race = race.with_finalists(self.width.max(FINALISTS));
-                    Stage::Larger { race: race.called(format!("beam {}, race", self.steps.len() + 1)), made }
+                    Stage::Larger { race: race.called(format!("size {}, round", self.steps.len() + 1)), made }
                 }
                 Stage::Finished => return Ok(Vec::new()),
             };

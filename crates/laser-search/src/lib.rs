@@ -4,6 +4,20 @@
 //! A search space is a list of candidates ([`grid`], [`noise_edge`]). A [`Strategy`] proposes [`Job`]s from the [`History`] of
 //! results. A [`Driver`] does them, and keeps the journal. [`search`] is the whole: it chooses the best candidate, scores it on
 //! the test split, and judges it.
+//!
+//! ```
+//! use laser_edit::MatrixKind;
+//! use laser_matrix::Rho;
+//! use laser_search::{Race, grid};
+//! use std::num::NonZeroUsize;
+//!
+//! let rhos = [Rho::new(0.1)?, Rho::new(0.01)?];
+//! let space = grid(&[26, 27], &[MatrixKind::FcIn.into()], &[NonZeroUsize::MIN], &rhos, false, &[])?;
+//! assert_eq!(space[3].to_string(), "27.fc_in:0.01");
+//! let strategy = Race::new(space);
+//! # let _ = strategy;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -52,7 +52,7 @@ impl Race {
     /// A race of `field`.
     pub fn new(field: Vec<Candidate>) -> Self {
         Self {
-            label: "race".to_owned(),
+            label: "round".to_owned(),
             field,
             finalists: FINALISTS,
             stage: Stage::Nothing,
@@ -249,7 +249,7 @@ mod tests {
         let rounds: Vec<(usize, usize)> = trace.rounds.iter().map(|it| (it.candidates, it.examples)).collect();
         assert_eq!(rounds, [(80, 5), (40, 10), (20, 20), (16, 100)]);
         let labels: Vec<&str> = fake.asked.iter().map(|(label, ..)| label.as_str()).collect();
-        assert_eq!(labels, ["race 1", "race 2", "race 3", "race 4"]);
+        assert_eq!(labels, ["round 1", "round 2", "round 3", "round 4"]);
         // No example is scored twice.
         assert_eq!(fake.asked.iter().map(|it| it.2.unwrap().start).collect::<Vec<_>>(), [0, 5, 10, 20]);
         let whole = space.iter().filter(|candidate| fake.history().entry(candidate).is_some()).count();

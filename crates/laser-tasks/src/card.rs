@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_yaml_ng::Value;
 
+use crate::Task;
 use crate::subtask::{AggregateMetric, TaskGroup};
 use crate::yaml::Config;
+use laser_example::{Example, Target};
 
 /// A task's description, from its YAML file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -44,6 +46,9 @@ pub struct Card {
     pub source: Option<String>,
     /// The data set of the Hugging Face hub that is fetched.
     pub hub: Option<String>,
+    /// Whether its data is in files that it names, or is itself that file.
+    #[serde(skip)]
+    pub has_files: bool,
 }
 
 impl Card {
@@ -52,6 +57,7 @@ impl Card {
             Some(Value::String(text)) => Some(text.trim().to_owned()),
             _ => None,
         };
+        let files = config.dataset_kwargs.as_ref().and_then(|kwargs| kwargs.data_files.as_ref());
         let examples = config.metadata.as_ref().and_then(|metadata| metadata.get("examples")?.as_u64());
         Self {
             task: name.to_owned(),
@@ -68,11 +74,22 @@ impl Card {
             new_tokens: config.new_tokens(),
             licence: about("licence"),
             source: about("source"),
-            hub: config
-                .dataset_path
-                .clone()
-                .filter(|_| config.dataset_kwargs.as_ref().is_none_or(|kwargs| kwargs.data_files.is_none())),
+            hub: config.dataset_path.clone().filter(|_| files.is_none()),
+            has_files: files.is_some_and(|files| !files.are_fetched()),
         }
+    }
+
+    /// Of examples in a data file.
+    pub(crate) fn of_data(task: &Task) -> Self {
+        let choice = |example: &Example| matches!(example.target, Target::Choose(_));
+        let (choices, of) = (task.examples.iter().filter(|it| choice(it)).count(), task.examples.len());
+        let scoring = match choices {
+            0 => "generation: right when the answer occurs",
+            _ if choices == of => "choice: the highest log-probability",
+            _ => "rows with choices by choice, others by generation",
+        };
+        let tokens = task.examples.iter().map(Example::new_tokens).max().filter(|&tokens| tokens > 0);
+        Self { new_tokens: tokens, has_files: true, ..Self::bare(&task.name, scoring) }
     }
 
     /// Of a group and those in it.
@@ -85,21 +102,30 @@ impl Card {
             group.aggregate.iter().map(line).collect::<Vec<_>>()
         };
         Self {
-            task: name.to_owned(),
             subtasks: groups.first().map(|group| group.subtasks.clone()).unwrap_or_default(),
             aggregate: groups.iter().flat_map(metrics).collect(),
+            ..Self::bare(name, "each task by its own rule")
+        }
+    }
+
+    fn bare(name: &str, scoring: &'static str) -> Self {
+        Self {
+            task: name.to_owned(),
+            subtasks: Vec::new(),
+            aggregate: Vec::new(),
             about: None,
             examples: None,
             prompt: None,
             answer: None,
             choices: None,
-            scoring: "each task by its own rule",
+            scoring,
             only_where: None,
             expand: None,
             new_tokens: None,
             licence: None,
             source: None,
             hub: None,
+            has_files: false,
         }
     }
 }

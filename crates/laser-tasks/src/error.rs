@@ -1,7 +1,7 @@
 //! Everything that can be wrong with a task. Every message is one line: where: what: what to do.
 
 use crate::RowLocation;
-use laser_example::{ExampleError, plain, quoted};
+use laser_example::{ExampleError, did_you_mean, plain, quoted};
 
 /// A task that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -230,7 +230,11 @@ pub enum RowError {
         what: String,
     },
     /// A key that means nothing here.
-    #[error("unknown key {}: use prompt, answer, answers, choices, id or group", quoted(key))]
+    #[error(
+        "unknown key {}: {}use prompt, answer, answers, choices, id or group",
+        quoted(key),
+        did_you_mean(key, ["prompt", "answer", "answers", "choices", "id", "group"])
+    )]
     UnknownKey {
         /// The key.
         key: String,

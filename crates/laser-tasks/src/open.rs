@@ -8,12 +8,13 @@ use crate::source::Source;
 use crate::yaml::Catalogue;
 use crate::{OnBadRow, OpenOptions, Task, TaskError, bare, builtin, yaml};
 
+/// Endings of the names of files that hold examples.
+const DATA_ENDINGS: [&str; 6] = ["jsonl", "ndjson", "json", "csv", "tsv", "parquet"];
+
 /// What is said of a name that no task has.
 fn unknown(spec: &str) -> TaskError {
-    let (names, asked) = (builtin::names(), spec.to_lowercase());
-    let distance = |name: &&&str| strsim::damerau_levenshtein(name, &asked);
-    let nearest = names.iter().min_by_key(distance).filter(|name| 3 * distance(name) <= name.len());
-    let nearest = nearest.map_or_else(String::new, |name| format!("did you mean {name}? "));
+    let names = builtin::names();
+    let nearest = laser_example::did_you_mean(spec, names.iter().copied());
     TaskError::Unknown { spec: spec.to_owned(), nearest, builtins: names.join(", ") }
 }
 
@@ -39,7 +40,7 @@ impl Task {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         let extension = path.extension().unwrap_or_default().to_string_lossy();
         match extension.to_lowercase().as_str() {
-            "jsonl" | "ndjson" | "json" | "csv" | "tsv" | "parquet" => match options.data {
+            ending if DATA_ENDINGS.contains(&ending) => match options.data {
                 None => {
                     let source = Source::read(path)?;
                     let bad = BadRows::new(options.on_bad_row.unwrap_or(OnBadRow::Error));
@@ -63,7 +64,8 @@ impl Task {
         Task::new(name, bare::examples(&source, &bad)?)
     }
 
-    /// What a built-in task or a YAML file says about itself, and whether all but its data can be used.
+    /// What a built-in task or a YAML file says about itself, and whether all but its data can be used. A data file is read
+    /// whole.
     ///
     /// # Errors
     /// There is no such task, or it cannot be used.
@@ -90,6 +92,7 @@ fn card(spec: &str, catalogue: &Catalogue) -> Result<Card, TaskError> {
     let path = Path::new(spec);
     match path.extension().unwrap_or_default().to_string_lossy().to_lowercase().as_str() {
         "yaml" | "yml" => yaml::file_card(path, catalogue),
+        ending if DATA_ENDINGS.contains(&ending) => Ok(Card::of_data(&Task::open(spec)?)),
         _ => Err(unknown(spec)),
     }
 }

@@ -69,7 +69,7 @@ fn a_wrong_yaml_file_is_refused_in_one_line() {
         ),
         (
             format!("{rest}dataset_kwargs: {{data_files: d.jsonl, x: 1}}"),
-            "t.yaml:3: dataset_kwargs: unknown key `x`, expected one of `data_files`, `trust_remote_code`, `streaming`, `verification_mode`, `download_mode`, `cache_dir`, `keep_in_memory`, `num_proc`, `token`: correct it or take it out",
+            "t.yaml:3: dataset_kwargs: unknown key `x`: the keys are `data_files`, `trust_remote_code`, `streaming`, `verification_mode`, `download_mode`, `cache_dir`, `keep_in_memory`, `num_proc`, `token`: correct it or take it out",
         ),
         (
             format!("{rest}dataset_kwargs: {{data_files: {{train: d.jsonl}}}}\ntest_split: test"),

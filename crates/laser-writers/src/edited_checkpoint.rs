@@ -6,6 +6,7 @@ use laser_checkpoint::{Checkpoint, ParamId, ParamKind, Precision};
 use laser_edit::{Intervention, MatrixId};
 use laser_linalg::{DecomposedMatrix, dense};
 use laser_matrix::{EditedMatrix, Matrix};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -48,10 +49,11 @@ impl<'a> From<&'a Patch> for Changes<'a> {
 }
 
 /// What an edit did to its matrix.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct EditRecord {
     /// The edit.
     #[serde(flatten)]
+    #[schemars(schema_with = "Intervention::fields_schema")]
     pub intervention: Intervention,
     /// Rows and columns of the matrix.
     pub shape: [usize; 2],
@@ -65,7 +67,7 @@ pub struct EditRecord {
 }
 
 /// How an edited matrix was written.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Stored {
     /// The type of its values.
     pub precision: String,

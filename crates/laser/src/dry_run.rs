@@ -10,6 +10,7 @@ use crate::task_source::OpenTask;
 use laser_checkpoint::Config;
 use laser_model::layer_bytes;
 use laser_search::Rehearsal;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What of an example's time does not depend on the layer at which an edited model starts: the head, and new tokens, which have
@@ -19,7 +20,7 @@ const FIXED_SHARE: f64 = 0.3;
 const BACKWARD: f64 = 3.0;
 
 /// What a search would take.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct DryRun {
     /// The strategy.
     pub strategy: &'static str,

@@ -10,6 +10,7 @@ use laser_writers::{
     Changes, FactoredWriter, GgufWriter, HuggingFaceWriter, LoraWriter, ModelWriter, PatchWriter, WriteOptions,
     Written, write_model,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -51,8 +52,9 @@ impl FromStr for OutputFormat {
 
     fn from_str(text: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|format| format.name() == text).ok_or_else(|| {
-            let names = Self::ALL.map(Self::name).join(", ");
-            format!("{text:?} is not a format: the formats are {names}")
+            let names = Self::ALL.map(Self::name);
+            let nearest = laser_example::did_you_mean(text, names);
+            format!("{text:?} is not a format: {nearest}the formats are {}", names.join(", "))
         })
     }
 }
@@ -103,7 +105,7 @@ impl OutputPlan {
 }
 
 /// What was written, and how it compares with the unedited model.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Output {
     /// Bytes of the source's tensors.
     pub bytes_before: u64,

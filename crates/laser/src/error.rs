@@ -216,6 +216,14 @@ pub enum Error {
         /// The operating system's reason.
         source: std::io::Error,
     },
+    /// A recipe could not be read.
+    #[error("{}: the recipe cannot be read: {source}: give the RUN folder of a finished search, or its best.json", path.display())]
+    UnreadableRecipe {
+        /// The recipe.
+        path: PathBuf,
+        /// The operating system's reason.
+        source: std::io::Error,
+    },
     /// A Parquet file could not be made.
     #[error("{}: the Parquet file cannot be written", path.display())]
     Parquet {

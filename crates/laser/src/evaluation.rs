@@ -15,6 +15,7 @@ use laser_run::{
     Constant, ExampleResult, Interval, Metrics, Perplexity, PerplexityChange, Record, ScorerError, group_numbers,
     statistics,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const RESAMPLES: usize = 2_000;
 
 /// A model's score on some examples of a task.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Evaluation {
     /// The task's name.
     pub task: String,

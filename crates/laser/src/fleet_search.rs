@@ -11,7 +11,7 @@ use crate::session_command::{CommandError, failed, usage};
 use clap::Parser;
 use laser_fleet::{Fleet, answer};
 use laser_run::{Progress, RunFolder, Silent};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -45,7 +45,7 @@ pub fn search_on(words: &[String], fleet: Arc<dyn Fleet>, progress: Arc<dyn Prog
         let how = options.session(progress.clone());
         let session = Session::open_elsewhere(options.model.checkpoint.source(), how, fleet, &options.out)?;
         let found = session.search(&session.settle(&task, &source)?, &plan, &options.out)?;
-        Ok(document(&options.out, &found))
+        Ok(json!(document(&options.out, &found)))
     };
     search().map_err(failed)
 }

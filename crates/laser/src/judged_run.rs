@@ -19,6 +19,12 @@ pub struct JudgedRun {
 impl Session {
     /// Judges the finished search in a RUN folder. It needs no model and no right to write, and a search may be running there.
     ///
+    /// ```no_run
+    /// let judged = laser::Session::judge("run")?;
+    /// println!("{}: {}", judged.verdict.word(), judged.text());
+    /// # Ok::<(), laser::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// If the folder holds no finished search, or its files do not belong together.
     pub fn judge(run: impl AsRef<Path>) -> Result<JudgedRun> {

@@ -14,6 +14,38 @@
 //! session.apply(&found.verdict.best, "edited", false)?;
 //! # Ok::<(), laser::Error>(())
 //! ```
+//!
+//! # Where to begin
+//!
+//! | to | see |
+//! | --- | --- |
+//! | open a model, on a device, for a chat | [`Session::open`], [`Session::open_with`] |
+//! | read a task, with its data and options | [`Session::task`], [`TaskSource`] |
+//! | score a model, as it is or edited | [`Session::edits`], [`Session::edit`], [`Session::evaluate`] |
+//! | search: which candidates, by which strategy, at which cost | [`Session::search`], [`SearchPlan`] |
+//! | judge a finished search, read its files | [`Session::judge`], [`run::RunFolder`] |
+//! | write an edited model, in any form | [`Session::apply`], [`Session::apply_as`], [`write_edited`] |
+//! | see what a search would take | [`Session::dry_run`] |
+//!
+//! # Examples
+//!
+//! Each is short, and runs on the demo's model: `cargo run --release -p laser-rank --example library -- FOLDER NAME`.
+//!
+//! | example | shows |
+//! | --- | --- |
+//! | `search` | a whole search, and the edited model written |
+//! | `library checkpoint` | a checkpoint opened alone, without a model: [`checkpoint::Checkpoint`] |
+//! | `library scorer` | a scoring rule of one's own: [`engine::Judge`], [`Judging`] |
+//! | `library edit-method` | an edit method of one's own: [`edit::custom`] |
+//! | `library strategy` | a strategy of one's own: [`search::Strategy`], [`OwnStrategy`] |
+//!
+//! What is more of one's own, a device or a place to compute, is a [`kernels::Backend`] or a [`run::Scorer`].
+//!
+//! # The crates behind it
+//!
+//! They are re-exported: [`run`] has RUN folders, statistics and verdicts, [`report`] their texts and pages, [`tasks`] and
+//! [`example`] tasks, [`edit`] and [`matrix`] edits, [`checkpoint`], [`tokenizer`] and [`writers`] files of models,
+//! [`model`], [`kernels`] and [`engine`] the forward pass, [`search`](mod@search) strategies, and [`linalg`] decompositions.
 
 // The program's parts name the library as its users do.
 extern crate self as laser;
@@ -99,8 +131,8 @@ pub use offered_fleets::{FleetMaker, FleetSize, offer_fleets};
 pub use outcomes_parquet::write_outcomes;
 pub use recipe_file::{FoundFront, FoundRecipe, read_front, read_recipe};
 pub use search_plan::{
-    BEAM_WIDTH, EVOLVE_EVALUATIONS, GRADIENT_EXAMPLES, PAPER_RHOS, PoolChoice, SearchPlan, SpaceChoice, StrategyChoice,
-    layers_of, matrices_of,
+    BEAM_WIDTH, EVOLVE_EVALUATIONS, GRADIENT_EXAMPLES, OwnStrategy, PAPER_RHOS, PoolChoice, SearchPlan, SpaceChoice,
+    StrategyChoice, layers_of, matrices_of,
 };
 pub use session::{Session, SessionOptions};
 pub use session_command::{CommandError, scored_candidates, summary_page, verdict_document, write_weights};

@@ -44,6 +44,15 @@ pub fn colour_width() -> Option<usize> {
     Some(width.0.into())
 }
 
+/// Seconds in the unit that a person would say them in.
+pub fn duration(seconds: f64) -> String {
+    match seconds {
+        ..90.0 => format!("{} s", seconds.ceil()),
+        ..5400.0 => format!("{} min", (seconds / 60.0).round()),
+        _ => format!("{:.1} h", seconds / 3600.0),
+    }
+}
+
 /// Makes a folder for files.
 pub fn make_folder(path: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(path)
@@ -136,6 +145,11 @@ fn cut(text: &str, longest: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations_are_in_the_unit_that_they_are_said_in() {
+        assert_eq!([0.2, 89.0, 90.0, 7200.0].map(duration), ["1 s", "89 s", "2 min", "2.0 h"]);
+    }
 
     #[test]
     fn long_names_are_cut_and_advice_stays() {

@@ -79,11 +79,8 @@ pub fn read_recipe(path: &Path, checkpoint: &Checkpoint, calibration: Option<&Pa
     if !path.exists() && path.ends_with("best.json") && run.is_some() {
         return Err(Error::NoRecipeYet { path: path.to_owned() });
     }
-    let text = laser_guard::read_file(path, LARGEST).map_err(|source| Error::Unreadable {
-        what: "recipe",
-        path: path.to_owned(),
-        source,
-    })?;
+    let unreadable = |source| Error::UnreadableRecipe { path: path.to_owned(), source };
+    let text = laser_guard::read_file(path, LARGEST).map_err(unreadable)?;
     let recipe: Recipe =
         serde_json::from_slice(&text).map_err(|source| Error::NoRecipe { path: path.to_owned(), source })?;
     if recipe.model != checkpoint.fingerprint()? {

@@ -3,8 +3,9 @@
 use crate::cost_plan::CostPlan;
 use crate::error::{Error, Result};
 use laser_checkpoint::Config;
-use laser_edit::{Edit, EditError, Layers, MatrixGroup, MatrixId, MatrixKind};
+use laser_edit::{Candidate, Edit, EditError, Layers, MatrixGroup, MatrixId, MatrixKind};
 use laser_matrix::Rho;
+use laser_search::Strategy;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -93,7 +94,26 @@ pub enum StrategyChoice {
         /// Examples that its candidates are scored on, summed over the candidates.
         evaluations: usize,
     },
+    /// A strategy of the caller's own.
+    Own(OwnStrategy),
 }
+
+/// A strategy that is not one of this library's.
+#[derive(Debug, Clone, Copy)]
+pub struct OwnStrategy {
+    /// What it is called in `run.json`. Another name is another search.
+    pub name: &'static str,
+    /// Begins it on the candidates of the space.
+    pub begin: fn(Vec<Candidate>) -> Box<dyn Strategy>,
+}
+
+impl PartialEq for OwnStrategy {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for OwnStrategy {}
 
 /// What finds the reductions that are composed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,6 +157,7 @@ impl SearchPlan {
             (_, StrategyChoice::Compose { .. }) => "compose",
             (_, StrategyChoice::Beam { .. }) => "beam",
             (_, StrategyChoice::Evolve { .. }) => "evolve",
+            (_, StrategyChoice::Own(own)) => own.name,
         }
     }
 

@@ -45,6 +45,20 @@ pub(crate) struct Conducted<'t, T> {
 impl Session {
     /// Runs a search in the RUN folder `out`, or resumes it there.
     ///
+    /// ```no_run
+    /// use laser::{PoolChoice, SearchPlan, Session, StrategyChoice};
+    ///
+    /// let session = Session::open("model")?;
+    /// let plan = SearchPlan {
+    ///     strategy: StrategyChoice::Beam { pool: PoolChoice::Race, width: 6 },
+    ///     layers: vec!["3-14".parse()?],
+    ///     ..SearchPlan::default()
+    /// };
+    /// let found = session.search(&session.task(&"qa.jsonl".into())?, &plan, "run")?;
+    /// println!("{}", found.text());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// If the plan or the task does not fit the model, the folder holds something else, or scoring fails. What has been
     /// scored stays in the folder.
@@ -231,6 +245,7 @@ fn strategy(
         StrategyChoice::Race | StrategyChoice::Gradient { .. } if merged.is_some() => pool(PoolChoice::Race),
         StrategyChoice::Exhaustive => Box::new(Exhaustive::new(space())),
         StrategyChoice::Race => Box::new(Race::new(space())),
+        StrategyChoice::Own(own) => (own.begin)(space()),
         StrategyChoice::Gradient { examples } => Box::new(gradient(examples)),
         StrategyChoice::Compose { pool: choice } => Box::new(Compose::new(space(), pool(choice))),
         StrategyChoice::Beam { pool: choice, width } => Box::new(Beam::new(space(), pool(choice), width)),

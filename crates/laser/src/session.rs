@@ -43,7 +43,19 @@ pub struct Session {
 }
 
 impl Session {
-    /// Opens and loads a model, on the CPU and without a word on progress.
+    /// Opens and loads a model, on the CPU and without a word on progress: a Hugging Face folder, a GGUF file, or an id of the
+    /// hub.
+    ///
+    /// ```no_run
+    /// use laser::Session;
+    ///
+    /// let session = Session::open("SmolLM2-135M-Instruct.gguf")?;
+    /// let task = session.task(&"facts".into())?;
+    /// let edited = session.edit(&session.edits(&["27.fc_in:0.01"])?)?;
+    /// let evaluation = session.evaluate(&edited, &task, &task.split()?.test)?;
+    /// println!("{:.1} %", 100.0 * evaluation.score.accuracy);
+    /// # Ok::<(), laser::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If the model cannot be fetched, read or loaded.
@@ -148,6 +160,15 @@ impl Session {
     }
 
     /// Writes the edited model to `out`, in the form of `plan`.
+    ///
+    /// ```no_run
+    /// use laser::{OutputFormat, OutputPlan, Session};
+    ///
+    /// let session = Session::open("model")?;
+    /// let plan = OutputPlan { format: OutputFormat::Gguf, ..OutputPlan::default() };
+    /// session.apply_as(&session.edits(&["9.fc_in:0.05"])?, "edited.gguf", &plan)?;
+    /// # Ok::<(), laser::Error>(())
+    /// ```
     ///
     /// # Errors
     /// If an edit does not fit the model, the form cannot hold it, or `out` cannot be written.

@@ -149,7 +149,7 @@ impl Session {
                 let source = options.source()?;
                 let plan = options.space.plan(options.costs.plan(&options.text, &source))?;
                 let found = self.search(&self.task(&source)?, &plan, &options.out)?;
-                Ok(search::document(&options.out, &found))
+                Ok(json!(search::document(&options.out, &found)))
             }
             Command::Eval(options) if options.examples.is_some() => {
                 Err(output::Usage("--examples: what each example gave is in the result".into()).into())
@@ -165,7 +165,7 @@ impl Session {
             }
             Command::Apply(options) => {
                 let (_, output) = apply::written(options, &self.checkpoint, progress)?;
-                Ok(apply::document(options, &output))
+                Ok(json!(apply::document(options, &output)))
             }
             Command::Chat(options) => match &options.prompt {
                 Some(prompt) => chat::answered(options, self, prompt),

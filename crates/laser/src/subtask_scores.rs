@@ -5,11 +5,12 @@ use crate::evaluated_example::EvaluatedExample;
 use laser_example::{Example, Measured, Outcome, Score, ScoredExample};
 use laser_run::{Metrics, Record};
 use laser_tasks::{AggregateMetric, Subtask, Task, TaskGroup};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A model's score on the examples of one task of a group.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct SubtaskScore {
     /// The task's name.
     pub task: String,
@@ -21,7 +22,7 @@ pub struct SubtaskScore {
 }
 
 /// A metric of a group, as its file says.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct GroupScore {
     /// The group's name.
     pub group: String,

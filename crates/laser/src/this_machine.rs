@@ -12,6 +12,7 @@ use laser_kernels::{Backend, Cpu, Linear, Precision};
 use laser_matrix::Matrix;
 use laser_model::{Device, DeviceKind, layer_bytes};
 use laser_run::Progress;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,7 +24,7 @@ const TRIED_SECONDS: f64 = 0.3;
 const TRIED_ROWS: usize = 256;
 
 /// What this machine has.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Machine {
     /// Of this program.
     pub version: &'static str,
@@ -42,7 +43,7 @@ pub struct Machine {
 }
 
 /// A GPU.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Gpu {
     /// What decides the bits of its results; none if it cannot be used.
     pub kernel_path: Option<String>,
@@ -53,7 +54,7 @@ pub struct Gpu {
 }
 
 /// The Hugging Face hub, as this machine is set up for it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct HubState {
     /// Its address.
     pub endpoint: String,
@@ -96,11 +97,13 @@ fn gpu() -> Gpu {
         Ok(Found::File(path)) => Some(path.display().to_string()),
         Err(_) => None,
     };
-    let libraries = Library::ALL.into_iter().map(|library| (library.file_name(), place(library))).collect();
+    let libraries: Vec<_> = Library::ALL.into_iter().map(|library| (library.file_name(), place(library))).collect();
+    // Where it was looked for is told by a command that needs it.
+    let missing = libraries.iter().find(|(_, place)| place.is_none()).map(|(name, _)| format!("{name} was not found"));
     let (kernel_path, why_not) = match DeviceKind::Cuda.open() {
         Ok(Device::Cuda(cuda)) => (Some(cuda.kernel_path()), None),
-        Ok(_) => (None, None),
-        Err(error) => (None, Some(error.to_string())),
+        Ok(_) => (None, missing),
+        Err(error) => (None, Some(missing.unwrap_or_else(|| error.to_string()))),
     };
     Gpu { kernel_path, why_not, libraries }
 }
@@ -121,7 +124,7 @@ fn free_bytes(path: &Path) -> Option<u64> {
 }
 
 /// How a model fits this machine.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ModelFit {
     /// The family.
     pub family: String,

@@ -1,5 +1,7 @@
 //! What is printed: whole or an error, text and nothing else, short, from paths of any name.
 
+#[path = "printed/first_mistakes.rs"]
+mod first_mistakes;
 mod support;
 
 use std::fs;
@@ -210,4 +212,95 @@ fn a_name_that_ends_in_gguf_is_a_gguf_file() {
     assert!(fs::read(session.path("edited.gguf")).unwrap().starts_with(b"GGUF"));
     session.prints(&format!("apply {} --reduce 0.fc_in:0.5 --format hf --out named.gguf", fixture("llama").display()));
     assert!(session.path("named.gguf/config.json").exists());
+}
+
+/// What must be given stands in the line that says how a command is used.
+#[test]
+fn usage_lines_have_what_is_required() {
+    let session = Session::new();
+    for (command, usage) in [
+        ("search", "laser search [OPTIONS] --task <TASK> --out <RUN> <MODEL>"),
+        ("eval", "laser eval [OPTIONS] <--task <TASK>|--text <FILE>> <MODEL>"),
+        ("apply", "laser apply [OPTIONS] --out <PATH> <--reduce <SPEC>|--recipe <FILE>|--patch <FILE>> <MODEL>"),
+    ] {
+        let help = session.prints(&format!("{command} --help"));
+        assert!(help.contains(&format!("Usage: {usage}\n")), "{help}");
+    }
+}
+
+/// Everything that these commands print, to the letter: `tests/printed/*.txt`, which `LASER_WRITE_DOCS=1` writes anew. Of
+/// numbers one decimal counts. What a model computes is compared where the kernels are those that wrote the files: others
+/// may round to another word of a random model.
+#[test]
+fn what_commands_print() {
+    let session = Session::new();
+    session.write("qa.jsonl", task(60));
+    let choice =
+        |i: usize| format!("{{\"prompt\":\"Question {i} is\",\"choices\":[\"e\",\"a\"],\"answer\":{}}}\n", i % 2);
+    session.write("choices.jsonl", (0..60).map(choice).collect::<String>());
+    session.write("text.txt", "The book of the French writer, whose answer is true. ".repeat(20));
+    std::os::unix::fs::symlink(fixture("llama"), session.path("llama")).unwrap();
+    let doctor: serde_json::Value = serde_json::from_str(&session.prints("doctor --json")).unwrap();
+    let same_kernels = doctor["machine"]["kernel_path"] == "cpu avx512-bf16";
+    let search = "search llama --layers 1-2 --matrices mlp --quiet";
+    for (name, command) in [
+        ("inspect", "inspect llama"),
+        ("inspect-spectrum", "inspect llama --spectrum --layers 1 --matrices fc_in --rho 0.5,0.1"),
+        ("eval", "eval llama --task qa.jsonl --text text.txt"),
+        ("eval-choices", "eval llama --task choices.jsonl --reduce 1.fc_in:0.5"),
+        ("search", &format!("{search} --task qa.jsonl --rho 0.5,0.1 --edit zero --strategy exhaustive --out run")),
+        ("search-limits", &format!("{search} --task choices.jsonl --max-kl 0.01 --guard qa.jsonl --out limits")),
+        ("search-beam", &format!("{search} --task qa.jsonl --strategy beam --width 2 --no-costs --out beam")),
+        ("search-tasks", &format!("{search} --task qa.jsonl --task choices.jsonl --weights 2,1 --out tasks")),
+        ("search-shard", &format!("{search} --task qa.jsonl --shard 1/2 --out shards")),
+        ("search-other-shard", &format!("{search} --task qa.jsonl --shard 2/2 --out shards")),
+        ("merge", "merge shards --quiet"),
+        ("verdict", "verdict run"),
+        ("front", "front run --all"),
+        ("report", "report run --csv tables"),
+        ("report-compared", "report --compare run beam"),
+        ("apply", "apply llama --reduce 1.fc_in:0.1 --reduce 0.v_proj:zero --out edited"),
+        ("apply-factored", "apply llama --reduce 1.fc_in:0.1 --format hf-factored --out factored"),
+        ("apply-gguf", "apply llama --reduce 1.fc_in:0.1 --out edited.gguf"),
+        ("apply-lora", "apply llama --reduce 1.fc_in:0.9 --format lora --out adapter"),
+        ("apply-patch", "apply llama --recipe run --format patch --out patch.safetensors"),
+        ("chat", "chat llama --prompt Berlin --raw --max-tokens 3"),
+        ("compare", "compare llama --reduce 1.fc_in:zero --prompt Berlin --raw --max-tokens 3"),
+        ("analyze-monotone", "analyze monotone run"),
+        ("analyze-prune", "analyze prune run"),
+        ("analyze-paraphrase", "analyze paraphrase run"),
+        ("analyze-rank", "analyze rank run llama"),
+        ("analyze-perplexity", "analyze perplexity llama --text text.txt --reduce 1.fc_in:0.1"),
+        ("tasks", "tasks"),
+        ("tasks-show", "tasks show fever"),
+        ("fleet", "fleet hq --shards 2 -- search llama --task qa.jsonl --out fleet"),
+    ] {
+        let printed = with_one_decimal(&session.prints(command));
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/printed").join(format!("{name}.txt"));
+        if std::env::var_os("LASER_WRITE_DOCS").is_some() {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, &printed).unwrap();
+        }
+        let computes =
+            ["eval", "search", "merge", "verdict", "front", "chat", "compare", "analyze", "inspect llama --spec"];
+        if !same_kernels && computes.iter().any(|computing| command.starts_with(computing)) {
+            continue;
+        }
+        let expected = fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(printed, expected, "laser {command}: if that is meant, run this with LASER_WRITE_DOCS=1");
+    }
+}
+
+/// The text with the second and further decimals of its numbers as `_`.
+fn with_one_decimal(text: &str) -> String {
+    let mut decimals = None;
+    let letters = text.chars().map(|letter| {
+        decimals = match (letter, decimals) {
+            ('.', _) => Some(0),
+            (digit, Some(count)) if digit.is_ascii_digit() => Some(count + 1),
+            _ => None,
+        };
+        if decimals.is_some_and(|count| count > 1) { '_' } else { letter }
+    });
+    letters.collect()
 }

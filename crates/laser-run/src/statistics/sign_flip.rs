@@ -3,6 +3,7 @@
 use super::clusters::{Clusters, repeat};
 use super::hopeless::is_hopeless;
 use super::interval::quantile;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Up to this many clusters that differ, all choices of signs are gone through: 2^15 up to a common sign.
@@ -56,7 +57,7 @@ fn signed_sum(values: &[f64], signs: u64) -> f64 {
 }
 
 /// The gain that the best of some candidates shows, beside what chance alone would show; see [`best_by_chance`].
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ChanceGain {
     /// The gain in accuracy of the best candidate, 1 being 100 points.
     pub observed: f64,

@@ -2,13 +2,14 @@
 
 use crate::entry::Entry;
 use laser_example::Example;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// So many of each kind are shown.
 const SHOWN: usize = 5;
 
 /// Some of the test examples whose outcome changed.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Changes {
     /// Wrong before, right after (or with a greater result): of all of them, some at equal distances.
     pub gained: Vec<Changed>,
@@ -17,7 +18,7 @@ pub struct Changes {
 }
 
 /// One example before and after the edit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Changed {
     /// The example.
     pub id: String,

@@ -7,6 +7,7 @@ use crate::statistics::{
     balanced_accuracy, bootstrap_of, calibrated, cross_fitted, histogram, paired_bootstrap, recentred,
 };
 use laser_example::{Example, Target};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How many times the examples are cut into halves to fit thresholds on one and try them on the other.
@@ -15,7 +16,7 @@ const HALVINGS: u64 = 20;
 const BALANCED_RESAMPLES: usize = 2_000;
 
 /// Base and edited model on a task whose examples all have the same choices.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ClassVerdict {
     /// The choices.
     pub classes: Vec<String>,
@@ -37,7 +38,7 @@ pub struct ClassVerdict {
 }
 
 /// What a model predicts.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Predictions {
     /// How often each choice is predicted.
     pub predicted: Vec<usize>,

@@ -3,13 +3,14 @@
 use crate::constant::Constant;
 use crate::statistics::Interval;
 use laser_example::Score;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How many times the bootstrap resamples.
 pub(super) const RESAMPLES: usize = 4_000;
 
 /// One model on the two splits.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Scores {
     /// On the split that the candidate was chosen on: the best of many is flattered there.
     pub validation: ScoreWithInterval,
@@ -18,7 +19,7 @@ pub struct Scores {
 }
 
 /// A score and how sure its accuracy is.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ScoreWithInterval {
     /// The number of examples, the accuracy as a fraction, and the log-loss in nats per token.
     #[serde(flatten)]
@@ -31,7 +32,7 @@ pub struct ScoreWithInterval {
 }
 
 /// Two models on the same examples.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Comparison {
     /// Accuracy of the edited model less that of the base, as a fraction.
     pub accuracy_gain: f64,
@@ -56,7 +57,7 @@ pub struct Comparison {
 }
 
 /// A gain in accuracy, as a fraction.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Gain {
     /// Edited less base.
     pub gain: f64,
@@ -65,7 +66,7 @@ pub struct Gain {
 }
 
 /// What is left of a gain without the examples of one right answer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WithoutTopAnswer {
     /// The answer with the most examples gained less lost.
     pub answer: String,
@@ -77,7 +78,7 @@ pub struct WithoutTopAnswer {
 }
 
 /// The baselines of one answer for every example of the test split.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Constants {
     /// The answer that is most frequent on validation.
     pub majority: Constant,
@@ -86,7 +87,7 @@ pub struct Constants {
 }
 
 /// The same of both models.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BaseAndEdited<T> {
     /// Of the unedited model.
     pub base: T,

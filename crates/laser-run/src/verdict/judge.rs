@@ -19,6 +19,7 @@ use crate::statistics::{
 };
 use laser_edit::Candidate;
 use laser_example::Example;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How many random signs a randomisation test draws.
@@ -27,7 +28,7 @@ const FLIPS: usize = 20_000;
 const SELECTION_FLIPS: usize = 2_000;
 
 /// What came of a search, and all that it follows from.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Verdict {
     /// Why; the word follows from it.
     #[serde(skip)]
@@ -101,19 +102,26 @@ impl Verdict {
 }
 
 /// `verdict.json`: a verdict with the sentence that says why.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct VerdictFile<'a> {
+    /// The verdict in one word.
     word: Word,
+    /// The reason, in a sentence.
     because: String,
     #[serde(flatten)]
     verdict: &'a Verdict,
+    /// Where there are several tasks to gain on: the verdict on each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tasks: Vec<TaskVerdictFile<'a>>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// The verdict on one of several tasks, from its examples alone.
+
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 struct TaskVerdictFile<'a> {
+    /// The task's name.
     task: &'a str,
+    /// What a gain on it counted for.
     weight: f64,
     #[serde(flatten)]
     verdict: VerdictFile<'a>,

@@ -3,11 +3,12 @@
 use super::class_verdict::ClassVerdict;
 use super::figures::{Comparison, Gain, WithoutTopAnswer};
 use crate::perplexity::PerplexityChange;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What a search has found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Word {
     /// Better on unseen examples, and not by a constant answer or a moved threshold.

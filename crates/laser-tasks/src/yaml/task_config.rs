@@ -110,6 +110,17 @@ pub enum DataFiles {
     Splits(BTreeMap<String, String>),
 }
 
+impl DataFiles {
+    /// Whether one is somewhere in the network.
+    pub fn are_fetched(&self) -> bool {
+        let is_fetched = |path: &String| path.contains("://");
+        match self {
+            Self::One(path) => is_fetched(path),
+            Self::Splits(paths) => paths.values().any(is_fetched),
+        }
+    }
+}
+
 /// How solved examples are chosen, and what differs in them from the questions.
 #[derive(Deserialize, Default, Clone)]
 #[serde(deny_unknown_fields)]

@@ -65,8 +65,10 @@ pub enum Command {
     /// Show a model's matrices, and what their singular values look like
     Inspect(InspectOptions),
     /// Score a model on a task, as it is or edited
+    #[command(override_usage = "laser eval [OPTIONS] <--task <TASK>|--text <FILE>> <MODEL>")]
     Eval(EvalOptions),
     /// Find the reduction that helps most on a task, and judge it on unseen examples
+    #[command(override_usage = "laser search [OPTIONS] --task <TASK> --out <RUN> <MODEL>")]
     Search(Box<SearchOptions>),
     /// Put the shards of a search together, go on from there, and judge what is found
     Merge(MergeOptions),
@@ -181,14 +183,14 @@ pub struct TasksOptions {
 pub enum TasksCommand {
     /// Show a task: its prompt, how it is scored, where its data comes from
     Show {
-        /// A built-in task, or a .yaml file
+        /// A built-in task, a .yaml file, or a file of examples
         name: String,
         #[command(flatten)]
         data: DataOptions,
     },
-    /// Check task files as far as that can be done without their data: keys, templates, metrics
+    /// Check task files: keys, templates, metrics, and data that is at hand (what is on the hub is not fetched)
     Check {
-        /// Task files, or folders of them
+        /// Task files, data files, or folders of task files
         #[arg(value_name = "PATH", required = true)]
         paths: Vec<PathBuf>,
     },

@@ -9,7 +9,8 @@ use laser_edit::{Candidate, InterventionSpec};
 use laser_report::{aligned, front_text};
 use laser_run::{CostedCandidate, Progress, RunFolder, StoredVerdict};
 use laser_writers::{Changes, EditRecord, Patch};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::fmt::Write;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -53,11 +54,19 @@ pub fn written(
 }
 
 /// What was written, as JSON.
-pub fn document(options: &ApplyOptions, output: &Output) -> Value {
-    let mut document = json!(output);
-    document["out"] = json!(output::shown(&options.out));
-    document["format"] = json!(options.form().name());
-    document
+pub fn document<'a>(options: &ApplyOptions, output: &'a Output) -> ApplyDocument<'a> {
+    ApplyDocument { output, out: output::shown(&options.out), format: options.form().name() }
+}
+
+/// What was written, as the program prints it.
+#[derive(Serialize, JsonSchema)]
+pub struct ApplyDocument<'a> {
+    #[serde(flatten)]
+    output: &'a Output,
+    /// Where it was written to.
+    out: String,
+    /// The form: `hf`, `hf-factored`, `gguf`, `lora` or `patch`.
+    format: &'static str,
 }
 
 /// What is read beside the model: a recipe stands for the RUN folder that it is of.

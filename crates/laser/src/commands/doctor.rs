@@ -5,8 +5,18 @@ use crate::bar::Bar;
 use crate::cli::{DoctorOptions, Global};
 use crate::output;
 use laser::{Machine, ModelFit, ModelSource};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::fmt::Write;
+
+/// What a machine has, as the program prints it.
+#[derive(Serialize, JsonSchema)]
+pub struct DoctorDocument {
+    /// This machine.
+    machine: Machine,
+    /// How the model fits it, if one was named.
+    model: Option<ModelFit>,
+}
 
 pub fn run(options: &DoctorOptions, global: &Global) -> anyhow::Result<()> {
     let fit = match &options.model {
@@ -15,7 +25,7 @@ pub fn run(options: &DoctorOptions, global: &Global) -> anyhow::Result<()> {
     };
     let machine = Machine::look();
     if global.json {
-        return output::print_json(&json!({"machine": machine, "model": fit}));
+        return output::print_json(&DoctorDocument { machine, model: fit });
     }
     let model = options.model.as_ref().map(|model| model.display().to_string());
     output::print(&text(&machine, fit.as_ref().zip(model.as_deref())))

@@ -10,6 +10,7 @@ use laser_edit::{Candidate, InterventionSpec};
 use laser_example::{Example, Target};
 use laser_report::metrics_text;
 use laser_run::{Perplexity, write_whole};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -17,12 +18,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A model's score, as the program prints it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub struct Evaluated {
+    /// The model, as it was named.
     model: String,
+    /// The edits.
     interventions: Candidate,
     #[serde(flatten)]
     task: Option<Evaluation>,
+    /// The perplexity of `--text`.
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<Perplexity>,
 }
@@ -115,12 +119,16 @@ impl Evaluated {
     /// What a person reads.
     fn text(&self) -> String {
         let mut text = String::new();
+        // Without edits it is the model as it is, which may be one that was edited before.
+        let subject = match self.interventions.interventions() {
+            [] => self.model.clone(),
+            _ => self.interventions.to_string(),
+        };
         if let Some(task) = &self.task {
             let (score, interval) = (task.score, task.accuracy_interval);
             let _ = writeln!(
                 text,
-                "{} on {}: accuracy {:.1} % (95 % {:.1} to {:.1}), log-loss {:.4} nats per token, {} examples",
-                self.interventions,
+                "{subject} on {}: accuracy {:.1} % (95 % {:.1} to {:.1}), log-loss {:.4} nats per token, {} examples",
                 task.task,
                 100.0 * score.accuracy,
                 100.0 * interval.low,
@@ -151,8 +159,8 @@ impl Evaluated {
         if let Some(perplexity) = &self.text {
             let _ = writeln!(
                 text,
-                "{}: perplexity {:.3} over {} tokens of the text",
-                self.interventions, perplexity.perplexity, perplexity.tokens
+                "{subject}: perplexity {:.3} over {} tokens of the text",
+                perplexity.perplexity, perplexity.tokens
             );
         }
         text

@@ -2,9 +2,22 @@
 
 use crate::cli::{FrontOptions, Global};
 use crate::output::{self, Usage};
+use laser_edit::Candidate;
 use laser_report::front_text;
 use laser_run::{CostedCandidate, RunFolder, costed};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// Gain against cost, as the program prints it.
+#[derive(Serialize, JsonSchema)]
+pub struct FrontDocument {
+    /// The RUN folder.
+    run: String,
+    /// The chosen candidate; null before the search's end.
+    best: Option<Candidate>,
+    /// From the lowest divergence to the highest.
+    front: Vec<CostedCandidate>,
+}
 
 pub fn run(options: &FrontOptions, global: &Global) -> anyhow::Result<()> {
     let folder = RunFolder::open(&options.run)?;
@@ -18,7 +31,7 @@ pub fn run(options: &FrontOptions, global: &Global) -> anyhow::Result<()> {
         return Err(Usage(why.into()).into());
     }
     if global.json {
-        return output::print_json(&json!({"run": output::shown(&options.run), "best": best, "front": front}));
+        return output::print_json(&FrontDocument { run: output::shown(&options.run), best, front });
     }
     output::print(&front_text(&front))
 }

@@ -12,6 +12,8 @@ pub mod eval;
 pub mod fleet;
 pub mod front;
 pub mod inspect;
+#[cfg(test)]
+mod json_schemas;
 pub mod man;
 pub mod merge;
 pub mod report;

@@ -6,9 +6,11 @@ use crate::commands::dry_run;
 use crate::offered_fleets::made_fleet;
 use crate::output;
 use laser::{FoundEdits, Session};
+use laser_edit::Candidate;
 use laser_report::verdict_file;
-use laser_run::{Progress, front};
-use serde_json::{Value, json};
+use laser_run::{Bf16Check, CostedCandidate, Progress, SearchTrace, Shard, VerdictFile, front};
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
@@ -33,9 +35,8 @@ pub fn run(options: &SearchOptions, words: &[OsString], global: &Global) -> anyh
         let shard = choice.shard(|name| std::env::var(name).ok())?;
         let trace = session.search_shard(&task, &plan, shard, &options.out)?;
         if global.json {
-            return output::print_json(&json!({
-                "run": output::shown(&options.out), "shard": shard, "strategy": trace
-            }));
+            let document = ShardDocument { run: output::shown(&options.out), shard, strategy: &trace };
+            return output::print_json(&document);
         }
         let (scored, run) = (trace.space - trace.dropped, output::shown(&options.out));
         return output::print(&format!(
@@ -74,14 +75,42 @@ pub fn tell(
     Ok(())
 }
 
+/// What a search found, as the program prints it.
+#[derive(Serialize, JsonSchema)]
+pub struct SearchDocument<'a> {
+    /// The RUN folder.
+    run: String,
+    /// The chosen candidate.
+    best: &'a Candidate,
+    /// How the search went through its space: `strategy.json`.
+    strategy: &'a SearchTrace,
+    /// What comparing in bf16 changed: `rounding.json`. Null where candidates were compared in f32.
+    rounding: Option<&'a [Bf16Check]>,
+    /// The verdict: `verdict.json`.
+    verdict: VerdictFile<'a>,
+    /// Gain against cost: the candidates that no other beats in both, and the chosen one. Empty where no costs were measured.
+    front: Vec<CostedCandidate>,
+}
+
+/// What a shard did, as the program prints it.
+#[derive(Serialize, JsonSchema)]
+pub struct ShardDocument<'a> {
+    /// The RUN folder.
+    run: String,
+    /// Which part of the search it is.
+    shard: Shard,
+    /// How it went through its part of the space.
+    strategy: &'a SearchTrace,
+}
+
 /// What it found, as JSON.
-pub fn document(run: &Path, found: &FoundEdits) -> Value {
-    json!({
-        "run": output::shown(run),
-        "best": found.verdict.best,
-        "strategy": found.trace,
-        "rounding": found.bf16_checks,
-        "verdict": verdict_file(&found.verdict),
-        "front": front(&found.entries, &found.costs, &found.objective, Some(&found.verdict.best)),
-    })
+pub fn document<'a>(run: &Path, found: &'a FoundEdits) -> SearchDocument<'a> {
+    SearchDocument {
+        run: output::shown(run),
+        best: &found.verdict.best,
+        strategy: &found.trace,
+        rounding: found.bf16_checks.as_deref(),
+        verdict: verdict_file(&found.verdict),
+        front: front(&found.entries, &found.costs, &found.objective, Some(&found.verdict.best)),
+    }
 }

@@ -38,9 +38,11 @@ fn show(name: &str, data: &DataOptions, global: &Global) -> anyhow::Result<()> {
     let card = Task::card(name)?;
     // A look at the data only where it is at hand.
     let inside = name == "facts";
+    let read = || data.source(name.to_owned()).read(&Bar::new(global.quiet));
     let task = match data.data.is_some() || inside {
-        true => Some(data.source(name.to_owned()).read(&Bar::new(global.quiet))?.task),
-        false => None,
+        true => Some(read()?.task),
+        // A file that is not there yet does not hide what the task is.
+        false => card.has_files.then(|| read().ok()).flatten().map(|read| read.task),
     };
     let example = task.as_ref().map(|task| &task.examples[0]);
     let found = task.as_ref().map(|task| task.examples.len());
@@ -81,7 +83,8 @@ struct Checked {
     problem: Option<String>,
 }
 
-/// Whether task files can be used, as far as that can be known without their data.
+/// Whether task files can be used. Their data is looked at where it is in files that they name; what is on the hub is not
+/// fetched.
 fn check(paths: &[PathBuf], global: &Global) -> anyhow::Result<()> {
     let mut files = Vec::new();
     for path in paths {
@@ -94,8 +97,9 @@ fn check(paths: &[PathBuf], global: &Global) -> anyhow::Result<()> {
     let checked: Vec<Checked> = Task::cards(&names)
         .into_iter()
         .zip(files.clone())
-        .map(|(card, file)| match card {
-            Ok(card) => Checked { file, task: Some(card.task), problem: None },
+        .map(|(card, file)| match card.map(|card| with_data(card, &file)) {
+            Ok(Ok(card)) => Checked { file, task: Some(card.task), problem: None },
+            Ok(Err(problem)) => Checked { file, task: None, problem: Some(problem) },
             Err(error) => Checked { file, task: None, problem: Some(error.to_string()) },
         })
         .collect();
@@ -115,6 +119,25 @@ fn check(paths: &[PathBuf], global: &Global) -> anyhow::Result<()> {
     let of = checked.len();
     anyhow::ensure!(refused == 0, "{refused} of {of} task files cannot be used: docs/tasks.md says what can");
     Ok(())
+}
+
+/// The card, if the data that the task names in files can be used, too. Data files themselves have been read for their card.
+fn with_data(card: Card, file: &Path) -> Result<Card, String> {
+    let name = file.to_string_lossy();
+    let is_yaml = file
+        .extension()
+        .is_some_and(|ending| ending.eq_ignore_ascii_case("yaml") || ending.eq_ignore_ascii_case("yml"));
+    if !card.has_files || !is_yaml {
+        return Ok(card);
+    }
+    match Task::open(&name) {
+        Ok(_) => Ok(card),
+        // Most messages are about the data file alone.
+        Err(error) => Err(match error.to_string() {
+            told if told.starts_with(name.as_ref()) => told,
+            told => format!("{}: {told}", plain(&name)),
+        }),
+    }
 }
 
 /// The YAML files in a folder and in those below, by name.

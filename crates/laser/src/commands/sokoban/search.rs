@@ -40,7 +40,7 @@ pub fn run(options: &SearchLevelsOptions, global: &Global) -> anyhow::Result<()>
         write_whole(&folder.report_path(), ReadRun::open(&folder).data.page().as_bytes())?;
     }
     if global.json {
-        let mut document = document(&options.out, &found);
+        let mut document = json!(document(&options.out, &found));
         document["episodes"] = json!(verdict);
         return output::print_json(&document);
     }
