@@ -66,8 +66,8 @@ fn another_search_in_the_folder_is_refused() {
     session.prints(&format!("search {llama} --task task.jsonl {options}"));
     let before = session.read("run/journal.jsonl");
     for (command, what) in [
-        (format!("search {mistral} --task task.jsonl {options}"), "model.files"),
-        (format!("search {llama} --task other.jsonl {options}"), "task.digest"),
+        (format!("search {mistral} --task task.jsonl {options}"), "the model's files are not those of then"),
+        (format!("search {llama} --task other.jsonl {options}"), "the task's examples are not those of then"),
         (format!("search {llama} --task task.jsonl {options} --seed 1"), "search.seed"),
         (format!("search {llama} --task task.jsonl {options} --split-first"), "search.split_first"),
     ] {
