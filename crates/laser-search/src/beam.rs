@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(steps.len(), 3);
         // Three pairs, though each could be made in two ways, then one of three, then none.
         let asked: Vec<(&str, usize)> = fake.asked.iter().map(|it| (it.0.as_str(), it.1)).collect();
-        assert_eq!(asked, [("validation", 3), ("beam 2, race 1", 3), ("beam 3, race 1", 1)]);
+        assert_eq!(asked, [("validation", 3), ("size 2, round 1", 3), ("size 3, round 1", 1)]);
     }
 
     #[test]
