@@ -171,7 +171,8 @@ fn for_loop(
     let state = Rc::new(state);
     let object = Value::object(LoopObject(state.clone()));
     for index in 0..state.items.len() {
-        machine.spend(1)?;
+        // Each turn makes a scope with two names.
+        machine.spend(3)?;
         state.index.set(index);
         let inner = scope.inner();
         inner.set("loop", object.clone());
