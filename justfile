@@ -14,7 +14,7 @@ test NAME="":
 bench NAME="":
     cargo bench --workspace {{ if NAME == "" { "--benches" } else { "--bench " + NAME } }}
 
-# The benches of two commits, by turns: `just compare main HEAD --bench products`.
+# The benches of two commits, alternately: `just compare main HEAD --bench products`.
 compare BASE HEAD="HEAD" *OPTIONS:
     bench/compare-commits.py {{BASE}} {{HEAD}} {{OPTIONS}}
 

@@ -4,7 +4,7 @@
     bench/compare-commits.py BASE [HEAD] [--bench NAME]... [--rounds 5]
 
 Each commit is checked out beside this one, in target/compare/, and built there; the second time only
-what changed is built. The benches of both are then run by turns, because a machine's speed changes with
+what changed is built. The benches of both are then run alternately, because a machine's speed changes with
 the hour. Printed are, for each case, the median over the rounds of both commits' medians, and the middle
 of the ratios of neighbouring runs. A ratio whose range holds 1 shows no difference.
 """

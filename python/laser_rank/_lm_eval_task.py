@@ -71,19 +71,9 @@ def made(tasks: list[Any], metric: str | None, kind: Kind | None = None) -> Made
             requests[identity] = [request(instance) for instance in instances]
             documents[identity] = (part, instances)
 
-    def judge(ids: list[str], answers: str) -> list[float]:
-        by_part = defaultdict(list)
-        given = json.loads(answers)
-        for place, identity in enumerate(ids):
-            part, instances = documents[identity]
-            by_part[part.name].append((place, part, instances, given[place]))
-        results = [0.0] * len(ids)
-        for of_part in by_part.values():
-            part = of_part[0][1]
-            values = part.results([instances for _, _, instances, _ in of_part], [it for *_, it in of_part])
-            for (place, *_), value in zip(of_part, values):
-                results[place] = value
-        return results
+    def judge(identity: str, answers: str) -> float:
+        part, instances = documents[identity]
+        return part.result(instances, json.loads(answers))
 
     binary = all(part.is_binary() for part in parts)
     task = {
@@ -137,18 +127,13 @@ class Part:
     def rule(self) -> list[str]:
         return [self.name, str(self.task.VERSION), self.metric, self.filter.name]
 
-    def results(self, documents: list[list[Any]], answers: list[list[Any]]) -> list[float]:
-        """What the harness makes of the answers to each document's requests."""
-        instances = [instance for of_document in documents for instance in of_document]
-        for instance, answer in zip(instances, (answer for of_document in answers for answer in of_document)):
+    def result(self, instances: list[Any], answers: list[Any]) -> float:
+        """What the harness makes of the answers to a document's requests."""
+        for instance, answer in zip(instances, answers):
             instance.resps = [tuple(answer) if isinstance(answer, list) else answer]
         self.filter.apply(instances)
-        values = []
-        for of_document in documents:
-            filtered = [instance.filtered_resps[self.filter.name] for instance in of_document]
-            found = self.task.process_results(of_document[0].doc, filtered)
-            values.append(float(found[self.metric]))
-        return values
+        filtered = [instance.filtered_resps[self.filter.name] for instance in instances]
+        return float(self.task.process_results(instances[0].doc, filtered)[self.metric])
 
     def example(self, identity: str, instances: list[Any]) -> dict[str, Any]:
         """A document as reports show it; what is right decides the harness."""

@@ -57,12 +57,6 @@ def refuse_forked() -> None:
     _state["used"] = True
 
 
-def refuse_dry_run(options: dict[str, Any]) -> None:
-    """The results of a search are not those of a dry run."""
-    if options.get("dry_run"):
-        raise Error("dry_run: only the program tells what a search would take: laser search --dry-run")
-
-
 def edit_words(edits: str | Iterable[str]) -> list[str]:
     """Edits that are written as text."""
     if isinstance(edits, (str, bytes)):
@@ -70,10 +64,10 @@ def edit_words(edits: str | Iterable[str]) -> list[str]:
     elif isinstance(edits, Iterable):
         words = [_text(edit) for edit in edits]
     else:
-        raise TypeError(f"{edits!r} is no edit: give text such as 27.fc_in:0.01, a list of texts, or a RUN folder")
+        raise TypeError(f"{edits!r} is not an edit: give text such as 27.fc_in:0.01, a list of texts, or a RUN folder")
     wrong = next((word for word in words if ":" not in word), None)
     if wrong is not None:
-        raise Error(f"{wrong}: no such RUN folder or recipe, and no edit: write LAYER.MATRIX:EDIT, as in 27.fc_in:0.01")
+        raise Error(f"{wrong}: not a RUN folder, a recipe or an edit: write LAYER.MATRIX:EDIT, as in 27.fc_in:0.01")
     return words
 
 
@@ -134,7 +128,6 @@ class Session:
         bare task: a list of dicts, a ``datasets.Dataset`` or a pandas frame. With ``scorer``, a function of a row and the
         generated text says what an answer is worth (see docs/python.md).
         """
-        refuse_dry_run(options)
         with _tasks.named(task, options) as name:
             document = self._command("search", {"task": name, "out": out, "strategy": strategy, **options})
         return _results.search(document)

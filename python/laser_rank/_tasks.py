@@ -12,15 +12,13 @@ import json
 import math
 import numbers
 import os
-import signal
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Union
 
 #: A name or file, rows (a list of dicts, a ``datasets.Dataset``, a pandas frame), or a task object of lm_eval.
 TaskLike = Union[None, str, "os.PathLike[str]", Iterable[Mapping[str, Any]], Any]
 #: What one example's answers are worth, of ids and the answers' JSON.
-Judge = Callable[[list[str], str], list[float]]
+Judge = Callable[[str, str], float]
 Made = tuple[dict[str, Any], Union[Judge, None]]
 Maker = Callable[[Union[str, None]], Made]
 
@@ -72,36 +70,9 @@ def named(task: Any, options: dict[str, Any]) -> Iterator[str | list[str] | None
     spec = f"python:{label}#{next(_numbers)}"
     _makers[spec] = maker
     try:
-        with _told_of_ctrl_c():
-            yield spec
+        yield spec
     finally:
         del _makers[spec]
-
-
-#: Whether Ctrl-C was pressed: a function that scores many rows in the engine's thread hears of it between two.
-_interrupted = threading.Event()
-
-
-@contextlib.contextmanager
-def _told_of_ctrl_c() -> Iterator[None]:
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
-        yield
-        return
-
-    def interrupt(number: int, frame: Any) -> None:
-        try:
-            before(number, frame)
-        except BaseException:
-            _interrupted.set()
-            raise
-
-    signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-        _interrupted.clear()
 
 
 def _maker(task: Any, own: dict[str, Any]) -> tuple[str, Maker]:
@@ -252,13 +223,9 @@ def scored(
         asked = {"kind": "generate", "context": row["prompt"], "until": stops, "max_new_tokens": int(max_new_tokens)}
         requests[identity] = [asked]
 
-    def judge(ids: list[str], answers: str) -> list[float]:
-        results = []
-        for identity, (text,) in zip(ids, json.loads(answers)):
-            if _interrupted.is_set():
-                raise KeyboardInterrupt
-            results.append(float(scorer(by_id[identity], text)))
-        return results
+    def judge(identity: str, answers: str) -> float:
+        (text,) = json.loads(answers)
+        return float(scorer(by_id[identity], text))
 
     task = {
         "name": name,

@@ -27,7 +27,7 @@ except ImportError:
 from . import _native, _results, _tasks
 from ._listener import Listener
 from ._results import Search
-from ._session import PathLike, arguments, refuse_dry_run, refuse_forked
+from ._session import PathLike, arguments, refuse_forked
 
 LOGGER = logging.getLogger("laser_rank")
 
@@ -331,7 +331,6 @@ def search(
     Ray is used as the process has initialised it, else ``RAY_ADDRESS`` or a cluster on this machine, else one is started.
     """
     refuse_forked()
-    refuse_dry_run(options)
     _check(workers, cpus_per_worker, gpus_per_worker)
     options = {"device": "cuda" if gpus_per_worker else "cpu", **options}
     made = _tasks.shipped(task, options)

@@ -59,13 +59,13 @@ impl TaskMaker for PythonTasks {
     }
 }
 
-/// A Python function of ids and, as JSON, answers.
+/// A Python function of an example's id and, as JSON, its answers.
 struct PythonJudge(Py<PyAny>);
 
 impl Judge for PythonJudge {
-    fn judge(&self, ids: &[&str], answers: &[Vec<Answer>]) -> Result<Vec<f64>, ScorerError> {
+    fn judge(&self, id: &str, answers: &[Answer]) -> Result<f64, ScorerError> {
         let answers = serde_json::to_string(answers)?;
-        let judged = Python::attach(|py| self.0.call1(py, (ids, answers))?.extract(py));
+        let judged = Python::attach(|py| self.0.call1(py, (id, answers))?.extract(py));
         judged.map_err(|error| remember(error).into())
     }
 }

@@ -122,7 +122,7 @@ def test_paths_may_be_bytes_and_must_be_unicode(session, demo, tmp_path):
         says(raised, "not valid Unicode")
 
 
-def test_a_dry_run_is_no_search(session, demo, tmp_path):
+def test_a_dry_run_is_refused(session, demo, tmp_path):
     with pytest.raises(Error, match="laser search --dry-run"):
         session.search(demo[1], out=tmp_path / "run", dry_run=True)
     assert not (tmp_path / "run").exists()

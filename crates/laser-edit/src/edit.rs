@@ -120,12 +120,12 @@ pub(crate) fn field_names() -> Vec<&'static str> {
 /// A question whether the edit with a key or a word like `found` was meant; empty where there is none.
 fn nearest(found: &str) -> String {
     let name = |form: &Form| match form.text {
-        Text::Key(name) | Text::Word(name) => Some((name, form.example)),
+        Text::Key(name) | Text::Word(name) => Some(name),
         Text::Value => None,
     };
-    let distance = |(name, _): &(&str, &str)| strsim::damerau_levenshtein(name, found);
-    let near = forms().filter_map(name).min_by_key(distance).filter(|near| 3 * distance(near) <= near.0.len());
-    near.map_or_else(String::new, |(_, example)| format!("did you mean {example}? "))
+    let near = laser_guard::nearest(found, forms().filter_map(name));
+    let form = near.and_then(|near| forms().find(|form| name(form) == Some(near)));
+    form.map_or_else(String::new, |form| format!("did you mean {}? ", form.example))
 }
 
 fn examples() -> String {

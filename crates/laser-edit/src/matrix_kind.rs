@@ -58,27 +58,24 @@ impl MatrixKind {
 
     /// What is said of a name that no kind has.
     pub(crate) fn unknown(found: &str) -> EditError {
-        let nearest = Self::nearest(found).map_or_else(String::new, |name| format!("did you mean {name}? "));
         EditError::UnknownMatrix {
             found: found.to_owned(),
-            nearest,
+            nearest: Self::meant(found),
             kinds: Self::names(),
             groups: Self::GROUPS.join(", "),
         }
     }
 
-    /// The name that was meant by one that is none: that of other programs' for it, or one with a few other letters.
-    fn nearest(found: &str) -> Option<&'static str> {
-        let elsewhere = match found {
-            "gate_proj" | "w1" | "c_fc" => Some("fc_in"),
-            "up_proj" | "w3" => Some("fc_up"),
-            "down_proj" | "w2" => Some("fc_out"),
-            "o_proj" => Some("out_proj"),
-            _ => None,
+    /// A question whether another name was meant: that of other programs, or one with a few other letters.
+    fn meant(found: &str) -> String {
+        let ours = match found {
+            "gate_proj" | "w1" | "c_fc" => "fc_in",
+            "up_proj" | "w3" => "fc_up",
+            "down_proj" | "w2" => "fc_out",
+            "o_proj" => "out_proj",
+            other => other,
         };
-        let distance = |name: &&str| strsim::damerau_levenshtein(name, found);
-        let names = Self::ALL.map(Self::name).into_iter().chain(Self::GROUPS);
-        elsewhere.or_else(|| names.min_by_key(distance).filter(|name| 3 * distance(name) <= name.len()))
+        laser_guard::did_you_mean(ours, Self::ALL.map(Self::name).into_iter().chain(Self::GROUPS))
     }
 
     /// Shape of this matrix, `[outputs, inputs]`: rows are output features.

@@ -15,11 +15,11 @@ use std::ops::Range;
 
 /// Says what answers are worth.
 pub trait Judge: Send + Sync {
-    /// What the model's answers to the requests of each example are worth, more being better; examples are named by their ids.
+    /// What the model's answers to the requests of the example `id` are worth, more being better.
     ///
     /// # Errors
     /// If they cannot be judged.
-    fn judge(&self, ids: &[&str], answers: &[Vec<Answer>]) -> Result<Vec<f64>, ScorerError>;
+    fn judge(&self, id: &str, answers: &[Answer]) -> Result<f64, ScorerError>;
 }
 
 /// The examples of a split that are judged: what is asked for each.
@@ -111,18 +111,21 @@ impl Said {
         examples: &[&Example],
         judge: &dyn Judge,
         kind: ResultKind,
+        progress: &dyn Progress,
     ) -> Result<Vec<ExampleResult>, ScorerError> {
-        let ids: Vec<&str> = examples.iter().map(|example| example.id.as_str()).collect();
-        let values = judge.judge(&ids, &self.answers)?;
-        if values.len() != ids.len() {
-            return Err(format!("the judge gave {} results of {} examples", values.len(), ids.len()).into());
-        }
-        if let Some((value, id)) = values.iter().zip(&ids).find(|(value, _)| !kind.admits(**value)) {
-            return Err(format!(
-                "example {id}: the result is {value}, which is not of the kind that was announced: say that results are \
-                 numbers (kind \"real\"), or give 0 and 1"
-            )
-            .into());
+        let mut values = Vec::with_capacity(examples.len());
+        for (Example { id, .. }, answers) in examples.iter().zip(&self.answers) {
+            // A judge may take its time.
+            progress.go_on()?;
+            let value = judge.judge(id, answers)?;
+            if !kind.admits(value) {
+                return Err(format!(
+                    "example {id}: the result is {value}, which is not of the kind that was announced: say that results \
+                     are numbers (kind \"real\"), or give 0 and 1"
+                )
+                .into());
+            }
+            values.push(value);
         }
         let mut records = self.records.into_iter();
         let result = |(value, log_loss)| ExampleResult { value, log_loss, record: records.next() };
@@ -133,20 +136,21 @@ impl Said {
 /// The results of examples, with their records, from whole responses ([`Detail::Full`]) to what is asked for them.
 ///
 /// # Errors
-/// If generated tokens cannot be decoded, or the answers cannot be judged.
+/// If generated tokens cannot be decoded, the answers cannot be judged, or `progress` wants to end.
 pub fn judged_results(
     judged: JudgedExamples,
     responses: &[Response],
     tokenizer: &Tokenizer,
     judge: &dyn Judge,
     kind: ResultKind,
+    progress: &dyn Progress,
 ) -> Result<Vec<ExampleResult>, ScorerError> {
     let mut said = Said::default();
     for response in responses {
         let number = said.answers.len();
         said.take(response, (judged.examples[number], &judged.asked[number]), tokenizer, true)?;
     }
-    said.results(judged.examples, judge, kind)
+    said.results(judged.examples, judge, kind, progress)
 }
 
 /// What the verdict is explained with.
@@ -192,7 +196,7 @@ impl<B: Differentiable> Scorer for JudgedScorer<'_, B> {
         };
         let (judge, kind) = (self.judge, self.kind);
         let mut done = |_: &mut _, number: usize, said: Said| {
-            let results = said.results(&examples, judge, kind)?;
+            let results = said.results(&examples, judge, kind, progress)?;
             progress.advance(results.len());
             report(number, results)
         };

@@ -1,4 +1,5 @@
-//! Three borders: around libraries that panic on damaged input, around files that may be no files, and around sizes.
+//! Borders to what comes from outside: libraries that panic on damaged input, paths that are not files, sizes without end, and
+//! names that do not exist.
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
@@ -6,9 +7,11 @@ struct Readme;
 
 mod files;
 mod input_limits;
+mod near_miss;
 
 pub use files::{open_file, read_file, read_text};
 pub use input_limits::{LIMITS, check_limits, how_to_raise, raised, raised_size};
+pub use near_miss::{did_you_mean, nearest};
 
 use std::{
     cell::Cell,

@@ -3,6 +3,7 @@
 use crate::data_table::DataTable;
 use crate::visible_text::{script_json, visible};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 
 const STYLE: &str = include_str!("../assets/page.css");
@@ -48,16 +49,12 @@ pub fn section(id: &str, heading: &str, content: &Markup) -> Markup {
     html! { section id=(id) { h2 { (heading) } (content) } }
 }
 
+/// What an address of data does not hold as it is.
+const NOT_PLAIN: &AsciiSet = &CONTROLS.add(b'"').add(b'#').add(b'%').add(b'&').add(b'\'').add(b'<').add(b'>');
+
 /// A picture in SVG, moving or not. As an image it runs no scripts and loads nothing.
 pub fn picture(svg: &str, what: &str) -> Markup {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b" -._~:/=()".contains(&byte);
-    let mut source = "data:image/svg+xml,".to_owned();
-    for byte in svg.bytes() {
-        match is_plain(byte) {
-            true => source.push(char::from(byte)),
-            false => source.push_str(&format!("%{byte:02X}")),
-        }
-    }
+    let source = format!("data:image/svg+xml,{}", utf8_percent_encode(svg, NOT_PLAIN));
     html! { img.picture src=(source) alt=(visible(what)); }
 }
 

@@ -6,7 +6,7 @@ mod made;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use laser_edit::Candidate;
 use laser_example::{Example, SplitMix64, Target};
-use laser_run::{CostLimits, Entry, Evidence, Pair, SplitName, judge};
+use laser_run::{Entry, Evidence, Pair, SplitName, judge};
 use made::uniform;
 
 const VALIDATION: usize = 200;
@@ -38,19 +38,8 @@ fn verdict(criterion: &mut Criterion, candidates: usize) {
     let all: Vec<Entry> = (0..candidates).map(|i| entry(SplitName::Validation, &candidate(i), 0.42, random)).collect();
     let all: Vec<&Entry> = all.iter().collect();
     let chosen = entry(SplitName::Test, &candidate(0), 0.45, random);
-    let evidence = Evidence {
-        base: Pair { validation: &base[0], test: &base[1] },
-        edited: Pair { validation: all[0], test: &chosen },
-        candidates: &all,
-        dropped: 0,
-        adaptive: false,
-        last_round: None,
-        validation: &validation,
-        test: &test,
-        cost: None,
-        limits: CostLimits::default(),
-        seed: 3,
-    };
+    let base = Pair { validation: &base[0], test: &base[1] };
+    let evidence = Evidence::new(base, Pair { validation: all[0], test: &chosen }, &all, [&validation, &test]);
     criterion.bench_with_input(BenchmarkId::new("verdict", candidates), &evidence, |bench, evidence| {
         bench.iter(|| judge(evidence));
     });

@@ -10,7 +10,7 @@ mod made;
 use laser_edit::Candidate;
 use laser_example::{Example, SplitMix64, Target};
 use laser_run::statistics::{paired_bootstrap, tango, wilson, wilson_of_groups};
-use laser_run::{CostLimits, Entry, Evidence, Interval, Pair, SplitName, Verdict, Word, judge};
+use laser_run::{Entry, Evidence, Interval, Pair, SplitName, Verdict, Word, judge};
 use made::uniform;
 use rayon::prelude::*;
 
@@ -119,20 +119,9 @@ fn searched(setting: &Setting, seed: u64) -> Verdict {
         entry(SplitName::Test, &unedited, &base[VALIDATION..]),
     );
     let edited = entry(SplitName::Test, &candidate(best), &all[best][VALIDATION..]);
-    judge(&Evidence {
-        base: Pair { validation: &before, test: &after },
-        edited: Pair { validation: entries[best], test: &edited },
-        candidates: &entries,
-        dropped: 0,
-        adaptive: false,
-        last_round: None,
-        validation: &validation,
-        test: &test,
-        cost: None,
-        limits: CostLimits::default(),
-        seed,
-    })
-    .unwrap()
+    let base = Pair { validation: &before, test: &after };
+    let edited = Pair { validation: entries[best], test: &edited };
+    judge(&Evidence { seed, ..Evidence::new(base, edited, &entries, [&validation, &test]) }).unwrap()
 }
 
 /// How often intervals hold the truth, in %: Wilson's as if independent and by groups, of groups of 4; Tango's and the

@@ -64,20 +64,9 @@ fn searched(candidates: usize, accuracy: f64, noise: f64, truth: Option<(f64, f6
     let best = entries.iter().enumerate().max_by_key(|(i, entry)| (right(entry), usize::MAX - i)).unwrap().0;
     let base_entries = [SplitName::Validation, SplitName::Test].map(|split| on(split, &Candidate::base(), &base));
     let edited = on(SplitName::Test, &candidate(best), &all[best]);
-    judge(&Evidence {
-        base: Pair { validation: &base_entries[0], test: &base_entries[1] },
-        edited: Pair { validation: entries[best], test: &edited },
-        candidates: &entries,
-        dropped: 0,
-        adaptive: false,
-        last_round: None,
-        validation: &validation,
-        test: &test,
-        cost: None,
-        limits: CostLimits::default(),
-        seed,
-    })
-    .unwrap()
+    let base = Pair { validation: &base_entries[0], test: &base_entries[1] };
+    let edited = Pair { validation: entries[best], test: &edited };
+    judge(&Evidence { seed, ..Evidence::new(base, edited, &entries, [&validation, &test]) }).unwrap()
 }
 
 fn count(words: impl Iterator<Item = Word>, word: Word) -> usize {
@@ -137,15 +126,9 @@ fn verdict_of(
     };
     let base = pair(&Candidate::base(), base, log_losses.map(|both| both.0));
     let edited = pair(&candidate(1), edited, log_losses.map(|both| both.1));
+    let unedited = Pair { validation: &base[0], test: &base[1] };
+    let chosen = Pair { validation: &edited[0], test: &edited[1] };
     judge(&Evidence {
-        base: Pair { validation: &base[0], test: &base[1] },
-        edited: Pair { validation: &edited[0], test: &edited[1] },
-        candidates: &[&edited[0]],
-        dropped: 0,
-        adaptive: false,
-        last_round: None,
-        validation: &examples,
-        test: &examples,
         cost: perplexity.map(|(base, edited)| CostChange {
             kl: Some(0.1),
             kl_interval: None,
@@ -162,8 +145,8 @@ fn verdict_of(
                 growth_interval: None,
             }),
         }),
-        limits: CostLimits::default(),
         seed: 1,
+        ..Evidence::new(unedited, chosen, &[&edited[0]], [&examples; 2])
     })
     .unwrap()
 }
@@ -264,20 +247,9 @@ impl Choices {
         };
         let (validation, test) = (of(SplitName::Validation), of(SplitName::Test));
         let examples: Vec<&Example> = self.examples.iter().collect();
-        judge(&Evidence {
-            base: Pair { validation: &validation[0], test: &test[0] },
-            edited: Pair { validation: &validation[1], test: &test[1] },
-            candidates: &[&validation[1]],
-            dropped: 0,
-            adaptive: false,
-            last_round: None,
-            validation: &examples,
-            test: &examples,
-            cost: None,
-            limits: CostLimits::default(),
-            seed: 5,
-        })
-        .unwrap()
+        let base = Pair { validation: &validation[0], test: &test[0] };
+        let edited = Pair { validation: &validation[1], test: &test[1] };
+        judge(&Evidence { seed: 5, ..Evidence::new(base, edited, &[&validation[1]], [&examples; 2]) }).unwrap()
     }
 }
 
@@ -354,20 +326,9 @@ fn of_returns(episodes: usize, gain: f64, seed: u64) -> Verdict {
     };
     let (base, edited) = (entries(&Candidate::base(), 0.0), entries(&candidate(1), gain));
     let examples: Vec<&Example> = examples.iter().collect();
-    judge(&Evidence {
-        base: Pair { validation: &base[0], test: &base[1] },
-        edited: Pair { validation: &edited[0], test: &edited[1] },
-        candidates: &[&edited[0]],
-        dropped: 0,
-        adaptive: false,
-        last_round: None,
-        validation: &examples,
-        test: &examples,
-        cost: None,
-        limits: CostLimits::default(),
-        seed,
-    })
-    .unwrap()
+    let unedited = Pair { validation: &base[0], test: &base[1] };
+    let chosen = Pair { validation: &edited[0], test: &edited[1] };
+    judge(&Evidence { seed, ..Evidence::new(unedited, chosen, &[&edited[0]], [&examples; 2]) }).unwrap()
 }
 
 #[test]

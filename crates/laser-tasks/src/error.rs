@@ -1,7 +1,8 @@
 //! Everything that can be wrong with a task. Every message is one line: where: what: what to do.
 
 use crate::RowLocation;
-use laser_example::{ExampleError, did_you_mean, plain, quoted};
+use laser_example::{ExampleError, plain, quoted};
+use laser_guard::did_you_mean;
 
 /// A task that cannot be used.
 #[derive(Debug, thiserror::Error)]

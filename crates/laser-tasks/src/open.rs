@@ -14,7 +14,7 @@ const DATA_ENDINGS: [&str; 6] = ["jsonl", "ndjson", "json", "csv", "tsv", "parqu
 /// What is said of a name that no task has.
 fn unknown(spec: &str) -> TaskError {
     let names = builtin::names();
-    let nearest = laser_example::did_you_mean(spec, names.iter().copied());
+    let nearest = laser_guard::did_you_mean(spec, names.iter().copied());
     TaskError::Unknown { spec: spec.to_owned(), nearest, builtins: names.join(", ") }
 }
 

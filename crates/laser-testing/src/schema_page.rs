@@ -43,7 +43,7 @@ impl SchemaPage {
                 continue;
             }
             let about = description(part);
-            let about = if about.is_empty() { String::new() } else { format!("{about}\n\n") };
+            let about = if about.is_empty() { String::new() } else { format!("{}\n\n", wrapped(&about)) };
             let _ = write!(text, "\n## {name}\n\n{about}{}", fields(part));
         }
         for name in of_others {
@@ -141,6 +141,25 @@ fn of_type(name: &str, schema: &Value) -> String {
 
 fn description(schema: &Value) -> String {
     schema["description"].as_str().unwrap_or_default().to_owned()
+}
+
+/// Characters of a line of text.
+const LINE: usize = 100;
+
+/// A paragraph in lines.
+fn wrapped(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= LINE => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n")
 }
 
 /// A text in a cell of a table.

@@ -31,7 +31,7 @@ impl Progress for Bar {
         }
         // A composition goes on in many small steps.
         if done > 0 && std::mem::replace(&mut *held(&self.done_before), what.to_owned()) != what {
-            self.note(&format!("{what}: {done} of {total} evaluations were done before"));
+            self.note(&format!("{what}: {done} of {total} were done before"));
         }
         let bar = ProgressBar::with_draw_target(Some(total as u64), ProgressDrawTarget::stderr());
         if let Ok(style) = ProgressStyle::with_template("{msg:>12} {wide_bar} {human_pos}/{human_len}{pace}{prefix}") {

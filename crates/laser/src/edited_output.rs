@@ -53,7 +53,7 @@ impl FromStr for OutputFormat {
     fn from_str(text: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|format| format.name() == text).ok_or_else(|| {
             let names = Self::ALL.map(Self::name);
-            let nearest = laser_example::did_you_mean(text, names);
+            let nearest = laser_guard::did_you_mean(text, names);
             format!("{text:?} is not a format: {nearest}the formats are {}", names.join(", "))
         })
     }

@@ -12,8 +12,8 @@ use laser_edit::Candidate;
 use laser_engine::{Answer, Asked, JudgedExamples, QuestionScore, Request, judged_results, record};
 use laser_example::{Example, Outcome, Score, ScoredExample, Target};
 use laser_run::{
-    Constant, ExampleResult, Interval, Metrics, Perplexity, PerplexityChange, Record, ScorerError, group_numbers,
-    statistics,
+    Constant, ExampleResult, Interval, Metrics, Perplexity, PerplexityChange, Record, ScorerError, Stopped,
+    group_numbers, statistics,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -157,8 +157,12 @@ impl Session {
         let asked = judging.asked(&examples)?;
         let judged = JudgedExamples { examples: &examples, asked: &asked };
         let responses = edited.model.evaluate(&self.tokenizer, judged.scored(), &*self.options.progress)?;
-        let results = judged_results(judged, &responses, &self.tokenizer, &*judging.judge, judging.kind);
-        let failed = |why: ScorerError| Error::Judge { task: task.task.name.clone(), why: why.to_string() };
+        let progress = &*self.options.progress;
+        let results = judged_results(judged, &responses, &self.tokenizer, &*judging.judge, judging.kind, progress);
+        let failed = |why: ScorerError| match why.downcast::<Stopped>() {
+            Ok(stopped) => laser_engine::Error::from(*stopped).into(),
+            Err(why) => Error::Judge { task: task.task.name.clone(), why: why.to_string() },
+        };
         let results = results.map_err(failed)?;
         let n = results.len() as f64;
         let sum = |value: &dyn Fn(&ExampleResult) -> f64| results.iter().map(value).sum::<f64>();

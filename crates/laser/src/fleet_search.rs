@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::model_source::ModelSource;
 use crate::output::Usage;
 use crate::session::{Session, SessionOptions};
-use crate::session_command::{CommandError, failed, usage};
+use crate::session_command::{CommandError, NO_DRY_RUN, failed, usage};
 use clap::Parser;
 use laser_fleet::{Fleet, answer};
 use laser_run::{Progress, RunFolder, Silent};
@@ -23,9 +23,7 @@ fn asked(words: &[String]) -> Result<Box<SearchOptions>, CommandError> {
     let typed = std::iter::once("laser").chain(words.iter().map(String::as_str));
     let cli = Cli::try_parse_from(typed).map_err(|error| usage(&error, words.first().map(OsString::from).as_ref()))?;
     match cli.command {
-        Command::Search(options) if options.dry_run => {
-            Err(failed(Usage("--dry-run: the program says what a search takes: laser search".into())))
-        }
+        Command::Search(options) if options.dry_run => Err(failed(Usage(NO_DRY_RUN.into()))),
         Command::Search(options) if options.shard.is_none() => Ok(options),
         _ => Err(failed(Usage("a fleet does a whole search: laser search MODEL --task TASK --out RUN".into()))),
     }

@@ -39,7 +39,7 @@
 //! | `library edit-method` | an edit method of one's own: [`edit::custom`] |
 //! | `library strategy` | a strategy of one's own: [`search::Strategy`], [`OwnStrategy`] |
 //!
-//! What is more of one's own, a device or a place to compute, is a [`kernels::Backend`] or a [`run::Scorer`].
+//! A device of one's own is a [`kernels::Backend`], another place to compute a [`run::Scorer`].
 //!
 //! # The crates behind it
 //!

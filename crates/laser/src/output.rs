@@ -100,11 +100,12 @@ pub fn error_line(error: &anyhow::Error) -> String {
     one_line(&line)
 }
 
-/// A usage error of one of `commands` on one line: what was wrong, without clap's paragraphs of usage.
+/// A usage error of one of `commands` on one line: what was wrong, without `error: ` before it and clap's paragraphs of usage.
 /// `command` is the first argument.
 pub fn usage_line(error: &clap::Error, commands: &clap::Command, command: Option<&OsString>) -> String {
     let text = error.to_string();
     let what: Vec<&str> = text
+        .trim_start_matches("error: ")
         .lines()
         .map(str::trim)
         .take_while(|line| !line.starts_with("Usage:"))

@@ -22,7 +22,8 @@ pub fn main(arguments: &[OsString]) -> u8 {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
-            output::complain(&output::usage_line(&error, &Cli::command(), arguments.get(1)));
+            let why = output::usage_line(&error, &Cli::command(), arguments.get(1));
+            output::complain(&format!("error: {why}"));
             return USAGE;
         }
         Err(help) => return exit_code(print_help(&help), None),

@@ -23,6 +23,9 @@ use std::sync::Arc;
 #[error("{0}")]
 pub struct CommandError(String);
 
+/// The results of a search are not those of a dry run.
+pub(crate) const NO_DRY_RUN: &str = "--dry-run: only the program tells what a search takes: laser search --dry-run";
+
 /// How a session is opened.
 #[derive(Debug, Parser)]
 #[command(name = "laser")]
@@ -141,9 +144,7 @@ impl Session {
                 let why = "--engine: workers open the model themselves: laser search, or laser_rank.ray.search";
                 Err(output::Usage(why.into()).into())
             }
-            Command::Search(options) if options.dry_run => {
-                Err(output::Usage("--dry-run: the program says what a search takes: laser search".into()).into())
-            }
+            Command::Search(options) if options.dry_run => Err(output::Usage(NO_DRY_RUN.into()).into()),
             Command::Search(options) => {
                 self.check_chat(options.task.chat)?;
                 let source = options.source()?;
@@ -187,13 +188,10 @@ impl Session {
 }
 
 pub(crate) fn usage(error: &clap::Error, command: Option<&OsString>) -> CommandError {
-    stripped(output::usage_line(error, &Cli::command(), command))
+    CommandError(output::usage_line(error, &Cli::command(), command))
 }
 
 pub(crate) fn failed(error: impl Into<anyhow::Error>) -> CommandError {
-    stripped(output::error_line(&error.into()))
-}
-
-fn stripped(line: String) -> CommandError {
+    let line = output::error_line(&error.into());
     CommandError(line.strip_prefix("error: ").map(str::to_owned).unwrap_or(line))
 }

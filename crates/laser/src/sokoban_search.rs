@@ -53,8 +53,7 @@ pub fn search_levels(plan: &LevelsPlan, policy: &Policy, out: &Path, progress: &
     let space = grid(&layers, &matrices, &[NonZeroUsize::MIN], &plan.rhos, false, &[])?;
     let (validation, test) = (examples(&plan.validation, "validation"), examples(&plan.test, "test"));
     let (validation, test): (Vec<&Example>, Vec<&Example>) = (validation.iter().collect(), test.iter().collect());
-    let levels = [&plan.validation, &plan.test].map(write_levels);
-    let digest = levels.iter().fold(Sha256::new(), |sum, levels| sum.chain_update(levels));
+    let digest = Sha256::new().chain_update(write_levels(&plan.validation)).chain_update(write_levels(&plan.test));
     let digest = digest.chain_update(policy.move_choice().to_string());
     let description = RunDescription {
         version: env!("CARGO_PKG_VERSION").to_owned(),

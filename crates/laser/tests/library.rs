@@ -74,17 +74,14 @@ fn a_session_gives_what_the_program_prints() {
 struct Likeliest(HashMap<String, usize>);
 
 impl Judge for Likeliest {
-    fn judge(&self, ids: &[&str], answers: &[Vec<Answer>]) -> Result<Vec<f64>, ScorerError> {
+    fn judge(&self, id: &str, answers: &[Answer]) -> Result<f64, ScorerError> {
         let logprob = |answer: &Answer| match answer {
             Answer::LogLikelihood(logprob, _) => *logprob,
             Answer::Rolling(_) | Answer::Text(_) => panic!("choices were asked"),
         };
-        let right = |(id, answers): (&&str, &Vec<Answer>)| {
-            let logprobs: Vec<f64> = answers.iter().map(logprob).collect();
-            let best = (0..logprobs.len()).reduce(|best, i| if logprobs[i] > logprobs[best] { i } else { best });
-            f64::from(best == Some(self.0[*id]))
-        };
-        Ok(ids.iter().zip(answers).map(right).collect())
+        let logprobs: Vec<f64> = answers.iter().map(logprob).collect();
+        let best = (0..logprobs.len()).reduce(|best, i| if logprobs[i] > logprobs[best] { i } else { best });
+        Ok(f64::from(best == Some(self.0[id])))
     }
 }
 

@@ -318,7 +318,7 @@ fn batch_files_of_schedulers() {
     assert!(
         documents[0].contains("backoffLimit: 400\n") && documents[0].contains("terminationGracePeriodSeconds: 300")
     );
-    // What stands behind `--` is no option.
+    // Options have to stand before a `--`.
     let dashes = session.prints("fleet slurm --shards 4 search --task t --out run -- model");
     assert!(dashes.contains("laser search --shard auto/4 --task t --out run -- model &\n"), "{dashes}");
     for (option, why) in

@@ -181,6 +181,31 @@ pub struct Evidence<'a> {
     pub seed: u64,
 }
 
+impl<'a> Evidence<'a> {
+    /// That of a search which scored all candidates on all examples, chose by these alone and measured no costs, with seed 0.
+    /// The examples are those of validation and of test.
+    pub fn new(
+        base: Pair<'a>,
+        edited: Pair<'a>,
+        candidates: &'a [&'a Entry],
+        [validation, test]: [&'a [&'a Example]; 2],
+    ) -> Self {
+        Self {
+            base,
+            edited,
+            candidates,
+            dropped: 0,
+            adaptive: false,
+            last_round: None,
+            validation,
+            test,
+            cost: None,
+            limits: CostLimits::default(),
+            seed: 0,
+        }
+    }
+}
+
 /// One candidate's entries.
 #[derive(Clone, Copy)]
 pub struct Pair<'a> {

@@ -106,7 +106,7 @@ pub fn wrong(source: &Source, error: &serde_yaml_ng::Error) -> TaskError {
     let what = match what.split_once(", expected one of ") {
         Some((what, keys)) if what.contains("unknown key `") => {
             let (_, found) = what.rsplit_once("unknown key `").unwrap_or_default();
-            let nearest = laser_example::did_you_mean(found.trim_end_matches('`'), keys.split('`').skip(1).step_by(2));
+            let nearest = laser_guard::did_you_mean(found.trim_end_matches('`'), keys.split('`').skip(1).step_by(2));
             match keys.matches(", ").count() > 20 {
                 // A task has too many keys for one line.
                 true => format!("{what}: {nearest}docs/tasks.md lists the keys that are read"),

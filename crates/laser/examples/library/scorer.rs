@@ -13,14 +13,13 @@ use std::sync::Arc;
 struct Letters(HashMap<String, String>);
 
 impl Judge for Letters {
-    fn judge(&self, ids: &[&str], answers: &[Vec<Answer>]) -> Result<Vec<f64>, ScorerError> {
+    fn judge(&self, id: &str, answers: &[Answer]) -> Result<f64, ScorerError> {
         let is_vowel = |letter: &str| "aeiouy".contains(letter);
-        let worth = |(id, answers): (&&str, &Vec<Answer>)| match (self.0.get(*id), answers.as_slice()) {
+        match (self.0.get(id), answers) {
             (Some(right), [Answer::Text(text)]) if text.trim() == right => Ok(1.0),
             (Some(right), [Answer::Text(text)]) => Ok(if is_vowel(text.trim()) == is_vowel(right) { 0.5 } else { 0.0 }),
             _ => Err(format!("{id}: one generated text was asked for").into()),
-        };
-        ids.iter().zip(answers).map(worth).collect()
+        }
     }
 }
 

@@ -121,7 +121,9 @@ impl Evaluated {
         let mut text = String::new();
         // Without edits it is the model as it is, which may be one that was edited before.
         let subject = match self.interventions.interventions() {
-            [] => self.model.clone(),
+            [] => {
+                Path::new(&self.model).file_name().map_or_else(|| self.model.clone(), |name| name.display().to_string())
+            }
             _ => self.interventions.to_string(),
         };
         if let Some(task) = &self.task {

@@ -27,10 +27,7 @@ fn search_of(options: &FleetOptions) -> anyhow::Result<Box<SearchOptions>> {
     let words = ["laser".to_owned()].into_iter().chain(options.search.iter().cloned());
     // Its help is that of what was typed first.
     let typed = std::ffi::OsString::from("fleet");
-    let usage = |error| {
-        let line = output::usage_line(&error, &Cli::command(), Some(&typed));
-        Usage(line.trim_start_matches("error: ").to_owned().into())
-    };
+    let usage = |error| Usage(output::usage_line(&error, &Cli::command(), Some(&typed)).into());
     let cli = Cli::try_parse_from(words).map_err(usage)?;
     match cli.command {
         Command::Search(search) if search.shard.is_some() => {
@@ -48,7 +45,7 @@ fn search_of(options: &FleetOptions) -> anyhow::Result<Box<SearchOptions>> {
     }
 }
 
-/// The words of the search of one task. What stands behind `--` is no option.
+/// The words of the search that each task does. Options have to stand before a `--`.
 fn sharded(options: &FleetOptions) -> Vec<String> {
     let mut words = options.search.clone();
     let place = words.iter().position(|word| word == "search").map_or(0, |place| place + 1);
