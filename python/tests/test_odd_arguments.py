@@ -78,7 +78,7 @@ def test_what_is_no_edit(session, demo, tmp_path, edits):
     ):
         with pytest.raises(Error) as raised:
             call()
-        says(raised, "no such RUN folder", "27.fc_in:0.01")
+        says(raised, "not a RUN folder", "27.fc_in:0.01")
 
 
 def test_edits_of_other_types(session, demo):
