@@ -73,7 +73,7 @@ def test_another_rule_is_another_search(session, config, tmp_path):
     options = {"out": tmp_path / "run", "rho": [0.2], "layers": "0", "matrices": "fc_in", "no_costs": True}
     session.search(task_of(config), **options)
     other = dict(config, process_results=lambda doc, results: {"margin": 0.0}, doc_to_choice=["a", "b", "c"])
-    with pytest.raises(Error, match="digest"):
+    with pytest.raises(Error, match="holds another search"):
         session.search(task_of(other), **options)
 
 
