@@ -84,7 +84,16 @@ fn flaw(target: &Target, input: &[u8]) -> Option<String> {
     PEAK.set(HELD.get());
     let (before, start) = (HELD.get(), now());
     let panicked = catch_unwind(|| (target.body)(input)).is_err();
-    let (time, bytes) = (now().saturating_sub(start), PEAK.get() - before);
+    let (mut time, bytes) = (now().saturating_sub(start), PEAK.get() - before);
+    // What shares the processor's core slows even the thread's own time: the least of some tries counts.
+    for _ in 0..4 {
+        if panicked || time <= LONGEST {
+            break;
+        }
+        let start = now();
+        (target.body)(input);
+        time = time.min(now().saturating_sub(start));
+    }
     match () {
         () if panicked => Some("it panicked".to_owned()),
         () if bytes > MOST => Some(format!("it took {bytes} bytes")),

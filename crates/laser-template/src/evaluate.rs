@@ -18,7 +18,10 @@ pub(crate) fn evaluate(machine: &mut Machine, scope: &Rc<Scope>, expression: &Ex
     machine.spend(1)?;
     let value = match expression {
         Expr::Constant(constant) => Ok(constant_value(constant)),
-        Expr::Name(name) => Ok(scope.get(name)),
+        Expr::Name(name) => {
+            machine.spend(scope.depth() / 4)?;
+            Ok(scope.get(name))
+        }
         Expr::List(items) => all(machine, scope, items).map(Value::list),
         Expr::Tuple(items) => all(machine, scope, items).map(Value::tuple),
         Expr::Dict(entries) => dict(machine, scope, entries),

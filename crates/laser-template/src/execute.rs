@@ -172,7 +172,7 @@ fn for_loop(
     let object = Value::object(LoopObject(state.clone()));
     for index in 0..state.items.len() {
         // Each turn makes a scope with two names.
-        machine.spend(3)?;
+        machine.spend(5)?;
         state.index.set(index);
         let inner = scope.inner();
         inner.set("loop", object.clone());

@@ -1,18 +1,25 @@
 //! The variables that a piece of a template sees.
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc};
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use crate::value::{Undefined, Value};
 
 /// Variables, over those of the surroundings.
 pub(crate) struct Scope {
-    variables: RefCell<HashMap<Box<str>, Value>>,
+    variables: RefCell<BTreeMap<Box<str>, Value>>,
     parent: Option<Rc<Scope>>,
+    depth: usize,
 }
 
 impl Scope {
     pub fn new(parent: Option<Rc<Scope>>) -> Rc<Self> {
-        Rc::new(Self { variables: RefCell::default(), parent })
+        let depth = parent.as_ref().map_or(0, |parent| parent.depth + 1);
+        Rc::new(Self { variables: RefCell::default(), parent, depth })
+    }
+
+    /// Over how many others it lies: a name may be looked for in each.
+    pub fn depth(&self) -> usize {
+        self.depth
     }
 
     /// A scope within this one.
