@@ -124,6 +124,10 @@ fn a_wrong_yaml_file_is_refused_in_one_line() {
             "t.yaml: `num_fewshot: 2` is not supported: there are not so many solved examples beside a question and its paraphrases",
         ),
         (
+            with_data(&format!("{rest}num_fewshot: {}", u64::MAX)),
+            "t.yaml: `num_fewshot: 18446744073709551615` is not supported: there are not so many solved examples beside a question and its paraphrases",
+        ),
+        (
             with_data(&format!("{rest}fewshot_config: {{sampler: balanced}}")),
             "t.yaml:4: fewshot_config.sampler: unknown variant `balanced`, expected `default` or `first_n`: correct it or take it out",
         ),
