@@ -5,6 +5,9 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+/// Files of such a model are far smaller.
+const MOST_BYTES: u64 = 1 << 32;
+
 /// The values of a tensor, row-major.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Values {
@@ -36,7 +39,8 @@ impl NamedTensors {
     /// # Errors
     /// It cannot be read, is no safetensors file, or holds other elements than f32.
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
+        let bytes =
+            laser_guard::read_file(path, MOST_BYTES).map_err(|source| Error::Io { path: path.to_owned(), source })?;
         let wrong = |why: String| Error::File { path: path.to_owned(), why };
         let broken = |error: safetensors::SafeTensorError| wrong(format!("not a whole safetensors file: {error}"));
         let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(broken)?;

@@ -40,7 +40,7 @@ impl<B: Backend> Policy<B> {
     /// The folder does not hold such a model, or the device is out of memory.
     pub fn open(folder: &Path, backend: &B) -> Result<Self> {
         let path = folder.join("config.json");
-        let text = std::fs::read_to_string(&path).map_err(|source| Error::Io { path: path.clone(), source })?;
+        let text = laser_guard::read_text(&path, 1 << 20).map_err(|source| Error::Io { path: path.clone(), source })?;
         let config =
             serde_json::from_str(&text).map_err(|it| Error::File { path: path.clone(), why: it.to_string() })?;
         let shape = DecisionShape::from_config(&config, &path)?;

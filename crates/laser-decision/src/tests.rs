@@ -57,6 +57,12 @@ fn a_killed_training_ends_with_the_same_bytes() {
     }
     let kept = |folder: &Path| NamedTensors::read(&folder.join("training.safetensors")).unwrap();
     assert_eq!(kept(whole.path()), kept(parts.path()));
+    // A model that no training left is not overwritten.
+    let other = tempfile::tempdir().unwrap();
+    std::fs::write(other.path().join("model.safetensors"), "precious").unwrap();
+    let refused = train(other.path(), 4, usize::MAX).unwrap_err().to_string();
+    assert!(refused.ends_with("it is there already, and is no training's: give a new folder"), "{refused}");
+    assert_eq!(file(other.path(), "model.safetensors"), b"precious");
     // Another training does not go on there.
     let other = TrainingOptions { seed: 9, ..options(4) };
     let error = Training::open(parts.path(), other, &teacher()).unwrap_err();

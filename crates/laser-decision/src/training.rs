@@ -84,7 +84,7 @@ impl Training {
     /// Starts a training in `folder`, which is made, or goes on with the one that is there.
     ///
     /// # Errors
-    /// The options cannot be, the folder cannot be written, or it holds another training.
+    /// The options cannot be, the folder cannot be written, or it holds another training or another model.
     pub fn open(folder: &Path, options: TrainingOptions, teacher: &Teacher) -> Result<Self> {
         options.shape.check()?;
         std::fs::create_dir_all(folder).map_err(|source| Error::Io { path: folder.to_owned(), source })?;
@@ -98,6 +98,10 @@ impl Training {
         let path = folder.join(KEPT);
         if path.exists() {
             training.take(NamedTensors::read(&path)?, path)?;
+        } else if let Some(path) = [CONFIG, MODEL].map(|name| folder.join(name)).into_iter().find(|path| path.exists())
+        {
+            let why = "it is there already, and is no training's: give a new folder".to_owned();
+            return Err(Error::File { path, why });
         }
         Ok(training)
     }

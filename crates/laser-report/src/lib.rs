@@ -60,4 +60,4 @@ pub use search_text::{FoundText, judged_text, search_text};
 pub use sweep::{Measure, Other, Sweep, SweepRow};
 pub use table::aligned;
 pub use time_text::time_text;
-pub use visible_text::{visible, visible_json};
+pub use visible_text::{beginning, visible, visible_json};

@@ -96,8 +96,10 @@ impl Entry {
             Some("`correct` has other characters than 0 and 1")
         } else if n == 0 || !self.is_over(n) || !over_part || !recorded {
             Some("its lists are not of one length")
-        } else if !values.iter().chain(&self.log_loss).all(|value| value.is_finite()) {
+        } else if !values.iter().all(|value| value.is_finite()) {
             Some("a value is not a finite number")
+        } else if !self.log_loss.iter().all(|loss| (-1e-3..=1e6).contains(loss)) {
+            Some("a log-loss is negative, or too large to be one")
         } else if !near(self.score.accuracy, mean(&values)) || !near(self.score.log_loss, mean(&self.log_loss)) {
             Some("its score does not follow from its lists")
         } else {

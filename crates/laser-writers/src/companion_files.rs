@@ -68,7 +68,10 @@ fn unread(path: &Path, cause: io::Error) -> WriteError {
 pub(crate) fn copy_small_files(checkpoint: &Checkpoint, except: &[&str], folder: &Staging) -> Result<()> {
     for (name, path) in copied_files(checkpoint)? {
         if !except.contains(&name.as_str()) && !folder.has(&name) {
-            folder.write(&name, &fs::read(&path).map_err(|cause| unread(&path, cause))?)?;
+            folder.write(
+                &name,
+                &laser_guard::read_file(&path, LARGEST_SMALL_FILE).map_err(|cause| unread(&path, cause))?,
+            )?;
         }
     }
     Ok(())
@@ -106,7 +109,11 @@ pub(crate) fn config_json(checkpoint: &Checkpoint, dtype: Dtype) -> Result<Map<S
         None if checkpoint.settled_config().is_some() => checkpoint.settled_config().cloned().unwrap_or_default(),
         None => {
             let path = checkpoint.path().join("config.json");
-            let text = fs::read(&path).map_err(|cause| WriteError::Io { action: "read", path: path.clone(), cause })?;
+            let text = laser_guard::read_file(&path, LARGEST_SMALL_FILE).map_err(|cause| WriteError::Io {
+                action: "read",
+                path: path.clone(),
+                cause,
+            })?;
             // It was read as JSON when the checkpoint was opened.
             serde_json::from_slice(&text).unwrap_or_default()
         }

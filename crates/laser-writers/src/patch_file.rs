@@ -16,6 +16,9 @@ use crate::{
 /// The value of `format` in the file's metadata.
 pub(crate) const FORMAT: &str = "laser-patch 1";
 
+/// A longer file is not read.
+const MOST_BYTES: u64 = 1 << 32;
+
 /// Names of a matrix's tensors end like this.
 pub(crate) const INNER: &str = ".inner";
 pub(crate) const OUTER: &str = ".outer";
@@ -44,8 +47,11 @@ impl Patch {
     /// It cannot be read, is not a patch, or was made for another model.
     pub fn open(path: &Path, base: &Checkpoint) -> Result<Self> {
         let wrong = |why: String| WriteError::Patch { path: path.to_owned(), why };
-        let bytes =
-            std::fs::read(path).map_err(|cause| WriteError::Io { action: "read", path: path.to_owned(), cause })?;
+        let bytes = laser_guard::read_file(path, MOST_BYTES).map_err(|cause| WriteError::Io {
+            action: "read",
+            path: path.to_owned(),
+            cause,
+        })?;
         let none = || wrong("it is not a patch: give a file that `laser apply --format patch` wrote".to_owned());
         let (_, metadata) = SafeTensors::read_metadata(&bytes).map_err(|_| none())?;
         let metadata = metadata.metadata().as_ref().ok_or_else(none)?;

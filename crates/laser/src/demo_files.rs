@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Result};
 use laser_run::write_whole;
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 /// A model trained on noisy in-context recall (Chen, Bruna, Bietti, arXiv 2406.03068) and its task. Both are made by
 /// `examples/train-demo-model`.
@@ -44,10 +44,10 @@ fn unpack(files: &[(&str, &[u8])], folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).map_err(|source| Error::DemoFolder { folder: folder.to_owned(), source })?;
     for (name, bytes) in files {
         let path = folder.join(name);
-        match fs::read(&path) {
+        match laser_guard::read_file(&path, 1 << 30) {
             Ok(found) if found == *bytes => continue,
-            Ok(_) => return Err(Error::NotOurs { path }),
-            Err(_) => write_whole(&path, bytes)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => write_whole(&path, bytes)?,
+            _ => return Err(Error::NotOurs { path }),
         }
     }
     Ok(())

@@ -124,6 +124,7 @@ pub use laser_sokoban as sokoban;
 pub use laser_tasks as tasks;
 pub use laser_tokenizer as tokenizer;
 pub use laser_writers as writers;
+pub use live_report::{is_own_page, write_page};
 pub use made_task::{Judging, ReadTask, TaskMaker, offer_tasks};
 pub use model_card::ModelCard;
 pub use model_source::ModelSource;

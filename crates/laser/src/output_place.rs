@@ -1,6 +1,7 @@
 //! Where commands write: one set of rules for all of them.
 
 use anyhow::Context;
+use laser::is_own_page;
 use laser_files::{Form, Found, RECORD, StagedFolder, check_target};
 use serde_json::json;
 use std::fs;
@@ -13,10 +14,7 @@ pub fn check_file(path: &Path, force: bool, reads: &[PathBuf]) -> anyhow::Result
 
 /// The same; a page that this program wrote is written anew without being told.
 pub fn check_page(path: &Path, force: bool, reads: &[PathBuf]) -> anyhow::Result<()> {
-    let is_file = fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
-    // Pages that this program writes are far smaller.
-    let is_page = is_file && laser_guard::read_file(path, 1 << 28).is_ok_and(|bytes| laser_report::is_page(&bytes));
-    check_file(path, force || is_page, reads)
+    check_file(path, force || is_own_page(path), reads)
 }
 
 /// Refuses to write a folder of files where it must not be.

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::found_edits::FoundEdits;
-use crate::live_report::LiveReport;
+use crate::live_report::{LiveReport, write_page};
 use crate::prepared_search::{Part, PreparedSearch, merged};
 use crate::search_plan::{PoolChoice, SearchPlan, StrategyChoice, layers_of};
 use crate::session::Session;
@@ -12,7 +12,7 @@ use laser_example::{Example, Score};
 use laser_report::{ReadRun, RunParts, verdict_file};
 use laser_run::{
     CostLimits, Progress, ReusedResults, RunDescription, RunFolder, RunWriter, Scorer, SearchDescription, SearchTrace,
-    Shard, Shards, write_whole,
+    Shard, Shards,
 };
 use laser_search::{Beam, Compose, Evolve, Exhaustive, Finished, Gradient, Merged, Plan, Race, Strategy};
 use std::path::{Path, PathBuf};
@@ -209,7 +209,7 @@ pub(crate) fn finish(
         problems: Vec::new(),
     };
     let read = ReadRun::of(&folder, parts);
-    if let Err(error) = write_whole(&folder.report_path(), read.data.page().as_bytes()) {
+    if let Err(error) = write_page(&folder, &read.data.page()) {
         progress.note(&format!("there is no report: {error}"));
     }
     Ok(FoundEdits { verdict, trace, entries: read.entries, costs, objective, limits, bf16_checks, ranking, composed })

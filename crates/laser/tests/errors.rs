@@ -293,8 +293,21 @@ fn pipes_and_devices_are_not_read() {
         fs::remove_file(&place).unwrap();
         std::os::unix::fs::symlink(&fifo, &place).unwrap();
     }
+    session.copy_of("llama", "model");
     for file in ["fifo", "/dev/zero"] {
+        // A card or a verdict that is none is as if it were not there.
+        for place in ["model/README.md", "run/verdict.json"] {
+            let place = session.path(place);
+            let _ = fs::remove_file(&place);
+            std::os::unix::fs::symlink(session.path(file), &place).unwrap();
+        }
+        let out = if file == "fifo" { "one" } else { "two" };
+        let command = format!("apply model --recipe run/best.json --out {out} --quiet");
+        let output = session.laser(&command).timeout(Duration::from_secs(60)).output().unwrap();
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success() || message.lines().count() == 1, "{message}");
         for command in [
+            format!("apply {model} --patch {file} --out edited"),
             format!("eval {model} --task task.jsonl --text {file}"),
             format!("inspect {model} --architecture {file}"),
             format!("apply {model} --recipe {file} --out edited"),

@@ -30,6 +30,22 @@ fn a_search_leaves_its_report_and_the_command_writes_it_anew() {
 }
 
 #[test]
+fn a_users_file_is_no_report_and_two_outputs_are_two_files() {
+    let session = searched();
+    session.write("run/report.html", "mine");
+    let model = fixture("llama").display().to_string();
+    let search =
+        format!("search {model} --task task.jsonl --strategy exhaustive --matrices mlp --rho 0.5,0.1 --out run");
+    let output = session.laser(&search).output().unwrap();
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && message.contains("it is no report of laser's, and stays as it is"), "{message}");
+    assert_eq!(session.read("run/report.html"), "mine");
+    let (_, message) = session.fails("report run --out both --parquet both");
+    assert_eq!(message, "error: both: it is to hold two things: give each its own path\n");
+    assert!(!session.path("both").exists());
+}
+
+#[test]
 fn every_form_is_written_and_nothing_is_replaced_unasked() {
     let session = searched();
     let forms = "--csv csv --parquet run.parquet --optuna run.log --lm-eval harness";

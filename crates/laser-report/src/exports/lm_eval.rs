@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 
+/// So many characters of a name become part of a file's.
+const LONGEST_NAME: usize = 100;
+
 /// The files: their paths below the folder, and what is in them. `time` is when the journal was written, as RFC 3339. Empty where
 /// nothing was scored on test.
 pub fn lm_eval_files(run: &ReadRun, time: &str) -> Vec<(PathBuf, String)> {
@@ -143,28 +146,39 @@ fn sha256(text: &str) -> String {
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The harness's own rule for folders of models.
+/// The harness's own rule for folders of models; always the name of one folder, whatever a RUN says.
 fn sanitised(model: &str) -> String {
     let mut name = String::new();
-    for letter in model.chars() {
+    for letter in model.chars().take(LONGEST_NAME) {
         match "\"<>:/|\\?*[]".contains(letter) || letter.is_control() {
             true if name.ends_with("__") => {}
             true => name.push_str("__"),
             false => name.push(letter),
         }
     }
-    name
+    if name.chars().all(|letter| letter == '.') { "__".to_owned() } else { name }
 }
 
 /// A task's name without what its file is: the harness finds it between the first and the last `_` of a file's name.
 fn task_name(name: &str) -> String {
     let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    stem.chars().map(|letter| if letter.is_alphanumeric() || letter == '-' { letter } else { '_' }).collect()
+    stem.chars()
+        .take(LONGEST_NAME)
+        .map(|letter| if letter.is_alphanumeric() || letter == '-' { letter } else { '_' })
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_that_of_one_folder() {
+        for (name, expected) in [("..", "__"), ("", "__"), (".", "__"), ("a/../b", "a__..__b"), ("a b", "a b")] {
+            assert_eq!(sanitised(name), expected);
+        }
+        assert_eq!(sanitised(&"é".repeat(300)).len(), 200);
+    }
 
     #[test]
     fn names_are_those_of_the_harness() {

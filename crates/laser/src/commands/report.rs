@@ -4,7 +4,7 @@ use crate::bar::Bar;
 use crate::cli::{Global, ReportOptions};
 use crate::output::{self, shown};
 use crate::output_place::{check_file, check_folder, check_page, write_folder};
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use laser::write_outcomes;
 use laser_report::{ComparedRuns, ReadRun, lm_eval_files, optuna_journal, time_text};
 use laser_run::{Progress, RunFolder, write_whole};
@@ -26,6 +26,12 @@ fn one(run: &Path, options: &ReportOptions, global: &Global) -> anyhow::Result<(
     let (reads, force) = (folder.files(), options.force);
     let advice = || page_advice(options.out.is_none());
     check_page(&out, force, &reads).with_context(advice)?;
+    let outputs =
+        [Some(&out), options.parquet.as_ref(), options.optuna.as_ref(), options.csv.as_ref(), options.lm_eval.as_ref()];
+    let outputs: Vec<&PathBuf> = outputs.into_iter().flatten().collect();
+    if let Some(twice) = (1..outputs.len()).find(|&i| outputs[..i].contains(&outputs[i])) {
+        bail!("{}: it is to hold two things: give each its own path", shown(outputs[twice]));
+    }
     [&options.parquet, &options.optuna].into_iter().flatten().try_for_each(|path| check_file(path, force, &reads))?;
     let mut folders = [&options.csv, &options.lm_eval].into_iter().flatten();
     folders.try_for_each(|path| check_folder(path, force, &reads).map(drop))?;

@@ -5,7 +5,7 @@ use crate::bar::Bar;
 use crate::cli::{Global, SearchLevelsOptions, Worth};
 use crate::commands::search::document;
 use crate::output;
-use laser::{LevelsPlan, search_levels};
+use laser::{LevelsPlan, search_levels, write_page};
 use laser_decision::{EpisodeWorth, EpisodesVerdict, episodes, test_entries};
 use laser_report::{EXAMPLE_PICTURE, ReadRun};
 use laser_run::{RunFolder, write_whole};
@@ -37,7 +37,7 @@ pub fn run(options: &SearchLevelsOptions, global: &Global) -> anyhow::Result<()>
     if let Some(svg) = shown(&plan.test, &episodes(&base, &folder)?, &episodes(&edited, &folder)?, &found.verdict.best)
     {
         write_whole(&options.out.join(EXAMPLE_PICTURE), svg.as_bytes())?;
-        write_whole(&folder.report_path(), ReadRun::open(&folder).data.page().as_bytes())?;
+        write_page(&folder, &ReadRun::open(&folder).data.page())?;
     }
     if global.json {
         let mut document = json!(document(&options.out, &found));
