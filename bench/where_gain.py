@@ -22,7 +22,6 @@ import numpy
 import torch
 import transformers
 
-PARTS = ("whole", "first", "common", "rare")
 MODULES = {
     "q_proj": "self_attn.q_proj",
     "k_proj": "self_attn.k_proj",
@@ -84,7 +83,7 @@ def projections(moments):
     values, vectors = (part.flip(-1) for part in torch.linalg.eigh(moments))
     share = (values.clamp(min=0).cumsum(0) / values.clamp(min=0).sum()).numpy()
     held = 1 + int(numpy.searchsorted(share, 0.9))
-    ranges = {"first": (0, 1), "common": (1, max(held, 1)), "rare": (max(held, 1), len(values))}
+    ranges = {"first": (0, 1), "common": (1, held), "rare": (held, len(values))}
     for part, (start, end) in ranges.items():
         kept = vectors[:, start:end]
         yield part, end - start, (kept @ kept.T).float()

@@ -82,6 +82,7 @@ mod prepared_search;
 pub mod program;
 mod read_back;
 mod recipe_file;
+mod report_file;
 mod search_plan;
 mod search_run;
 mod session;
@@ -124,13 +125,13 @@ pub use laser_sokoban as sokoban;
 pub use laser_tasks as tasks;
 pub use laser_tokenizer as tokenizer;
 pub use laser_writers as writers;
-pub use live_report::{is_own_page, write_page};
 pub use made_task::{Judging, ReadTask, TaskMaker, offer_tasks};
 pub use model_card::ModelCard;
 pub use model_source::ModelSource;
 pub use offered_fleets::{FleetMaker, FleetSize, offer_fleets};
 pub use outcomes_parquet::write_outcomes;
 pub use recipe_file::{FoundFront, FoundRecipe, read_front, read_recipe};
+pub use report_file::{is_own_page, write_page};
 pub use search_plan::{
     BEAM_WIDTH, EVOLVE_EVALUATIONS, GRADIENT_EXAMPLES, OwnStrategy, PAPER_RHOS, PoolChoice, SearchPlan, SpaceChoice,
     StrategyChoice, layers_of, matrices_of,

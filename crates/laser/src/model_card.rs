@@ -1,6 +1,7 @@
 //! The README.md of an edited model: the hub's YAML header, what was edited and why.
 
 use laser_checkpoint::Checkpoint;
+use laser_files::is_own_file;
 use laser_report::beginning;
 use laser_writers::EditRecord;
 use serde_json::{Value, json};
@@ -186,8 +187,7 @@ fn license(checkpoint: &Checkpoint) -> Option<String> {
         Some(metadata) => metadata.get(KEY)?.as_str()?.to_owned(),
         None => {
             let path = checkpoint.path().join("README.md");
-            // A link may lead out of the model's folder.
-            fs::symlink_metadata(&path).ok().filter(|found| found.is_file())?;
+            is_own_file(checkpoint.path(), &path).ok().filter(|&is_own| is_own)?;
             let card = laser_guard::read_text(&path, LONGEST_FILE).ok()?;
             let header = card.strip_prefix("---")?.split("\n---").next()?.to_owned();
             let line = header.lines().find_map(|line| line.strip_prefix("license:"))?;

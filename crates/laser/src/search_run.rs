@@ -2,8 +2,9 @@
 
 use crate::error::Result;
 use crate::found_edits::FoundEdits;
-use crate::live_report::{LiveReport, write_page};
+use crate::live_report::LiveReport;
 use crate::prepared_search::{Part, PreparedSearch, merged};
+use crate::report_file::write_page;
 use crate::search_plan::{PoolChoice, SearchPlan, StrategyChoice, layers_of};
 use crate::session::Session;
 use crate::task_source::OpenTask;

@@ -46,7 +46,10 @@ fn links_out_of_the_model_are_refused_by_name() {
         symlink(format!("../../blobs/{number}"), snapshot.join(entry.file_name())).unwrap();
     }
     symlink("config.json", snapshot.join("same.json")).unwrap();
+    fs::write(blobs.join("card"), "---\nlicense: apache-2.0\n---\n").unwrap();
+    symlink("../../blobs/card", snapshot.join("README.md")).unwrap();
     session.prints("apply models--a--b/snapshots/12ab --reduce 1.fc_in:0.1 --out out --quiet");
+    assert!(session.read("out/README.md").starts_with("---\nlicense: apache-2.0\n"));
     assert_eq!(session.read("out/same.json"), session.read("model/config.json"));
     assert!(session.path("out/tokenizer.json").is_file());
 }
