@@ -75,7 +75,8 @@ fn find_empty_line(bytes: &[u8]) -> Option<usize> {
     bytes.windows(2).position(|pair| pair == b"\n\n")
 }
 
-/// The files of a corpus, in the order of their names: `path` itself, or everything below it that is text.
+/// The files of a corpus, in the order of their names: `path` itself, or everything below it that is text. Links to folders are
+/// not followed: they may lead around in circles, and a text would be counted twice.
 ///
 /// # Errors
 /// A folder cannot be read, or no text is in it.
@@ -86,11 +87,12 @@ pub fn files_of(path: &Path) -> Result<Vec<PathBuf>> {
         while let Some(folder) = folders.pop() {
             let io = |source| CorpusError::Io { path: folder.clone(), source };
             for entry in std::fs::read_dir(&folder).map_err(io)? {
-                let entry = entry.map_err(io)?.path();
+                let entry = entry.map_err(io)?;
+                let (is_folder, entry) = (entry.file_type().map_err(io)?.is_dir(), entry.path());
                 match form_of(&entry) {
-                    _ if entry.is_dir() => folders.push(entry),
-                    Some(_) => files.push(entry),
-                    None => {}
+                    _ if is_folder => folders.push(entry),
+                    Some(_) if !entry.is_dir() => files.push(entry),
+                    _ => {}
                 }
             }
         }
@@ -200,5 +202,29 @@ impl Iterator for Batches {
         let batch = self.read().transpose();
         self.ended = !matches!(batch, Some(Ok(_)));
         batch
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn each_text_below_a_folder_is_there_once_whatever_links_there_are() {
+        let scratch = tempfile::tempdir().unwrap();
+        let corpus = scratch.path().join("corpus");
+        fs::create_dir_all(corpus.join("below")).unwrap();
+        fs::write(corpus.join("below/a.txt"), "a").unwrap();
+        fs::write(scratch.path().join("b.txt"), "b").unwrap();
+        for (target, name) in [(".", "one"), (".", "two"), ("/", "all"), ("below", "folder.txt")] {
+            symlink(target, corpus.join(name)).unwrap();
+        }
+        symlink("../b.txt", corpus.join("b.txt")).unwrap();
+        assert_eq!(files_of(&corpus).unwrap(), [corpus.join("b.txt"), corpus.join("below/a.txt")]);
+        assert_eq!(size_of(&corpus).unwrap(), 2);
+        // The folder that was named may be a link itself.
+        assert_eq!(files_of(&corpus.join("one")).unwrap().len(), 2);
     }
 }

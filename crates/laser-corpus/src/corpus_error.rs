@@ -13,7 +13,7 @@ pub enum CorpusError {
         source: std::io::Error,
     },
     /// There is no text in the folder.
-    #[error("{}: holds no text: give .txt, .jsonl or .jsonl.zst files, or a folder of them", path.display())]
+    #[error("{}: holds no text: give .txt, .jsonl or .jsonl.zst files, or a folder of them (links to folders are not followed)", path.display())]
     NoText {
         /// The folder.
         path: PathBuf,

@@ -24,6 +24,9 @@ pub enum Error {
         /// What is wrong.
         why: String,
     },
+    /// Another process trains in a folder.
+    #[error("{}: another training runs in it: wait for its end, or give another folder", _0.display())]
+    InUse(PathBuf),
     /// The shape of a model is none that can be.
     #[error("a Decision Transformer of this shape cannot be: {0}")]
     Shape(String),

@@ -14,6 +14,7 @@ use candle_core::Var;
 use laser_example::SplitMix64;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 /// What is kept to go on from.
@@ -78,23 +79,34 @@ pub struct Training {
     weights: BTreeMap<String, Values>,
     mean: BTreeMap<String, Values>,
     square: BTreeMap<String, Values>,
+    /// The folder, held so that no other process trains in it.
+    _lock: Option<File>,
 }
 
 impl Training {
     /// Starts a training in `folder`, which is made, or goes on with the one that is there.
     ///
     /// # Errors
-    /// The options cannot be, the folder cannot be written, or it holds another training or another model.
+    /// The options cannot be, the folder cannot be written or is in use, or it holds another training or another model.
     pub fn open(folder: &Path, options: TrainingOptions, teacher: &Teacher) -> Result<Self> {
         options.shape.check()?;
         std::fs::create_dir_all(folder).map_err(|source| Error::Io { path: folder.to_owned(), source })?;
+        let lock = lock(folder)?;
         let weights = first_weights(&options.shape, options.seed);
         let zeros = |it: &BTreeMap<String, Values>| {
             it.iter().map(|(name, it)| (name.clone(), Values::zeros(&it.shape))).collect::<BTreeMap<_, _>>()
         };
         let (mean, square) = (zeros(&weights), zeros(&weights));
-        let mut training =
-            Self { options, folder: folder.to_owned(), episodes: teacher.digest(), step: 0, weights, mean, square };
+        let mut training = Self {
+            options,
+            folder: folder.to_owned(),
+            episodes: teacher.digest(),
+            step: 0,
+            weights,
+            mean,
+            square,
+            _lock: lock,
+        };
         let path = folder.join(KEPT);
         if path.exists() {
             training.take(NamedTensors::read(&path)?, path)?;
@@ -247,6 +259,16 @@ impl Training {
         }
         self.step = step;
         Ok(())
+    }
+}
+
+/// Holds the folder for this process; nothing is held where the system cannot lock folders.
+fn lock(folder: &Path) -> Result<Option<File>> {
+    let Ok(held) = File::open(folder) else { return Ok(None) };
+    match held.try_lock() {
+        Ok(()) => Ok(Some(held)),
+        Err(TryLockError::WouldBlock) => Err(Error::InUse(folder.to_owned())),
+        Err(TryLockError::Error(_)) => Ok(None),
     }
 }
 

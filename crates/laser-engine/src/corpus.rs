@@ -37,8 +37,7 @@ impl Corpus {
         if config.masked {
             return Err(Error::Text { why: "a masked model does not predict a text", advice: "leave --text out" });
         }
-        let mut ids = tokenizer.encode_text(text)?;
-        ids.truncate(limit);
+        let ids = tokenizer.encode_beginning(text, limit)?;
         if ids.len() < 2 {
             return Err(Error::Text { why: "the text has fewer than two tokens", advice: "give a longer one" });
         }

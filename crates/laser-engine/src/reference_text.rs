@@ -41,7 +41,8 @@ impl ReferenceText {
         if config.masked {
             return Err(Error::Text { why: "a masked model does not predict a text", advice: "leave --text out" });
         }
-        let (special, mut ids) = (tokenizer.encode_text("")?, tokenizer.encode_text(text)?);
+        let special = tokenizer.encode_text("")?;
+        let mut ids = tokenizer.encode_beginning(text, limit.saturating_add(special.len()))?;
         let special = if ids.starts_with(&special) { ids.drain(..special.len()).collect() } else { Vec::new() };
         ids.truncate(limit);
         let window = WINDOW.min(config.context_length.saturating_sub(special.len())).max(2);

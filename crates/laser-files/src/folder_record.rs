@@ -70,7 +70,7 @@ pub(crate) fn obstacle(folder: &Path) -> io::Result<Option<String>> {
         let found = fs::symlink_metadata(path)?;
         let listed = files.iter().find(|file| file.name == name).filter(|_| found.is_file());
         let changed = |file: &Written| -> io::Result<bool> {
-            Ok(file.bytes != found.len() || (file.sha256.is_some() && file.sha256 != hash(path, found.len())?))
+            Ok(file.bytes != found.len() || file.sha256 != hash(path, found.len())?)
         };
         obstacle = match listed {
             None => Some(format!("{name} in it is not of this program")),

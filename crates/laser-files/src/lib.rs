@@ -29,7 +29,7 @@ pub use own_temporaries::abandon_all;
 pub use staged_folder::StagedFolder;
 pub use target::{Form, Found, TargetError, check_target};
 pub use temporary_name::is_temporary;
-pub use whole_file::write_whole;
+pub use whole_file::{write_new, write_whole};
 
 use std::path::Path;
 

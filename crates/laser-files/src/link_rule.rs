@@ -4,8 +4,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// Whether `file`, which is in `folder`, is the folder's own: no link, or one to a file inside the folder, or to a blob of the
-/// same repository in the hub's cache (`models--NAME/snapshots/REVISION/x` -> `models--NAME/blobs/HASH`). Whatever else a
+/// Whether `file`, which is in `folder`, is the folder's own: no link, or one to a file inside the folder that is not hidden, or to a
+/// blob of the same repository in the hub's cache (`models--NAME/snapshots/REVISION/x` -> `models--NAME/blobs/HASH`). Whatever else a
 /// link points to may be a private file of whoever runs the program.
 ///
 /// # Errors
@@ -15,8 +15,9 @@ pub fn is_own_file(folder: &Path, file: &Path) -> io::Result<bool> {
         return Ok(true);
     }
     let (folder, file) = (folder.canonicalize()?, file.canonicalize()?);
-    if file.starts_with(&folder) {
-        return Ok(true);
+    if let Ok(within) = file.strip_prefix(&folder) {
+        // Hidden files are the user's own, such as a token that `git clone` left in .git/config.
+        return Ok(!within.iter().any(|name| name.to_string_lossy().starts_with('.')));
     }
     let name_of = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let mut above = folder.ancestors().filter(|path| name_of(path) == "snapshots").filter_map(Path::parent);
@@ -42,12 +43,15 @@ mod tests {
             fs::write(at(file), "x").unwrap();
         }
         fs::write(model.join("plain"), "x").unwrap();
+        fs::create_dir(model.join(".git")).unwrap();
+        fs::write(model.join(".git/config"), "x").unwrap();
         symlink("../elsewhere/private", at("models--a--b/blobs-link")).unwrap();
         symlink(at("elsewhere/private"), at("models--a--b/blobs/cc")).unwrap();
         for (name, to, own) in [
             ("blob", "../../blobs/aa", true),
             ("inside", "plain", true),
             ("twice", "inside", true),
+            ("hidden", ".git/config", false),
             ("other-repository", "../../../models--a--c/blobs/bb", false),
             ("through-a-blob", "../../blobs/cc", false),
             ("beside", "../../own", false),

@@ -1,5 +1,6 @@
 //! A folder or a file that appears only when it is complete.
 
+use crate::folder_record::obstacle;
 use crate::leftovers::clean_up;
 use crate::own_temporaries::OwnTemporary;
 use crate::parent_of;
@@ -60,36 +61,58 @@ impl StagedFolder {
     /// # Errors
     /// It cannot be put there; [`io::ErrorKind::AlreadyExists`] or [`io::ErrorKind::DirectoryNotEmpty`] if something has come
     /// there meanwhile.
-    pub fn finish(self, form: Form, replaces: bool) -> io::Result<()> {
+    pub fn finish(mut self, form: Form, replaces: bool) -> io::Result<()> {
         sync_folder(self.folder.path())?;
-        self.temporary.place(|| {
+        let Self { folder, temporary, parent, target, .. } = &mut self;
+        let file = folder.path().join(target.file_name().unwrap_or_default());
+        temporary.place(|| {
             match form {
-                Form::File if replaces => fs::rename(self.path().join(self.name()), &self.target)?,
-                Form::File => put_where_nothing_is(&self.path().join(self.name()), &self.target)?,
-                Form::Folder if !replaces => put_where_nothing_is(self.path(), &self.target)?,
-                Form::Folder if exchange(self.path(), &self.target) => {}
-                Form::Folder => self.replace_in_two_steps()?,
+                Form::File if replaces => fs::rename(&file, &target)?,
+                Form::File => put_where_nothing_is(&file, target)?,
+                Form::Folder if !replaces => put_where_nothing_is(folder.path(), target)?,
+                Form::Folder => replace(folder, parent, target)?,
             }
-            sync_folder(&self.parent)
+            sync_folder(parent)
         })
         // What is now at the temporary place, the replaced folder or nothing, goes with `self`.
     }
+}
 
-    /// Where the two cannot be exchanged in one step. What a kill between the two leaves is put back by
-    /// [`clean_up`].
-    fn replace_in_two_steps(&self) -> io::Result<()> {
-        let aside = temporary_folder(&self.parent, Ending::Aside)?;
-        let _lock = lock(aside.path());
-        let old = aside.path().join(self.name());
-        fs::rename(&self.target, &old)?;
-        if let Err(error) = fs::rename(self.path(), &self.target) {
-            if fs::rename(&old, &self.target).is_err() {
-                // Better a strange name than a lost folder.
-                let _ = aside.keep();
-            }
-            return Err(error);
-        }
-        Ok(())
+/// Puts `new` in the place of a folder that this program wrote. What has come into that one meanwhile is not lost.
+fn replace(new: &mut TempDir, parent: &Path, target: &Path) -> io::Result<()> {
+    only_ours(target)?;
+    if !exchange(new.path(), target) {
+        return replace_in_two_steps(new.path(), parent, target);
+    }
+    // What came between the look and the exchange.
+    let seen = only_ours(new.path());
+    if seen.is_err() && !exchange(new.path(), target) {
+        // Better a strange name than a lost file.
+        new.disable_cleanup(true);
+    }
+    seen
+}
+
+/// Where the two cannot be exchanged in one step. What a kill between the two leaves is put back by
+/// [`clean_up`].
+fn replace_in_two_steps(new: &Path, parent: &Path, target: &Path) -> io::Result<()> {
+    let aside = temporary_folder(parent, Ending::Aside)?;
+    let _lock = lock(aside.path());
+    let old = aside.path().join(target.file_name().unwrap_or_default());
+    fs::rename(target, &old)?;
+    let placed = only_ours(&old).and_then(|()| fs::rename(new, target));
+    if placed.is_err() && fs::rename(&old, target).is_err() {
+        // Better a strange name than a lost folder.
+        let _ = aside.keep();
+    }
+    placed
+}
+
+/// Refuses a folder that holds anything but what its record lists.
+fn only_ours(folder: &Path) -> io::Result<()> {
+    match obstacle(folder)? {
+        None => Ok(()),
+        Some(why) => Err(io::Error::other(format!("{why}: move it away yourself, or choose another place"))),
     }
 }
 
@@ -101,4 +124,33 @@ fn temporary_folder(parent: &Path, ending: Ending) -> io::Result<TempDir> {
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
     builder.tempdir_in(parent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::folder_record::{RECORD, listing};
+
+    #[test]
+    fn what_came_into_a_folder_meanwhile_is_not_lost() {
+        let place = tempfile::tempdir().unwrap();
+        let target = place.path().join("out");
+        let write = |content: &str, replaces: bool, meanwhile: &dyn Fn()| {
+            let staged = StagedFolder::begin(&target)?;
+            fs::write(staged.path().join("file"), content)?;
+            let record = format!("{{\"files\": {}}}", listing(staged.path())?);
+            fs::write(staged.path().join(RECORD), record)?;
+            meanwhile();
+            staged.finish(Form::Folder, replaces)
+        };
+        write("one", false, &|| ()).unwrap();
+        write("two", true, &|| ()).unwrap();
+        assert_eq!(fs::read_to_string(target.join("file")).unwrap(), "two");
+        let note = || fs::write(target.join("notes"), "a user's").unwrap();
+        let refused = write("three", true, &note).unwrap_err().to_string();
+        assert!(refused.contains("notes in it is not of this program"), "{refused}");
+        assert_eq!(fs::read_to_string(target.join("notes")).unwrap(), "a user's");
+        assert_eq!(fs::read_to_string(target.join("file")).unwrap(), "two");
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
+    }
 }

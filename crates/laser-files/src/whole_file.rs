@@ -15,6 +15,18 @@ use std::path::Path;
 /// The folder does not exist or cannot be written to, the disk is full, or something else than a file is at `path`.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     check_plain(path)?;
+    write(path, bytes, true)
+}
+
+/// The same where nothing may be yet.
+///
+/// # Errors
+/// As of [`write_whole`], and [`io::ErrorKind::AlreadyExists`] if something is there.
+pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    write(path, bytes, false)
+}
+
+fn write(path: &Path, bytes: &[u8], replaces: bool) -> io::Result<()> {
     let folder = parent_of(path);
     clean_up(folder);
     let prefix = own_prefix();
@@ -27,7 +39,8 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // By the lock others see that it is being written.
     let _ = file.as_file().try_lock();
     file.write_all(bytes).and_then(|()| file.as_file().sync_all())?;
-    temporary.place(|| file.persist(path)).map(drop).map_err(|error| error.error)
+    let persist = || if replaces { file.persist(path) } else { file.persist_noclobber(path) };
+    temporary.place(persist).map(drop).map_err(|error| error.error)
 }
 
 #[cfg(test)]
@@ -48,6 +61,9 @@ mod tests {
         fs::create_dir(folder.path().join("folder")).unwrap();
         let message = write_whole(&folder.path().join("folder"), b"").unwrap_err().to_string();
         assert_eq!(message, "it is a folder, and not a file");
+        assert_eq!(write_new(&path, b"three").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "two");
+        write_new(&folder.path().join("new"), b"x").unwrap();
     }
 
     #[cfg(unix)]

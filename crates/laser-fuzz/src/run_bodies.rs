@@ -26,7 +26,7 @@ pub(crate) fn run(input: &[u8]) {
     with_files(&files, |path| {
         let _: Result<Recipe, _> = serde_json::from_slice(&std::fs::read(path.join("best.json")).unwrap_or_default());
         let Ok(folder) = RunFolder::open(path) else { return };
-        let _ = (folder.entries(), folder.stored_verdict(), folder.ranking(), folder.recipe());
+        let _ = (folder.entries(), folder.judge().is_ok(), folder.ranking(), folder.recipe());
         let read = ReadRun::open(&folder);
         let _ = (read.data.page(), read.data.sentence(), read.data.write_csv(path));
         let _ = laser_report::lm_eval_files(&read, "2024-07-26T00-00-00");

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use laser_files::open_plain;
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 
@@ -129,7 +130,7 @@ fn locked(path: &Path) -> Result<Option<File>, Failure> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(stored)?;
     }
-    let lock = File::create(path).map_err(stored)?;
+    let lock = open_plain(path, File::options().create(true).truncate(false).write(true).clone()).map_err(stored)?;
     let begun = Instant::now();
     loop {
         match lock.try_lock() {
@@ -148,7 +149,7 @@ fn locked(path: &Path) -> Result<Option<File>, Failure> {
 
 /// Adds what comes to the file at `part`; no more than `size` bytes in all.
 fn receive(part: &Path, opened: &mut Opened, size: Option<u64>, progress: &mut dyn FnMut(u64)) -> Result<(), Failure> {
-    let mut file = File::options().create(true).append(true).open(part).map_err(stored)?;
+    let mut file = open_plain(part, File::options().create(true).append(true).clone()).map_err(stored)?;
     let mut done = file.metadata().map_err(stored)?.len();
     if opened.start != done {
         // The server does not go on from there.

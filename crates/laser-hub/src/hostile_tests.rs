@@ -113,6 +113,27 @@ fn the_token_goes_to_the_hub_alone() {
     assert!(!foreign.is_empty() && foreign.iter().all(|request| !request.headers.contains_key("authorization")));
 }
 
+#[cfg(unix)]
+#[test]
+fn links_in_the_cache_lead_no_write_elsewhere() {
+    let places = ["refs/main", "blobs/c.part", ".locks/models--a--b/c.lock"];
+    for place in places {
+        let (endpoint, _) =
+            hub_with(|_| (format!("200 OK\r\nETag: \"{WEIGHTS_SHA256}\"\r\nContent-Length: 7"), "weights".into()));
+        let cache = tempfile::tempdir().unwrap();
+        let own = cache.path().join("own");
+        fs::write(&own, "x").unwrap();
+        let folder =
+            if place.starts_with(".locks") { cache.path().to_owned() } else { cache.path().join("models--a--b") };
+        let link = folder.join(place);
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(&own, &link).unwrap();
+        let error = fetch(cache.path(), &endpoint).unwrap_err();
+        assert!(error.contains("it is a link, and not a file"), "{place}: {error}");
+        assert_eq!(fs::read_to_string(&own).unwrap(), "x", "{place}");
+    }
+}
+
 #[test]
 fn a_name_that_leads_out_of_the_cache_is_refused() {
     for etag in ["../../../evil", "..", "a/b", "", "a\\b", "/etc/x"] {

@@ -17,6 +17,8 @@ use crate::{
 
 /// How many folders deep files are looked for in the cache.
 const DEPTH: usize = 3;
+/// No file that names a commit is longer, in bytes.
+const LONGEST_REFERENCE: u64 = 1 << 10;
 
 /// One commit's files: all that the hub has, or all that the cache has.
 pub(crate) struct Snapshot<'a> {
@@ -36,7 +38,8 @@ struct Remote<'a> {
 
 /// The commit in the cache.
 pub(crate) fn cached(cache: &Path, repository: &Repository) -> Result<Snapshot<'static>, Failure> {
-    let commit = fs::read_to_string(repository.reference(cache)).unwrap_or_else(|_| repository.revision.clone());
+    let noted = laser_guard::read_text(&repository.reference(cache), LONGEST_REFERENCE);
+    let commit = noted.unwrap_or_else(|_| repository.revision.clone());
     let commit = commit.trim();
     let folder = repository.snapshot(cache, commit);
     if !is_plain(commit) || !folder.is_dir() {
@@ -115,7 +118,7 @@ fn note(reference: &Path, commit: &str) -> std::io::Result<()> {
     if let Some(folder) = reference.parent() {
         fs::create_dir_all(folder)?;
     }
-    fs::write(reference, commit)
+    laser_files::write_whole(reference, commit.as_bytes())
 }
 
 /// Adds the names of all files under `folder`, which is called `name`; a link to nothing is no

@@ -131,7 +131,8 @@ fn ranges(numbers: &[usize]) -> String {
 
 /// As a shell takes it.
 pub fn quoted(text: &str) -> String {
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:@=+,~%".contains(letter);
+    // A `~` may stand for a folder.
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:@=+,%".contains(letter);
     if !text.is_empty() && text.chars().all(plain) {
         text.to_owned()
     } else {
@@ -175,5 +176,6 @@ mod tests {
     fn layers_are_ranges_and_paths_are_quoted() {
         assert_eq!((ranges(&[0, 1, 2, 5, 7, 8]), ranges(&[])), ("0-2,5,7-8".into(), String::new()));
         assert_eq!((quoted("a/b.gguf"), quoted("it's here")), ("a/b.gguf".into(), r"'it'\''s here'".into()));
+        assert_eq!((quoted("~me/$(x)"), quoted("")), ("'~me/$(x)'".into(), "''".into()));
     }
 }

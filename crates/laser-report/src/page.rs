@@ -35,7 +35,8 @@ pub fn page(title: &str, body: &Markup, data: &impl Serialize) -> String {
             }
         }
     };
-    page.into_string()
+    // Whatever a text of a task or a model holds, the page holds no control characters. In its data they are escaped.
+    visible(&page.into_string())
 }
 
 /// Whether a file is a page that this program wrote, by its beginning.
@@ -61,4 +62,21 @@ pub fn picture(svg: &str, what: &str) -> Markup {
 /// A table that is folded up.
 pub fn folded(summary: &str, table: &DataTable, longest: usize) -> Markup {
     html! { details { summary { (summary) } (table.html(longest)) } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_holds_no_control_characters_wherever_they_come_from() {
+        let odd = "a\u{1b}[31m\u{7f}\u{9b}\u{202e}b";
+        let whole = page(odd, &section("s", odd, &html! { p title=(odd) { (odd) } }), &odd);
+        assert_eq!(visible(&whole), whole);
+        assert!(whole.contains("a\u{241b}[31m"), "{whole}");
+        // Its data keeps them, escaped.
+        let (_, data) = whole.split_once("application/json\">").unwrap();
+        let (data, _) = data.split_once("</script>").unwrap();
+        assert_eq!(serde_json::from_str::<String>(data).unwrap(), odd);
+    }
 }

@@ -90,8 +90,7 @@ const LARGEST_PICTURE: u64 = 1 << 18;
 
 fn picture_of(folder: &RunFolder) -> Option<String> {
     let path = folder.path().join(EXAMPLE_PICTURE);
-    let is_small = path.metadata().is_ok_and(|it| it.is_file() && it.len() <= LARGEST_PICTURE);
-    let text = is_small.then(|| std::fs::read_to_string(path).ok()).flatten();
+    let text = laser_guard::read_text(&path, LARGEST_PICTURE).ok();
     text.filter(|text| text.starts_with("<svg"))
 }
 
@@ -156,7 +155,11 @@ impl RunParts {
             found => noted(found, &mut problems),
         };
         let trace = noted(folder.trace(), &mut problems).flatten();
-        let bf16_checks = noted(folder.bf16_checks(), &mut problems).flatten();
+        let trace = trace.filter(|trace| match description.as_ref().filter(|_| whole) {
+            Some(description) => noted(folder.check_trace(trace, &entries, description), &mut problems).is_some(),
+            None => true,
+        });
+        let bf16_checks = noted(folder.bf16_checks_of(&entries), &mut problems).flatten();
         let costs = noted(folder.costs(), &mut problems).unwrap_or_default();
         let mut verdict = None;
         if let (true, Some(description), Some((validation, test))) = (judged && whole, &description, &splits) {

@@ -48,11 +48,12 @@ pub fn ending(text: &str, longest: usize) -> String {
     format!("{mark}{}", visible(&end))
 }
 
-/// A JSON document as it can stand in a `<script>` element: nothing in it ends the element or opens a comment.
+/// A JSON document as it can stand in a `<script>` element: nothing in it ends the element or opens a comment. What [`visible`]
+/// would show differently is escaped.
 pub fn script_json(value: &impl serde::Serialize) -> String {
     let json = serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned());
     // These characters only occur inside of JSON's strings.
-    json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
+    visible_json(&json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026"))
 }
 
 #[cfg(test)]
@@ -81,9 +82,10 @@ mod tests {
 
     #[test]
     fn json_cannot_leave_its_script() {
-        let text = "</script><!-- <script> & \u{2028}";
+        let text = "</script><!-- <script> & \u{2028} \u{1b} \u{7f} \u{9b} \u{202e}";
         let json = script_json(&text);
         assert!(!json.contains(['<', '>', '&']), "{json}");
+        assert_eq!(visible(&json), json);
         assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
     }
 }

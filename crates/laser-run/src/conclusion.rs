@@ -1,5 +1,7 @@
 //! The verdict of a finished search, from what was noted of it.
 
+use crate::bf16_check::Bf16Check;
+use crate::contradicted::{of_bf16_checks, of_trace};
 use crate::cost_change::CostChange;
 use crate::cost_limits::CostLimits;
 use crate::description::RunDescription;
@@ -166,11 +168,38 @@ impl JudgedFiles<'_> {
             costs: self.costs,
             run: self.description,
         };
-        conclusion.verdict().map_err(|unfit| unfit.of(folder))
+        let verdict = conclusion.verdict().map_err(|unfit| unfit.of(folder))?;
+        folder.check_trace(trace, self.entries, self.description)?;
+        Ok(verdict)
     }
 }
 
 impl RunFolder {
+    /// Compares what `strategy.json` tells with the journal's entries.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] if they do not belong together.
+    pub fn check_trace(&self, trace: &SearchTrace, entries: &Entries, run: &RunDescription) -> Result<()> {
+        self.refused(RunFile::Trace, of_trace(trace, entries, run))
+    }
+
+    /// What comparing in bf16 changed ([`Self::bf16_checks`]), if the journal's entries do not say otherwise.
+    ///
+    /// # Errors
+    /// The file cannot be read, or [`Error::Malformed`].
+    pub fn bf16_checks_of(&self, entries: &Entries) -> Result<Option<Vec<Bf16Check>>> {
+        let checks = self.bf16_checks()?;
+        self.refused(RunFile::Bf16Checks, checks.as_deref().and_then(|checks| of_bf16_checks(checks, entries)))?;
+        Ok(checks)
+    }
+
+    fn refused(&self, file: RunFile, why: Option<String>) -> Result<()> {
+        match why {
+            None => Ok(()),
+            Some(why) => Err(Error::Malformed { path: file.at(self.path()), why, advice: file.advice() }),
+        }
+    }
+
     /// The verdict of the finished search in this folder, from its files alone.
     ///
     /// # Errors

@@ -33,6 +33,7 @@ struct Readme;
 mod bf16_check;
 mod conclusion;
 mod constant;
+mod contradicted;
 mod cost;
 mod cost_change;
 mod cost_limits;
@@ -106,7 +107,6 @@ pub use shards::Shards;
 pub use statistics::Interval;
 pub use verdict::{
     BaseAndEdited, BiasCheck, Changed, Changes, ClassVerdict, Comparison, Constants, Evidence, Gain, Limits, Pair,
-    Predictions, Reason, ScoreWithInterval, Scores, StoredVerdict, TaskVerdict, Verdict, VerdictFile, WithoutTopAnswer,
-    Word, judge,
+    Predictions, Reason, ScoreWithInterval, Scores, TaskVerdict, Verdict, VerdictFile, WithoutTopAnswer, Word, judge,
 };
 pub use write_whole::write_whole;

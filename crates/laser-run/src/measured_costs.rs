@@ -73,6 +73,9 @@ impl Log for Costs {
         if asked > 0 && found != asked {
             return Some(format!("it has {found} guard tasks, and run.json names {asked}"));
         }
+        if cost.text.is_empty() && expected.run.search.text.is_some() {
+            return Some("it has no passage of the text that run.json names".to_owned());
+        }
         let tokens = |cost: &Cost| cost.text.iter().map(|passage| passage.tokens).collect::<Vec<_>>();
         let first = self.first.get(&cost.split).map(|&number| &self.all[number]);
         if first.is_some_and(|first| tokens(first) != tokens(cost)) {

@@ -14,7 +14,6 @@ use crate::predicted_change::PredictedChange;
 use crate::run_file::RunFile;
 use crate::search_trace::SearchTrace;
 use crate::shard;
-use crate::verdict::StoredVerdict;
 use laser_edit::{Candidate, Recipe};
 use laser_example::{Example, Score};
 use serde::de::DeserializeOwned;
@@ -178,14 +177,6 @@ impl RunFolder {
     /// The file cannot be read, or is not a recipe.
     pub fn recipe(&self) -> Result<Option<Recipe>> {
         self.json(RunFile::Recipe)
-    }
-
-    /// What the verdict said: `verdict.json`; none before the search's end.
-    ///
-    /// # Errors
-    /// The file cannot be read, or is not a verdict.
-    pub fn stored_verdict(&self) -> Result<Option<StoredVerdict>> {
-        self.json(RunFile::Verdict)
     }
 
     /// What each of `candidates` gave on validation in this search.

@@ -4,8 +4,15 @@ use crate::description::{RunDescription, SearchDescription, in_words};
 use crate::error::{Error, Result};
 use crate::run_folder::RunFolder;
 use crate::shard::{FOLDER, Shard};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// No search is cut in more shards.
+const MOST_SHARDS: usize = 100_000;
+
+/// So many missing shards are named.
+const NAMED: usize = 8;
 
 /// The shards of a search, all finished.
 #[derive(Debug)]
@@ -31,19 +38,29 @@ impl Shards {
             let why = format!("it holds shards of {} and of {}", first.of, other.of);
             return Err(wrong(why, "remove those of one kind from its folder `shards`"));
         }
-        let is_there = |index: usize| found.iter().any(|(shard, _)| shard.index == index);
-        let missing: Vec<String> =
-            (1..=first.of).filter(|&index| !is_there(index)).map(|index| format!("{index}/{}", first.of)).collect();
-        if !missing.is_empty() {
-            let some = missing.iter().take(8).cloned().collect::<Vec<_>>().join(", ");
-            let more = if missing.len() > 8 { format!(" and {} more", missing.len() - 8) } else { String::new() };
+        let of = first.of;
+        if of > MOST_SHARDS {
+            let why = format!("it holds a shard of {of}, and no search has more than {MOST_SHARDS} shards");
+            return Err(wrong(why, "remove that shard from its folder `shards`"));
+        }
+        let there: BTreeSet<usize> = found.iter().map(|(shard, _)| shard.index).collect();
+        let missing = of - there.len();
+        if missing > 0 {
+            let some = (1..=of).filter(|index| !there.contains(index)).take(NAMED);
+            let some = some.map(|index| format!("{index}/{of}")).collect::<Vec<_>>().join(", ");
+            let more = if missing > NAMED { format!(" and {} more", missing - NAMED) } else { String::new() };
             return Err(wrong(format!("these shards are missing: {some}{more}"), "run them with --shard"));
         }
         let mut folders = Vec::with_capacity(found.len());
         let mut whole: Option<RunDescription> = None;
         for (shard, path) in found {
             let folder = RunFolder::open(&path)?;
-            let description = folder.description()?;
+            let description = folder.description().map_err(|error| match error {
+                Error::Malformed { why, .. } => {
+                    wrong(format!("shard {shard}: {why}"), "remove its folder, and run it again with --shard")
+                }
+                other => other,
+            })?;
             if folder.trace()?.is_none() {
                 let why = format!("shard {shard} has not come to its end");
                 return Err(wrong(why, "run it again with --shard, which resumes it"));
@@ -123,4 +140,36 @@ fn found(run: &Path) -> Result<Vec<(Shard, PathBuf)>> {
     }
     found.sort_by_key(|(shard, _)| (shard.of, shard.index));
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_shards_are_counted_and_not_listed() {
+        let run = tempfile::tempdir().unwrap();
+        let refused = |shards: &[&str]| {
+            for shard in shards {
+                let folder = run.path().join(FOLDER).join(shard);
+                fs::create_dir_all(&folder).unwrap();
+                fs::write(folder.join("run.json"), "{}").unwrap();
+            }
+            let message = Shards::open(run.path()).unwrap_err().to_string();
+            fs::remove_dir_all(run.path().join(FOLDER)).unwrap();
+            message.split_once(": ").unwrap().1.to_owned()
+        };
+        assert_eq!(
+            refused(&["1-of-18446744073709551615"]),
+            "it holds a shard of 18446744073709551615, and no search has more than 100000 shards: remove that shard \
+             from its folder `shards`"
+        );
+        assert_eq!(
+            refused(&["2-of-100000", "4-of-100000"]),
+            "these shards are missing: 1/100000, 3/100000, 5/100000, 6/100000, 7/100000, 8/100000, 9/100000, \
+             10/100000 and 99990 more: run them with --shard"
+        );
+        // One shard under two names is one.
+        assert_eq!(refused(&["1-of-2", "01-of-2"]), "these shards are missing: 2/2: run them with --shard");
+    }
 }

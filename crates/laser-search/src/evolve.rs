@@ -6,7 +6,7 @@ use crate::job::Job;
 use crate::observations::Observations;
 use crate::offspring::Offspring;
 use crate::pool::{Pool, step};
-use crate::strategy::{Course, Strategy};
+use crate::strategy::{Budget, Course, Strategy};
 use laser_edit::Candidate;
 use laser_example::SplitMix64;
 use laser_run::{ExampleRange, Step};
@@ -36,14 +36,6 @@ pub struct Evolve {
     generation: usize,
     stage: Stage,
     steps: Vec<Step>,
-}
-
-/// What may still be spent.
-enum Budget {
-    /// Examples that candidates are scored on, summed over the candidates.
-    Evaluations(usize),
-    /// Candidates that are made, in whole generations.
-    Candidates(usize),
 }
 
 /// What has been asked for.
@@ -164,6 +156,14 @@ impl Strategy for Evolve {
         let mut course = self.pool.course();
         course.steps.extend_from_slice(&self.steps);
         course
+    }
+
+    fn budget(&mut self) -> Option<&mut Budget> {
+        match self.stage {
+            Stage::Start => self.pool.budget(),
+            Stage::Measuring(_) => Some(&mut self.left),
+            _ => None,
+        }
     }
 }
 

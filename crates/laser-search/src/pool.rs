@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::history::History;
 use crate::job::Job;
-use crate::strategy::{Course, Strategy};
+use crate::strategy::{Budget, Course, Strategy};
 use crate::within_limits::{WithinLimits, within_limits};
 use laser_edit::Candidate;
 use laser_run::Step;
@@ -51,6 +51,11 @@ impl Pool {
     /// All single reductions.
     pub fn space(&self) -> &[Candidate] {
         &self.space
+    }
+
+    /// What the start may still spend, after one of its rounds.
+    pub fn budget(&mut self) -> Option<&mut Budget> {
+        self.start.budget()
     }
 
     /// How the start went.

@@ -1,16 +1,15 @@
 //! A search by chance in place of a model: what it would ask for, and how long that takes.
 
+use crate::chance::{Chance, Counted};
 use crate::driver::Driver;
 use crate::error::{Error, Result};
+use crate::hurried::Hurried;
 use crate::search::{Plan, choose};
 use crate::strategy::Strategy;
-use laser_edit::{Candidate, Intervention};
-use laser_example::{Outcome, Score, SplitMix64};
-use laser_run::{
-    Batch, Cost, CostReport, ExampleResult, GuardResult, PassageCost, Progress, Report, ResultKind, RunWriter, Scorer,
-    ScorerError, Silent, SplitName, TaskMembers,
-};
-use std::collections::{BTreeMap, HashSet};
+use laser_edit::Candidate;
+use laser_run::{Batch, Progress, RunWriter, Scorer, ScorerError, Silent, SplitName, TaskMembers};
+use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::time::Instant;
 
 /// Validation examples that are tried under the unedited model.
@@ -41,7 +40,7 @@ pub struct Rehearsal {
 }
 
 /// Runs a strategy on chance, and has `scorer` do a little of what it asks for. What a strategy asks for depends on results, so the
-/// search itself may need more or less.
+/// search itself may need more or less. Of a budget the first rounds are rehearsed, and the rest is taken to be like them.
 ///
 /// # Errors
 /// As [`search`](crate::search()).
@@ -54,19 +53,29 @@ pub fn rehearse(
 ) -> Result<Rehearsal> {
     let (asked, kind) = (&plan.run.search, plan.run.task.results);
     let examples = [plan.validation.len(), plan.test.len()];
-    let mut chance = Chance { kind, examples: examples[0], guards: asked.guards.len(), ..Chance::default() };
+    let counted = Mutex::new(Counted::default());
+    let mut chance = Chance::new(kind, examples[0], asked.guards.len(), &counted);
     let mut driver = Driver::new(run, examples, kind, asked.seed, &mut chance, &Silent)?;
     driver = driver.reusing(plan.reused).over(TaskMembers::new(&asked.tasks, plan.validation));
     if asked.measures_costs() {
         driver = driver.within(asked.limits);
     }
     driver.score_base()?;
-    driver.run(strategy)?;
+    let mut hurried = Hurried::new(strategy, &counted);
+    driver.run(&mut hurried)?;
+    let rest = hurried.into_rest();
     choose(&mut driver, asked)?;
     drop(driver);
+    let mut counts = chance.counts();
+    counts.add(&rest.counts);
+    if asked.measures_costs() && asked.cost_all && asked.limits.is_none() {
+        // Within limits they are measured as they are found, and are among the rest's counts.
+        counts.costs = counts.costs.saturating_add(rest.whole);
+    }
     if plan.check_bf16 {
         // The chosen one and the base, once more in f32.
-        *chance.evaluations.entry(None).or_default() += 2 * examples[0];
+        let base = counts.evaluations.entry(None).or_default();
+        *base = base.saturating_add(2 * examples[0]);
     }
 
     let example_seconds = {
@@ -91,11 +100,11 @@ pub fn rehearse(
     Ok(Rehearsal {
         space: plan.space.len(),
         examples,
-        evaluations: chance.evaluations,
-        backward: chance.backward,
-        matrices: chance.matrices.len(),
+        evaluations: counts.evaluations,
+        backward: chance.backward(),
+        matrices: chance.matrices(),
         // The chosen one's and the base's on the other half.
-        costs: chance.costs + if asked.measures_costs() { 2 } else { 0 },
+        costs: counts.costs.saturating_add(if asked.measures_costs() { 2 } else { 0 }),
         example_seconds,
         edit_seconds,
         cost_seconds,
@@ -113,112 +122,4 @@ fn score(scorer: &mut dyn Scorer, candidate: &Candidate, examples: &[usize]) -> 
     let (split, candidates) = (SplitName::Validation, [candidate]);
     let batch = Batch { candidates: &candidates, split, examples: Some(examples), exact: false };
     scorer.score(&batch, &Silent, &mut |_, _| Ok(()))
-}
-
-/// Scores by chance, and notes what it is asked for. Some edits help a little, most harm; what they do adds up.
-#[derive(Default)]
-struct Chance {
-    kind: ResultKind,
-    examples: usize,
-    guards: usize,
-    evaluations: BTreeMap<Option<usize>, usize>,
-    backward: usize,
-    matrices: HashSet<String>,
-    costs: usize,
-}
-
-/// What every guard task is said to give.
-const RIGHT_ANSWER: Outcome = Outcome { correct: true, answer_logprob: -1.0, answer_tokens: 1 };
-/// The share of answers that are right without an edit.
-const RIGHT: f64 = 0.3;
-/// By how much an edit changes that, at most and at least.
-const CHANGES: [f64; 2] = [-0.15, 0.05];
-
-impl Chance {
-    fn result(&self, candidate: &Candidate, example: usize) -> ExampleResult {
-        let change = |edit: &Intervention| CHANGES[0] + (CHANGES[1] - CHANGES[0]) * uniform(&edit.to_string());
-        let right = RIGHT + candidate.interventions().iter().map(change).sum::<f64>();
-        let drawn = uniform(&format!("{example} {candidate}"));
-        match self.kind {
-            ResultKind::Binary => ExampleResult::binary(drawn < right, 2.0 - drawn),
-            ResultKind::Bounded { low, high } => {
-                ExampleResult::real(low + (high - low) * ((right + drawn) / 2.0).clamp(0.0, 1.0), 2.0 - drawn)
-            }
-            ResultKind::Real => ExampleResult::real((right + drawn) / 2.0, 2.0 - drawn),
-        }
-    }
-}
-
-/// A number from 0 to 1 that follows from a text.
-fn uniform(text: &str) -> f64 {
-    let seed = text.bytes().fold(7u64, |hash, byte| hash.wrapping_mul(1_099_511_628_211).wrapping_add(byte.into()));
-    SplitMix64::new(seed).below(1 << 20) as f64 / f64::from(1 << 20)
-}
-
-impl Scorer for Chance {
-    fn kind(&self) -> ResultKind {
-        self.kind
-    }
-
-    fn score(&mut self, batch: &Batch, _: &dyn Progress, report: &mut Report) -> Result<(), ScorerError> {
-        let all: Vec<usize> = (0..self.examples).collect();
-        let examples = batch.examples.unwrap_or(&all);
-        for (number, candidate) in batch.candidates.iter().enumerate() {
-            *self.evaluations.entry(candidate.layers().next()).or_default() += examples.len();
-            let edits = candidate.interventions().iter();
-            self.matrices.extend(edits.map(|edit| format!("{} {}", edit.layer, edit.matrix)));
-            report(number, examples.iter().map(|&example| self.result(candidate, example)).collect())?;
-        }
-        Ok(())
-    }
-
-    fn rank_by_gradient(
-        &mut self,
-        candidates: &[Candidate],
-        examples: &[usize],
-        _: &dyn Progress,
-    ) -> Result<Vec<f64>, ScorerError> {
-        self.backward += examples.len();
-        Ok(candidates.iter().map(|candidate| uniform(&candidate.to_string())).collect())
-    }
-
-    fn cost(
-        &mut self,
-        split: SplitName,
-        candidates: &[&Candidate],
-        _: &dyn Progress,
-        report: &mut CostReport,
-    ) -> Result<(), ScorerError> {
-        self.costs += candidates.len();
-        for &candidate in candidates {
-            let kl = 0.02 * candidate.interventions().len() as f64;
-            report(Cost {
-                split,
-                interventions: candidate.clone(),
-                text: vec![PassageCost { tokens: 1, nats: 2.0 + kl, kl }],
-                first_token_kl: kl,
-                saved_weights: 0,
-                guards: vec![GuardResult { score: Score::of(&[RIGHT_ANSWER]), correct: "1".to_owned() }; self.guards],
-            })?;
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fake::space;
-
-    #[test]
-    fn chance_is_the_same_each_time_and_right_about_as_often_as_it_should() {
-        let chance = Chance::default();
-        let right = |candidate: &Candidate| (0..2000).filter(|&i| chance.result(candidate, i).is_right()).count();
-        let base = right(&Candidate::base());
-        assert!((500..700).contains(&base), "{base}");
-        assert_eq!(base, right(&Candidate::base()));
-        let of_edits: Vec<usize> = space(10, 4).iter().map(right).collect();
-        let better = of_edits.iter().filter(|&&right| right > base + 20).count();
-        assert!((2..20).contains(&better), "{of_edits:?}");
-    }
 }

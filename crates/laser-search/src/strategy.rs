@@ -21,6 +21,37 @@ pub trait Strategy: Send {
     fn course(&self) -> Course {
         Course::default()
     }
+
+    /// What may still be spent, of a strategy that spends a budget round by round, right after the scoring of a round; none at
+    /// any other time and of any other strategy. Whoever only wants to know what a round takes may end it.
+    fn budget(&mut self) -> Option<&mut Budget> {
+        None
+    }
+}
+
+/// What may still be spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Budget {
+    /// Examples that candidates are scored on, summed over the candidates.
+    Evaluations(usize),
+    /// Candidates that are made, in whole generations.
+    Candidates(usize),
+}
+
+impl Budget {
+    /// How much that is.
+    pub fn left(&self) -> usize {
+        match *self {
+            Self::Evaluations(left) | Self::Candidates(left) => left,
+        }
+    }
+
+    /// From now on nothing may be spent.
+    pub fn end(&mut self) {
+        match self {
+            Self::Evaluations(left) | Self::Candidates(left) => *left = 0,
+        }
+    }
 }
 
 /// What a strategy tells of itself.

@@ -163,3 +163,21 @@ fn what_a_group_cannot_be_is_said() {
         assert_eq!(open(folder.path(), "tasks/own/g.yaml").unwrap_err(), expected);
     }
 }
+
+/// What each task includes is kept by each: a group of little files must not take memory without end.
+#[test]
+fn a_large_file_that_is_included_again_and_again_is_refused() {
+    let folder = folder();
+    let names: Vec<String> = (0..3).map(|number| format!("t{number}")).collect();
+    // Two and a half megabytes, which each task includes twelve times.
+    write(folder.path(), "tasks/own/large", &format!("description: {}\n", "a".repeat(2_500_000)));
+    let includes = ["large"; 12].join(", ");
+    for name in &names {
+        let text = format!("include: [../base, {includes}]\ntask: {name}\ndataset_kwargs: {{data_files: one.jsonl}}\n");
+        write(folder.path(), &format!("tasks/own/{name}.yaml"), &text);
+    }
+    write(folder.path(), "tasks/own/many.yaml", &format!("group: many\ntask: [{}]\n", names.join(", ")));
+    let message = open(folder.path(), "tasks/own/many.yaml").unwrap_err();
+    assert!(message.contains("have more bytes than 67108864; put what is large into a data file"), "{message}");
+    assert!(!message.contains('\n'), "{message}");
+}

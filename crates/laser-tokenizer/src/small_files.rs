@@ -24,9 +24,9 @@ pub(crate) fn read_json(path: &Path) -> Result<Value> {
         .map_err(|error| TokenizerError::Damaged { path: path.to_owned(), why: format!("it is no JSON: {error}") })
 }
 
-/// A JSON file's content; `None` if there is no such file.
+/// A JSON file's content; `None` if there is nothing. What is there and is no file is an error.
 pub(crate) fn read_json_if_there(path: &Path) -> Result<Option<Value>> {
-    if path.is_file() { read_json(path).map(Some) } else { Ok(None) }
+    if path.try_exists().unwrap_or(true) { read_json(path).map(Some) } else { Ok(None) }
 }
 
 /// A chat template's text.

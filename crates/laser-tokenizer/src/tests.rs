@@ -230,3 +230,22 @@ fn words_are_split_as_each_family_does() {
         assert_eq!(words(pre, text), expected, "{pre}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn what_is_there_and_is_no_file_is_refused_by_name() {
+    for name in ["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja"] {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join(name);
+        for (file, text) in [("tokenizer.json", "{}"), ("config.json", "{}")] {
+            std::fs::write(folder.path().join(file), text).unwrap();
+        }
+        let refused = || TokenizerSource::find(folder.path(), None).unwrap_err().to_string();
+        assert!(TokenizerSource::find(folder.path(), None).is_ok(), "{name}");
+        std::fs::create_dir(&place).unwrap();
+        assert!(refused().contains(name) && refused().contains("a folder"), "{}", refused());
+        std::fs::remove_dir(&place).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &place).unwrap();
+        assert!(refused().contains(name) && refused().contains("a device"), "{}", refused());
+    }
+}

@@ -21,6 +21,11 @@ use crate::{
     word_piece,
 };
 
+/// Texts of at most so many bytes are encoded whole.
+const SHORT_TEXT: usize = 1 << 16;
+/// So many ids before a cut may be others than in the whole text.
+const NEAR_A_CUT: usize = 64;
+
 /// A model's tokenizer. Cloning it clones the vocabulary.
 #[derive(Debug, Clone)]
 pub struct Tokenizer {
@@ -160,6 +165,27 @@ impl Tokenizer {
     /// The text cannot be encoded.
     pub fn encode_text(&self, text: &str) -> Result<Vec<u32>> {
         self.encode(text, true)
+    }
+
+    /// The first `limit` ids of a text, as [`Self::encode_text`] gives them. Of a long text no more is encoded than these need: ids near
+    /// a cut may be others, so some more than these are made.
+    ///
+    /// # Errors
+    /// The text cannot be encoded.
+    pub fn encode_beginning(&self, text: &str, limit: usize) -> Result<Vec<u32>> {
+        let mut bytes = limit.saturating_mul(8).max(SHORT_TEXT);
+        loop {
+            let mut end = bytes.min(text.len());
+            while !text.is_char_boundary(end) {
+                end += 1;
+            }
+            let mut ids = self.encode_text(&text[..end])?;
+            if end == text.len() || ids.len() >= limit.saturating_add(NEAR_A_CUT) {
+                ids.truncate(limit);
+                return Ok(ids);
+            }
+            bytes = bytes.saturating_mul(4);
+        }
     }
 
     /// The ids of `text` after `prompt`, without special tokens: what the two together have beyond

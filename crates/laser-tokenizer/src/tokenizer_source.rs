@@ -73,7 +73,8 @@ impl TokenizerSource {
 
     /// A tokenizer.json goes before the older kinds of file.
     fn in_folder(folder: &Path) -> Result<Self> {
-        let file = |name: &str| Some(folder.join(name)).filter(|path| path.is_file());
+        // What is there and is no file is refused where it is read.
+        let file = |name: &str| Some(folder.join(name)).filter(|path| path.try_exists().unwrap_or(true));
         let vocabulary = if let Some(path) = file("tokenizer.json") {
             VocabularyFile::Json(path)
         } else if let Some(path) = file("tokenizer.model") {

@@ -28,6 +28,23 @@ fn ids(value: &Value) -> Vec<u32> {
 }
 
 #[test]
+fn the_beginning_of_a_long_text_has_the_ids_that_it_has_in_the_whole() {
+    // Umlauts, so that cuts may fall within a character; and a token of hundreds of characters.
+    let words = "The quick brown fox jumps over the lazy dög, and é is no e.\n".repeat(2_500);
+    let spaces = format!("{}{}", " ".repeat(100_000), words);
+    for name in FOLDERS {
+        let tokenizer = open(name);
+        for text in [&words, &spaces] {
+            let whole = tokenizer.encode_text(text).unwrap();
+            for limit in [0, 1, 1_000, 9_000] {
+                let beginning = tokenizer.encode_beginning(text, limit).unwrap();
+                assert_eq!(beginning, whole[..limit.min(whole.len())], "{name}, {limit}");
+            }
+        }
+    }
+}
+
+#[test]
 fn ids_and_texts_are_those_of_transformers() {
     for name in FOLDERS {
         let (tokenizer, golden) = (open(name), json_file(&folder(name).join("golden.json")).unwrap());

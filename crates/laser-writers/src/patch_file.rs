@@ -78,6 +78,13 @@ impl Patch {
                 matrices.insert((edit.layer, matrix), found);
             }
         }
+        let named = |name: &str| {
+            let matrix = [INNER, OUTER, DENSE].iter().find_map(|end| name.strip_suffix(end));
+            matrices.keys().any(|(layer, of)| matrix == Some(&format!("{layer}.{of}")))
+        };
+        if let Some(name) = tensors.names().into_iter().filter(|name| !named(name)).min() {
+            return Err(wrong(format!("{name} in it is of no edit that it names")));
+        }
         Ok(Self { edits: head.edits, matrices })
     }
 

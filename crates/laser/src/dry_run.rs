@@ -62,7 +62,9 @@ impl Session {
         let [validation, test] = rehearsal.examples;
         let own_memory = self.options.device == laser_model::DeviceKind::Cuda;
         let weights = weights_in_memory(self.config(), if own_memory { usize::MAX } else { WEIGHTS_IN_MEMORY });
-        let evaluations = rehearsal.evaluations.values().sum::<usize>() + 3 * rehearsal.backward;
+        // What is estimated of a budget may be any number.
+        let forward = rehearsal.evaluations.values().fold(0, |sum: usize, count| sum.saturating_add(*count));
+        let evaluations = forward.saturating_add(3 * rehearsal.backward);
         Ok(DryRun {
             strategy: plan.name(),
             space: rehearsal.space,

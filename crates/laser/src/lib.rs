@@ -129,8 +129,8 @@ pub use made_task::{Judging, ReadTask, TaskMaker, offer_tasks};
 pub use model_card::ModelCard;
 pub use model_source::ModelSource;
 pub use offered_fleets::{FleetMaker, FleetSize, offer_fleets};
-pub use outcomes_parquet::write_outcomes;
-pub use recipe_file::{FoundFront, FoundRecipe, read_front, read_recipe};
+pub use outcomes_parquet::outcomes_parquet;
+pub use recipe_file::{FoundFront, FoundRecipe, JudgedEdits, read_front, read_recipe};
 pub use report_file::{is_own_page, write_page};
 pub use search_plan::{
     BEAM_WIDTH, EVOLVE_EVALUATIONS, GRADIENT_EXAMPLES, OwnStrategy, PAPER_RHOS, PoolChoice, SearchPlan, SpaceChoice,

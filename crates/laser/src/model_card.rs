@@ -1,15 +1,17 @@
 //! The README.md of an edited model: the hub's YAML header, what was edited and why.
 
+use crate::recipe_file::JudgedEdits;
 use laser_checkpoint::Checkpoint;
 use laser_files::is_own_file;
-use laser_report::beginning;
+use laser_report::{ResultForm, because, beginning, quoted, visible};
+use laser_run::{Interval, PerplexityChange};
 use laser_writers::EditRecord;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-/// Longer files are no card and no verdict.
+/// Longer files are no card.
 const LONGEST_FILE: u64 = 1 << 28;
 /// So many characters of a text of somebody else's are put into a card.
 const LONGEST_TEXT: usize = 300;
@@ -19,8 +21,7 @@ const LONGEST_TEXT: usize = 300;
 pub struct ModelCard {
     base: String,
     format: String,
-    /// The search's verdict.json and run.json.
-    search: Option<(Value, Value)>,
+    search: Option<JudgedEdits>,
     /// The SHA-256 of the text that edits are calibrated on, if some are.
     calibrated_on: Option<String>,
     /// The edits, as they are typed.
@@ -28,17 +29,8 @@ pub struct ModelCard {
 }
 
 impl ModelCard {
-    /// For edits that were found by the search in the RUN folder that holds `recipe`, if it does.
-    pub fn of_recipe(recipe: &Path) -> Self {
-        let folder = if recipe.is_dir() { Some(recipe) } else { recipe.parent() };
-        let json = |name: &str| -> Option<Value> {
-            serde_json::from_slice(&laser_guard::read_file(&folder?.join(name), LONGEST_FILE).ok()?).ok()
-        };
-        // A verdict on other edits says nothing of these.
-        let own = recipe.file_name().filter(|_| !recipe.is_dir()).map(|name| name.to_string_lossy().into_owned());
-        let found = json(own.as_deref().unwrap_or("best.json"));
-        let is_of_recipe = |verdict: &Value| found.as_ref().is_some_and(|it| it["interventions"] == verdict["best"]);
-        let search = json("verdict.json").filter(is_of_recipe).and_then(|verdict| Some((verdict, json("run.json")?)));
+    /// For edits that a search has found.
+    pub fn of_search(search: Option<JudgedEdits>) -> Self {
         Self { search, ..Self::default() }
     }
 
@@ -61,8 +53,8 @@ impl ModelCard {
         let task = if checkpoint.config().masked { "fill-mask" } else { "text-generation" };
         let (relation, library) =
             if self.format == "lora" { ("adapter", "peft") } else { ("finetune", "transformers") };
-        // A JSON text is YAML.
-        let (named, base) = (json!(base), plain(base));
+        // A JSON text is YAML, but for the control characters that JSON leaves as they are.
+        let (named, base) = (json!(visible(base)), plain(base));
         let _ = write!(
             text,
             "base_model: {named}\nbase_model_relation: {relation}\nlibrary_name: {library}\npipeline_tag: {task}\n\
@@ -80,8 +72,8 @@ impl ModelCard {
         if let Some(sha256) = &self.calibrated_on {
             let _ = writeln!(text, "\nThey depend on a calibration text, of SHA-256 `{sha256}` (`--calibration`).");
         }
-        if let Some((verdict, run)) = &self.search {
-            text.push_str(&found(verdict, run));
+        if let Some(judged) = &self.search {
+            text.push_str(&found(judged));
         }
         if self.format == "hf-factored" {
             text.push_str(
@@ -95,7 +87,7 @@ impl ModelCard {
             text,
             "\n## How to make it again\n\n```\nlaser apply {}{reduce} --format {} --out PATH\n```\n\n\
              `laser.json` has the hashes of the files that it was made from. Version of laser: {}.\n",
-            code(&self.base),
+            code(&quoted(&self.base)),
             self.format,
             env!("CARGO_PKG_VERSION")
         );
@@ -103,36 +95,25 @@ impl ModelCard {
     }
 }
 
-/// What the search found, from its verdict.json and run.json.
-fn found(verdict: &Value, run: &Value) -> String {
+/// What the search found.
+fn found(judged: &JudgedEdits) -> String {
+    let JudgedEdits { task, verdict } = judged;
+    let form = ResultForm { binary: verdict.is_binary() };
+    let interval = |of: Interval| format!("[{}, {}]", form.number(of.low), form.number(of.high));
     let mut text = String::from("\n## Does it help?\n\n");
-    let number = |at: &str| verdict.pointer(at).and_then(Value::as_f64).filter(|value| value.abs() <= most_of(at));
-    let interval = |at: &str, factor: f64| {
-        let end = |end: &str| number(&format!("{at}/{end}")).map(|value| value * factor);
-        Some(format!("[{:.1}, {:.1}]", end("low")?, end("high")?))
-    };
-    let task = code(run.pointer("/task/spec").and_then(Value::as_str).unwrap_or("a task"));
-    if let (Some(word), Some(because)) = (verdict["word"].as_str(), verdict["because"].as_str()) {
-        let _ = writeln!(text, "Searched on `{task}`. The verdict is **{}**: {}\n", plain(word), plain(because));
+    let because = plain(&because(verdict));
+    // Where the task lay on the machine is nobody's business.
+    let task = Path::new(task).file_name().map_or_else(|| task.clone(), |name| name.to_string_lossy().into_owned());
+    let _ = writeln!(text, "Searched on `{}`. The verdict is **{}**: {because}\n", code(&task), verdict.word());
+    let name = form.name();
+    let _ = write!(text, "| on unseen examples | {name}, with its 95 % interval | log-loss |\n| --- | --- | --- |\n");
+    for (of, scores) in [("base", &verdict.base.test), ("edited", &verdict.edited.test)] {
+        let (value, loss) = (form.value(scores.score.accuracy), scores.score.log_loss);
+        let _ = writeln!(text, "| {of} | {value} {} | {loss:.4} |", interval(scores.accuracy_interval));
     }
-    let row = |of: &str| {
-        let accuracy = number(&format!("/{of}/test/accuracy"))?;
-        let loss = number(&format!("/{of}/test/log_loss"))?;
-        let interval = interval(&format!("/{of}/test/accuracy_interval"), 100.0)?;
-        Some(format!("| {of} | {:.1} % {interval} | {loss:.4} |\n", 100.0 * accuracy))
-    };
-    if let (Some(base), Some(edited)) = (row("base"), row("edited")) {
-        text.push_str("| on unseen examples | accuracy, with its 95 % interval | log-loss |\n| --- | --- | --- |\n");
-        text.push_str(&base);
-        text.push_str(&edited);
-    }
-    if let (Some(gain), Some(interval)) =
-        (number("/test/accuracy_gain"), interval("/test/accuracy_gain_interval", 100.0))
-    {
-        let _ = writeln!(text, "\nGain in accuracy: {:+.1} points, 95 % interval {interval}.", 100.0 * gain);
-    }
-    let perplexity = |of: &str| number(&format!("/perplexity/{of}")).filter(|&value| value > 0.0);
-    if let (Some(base), Some(edited)) = (perplexity("base"), perplexity("edited")) {
+    let (gain, within) = (form.change(verdict.test.accuracy_gain), interval(verdict.test.accuracy_gain_interval));
+    let _ = writeln!(text, "\nGain in {name}: {gain}, 95 % interval {within}.");
+    if let Some(PerplexityChange { base, edited, .. }) = &verdict.perplexity {
         let change = 100.0 * (edited / base - 1.0);
         let _ = writeln!(
             text,
@@ -140,11 +121,6 @@ fn found(verdict: &Value, run: &Value) -> String {
         );
     }
     text
-}
-
-/// The largest value that a figure of a verdict may have: shares are at most 1.
-fn most_of(at: &str) -> f64 {
-    if at.contains("accuracy") { 1.0 } else { f64::MAX }
 }
 
 /// The beginning of a text of somebody else's, in one line.
@@ -203,18 +179,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_verdict_of_somebody_elses_is_text_and_its_figures_are_possible_ones() {
-        let because =
+    fn a_text_of_somebody_elses_says_nothing_but_itself() {
+        let text =
             "fine\n\n<script>alert(1)</script>\n# OWNED ![](x)\u{1b}]52;c;eA==\u{7}".to_owned() + &"a".repeat(1 << 20);
-        let interval = json!({"low": 0.1, "high": 0.2});
-        let half =
-            |accuracy: f64| json!({"test": {"accuracy": accuracy, "log_loss": 1.0, "accuracy_interval": interval}});
-        let verdict = json!({"word": "real", "because": because, "base": half(0.15), "edited": half(123.4),
-            "test": {"accuracy_gain": 7.0, "accuracy_gain_interval": interval}, "perplexity": {"base": 2.0, "edited": -5.0}});
-        let text = found(&verdict, &json!({"task": {"spec": "x`\n\n![](http://evil/)\u{1b}[31m"}}));
-        let expected = "\n## Does it help?\n\nSearched on `x'  ![](http://evil/)␛[31m`. The verdict is **real**: \
-            fine  \\<script\\>alert(1)\\</script\\> # OWNED !\\[\\](x)␛\\]52;c;eA==␇";
-        assert!(text.starts_with(expected), "{}", &text[..400]);
-        assert!(text.len() < 500 && text.ends_with("a…\n\n"), "{text}");
+        let found = plain(&text);
+        let expected = "fine  \\<script\\>alert(1)\\</script\\> # OWNED !\\[\\](x)␛\\]52;c;eA==␇aaa";
+        assert!(found.starts_with(expected) && found.len() < 400 && found.ends_with("a…"), "{found}");
+        assert_eq!(code("x`\n\n![](http://evil/)\u{1b}[31m"), "x'  ![](http://evil/)␛[31m");
     }
 }

@@ -4,7 +4,7 @@
 use crate::error::{Error, Result};
 use laser_example::Example;
 use laser_report::ReadRun;
-use laser_run::{Entry, SplitName, write_whole};
+use laser_run::{Entry, SplitName};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::column::writer::ColumnWriter;
 use parquet::data_type::ByteArray;
@@ -31,13 +31,12 @@ const SCHEMA: &str = "message outcomes {
 /// Rows that are written together.
 const ROWS: usize = 200_000;
 
-/// Writes every entry that is over a whole split to `path`. Those of a race's earlier rounds are not in it.
+/// Every entry that is over a whole split, as a Parquet file that is to be at `path`. Those of a race's earlier rounds are not in it.
 ///
 /// # Errors
-/// If the file cannot be written.
-pub fn write_outcomes(run: &ReadRun, path: &Path) -> Result<()> {
-    let bytes = outcomes(run).map_err(|source| Error::Parquet { path: path.to_owned(), source })?;
-    Ok(write_whole(path, &bytes)?)
+/// If the library cannot write them.
+pub fn outcomes_parquet(run: &ReadRun, path: &Path) -> Result<Vec<u8>> {
+    outcomes(run).map_err(|source| Error::Parquet { path: path.to_owned(), source })
 }
 
 fn outcomes(run: &ReadRun) -> ParquetResult<Vec<u8>> {

@@ -3,18 +3,55 @@
 use anyhow::Context;
 use laser::is_own_page;
 use laser_files::{Form, Found, RECORD, StagedFolder, check_target};
+use laser_run::RunFolder;
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Refuses to write a file where it must not be, while `reads` are being read.
-pub fn check_file(path: &Path, force: bool, reads: &[PathBuf]) -> anyhow::Result<()> {
-    Ok(check_target(path, Form::File, force, reads).map(drop)?)
+/// A file that a command is to write. Where it goes is checked before the work begins, and once more when it is written: something may
+/// have come there meanwhile, or have turned out to be read.
+pub struct OutputFile {
+    path: PathBuf,
+    force: bool,
+    /// A page that this program wrote is written anew without being told.
+    is_page: bool,
+    reads: Vec<PathBuf>,
 }
 
-/// The same; a page that this program wrote is written anew without being told.
-pub fn check_page(path: &Path, force: bool, reads: &[PathBuf]) -> anyhow::Result<()> {
-    check_file(path, force || is_own_page(path), reads)
+impl OutputFile {
+    /// Refuses to write a file where it must not be, while `reads` are being read.
+    pub fn new(path: &Path, force: bool, reads: &[PathBuf]) -> anyhow::Result<Self> {
+        Self::checked(Self { path: path.to_owned(), force, is_page: false, reads: reads.to_vec() })
+    }
+
+    /// The same of a page.
+    pub fn page(path: &Path, force: bool, reads: &[PathBuf]) -> anyhow::Result<Self> {
+        Self::checked(Self { path: path.to_owned(), force, is_page: true, reads: reads.to_vec() })
+    }
+
+    fn checked(self) -> anyhow::Result<Self> {
+        self.check()?;
+        Ok(self)
+    }
+
+    fn check(&self) -> anyhow::Result<Found> {
+        let force = self.force || (self.is_page && is_own_page(&self.path));
+        Ok(check_target(&self.path, Form::File, force, &self.reads)?)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes it, whole or not at all.
+    pub fn write(&self, bytes: &[u8]) -> anyhow::Result<()> {
+        let written = match self.check()? {
+            Found::Nothing => laser_files::write_new(&self.path, bytes),
+            Found::EmptyFolder | Found::Replaceable => laser_files::write_whole(&self.path, bytes),
+        };
+        written.with_context(|| format!("{}: it cannot be written", self.path.display()))
+    }
 }
 
 /// Refuses to write a folder of files where it must not be.
@@ -44,4 +81,21 @@ pub fn write_folder<N: AsRef<Path>>(
     laser_files::write_whole(&staged.path().join(RECORD), format!("{record:#}\n").as_bytes()).with_context(cannot)?;
     staged.finish(Form::Folder, found == Found::Replaceable).with_context(cannot)?;
     Ok(names.into_iter().map(|name| path.join(name)).collect())
+}
+
+/// The file or folder that a path names, whatever it is called: two outputs must not be one.
+pub fn place_of(path: &Path) -> PathBuf {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let known = path.canonicalize().ok();
+    let beside = || Some(parent.canonicalize().ok()?.join(path.file_name()?));
+    known.or_else(beside).unwrap_or_else(|| path.to_owned())
+}
+
+/// The files of the search that a recipe is of: they are read with it.
+pub fn files_of_recipe(recipe: &Path) -> Vec<PathBuf> {
+    let run = if recipe.is_dir() { Some(recipe) } else { recipe.parent() };
+    let run = run.map(|run| if run.as_os_str().is_empty() { Path::new(".") } else { run });
+    let mut files = run.and_then(|run| RunFolder::open(run).ok()).map(|run| run.files()).unwrap_or_default();
+    files.push(recipe.to_owned());
+    files
 }

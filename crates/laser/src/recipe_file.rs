@@ -4,27 +4,51 @@ use crate::calibration_text::{check, is_needed};
 use crate::error::{Error, Result};
 use laser_checkpoint::Checkpoint;
 use laser_edit::{Candidate, Recipe};
-use laser_run::{CostedCandidate, RunFolder, SplitName, StoredVerdict, front};
-use std::path::{Path, PathBuf};
+use laser_run::{CostedCandidate, RunFolder, SplitName, Verdict, front};
+use std::path::Path;
 
 /// No recipe is larger, in bytes.
 const LARGEST: u64 = 1 << 28;
 
-/// The edits of a recipe, and what the verdict on them was if it comes from a RUN folder.
-#[derive(Debug, Clone, PartialEq)]
+/// The edits of a recipe.
+#[derive(Debug, Clone)]
 pub struct FoundRecipe {
     /// The edits.
     pub edits: Candidate,
-    /// The verdict's word and reason.
-    pub verdict: Option<StoredVerdict>,
+    /// The RUN folder that it comes from.
+    run: Option<RunFolder>,
+}
+
+impl FoundRecipe {
+    /// The verdict on the edits, if the search in the recipe's RUN folder chose them.
+    pub fn judged(&self) -> Option<JudgedEdits> {
+        JudgedEdits::new(self.run.as_ref()?, &self.edits)
+    }
+}
+
+/// What the search that chose some edits says of them. It follows from all files of the RUN folder: `verdict.json` is not read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JudgedEdits {
+    /// The task that was searched on, as it was named.
+    pub task: String,
+    /// The verdict.
+    pub verdict: Verdict,
+}
+
+impl JudgedEdits {
+    /// Of `edits`, if the search in `run` is finished and chose them. Files that do not belong together stand in the way of no edit.
+    fn new(run: &RunFolder, edits: &Candidate) -> Option<Self> {
+        let verdict = run.judge().ok().filter(|verdict| verdict.best == *edits)?;
+        Some(Self { task: run.description().ok()?.task.spec, verdict })
+    }
 }
 
 /// What is on the front of a search.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct FoundFront {
     /// What each candidate gains and costs.
     pub candidates: Vec<CostedCandidate>,
-    path: PathBuf,
+    run: RunFolder,
     /// The SHA-256 of the text that edits are calibrated on, if some are.
     calibrated_on: Option<String>,
 }
@@ -36,9 +60,14 @@ impl FoundFront {
     /// If it is another text, or cannot be read.
     pub fn check_calibration(&self, edits: &Candidate, calibration: Option<&Path>) -> Result<()> {
         if is_needed(edits.interventions()) {
-            check(&self.path, self.calibrated_on.as_deref(), calibration)?;
+            check(self.run.path(), self.calibrated_on.as_deref(), calibration)?;
         }
         Ok(())
+    }
+
+    /// The verdict on `edits`, if the search chose them.
+    pub fn judged(&self, edits: &Candidate) -> Option<JudgedEdits> {
+        JudgedEdits::new(&self.run, edits)
     }
 }
 
@@ -64,7 +93,7 @@ pub fn read_front(path: &Path, checkpoint: &Checkpoint) -> Result<FoundFront> {
         edit.check(checkpoint.config())?;
     }
     let calibrated_on = description.search.calibration.map(|text| text.sha256);
-    Ok(FoundFront { candidates, path: folder.path().to_owned(), calibrated_on })
+    Ok(FoundFront { candidates, run: folder, calibrated_on })
 }
 
 /// Reads a recipe: a RUN folder, its `best.json`, or a file like it. `calibration` is the text that its edits are to be
@@ -96,10 +125,7 @@ pub fn read_recipe(path: &Path, checkpoint: &Checkpoint, calibration: Option<&Pa
     if path.ends_with("best.json") && run.as_ref().is_some_and(|run| was_not_scored(run, &edits)) {
         return Err(Error::UnscoredRecipe { path: path.to_owned(), edits: edits.to_string() });
     }
-    // A verdict that cannot be read, or is on other edits, stands in the way of no edit.
-    let verdict = run.and_then(|run| run.stored_verdict().ok().flatten());
-    let verdict = verdict.filter(|verdict| verdict.best.as_ref().is_none_or(|best| *best == edits));
-    Ok(FoundRecipe { edits, verdict })
+    Ok(FoundRecipe { edits, run })
 }
 
 /// Whether a RUN folder's journal says of other edits than these what they gave.

@@ -57,6 +57,8 @@ pub fn end(pieces: &[&[u8]]) -> ! {
 /// What is left of a command that was stopped, and how it goes on.
 fn advice(command: &Command) -> &'static str {
     match command {
+        // It keeps what it tries in a temporary folder.
+        Command::Search(options) if options.dry_run => "nothing was written: run the same command again",
         Command::Search(_) | Command::Merge(_) | Command::Demo(_) => {
             "what has been scored is kept: run the same command again to resume"
         }
@@ -164,4 +166,20 @@ fn stop(line: &str, code: i32) -> ! {
     }
     crate::output::complain(line);
     std::process::exit(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Cli;
+    use clap::Parser;
+
+    #[test]
+    fn what_keeps_nothing_does_not_say_that_it_does() {
+        let search = ["laser", "search", "m", "--task", "t", "--out", "r"];
+        let advice = |words: &[&str]| advice(&Cli::try_parse_from(words).unwrap().command);
+        assert!(advice(&search).contains("what has been scored is kept"));
+        let dry_run = [&search[..], &["--dry-run"]].concat();
+        assert_eq!(advice(&dry_run), "nothing was written: run the same command again");
+    }
 }

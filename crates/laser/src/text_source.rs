@@ -8,7 +8,9 @@ use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 
 /// No text is larger, in bytes.
-const LARGEST: u64 = 4 << 30;
+const LARGEST: u64 = 1 << 28;
+/// Nor one of which all tokens are wanted: while they are made each byte takes some 200.
+const LARGEST_WHOLE: u64 = 1 << 24;
 
 /// A text file in UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +32,9 @@ impl TextSource {
     /// The text.
     pub(crate) fn read(&self) -> Result<String> {
         let path = || self.path.clone();
-        let bytes = laser_guard::read_file(&self.path, LARGEST).map_err(|source| Error::Unreadable {
+        let most = if self.limit == usize::MAX { LARGEST_WHOLE } else { LARGEST };
+        laser_files::note_read(&self.path);
+        let bytes = laser_guard::read_file(&self.path, most).map_err(|source| Error::Unreadable {
             what: "text",
             path: path(),
             source,

@@ -56,7 +56,7 @@ pub struct Gpu {
 /// The Hugging Face hub, as this machine is set up for it.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct HubState {
-    /// Its address.
+    /// Its address, without the name and password that it may hold.
     pub endpoint: String,
     /// Where models and data sets are kept.
     pub cache: PathBuf,
@@ -83,12 +83,23 @@ impl Machine {
             hub: HubState {
                 free: free_bytes(&hub.cache),
                 has_token: hub.token.is_some(),
-                endpoint: hub.endpoint,
+                endpoint: without_user(&hub.endpoint),
                 cache: hub.cache,
                 offline: hub.offline,
             },
         }
     }
+}
+
+/// An address without what stands before an `@` in it: a name, and perhaps a password.
+fn without_user(address: &str) -> String {
+    let (scheme, rest) = match address.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), address),
+    };
+    let host_ends = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
+    let host_starts = rest[..host_ends].rfind('@').map_or(0, |place| place + 1);
+    format!("{scheme}{}", &rest[host_starts..])
 }
 
 fn gpu() -> Gpu {
@@ -186,4 +197,23 @@ fn product_speed(config: &Config) -> Result<f64> {
         flops += 2.0 * (TRIED_ROWS * inputs * outputs) as f64;
     }
     Ok(flops / start.elapsed().as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_its_password() {
+        for (address, shown) in [
+            ("https://huggingface.co", "https://huggingface.co"),
+            ("http://user:hunter2@host:80/a@b", "http://host:80/a@b"),
+            ("http://u:p@q@host?x@y", "http://host?x@y"),
+            ("user:hunter2@host", "host"),
+            ("", ""),
+            ("http://@", "http://"),
+        ] {
+            assert_eq!(without_user(address), shown);
+        }
+    }
 }

@@ -326,6 +326,9 @@ fn pipes_and_devices_are_not_read() {
 #[test]
 fn usage_errors_are_one_line_and_exit_with_2() {
     let session = Session::new();
+    let many = session.laser("demo --out demo").env("RAYON_NUM_THREADS", "99999999").output().unwrap();
+    let message = String::from_utf8_lossy(&many.stderr).into_owned();
+    assert!(many.status.code() == Some(2) && message.contains("at most 1024 threads are started"), "{message}");
     for (arguments, expected) in [
         ("evil", "evil"),
         ("eval", "MODEL"),
@@ -334,6 +337,7 @@ fn usage_errors_are_one_line_and_exit_with_2() {
         ("apply model --out x", "--reduce"),
         ("search model --task t --out x --strategy magic", "magic"),
         ("demo --threads 0", "0 is not in"),
+        ("demo --threads 20000", "20000 is not in 1..=1024"),
     ] {
         let (code, message) = session.fails(arguments);
         assert_eq!(code, 2, "{message}");

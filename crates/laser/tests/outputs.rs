@@ -180,6 +180,15 @@ fn a_patch_is_put_back_onto_its_own_base() {
     let other = fixture("llama").display().to_string();
     let (_, message) = session.fails(&format!("apply {other} --patch edits.patch --out other"));
     assert!(message.contains("made for other model files"), "{message}");
+    // A matrix that the head of the file says nothing of. As many bytes stay.
+    let named = br#"{\"layer\":0,\"matrix\":\"k_proj\","#;
+    let other = br#"{\"layer\":1,\"matrix\":\"fc_up\", "#;
+    let mut bytes = fs::read(session.path("edits.patch")).unwrap();
+    let at = bytes.windows(named.len()).position(|part| part == named).expect("the head names its edits");
+    bytes[at..at + named.len()].copy_from_slice(other);
+    fs::write(session.path("other.patch"), bytes).unwrap();
+    let (_, message) = session.fails(&format!("apply {model} --patch other.patch --out other"));
+    assert!(message.contains("0.k_proj.inner in it is of no edit that it names"), "{message}");
     session.write("no.patch", "not one");
     let (_, message) = session.fails(&format!("apply {model} --patch no.patch --out other"));
     assert!(message.contains("it is not a patch"), "{message}");
@@ -222,9 +231,13 @@ fn a_folder_has_a_card_of_its_own() {
     let session = with_task();
     session.copy_of("llama", "base");
     session.write("base/README.md", "---\nlicense: apache-2.0\nlanguage: en\n---\n# The base's own words\n");
-    session.prints("search base --task task.jsonl --layers 1 --matrices fc_in,fc_out --rho 0.5,0.1 --quiet --out run");
+    let task = session.path("task.jsonl").display().to_string();
+    session.prints(&format!(
+        "search base --task {task} --layers 1 --matrices fc_in,fc_out --rho 0.5,0.1 --quiet --out run"
+    ));
     session.prints("apply base --recipe run --out out --quiet");
     let card = session.read("out/README.md");
+    assert!(!card.contains(&task) && !session.read("out/laser.json").contains(&task), "{card}");
     for part in [
         "license: apache-2.0",
         "base_model: \"base\"",

@@ -203,6 +203,14 @@ fn a_dry_run_says_what_a_search_takes_and_leaves_nothing() {
     {
         session.prints(&format!("{search}2 --dry-run {options}"));
     }
+    // Of a large budget a part is rehearsed.
+    let strategies = "--strategy evolve --evaluations 40000000 --more 20000000";
+    let search = format!("search {} --task task.jsonl --out run --no-costs {strategies}", fixture("llama").display());
+    let told: serde_json::Value = serde_json::from_str(&session.prints(&format!("{search} --dry-run --json"))).unwrap();
+    let evaluations = told["dry_run"]["evaluations"].as_u64().unwrap();
+    // A generation of 24 takes 24 * 1 + 12 * 3 + 6 * 8 of the 12 examples.
+    let expected = 40_000_000 + 20_000_000 / 24 * 108;
+    assert!((expected * 9 / 10..expected * 11 / 10).contains(&evaluations), "{evaluations}, not {expected}");
 }
 
 #[test]

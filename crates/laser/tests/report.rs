@@ -43,6 +43,8 @@ fn a_users_file_is_no_report_and_two_outputs_are_two_files() {
     let (_, message) = session.fails("report run --out both --parquet both");
     assert_eq!(message, "error: both: it is to hold two things: give each its own path\n");
     assert!(!session.path("both").exists());
+    let (_, message) = session.fails("report run --out both --optuna run/../both");
+    assert_eq!(message, "error: run/../both: it is to hold two things: give each its own path\n");
 }
 
 #[test]

@@ -92,17 +92,23 @@ fn a_search_chooses_on_validation_and_apply_writes_what_it_found() {
 }
 
 #[test]
-fn applying_a_recipe_says_what_its_verdict_was() {
+fn applying_a_recipe_says_what_its_verdict_is() {
     let session = Session::new();
     session.write("task.jsonl", task(60));
     let model = fixture("llama").display().to_string();
     session.prints(&format!("search {model} --task task.jsonl --out run {SPACE}"));
-    for (word, doubted) in [("noise", true), ("label-bias", true), ("real", false), ("trade-off", false)] {
-        session.write("run/verdict.json", format!("{{\"word\":\"{word}\",\"because\":\"of this\"}}"));
+    let verdict = session.json("run/verdict.json");
+    let (word, because) = (verdict["word"].as_str().unwrap(), verdict["because"].as_str().unwrap());
+    assert_eq!(word, "noise");
+    // The verdict follows from the other files: nothing that is written into verdict.json is believed.
+    for claimed in [verdict.to_string(), "{\"word\":\"real\",\"because\":\"of this\"}".to_owned(), "{}".to_owned()] {
+        session.write("run/verdict.json", claimed);
         let output = session.laser(&format!("apply {model} --recipe run --out edited --force")).output().unwrap();
         assert!(output.status.success());
         let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(said.contains(&format!("the verdict on this edit was {word}: of this")), doubted, "{word}: {said}");
+        assert!(said.contains(&format!("the verdict on this edit is {word}: {because}")), "{said}");
+        let card = session.read("edited/README.md");
+        assert!(card.contains(&format!("The verdict is **{word}**: {because}")), "{card}");
     }
     let (_, message) = session.fails(&format!("apply {model} --recipe run/bset.json --out other"));
     assert!(message.contains("bset.json: the recipe cannot be read"), "{message}");

@@ -254,6 +254,20 @@ fn shards_are_merged_to_the_search_that_one_process_makes() {
     assert_eq!(session.prints("merge run --quiet --memory 3MB"), merged);
     assert_eq!(session.prints(&search(&format!("{exhaustive} --out run"))), merged);
     session.prints("verdict run");
+    // The folder of another search: `merge` has no --out to choose.
+    let mut other = session.json("run/run.json");
+    other["search"]["seed"] = 7.into();
+    session.write("run/run.json", other.to_string());
+    let (_, message) = session.fails("merge run --quiet");
+    assert!(
+        message.contains("run: holds another search (") && message.contains("copy its folder `shards`"),
+        "{message}"
+    );
+    // More shards than there can be.
+    std::fs::create_dir_all(session.path("many/shards/1-of-18446744073709551615")).unwrap();
+    session.write("many/shards/1-of-18446744073709551615/run.json", "{}");
+    let (_, message) = session.fails("merge many");
+    assert!(message.contains("no search has more than 100000 shards: remove that shard"), "{message}");
 
     // A shard of another search, and one too many.
     session.prints(
@@ -327,6 +341,15 @@ fn batch_files_of_schedulers() {
         let (code, message) =
             session.fails(&format!("fleet slurm --shards 2 search model --task t --out run {option}"));
         assert!(code == 2 && message.contains(why), "{message}");
+    }
+    // Behind a line end a comment would be over.
+    for scheduler in ["slurm", "hq", "k8s"] {
+        let mut command = session.laser(&format!("fleet {scheduler} --shards 2 search model --task t --out"));
+        let output = command.arg("r\ntouch X #").output().unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(output.stdout.is_empty() && output.status.code() == Some(2), "{scheduler}: {message}");
+        assert!(message.contains(r#""r\ntouch X #" holds a control character"#), "{message}");
+        assert_eq!(message.lines().count(), 1, "{message}");
     }
     let variable = session.prints("fleet k8s --shards 4 search $(HOME) --task t --out run");
     assert!(variable.contains("- $$(HOME)\n"), "{variable}");

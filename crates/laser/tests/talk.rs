@@ -90,6 +90,18 @@ fn a_conversation_goes_on_behind_the_answer_that_was_given() {
 }
 
 #[test]
+fn standard_input_that_is_no_text_is_one_line() {
+    let session = Session::new();
+    let model = fixture("llama").display().to_string();
+    for command in [format!("chat {model} --quiet"), format!("compare {model} --reduce 0.mlp:0.5 --quiet")] {
+        let output = session.laser(&command).write_stdin(&b"\xff\n"[..]).output().unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), message.lines().count()), (Some(1), 1), "{message}");
+        assert!(message.contains("standard input: line 1 is not UTF-8: convert it first"), "{message}");
+    }
+}
+
+#[test]
 fn two_answers_stand_side_by_side() {
     let session = Session::new();
     let model = fixture("llama").display().to_string();

@@ -77,7 +77,29 @@ fn a_verdict_is_made_anew_from_the_folder_alone() {
     std::fs::remove_file(session.path("run/costs.jsonl")).unwrap();
     let (_, line) = session.fails("verdict run");
     assert!(line.contains("the search is not finished"), "{line}");
+    // Nor is a text believed whose passages are gone from every line.
+    let emptied = measured.lines().map(|line| {
+        let mut cost = json(line);
+        cost["text"] = serde_json::json!([]);
+        format!("{cost}\n")
+    });
+    session.write("run/costs.jsonl", emptied.collect::<String>());
+    let (_, line) = session.fails("verdict run");
+    assert!(line.contains("line 1") && line.contains("no passage of the text that run.json names"), "{line}");
     session.write("run/costs.jsonl", measured);
+
+    // How many candidates there were to choose from is counted in the journal.
+    let trace = session.json("run/strategy.json");
+    for (space, dropped, said) in
+        [(4, 1, "all but 1 of 4 candidates"), (400, 0, "all but 0 of 400"), (4, 5, "5 candidates were dropped")]
+    {
+        let mut other = trace.clone();
+        (other["space"], other["dropped"]) = (space.into(), dropped.into());
+        session.write("run/strategy.json", other.to_string());
+        let (_, line) = session.fails("verdict run");
+        assert!(line.contains("strategy.json") && line.contains(said), "{line}");
+    }
+    session.write("run/strategy.json", trace.to_string());
 
     // Neither model nor data is needed for it.
     std::fs::remove_file(session.path("claims.jsonl")).unwrap();

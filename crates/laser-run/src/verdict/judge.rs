@@ -20,7 +20,7 @@ use crate::statistics::{
 use laser_edit::Candidate;
 use laser_example::Example;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// How many random signs a randomisation test draws.
 const FLIPS: usize = 20_000;
@@ -142,17 +142,6 @@ impl<'a> VerdictFile<'a> {
             tasks: verdict.tasks.iter().map(of_task).collect(),
         }
     }
-}
-
-/// What is read back of `verdict.json`; the whole follows from the folder's other files ([`crate::RunFolder::judge`]).
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct StoredVerdict {
-    /// The word.
-    pub word: Word,
-    /// The sentence that says why.
-    pub because: String,
-    /// The edits that it is on, where it says so.
-    pub best: Option<Candidate>,
 }
 
 /// What a verdict is made from.

@@ -9,5 +9,5 @@ mod rules;
 pub use changes::{Changed, Changes};
 pub use class_verdict::{ClassVerdict, Predictions};
 pub use figures::{BaseAndEdited, Comparison, Constants, Gain, ScoreWithInterval, Scores, WithoutTopAnswer};
-pub use judge::{Evidence, Pair, StoredVerdict, TaskVerdict, Verdict, VerdictFile, judge};
+pub use judge::{Evidence, Pair, TaskVerdict, Verdict, VerdictFile, judge};
 pub use rules::{BiasCheck, Limits, Reason, Word};

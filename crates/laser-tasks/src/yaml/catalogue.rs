@@ -3,15 +3,15 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use serde_yaml_ng::Value;
 
-use super::keys::keys_and_tags;
-use crate::source::Source;
+use super::naming_keys::NamingKeys;
 
-/// Folders within folders are looked into so deep, and no deeper, which also ends circles of links.
+/// Folders within folders are looked into so deep, and no deeper.
 const DEEPEST: usize = 8;
 
 /// So many YAML files are looked at, and no more.
@@ -60,17 +60,19 @@ impl Catalogue {
     }
 }
 
-/// The YAML files in a folder and those below, by name.
+/// The YAML files in a folder and those below, by name. Links to folders are not followed: they may lead around in circles, or
+/// anywhere.
 fn yaml_files(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
-    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    let is_folder = |entry: &DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+    let mut paths: Vec<(PathBuf, bool)> = entries.flatten().map(|entry| (entry.path(), is_folder(&entry))).collect();
     paths.sort();
-    for path in paths {
+    for (path, is_folder) in paths {
         let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(['.', '_']));
         let yaml = path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
         if yaml && files.len() < laser_guard::raised_size(MOST_FILES) {
             files.push(path);
-        } else if !yaml && !hidden && depth < DEEPEST && path.is_dir() {
+        } else if !yaml && !hidden && depth < DEEPEST && is_folder {
             yaml_files(&path, depth + 1, files);
         }
     }
@@ -80,11 +82,9 @@ fn yaml_files(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) {
 fn names_of(files: &[PathBuf]) -> Names {
     let mut names = Names::new();
     let mut tags: HashMap<String, Vec<String>> = HashMap::new();
+    let mut naming = NamingKeys::default();
     for path in files {
-        let folder = path.parent().unwrap_or(Path::new(""));
-        let read = |file: &Path| Source::read(&folder.join(file));
-        let keys = Source::read(path).and_then(|source| keys_and_tags(&source, &read, &|_| Ok(())));
-        let Ok(keys) = keys else { continue };
+        let Some(keys) = naming.of(path) else { continue };
         let text = |key: &str| keys.get(key).and_then(Value::as_str).map(str::to_owned);
         if let Some(name) = text("group") {
             names.entry(name).or_insert_with(|| Named::Group(path.clone()));
@@ -107,4 +107,32 @@ fn names_of(files: &[PathBuf]) -> Names {
         names.entry(tag).or_insert(Named::Tag(tasks));
     }
     names
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn links_to_folders_are_not_followed_and_those_to_files_are() {
+        let scratch = tempfile::tempdir().unwrap();
+        let (inside, elsewhere) = (scratch.path().join("group"), scratch.path().join("elsewhere"));
+        fs::create_dir_all(inside.join("below")).unwrap();
+        fs::create_dir(&elsewhere).unwrap();
+        fs::write(inside.join("below/a.yaml"), "task: a").unwrap();
+        fs::write(elsewhere.join("b.yaml"), "task: b").unwrap();
+        fs::write(elsewhere.join("c.yaml"), "task: c").unwrap();
+        for (target, name) in [(".", "around"), ("..", "above"), ("/", "all"), ("../elsewhere", "other")] {
+            symlink(target, inside.join(name)).unwrap();
+        }
+        symlink("../elsewhere/b.yaml", inside.join("b.yaml")).unwrap();
+        let mut files = Vec::new();
+        yaml_files(&inside, 0, &mut files);
+        assert_eq!(files, [inside.join("b.yaml"), inside.join("below/a.yaml")]);
+        let names = names_of(&files);
+        assert_eq!(names.get("b"), Some(&Named::Task(inside.join("b.yaml"))));
+        assert_eq!(names.get("c"), None);
+    }
 }

@@ -1,5 +1,6 @@
 //! Group files: many tasks as one (`group`, `task: [...]`, `aggregate_metric_list`).
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,10 @@ const MOST_TASKS: usize = 10_000;
 
 /// So many tasks and groups are gone to, and no more: groups may hold one another again and again.
 const MOST_VISITS: usize = 12_000;
+
+/// The files of a group's tasks, with all that each includes, have so many bytes together. Each task keeps its keys: a large file
+/// that many include would be kept as often.
+const MOST_BYTES: usize = 64 << 20;
 
 /// The keys of a group itself; any other is one of its tasks'.
 const OWN: [&str; 6] = ["group", "group_alias", "task", "aggregate_metric_list", "metadata", "tag"];
@@ -44,6 +49,8 @@ pub struct Group {
     /// Where each member is, by its name.
     places: HashMap<String, usize>,
     visits: usize,
+    /// Bytes of the files that were read for it, a file for each time.
+    bytes: usize,
 }
 
 #[derive(Deserialize)]
@@ -79,8 +86,8 @@ pub fn is_group(keys: &Mapping) -> bool {
 impl Group {
     /// The group of `keys`, which stand in `source` in `folder`.
     pub fn new(keys: &Mapping, source: &Source, folder: &Path, catalogue: &Catalogue) -> Result<Self, TaskError> {
-        let (places, visits) = (HashMap::new(), 0);
-        let mut group = Self { name: String::new(), members: Vec::new(), groups: Vec::new(), places, visits };
+        let (places, visits, bytes) = (HashMap::new(), 0, 0);
+        let mut group = Self { name: String::new(), members: Vec::new(), groups: Vec::new(), places, visits, bytes };
         let file = GroupFile { source, folder, catalogue };
         let name = text(keys, "group").ok_or_else(|| file.wrong("group", "...", "write its name"))?;
         group.add(&name, keys, &Mapping::new(), &file, 0)?;
@@ -200,8 +207,21 @@ impl Group {
             Named::Group(path) | Named::Task(path) => {
                 let source = Source::read(&path)?;
                 let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-                let read = |file: &Path| Source::read(&folder.join(file));
+                let read_bytes = Cell::new(source.bytes.len());
+                let read = |file: &Path| -> Result<Source, TaskError> {
+                    let included = Source::read(&folder.join(file))?;
+                    read_bytes.set(read_bytes.get().saturating_add(included.bytes.len()));
+                    Ok(included)
+                };
                 let keys = keys_and_tags(&source, &read, &|_| Ok(()))?;
+                self.bytes = self.bytes.saturating_add(read_bytes.get());
+                let most = laser_guard::raised_size(MOST_BYTES);
+                if self.bytes > most {
+                    let (what, how) =
+                        ("its files, with what each includes, have more bytes than", laser_guard::how_to_raise());
+                    let help = format!("{what} {most}; put what is large into a data file, or split the group ({how})");
+                    return Err(file.wrong("task", name, &help));
+                }
                 if is_group(&keys) {
                     let inner = GroupFile { source: &source, folder: &folder, catalogue: file.catalogue };
                     let name = text(&keys, "group").unwrap_or_else(|| name.to_owned());

@@ -10,7 +10,7 @@ use crate::source::Source;
 use crate::{TaskError, YamlError, data::without_bom};
 
 /// Files may include files that include files: so many, and no more, which also ends circles.
-const MOST_INCLUDES: usize = 16;
+pub const MOST_INCLUDES: usize = 16;
 
 /// Opens a file by its path in the YAML.
 pub type ReadFile<'a> = &'a dyn Fn(&Path) -> Result<Source, TaskError>;
@@ -49,6 +49,31 @@ pub fn without_tags(keys: &Mapping, source: &Source) -> Result<(), TaskError> {
     }
 }
 
+/// A file's own keys.
+pub fn parsed(source: &Source) -> Result<Mapping, TaskError> {
+    match any_yaml::read(text_of(source)?).map_err(|error| wrong(source, &error))? {
+        Value::Mapping(own) => Ok(own),
+        Value::Null => Ok(Mapping::new()),
+        _ => {
+            let what = "expected keys and values".to_owned();
+            Err(problem(source, YamlError::Parse { what }))
+        }
+    }
+}
+
+/// The files that a file's own keys include.
+pub fn included(own: &Mapping, source: &Source) -> Result<Vec<String>, TaskError> {
+    let Some(value) = own.get("include") else { return Ok(Vec::new()) };
+    Ok(match serde_yaml_ng::from_value(value.clone()).map_err(|error| wrong(source, &error))? {
+        Paths::One(path) => vec![path],
+        Paths::Many(paths) => paths,
+    })
+}
+
+fn text_of(source: &Source) -> Result<&str, TaskError> {
+    std::str::from_utf8(without_bom(&source.bytes)).map_err(|_| problem(source, YamlError::Utf8))
+}
+
 fn merged(
     source: &Source,
     folder: &Path,
@@ -56,27 +81,13 @@ fn merged(
     check: CheckKey,
     includes: &mut usize,
 ) -> Result<Mapping, TaskError> {
-    let text = std::str::from_utf8(without_bom(&source.bytes)).map_err(|_| problem(source, YamlError::Utf8))?;
-    let own = match any_yaml::read(text).map_err(|error| wrong(source, &error))? {
-        Value::Mapping(own) => own,
-        Value::Null => Mapping::new(),
-        _ => {
-            let what = "expected keys and values".to_owned();
-            return Err(problem(source, YamlError::Parse { what }));
-        }
-    };
+    let (own, text) = (parsed(source)?, text_of(source)?);
     // A tag is found once it is known whether the key is used: another file may replace it.
     for (key, value) in own.iter().filter(|(_, value)| !value.is_null() && tag_of("", value).is_none()) {
         let alone = Mapping::from_iter([(key.clone(), value.clone())]);
         check(&alone).map_err(|error| at_key(source, text, key, &error))?;
     }
-    let paths = match own.get("include") {
-        None => Vec::new(),
-        Some(value) => match serde_yaml_ng::from_value(value.clone()).map_err(|error| wrong(source, &error))? {
-            Paths::One(path) => vec![path],
-            Paths::Many(paths) => paths,
-        },
-    };
+    let paths = included(&own, source)?;
     let mut all = Mapping::new();
     for path in paths {
         *includes += 1;

@@ -14,6 +14,7 @@ mod generation;
 mod group;
 mod keys;
 mod metric_list;
+mod naming_keys;
 mod python_random;
 mod reader;
 mod solved;

@@ -20,6 +20,18 @@ fn only_what_may_be_replaced_is() {
     write(&out, true).unwrap();
     fs::write(out.join("old"), "").unwrap();
     assert!(write(&out, true).unwrap_err().contains("old in it is not of this program"));
+    fs::remove_file(out.join("old")).unwrap();
+    // A file that is as long as before and another, whose hash the record has lost.
+    let (path, mut config) = (out.join("config.json"), fs::read_to_string(out.join("config.json")).unwrap());
+    config.replace_range(..1, " ");
+    fs::write(&path, config).unwrap();
+    let record = fs::read_to_string(out.join("laser.json")).unwrap();
+    let mut lost: serde_json::Value = serde_json::from_str(&record).unwrap();
+    for file in lost["files"].as_array_mut().unwrap() {
+        file.as_object_mut().unwrap().remove("sha256");
+    }
+    fs::write(out.join("laser.json"), lost.to_string()).unwrap();
+    assert!(write(&out, true).unwrap_err().contains("in it was changed since it was written"));
     assert_eq!(names(place.path()), ["out"]);
 
     fs::create_dir(place.path().join("mine")).unwrap();

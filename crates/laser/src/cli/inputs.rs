@@ -21,6 +21,15 @@ pub struct CheckpointOptions {
 }
 
 impl CheckpointOptions {
+    /// What is read for it.
+    pub fn files(&self) -> Vec<PathBuf> {
+        [Some(&self.model), self.architecture.as_ref(), self.calibration.as_ref()]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect()
+    }
+
     /// The model.
     pub fn source(&self) -> ModelSource {
         ModelSource {

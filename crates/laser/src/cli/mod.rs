@@ -102,6 +102,12 @@ pub enum Command {
     Man(ManOptions),
 }
 
+/// No machine computes faster with more threads, and starting very many takes all that it has.
+const MOST_THREADS: u16 = 1024;
+
+/// The variables by which the library of threads is told how many to start.
+const THREAD_VARIABLES: [&str; 2] = ["RAYON_NUM_THREADS", "RAYON_RS_NUM_CPUS"];
+
 #[derive(Debug, Args)]
 pub struct Global {
     /// Print one JSON document on standard output
@@ -111,12 +117,19 @@ pub struct Global {
     #[arg(long, global = true)]
     pub quiet: bool,
     /// Threads to compute with [default: one per core]
-    #[arg(long, allow_negative_numbers = true, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, allow_negative_numbers = true, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=i64::from(MOST_THREADS)))]
     pub threads: Option<u16>,
 }
 
 impl Global {
     pub fn start_threads(&self) -> anyhow::Result<()> {
+        for name in THREAD_VARIABLES {
+            let asked = std::env::var(name).ok().and_then(|text| text.parse::<usize>().ok());
+            if let Some(asked) = asked.filter(|&asked| asked > usize::from(MOST_THREADS)) {
+                let why = format!("{name}={asked}: at most {MOST_THREADS} threads are started: set a smaller number");
+                return Err(Usage(why.into()).into());
+            }
+        }
         if let Some(threads) = self.threads {
             rayon::ThreadPoolBuilder::new()
                 .num_threads(threads.into())

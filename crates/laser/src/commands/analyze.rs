@@ -5,7 +5,7 @@ use crate::cli::{AnalysisChoice, AnalysisOutput, AnalyzeOptions, CheckpointOptio
 use crate::commands::report::names;
 use crate::commands::table;
 use crate::output;
-use crate::output_place::{check_folder, check_page, write_folder};
+use crate::output_place::{OutputFile, check_folder, write_folder};
 use anyhow::Context;
 use laser::{Session, SessionOptions, SpectraCache, TextSource};
 use laser_checkpoint::Checkpoint;
@@ -15,7 +15,7 @@ use laser_report::{
     Analysis, MatrixSpectrum, Occurrences, ReadRun, frequency, methods_compared, monotone, paraphrase,
     perplexity_change, rank, tail,
 };
-use laser_run::{Progress, RunFolder, SplitName, write_whole};
+use laser_run::{Progress, RunFolder, SplitName};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,9 +23,7 @@ use std::sync::Arc;
 pub fn run(options: &AnalyzeOptions, global: &Global) -> anyhow::Result<()> {
     let to = &options.output;
     let reads = reads(&options.analysis);
-    if let Some(page) = &to.page {
-        check_page(page, to.force, &reads)?;
-    }
+    let page = to.page.as_ref().map(|page| OutputFile::page(page, to.force, &reads)).transpose()?;
     if let Some(csv) = &to.csv {
         check_folder(csv, to.force, &reads)?;
     }
@@ -57,7 +55,7 @@ pub fn run(options: &AnalyzeOptions, global: &Global) -> anyhow::Result<()> {
         }
         AnalysisChoice::Table(options) => return table::run(options, to, global),
     };
-    print(&analysis, to, &reads, global)
+    print(&analysis, page, to, &reads, global)
 }
 
 /// What the command line names to be read; of a RUN folder its files, so that a page may be put beside them.
@@ -67,13 +65,13 @@ fn reads(analysis: &AnalysisChoice) -> Vec<PathBuf> {
         AnalysisChoice::Monotone { run, .. } | AnalysisChoice::Prune { run } | AnalysisChoice::Paraphrase { run } => {
             of_run(run)
         }
-        AnalysisChoice::Rank { run, checkpoint } => [of_run(run), vec![checkpoint.model.clone()]].concat(),
+        AnalysisChoice::Rank { run, checkpoint } => [of_run(run), checkpoint.files()].concat(),
         AnalysisChoice::Frequency { run, facts, corpus, .. } => {
             [of_run(run), vec![facts.clone(), corpus.clone()]].concat()
         }
-        AnalysisChoice::Tail { run, model, .. } => [of_run(run), vec![model.checkpoint.model.clone()]].concat(),
-        AnalysisChoice::Perplexity { model, text, .. } => vec![model.checkpoint.model.clone(), text.clone()],
-        AnalysisChoice::Table(options) => options.models.clone(),
+        AnalysisChoice::Tail { run, model, .. } => [of_run(run), model.checkpoint.files()].concat(),
+        AnalysisChoice::Perplexity { model, text, .. } => [model.checkpoint.files(), vec![text.clone()]].concat(),
+        AnalysisChoice::Table(options) => table::reads(options),
     }
 }
 
@@ -88,11 +86,17 @@ fn missing(run: &Path, why: &str) -> String {
     format!("{}: this run lacks what the analysis needs: {why}", run.display())
 }
 
-fn print(analysis: &Analysis, to: &AnalysisOutput, reads: &[PathBuf], global: &Global) -> anyhow::Result<()> {
+fn print(
+    analysis: &Analysis,
+    page: Option<OutputFile>,
+    to: &AnalysisOutput,
+    reads: &[PathBuf],
+    global: &Global,
+) -> anyhow::Result<()> {
     let mut written: Vec<PathBuf> = Vec::new();
-    if let Some(page) = &to.page {
-        write_whole(page, analysis.page().as_bytes())?;
-        written.push(page.clone());
+    if let Some(page) = page {
+        page.write(analysis.page().as_bytes())?;
+        written.push(page.path().to_owned());
     }
     if let Some(csv) = &to.csv {
         written.extend(write_folder(csv, to.force, reads, |folder| Ok(analysis.write_csv(folder)?))?);

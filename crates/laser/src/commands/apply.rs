@@ -3,11 +3,12 @@
 use crate::bar::Bar;
 use crate::cli::{ApplyOptions, Global, Pick};
 use crate::output::{self, Usage};
-use laser::{ModelCard, Output, OutputFormat, OutputPlan, read_front, read_recipe, write_edited};
+use crate::output_place::files_of_recipe;
+use laser::{JudgedEdits, ModelCard, Output, OutputFormat, OutputPlan, read_front, read_recipe, write_edited};
 use laser_checkpoint::Checkpoint;
 use laser_edit::{Candidate, InterventionSpec};
-use laser_report::{aligned, front_text};
-use laser_run::{CostedCandidate, Progress, RunFolder, StoredVerdict};
+use laser_report::{aligned, because, front_text};
+use laser_run::{CostedCandidate, Progress};
 use laser_writers::{Changes, EditRecord, Patch};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -47,7 +48,7 @@ pub fn written(
         rank_multiple: options.rank_multiple.into(),
         card,
         calibration: options.checkpoint.calibration.clone(),
-        reads: reads(options)?,
+        reads: reads(options),
     };
     let output = write_edited(checkpoint, changes, &options.out, &plan)?;
     Ok((edits, output))
@@ -70,14 +71,9 @@ pub struct ApplyDocument<'a> {
 }
 
 /// What is read beside the model: a recipe stands for the RUN folder that it is of.
-fn reads(options: &ApplyOptions) -> anyhow::Result<Vec<PathBuf>> {
-    let mut reads: Vec<PathBuf> = options.patch.iter().chain(&options.checkpoint.architecture).cloned().collect();
-    if let Some(recipe) = &options.recipe {
-        let run = if recipe.is_dir() { Some(recipe.as_path()) } else { recipe.parent() };
-        reads.extend(run.and_then(|run| RunFolder::open(run).ok()).map(|run| run.files()).unwrap_or_default());
-        reads.push(recipe.clone());
-    }
-    Ok(reads)
+fn reads(options: &ApplyOptions) -> Vec<PathBuf> {
+    let recipe = options.recipe.iter().flat_map(|recipe| files_of_recipe(recipe));
+    options.patch.iter().cloned().chain(options.checkpoint.files()).chain(recipe).collect()
 }
 
 /// What to edit, and what the model card tells of it: the verdict, if it is on these edits.
@@ -93,15 +89,17 @@ fn edits(
     let calibration = options.checkpoint.calibration.as_deref();
     if let Some(pick) = options.pick {
         let front = read_front(path, checkpoint)?;
-        let CostedCandidate { interventions, chosen, .. } = picked(pick, &front.candidates)?;
+        let CostedCandidate { interventions, .. } = picked(pick, &front.candidates)?;
         front.check_calibration(&interventions, calibration)?;
-        return Ok((interventions, if chosen { ModelCard::of_recipe(path) } else { ModelCard::default() }));
+        let judged = front.judged(&interventions);
+        return Ok((interventions, ModelCard::of_search(judged)));
     }
     let recipe = read_recipe(path, checkpoint, calibration)?;
-    if let Some(StoredVerdict { word, because, .. }) = recipe.verdict.filter(|verdict| !verdict.word.is_better()) {
-        progress.note(&format!("the verdict on this edit was {word}: {because}"));
+    let judged = recipe.judged();
+    if let Some(JudgedEdits { verdict, .. }) = judged.as_ref().filter(|it| !it.verdict.word().is_better()) {
+        progress.note(&format!("the verdict on this edit is {}: {}", verdict.word(), because(verdict)));
     }
-    Ok((recipe.edits, ModelCard::of_recipe(path)))
+    Ok((recipe.edits, ModelCard::of_search(judged)))
 }
 
 /// A row of the front.

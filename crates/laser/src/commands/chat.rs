@@ -3,11 +3,12 @@
 use crate::bar::Bar;
 use crate::cli::{ChatOptions, EditOptions, Global, SpeechOptions};
 use crate::output;
+use anyhow::Context;
 use laser::{Session, SessionOptions, Speech, Step, read_recipe};
 use laser_edit::{Candidate, InterventionSpec};
 use laser_report::visible;
 use serde_json::{Value, json};
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal, Read, Write};
 use std::sync::Arc;
 
 pub fn run(options: &ChatOptions, global: &Global) -> anyhow::Result<()> {
@@ -120,16 +121,53 @@ pub(super) fn say(
 pub(super) fn each_line(global: &Global, said: &mut dyn FnMut(&str) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let stdin = std::io::stdin();
     let asks = stdin.is_terminal() && !global.quiet;
-    loop {
+    for number in 1.. {
         if asks {
             output::ask("> ");
         }
-        let mut line = String::new();
-        if stdin.lock().read_line(&mut line)? == 0 {
-            return Ok(());
-        }
+        let Some(line) = next_line(&mut stdin.lock(), number)? else { break };
         if !line.trim().is_empty() {
             said(line.trim_end_matches(['\n', '\r']))?;
         }
+    }
+    Ok(())
+}
+
+/// No line of standard input has more bytes.
+const LONGEST_LINE: u64 = 1 << 20;
+
+/// The next line, the one with this number, of standard input; none at its end.
+fn next_line(input: &mut impl BufRead, number: usize) -> anyhow::Result<Option<String>> {
+    let most = laser_guard::raised(LONGEST_LINE);
+    let mut line = Vec::new();
+    let read = input.take(most.saturating_add(1)).read_until(b'\n', &mut line);
+    read.context("standard input cannot be read: give --prompt TEXT in its place")?;
+    if line.len() as u64 > most {
+        let how = laser_guard::how_to_raise();
+        anyhow::bail!("standard input: line {number} has more than {most} bytes: give a shorter prompt ({how})");
+    }
+    if line.is_empty() {
+        return Ok(None);
+    }
+    let text = String::from_utf8(line).map_err(|_| {
+        anyhow::anyhow!("standard input: line {number} is not UTF-8: convert it first, for example with iconv -t UTF-8")
+    })?;
+    Ok(Some(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_utf8_and_of_some_length() {
+        let mut input = &b"one\r\n\ntwo"[..];
+        let mut next = |number| next_line(&mut input, number).unwrap();
+        assert_eq!([next(1), next(2), next(3), next(4)].map(Option::unwrap_or_default), ["one\r\n", "\n", "two", ""]);
+        let refused = |bytes: &[u8]| next_line(&mut &bytes[..], 7).unwrap_err().to_string();
+        assert!(refused(b"\xff\n").starts_with("standard input: line 7 is not UTF-8: "));
+        let long = vec![b'a'; LONGEST_LINE as usize + 1];
+        assert!(refused(&long).starts_with("standard input: line 7 has more than 1048576 bytes: "));
+        assert!(next_line(&mut &long[1..], 1).unwrap().is_some());
     }
 }

@@ -5,10 +5,11 @@ use crate::cli::{DemoOptions, Global};
 use crate::output;
 use laser::{DemoFiles, SearchPlan, Session, SessionOptions, SpaceChoice, StrategyChoice};
 use laser_matrix::Rho;
-use laser_report::verdict_file;
+use laser_report::{quoted, verdict_file};
 use laser_run::Progress;
 use serde_json::json;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 
 /// The default fractions, and 0.02: rank 1 of the model's 64.
@@ -21,11 +22,13 @@ pub fn run(options: &DemoOptions, global: &Global) -> anyhow::Result<()> {
     }
     let [run, edited] = ["run", "edited"].map(|name| options.out.join(name));
     let files = DemoFiles::unpack(&options.out)?;
-    let (model, task) = (files.model.display(), files.task.display());
+    let typed = |path: &Path| quoted(&path.display().to_string());
+    let (model, task) = (typed(&files.model), files.task.display());
     let rhos = RHOS.map(|rho| rho.to_string()).join(",");
     progress.note(&format!(
-        "laser search {model} --task {task} --strategy exhaustive --rho {rhos} --out {}\n",
-        run.display()
+        "laser search {model} --task {} --strategy exhaustive --rho {rhos} --out {}\n",
+        typed(&files.task),
+        typed(&run)
     ));
 
     let how = SessionOptions { progress: progress.clone(), ..SessionOptions::default() };
@@ -42,7 +45,7 @@ pub fn run(options: &DemoOptions, global: &Global) -> anyhow::Result<()> {
     }
 
     let recipe = run.join("best.json");
-    progress.note(&format!("\nlaser apply {model} --recipe {} --out {}", recipe.display(), edited.display()));
+    progress.note(&format!("\nlaser apply {model} --recipe {} --out {}", typed(&recipe), typed(&edited)));
     // What stands there can only be an earlier demo's: writing refuses anything else.
     let best = &found.verdict.best;
     session.apply(best, &edited, edited.exists())?;

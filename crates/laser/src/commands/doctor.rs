@@ -5,6 +5,7 @@ use crate::bar::Bar;
 use crate::cli::{DoctorOptions, Global};
 use crate::output;
 use laser::{Machine, ModelFit, ModelSource};
+use laser_report::quoted;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::fmt::Write;
@@ -86,7 +87,7 @@ fn of_model(line: &mut impl FnMut(&str, String), fit: &ModelFit, machine: &Machi
             },
         );
     }
-    line("next", format!("laser search {model} --task TASK --out RUN --dry-run"));
+    line("next", format!("laser search {} --task TASK --out RUN --dry-run", quoted(model)));
 }
 
 #[cfg(test)]
@@ -143,5 +144,7 @@ next        laser search m.gguf --task TASK --out RUN --dry-run
         let found = text(&machine, Some((&fit, "m.gguf")));
         let found: Vec<&str> = found.lines().map(str::trim_end).collect();
         assert_eq!(found, expected.lines().collect::<Vec<_>>());
+        let odd = text(&machine, Some((&fit, "it's $(mine)")));
+        assert!(odd.contains(r"laser search 'it'\''s $(mine)' --task TASK"), "{odd}");
     }
 }

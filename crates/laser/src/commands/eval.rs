@@ -3,13 +3,13 @@
 use crate::bar::Bar;
 use crate::cli::{EvalOptions, Global, SplitChoice, named_task};
 use crate::output;
-use crate::output_place::check_file;
+use crate::output_place::OutputFile;
 use laser::engine::QuestionScore;
 use laser::{EvaluatedExample, Evaluation, OpenTask, ReadTask, Session, SessionOptions, TaskSource};
 use laser_edit::{Candidate, InterventionSpec};
 use laser_example::{Example, Target};
 use laser_report::metrics_text;
-use laser_run::{Perplexity, write_whole};
+use laser_run::Perplexity;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -32,21 +32,18 @@ pub struct Evaluated {
 }
 
 pub fn run(options: &EvalOptions, global: &Global) -> anyhow::Result<()> {
-    if let Some(path) = &options.examples {
-        check_file(path, options.force, &reads(options))?;
-    }
+    let examples = options.examples.as_ref().map(|path| OutputFile::new(path, options.force, &reads(options)));
+    let examples = examples.transpose()?;
     let progress = Arc::new(Bar::new(global.quiet));
     let source = (!options.task.task.is_empty()).then(|| options.task.source()).transpose()?;
     // A task that cannot be read is told before a model is loaded for it.
     let task = source.as_ref().map(|source| source.read(&*progress)).transpose()?;
     let how = SessionOptions { device: options.model.device, chat: options.task.chat, progress };
     let session = Session::open_with(options.model.checkpoint.source(), how)?;
-    let lines = if options.examples.is_some() { Lines::WithQuestions } else { Lines::None };
+    let lines = if examples.is_some() { Lines::WithQuestions } else { Lines::None };
     let (evaluated, lines) = evaluate(options, &session, source.zip(task), lines)?;
-    if let Some(path) = &options.examples {
-        // The files of the task are known only now.
-        check_file(path, options.force, &reads(options))?;
-        write_lines(path, &lines)?;
+    if let Some(file) = examples {
+        write_lines(&file, &lines)?;
     }
     if global.json {
         return output::print_json(&evaluated);
@@ -101,9 +98,8 @@ fn reads(options: &EvalOptions) -> Vec<PathBuf> {
     let checkpoint = &options.model.checkpoint;
     let tasks = options.task.task.iter().map(|text| named_task(text));
     let tasks = tasks.flat_map(|named| [Some(PathBuf::from(named.spec)), named.data]).flatten();
-    let others = [&options.task.data.data, &options.text.text, &checkpoint.architecture];
-    let others = [&checkpoint.model].into_iter().chain(others.into_iter().flatten()).cloned();
-    tasks.chain(others).collect()
+    let others = [&options.task.data.data, &options.text.text].into_iter().flatten().cloned();
+    tasks.chain(others).chain(checkpoint.files()).collect()
 }
 
 /// The examples that were asked for, by number.
@@ -170,13 +166,13 @@ impl Evaluated {
 }
 
 /// One JSON line per example, through a temporary file.
-fn write_lines(path: &Path, lines: &[Value]) -> anyhow::Result<()> {
+fn write_lines(file: &OutputFile, lines: &[Value]) -> anyhow::Result<()> {
     let mut bytes = Vec::new();
     for line in lines {
         serde_json::to_writer(&mut bytes, line)?;
         bytes.push(b'\n');
     }
-    Ok(write_whole(path, &bytes)?)
+    file.write(&bytes)
 }
 
 /// What each example gave.

@@ -8,6 +8,7 @@ use serde_json::json;
 
 pub fn run(options: &FleetOptions, global: &Global) -> anyhow::Result<()> {
     let search = search_of(options)?;
+    refuse_control_characters(options)?;
     let words = sharded(options);
     let command = words.iter().map(|word| quoted(word)).collect::<Vec<String>>().join(" ");
     let run = quoted(&search.out.display().to_string());
@@ -42,6 +43,18 @@ fn search_of(options: &FleetOptions) -> anyhow::Result<Box<SearchOptions>> {
         Command::Search(search) => Ok(search),
         _ => Err(Usage("fleet takes a search: laser fleet slurm --shards 4 search MODEL --task TASK --out RUN".into())
             .into()),
+    }
+}
+
+/// A line end in a path would end the comment of a script in which it stands, and what comes after it would be run.
+fn refuse_control_characters(options: &FleetOptions) -> Result<(), Usage> {
+    let mut words = options.search.iter().chain([&options.image, &options.claim]);
+    match words.find(|word| word.contains(char::is_control)) {
+        Some(word) => {
+            let why = "holds a control character, which cannot stand in a batch file: give it another name";
+            Err(Usage(format!("{word:?} {why}").into()))
+        }
+        None => Ok(()),
     }
 }
 

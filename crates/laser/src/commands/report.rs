@@ -3,9 +3,9 @@
 use crate::bar::Bar;
 use crate::cli::{Global, ReportOptions};
 use crate::output::{self, shown};
-use crate::output_place::{check_file, check_folder, check_page, write_folder};
+use crate::output_place::{OutputFile, check_folder, place_of, write_folder};
 use anyhow::{Context, bail, ensure};
-use laser::write_outcomes;
+use laser::outcomes_parquet;
 use laser_report::{ComparedRuns, ReadRun, lm_eval_files, optuna_journal, time_text};
 use laser_run::{Progress, RunFolder, write_whole};
 use serde_json::json;
@@ -25,31 +25,33 @@ fn one(run: &Path, options: &ReportOptions, global: &Global) -> anyhow::Result<(
     let out = options.out.clone().unwrap_or_else(|| folder.report_path());
     let (reads, force) = (folder.files(), options.force);
     let advice = || page_advice(options.out.is_none());
-    check_page(&out, force, &reads).with_context(advice)?;
+    let page = OutputFile::page(&out, force, &reads).with_context(advice)?;
     let outputs =
         [Some(&out), options.parquet.as_ref(), options.optuna.as_ref(), options.csv.as_ref(), options.lm_eval.as_ref()];
     let outputs: Vec<&PathBuf> = outputs.into_iter().flatten().collect();
-    if let Some(twice) = (1..outputs.len()).find(|&i| outputs[..i].contains(&outputs[i])) {
+    let places: Vec<PathBuf> = outputs.iter().map(|path| place_of(path)).collect();
+    if let Some(twice) = (1..places.len()).find(|&i| places[..i].contains(&places[i])) {
         bail!("{}: it is to hold two things: give each its own path", shown(outputs[twice]));
     }
-    [&options.parquet, &options.optuna].into_iter().flatten().try_for_each(|path| check_file(path, force, &reads))?;
+    let file = |path: &Option<PathBuf>| path.as_ref().map(|path| OutputFile::new(path, force, &reads)).transpose();
+    let (parquet, optuna) = (file(&options.parquet)?, file(&options.optuna)?);
     let mut folders = [&options.csv, &options.lm_eval].into_iter().flatten();
     folders.try_for_each(|path| check_folder(path, force, &reads).map(drop))?;
     let mut read = ReadRun::open(&folder);
     read.data = read.data.with_times(&folder);
-    write_whole(&out, read.data.page().as_bytes()).with_context(advice)?;
+    page.write(read.data.page().as_bytes()).with_context(advice)?;
     let mut written = vec![out];
     let time = folder.written()[1].and_then(time_text).unwrap_or_else(|| "1970-01-01T00:00:00.000000Z".to_owned());
     if let Some(csv) = &options.csv {
         written.extend(write_folder(csv, force, &reads, |folder| Ok(read.data.write_csv(folder)?))?);
     }
-    if let Some(parquet) = &options.parquet {
-        write_outcomes(&read, parquet)?;
-        written.push(parquet.clone());
+    if let Some(parquet) = parquet {
+        parquet.write(&outcomes_parquet(&read, parquet.path())?)?;
+        written.push(parquet.path().to_owned());
     }
-    if let Some(optuna) = &options.optuna {
-        write_whole(optuna, optuna_journal(&read, &time).as_bytes())?;
-        written.push(optuna.clone());
+    if let Some(optuna) = optuna {
+        optuna.write(optuna_journal(&read, &time).as_bytes())?;
+        written.push(optuna.path().to_owned());
     }
     if let Some(lm_eval) = &options.lm_eval {
         let files = lm_eval_files(&read, &time);
@@ -82,12 +84,12 @@ fn several(runs: &[&PathBuf], options: &ReportOptions, global: &Global) -> anyho
     let out = options.out.clone().unwrap_or_else(|| PathBuf::from("compared.html"));
     let folders = runs.iter().map(|run| Ok(RunFolder::open(run)?)).collect::<anyhow::Result<Vec<_>>>()?;
     let reads: Vec<PathBuf> = folders.iter().flat_map(RunFolder::files).collect();
-    check_page(&out, options.force, &reads)?;
+    let page = OutputFile::page(&out, options.force, &reads)?;
     if let Some(csv) = &options.csv {
         check_folder(csv, options.force, &reads)?;
     }
     let compared = ComparedRuns { runs: folders.iter().map(|run| ReadRun::open(run).data).collect() };
-    write_whole(&out, compared.page().as_bytes()).with_context(|| page_advice(false))?;
+    page.write(compared.page().as_bytes()).with_context(|| page_advice(false))?;
     let mut written = vec![out];
     if let Some(csv) = &options.csv {
         written.extend(write_folder(csv, options.force, &reads, |folder| Ok(compared.write_csv(folder)?))?);

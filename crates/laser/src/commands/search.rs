@@ -7,7 +7,7 @@ use crate::offered_fleets::made_fleet;
 use crate::output;
 use laser::{FoundEdits, Session};
 use laser_edit::Candidate;
-use laser_report::verdict_file;
+use laser_report::{quoted, verdict_file};
 use laser_run::{Bf16Check, CostedCandidate, Progress, SearchTrace, Shard, VerdictFile, front};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -38,7 +38,7 @@ pub fn run(options: &SearchOptions, words: &[OsString], global: &Global) -> anyh
             let document = ShardDocument { run: output::shown(&options.out), shard, strategy: &trace };
             return output::print_json(&document);
         }
-        let (scored, run) = (trace.space - trace.dropped, output::shown(&options.out));
+        let (scored, run) = (trace.space - trace.dropped, quoted(&output::shown(&options.out)));
         return output::print(&format!(
             "Shard {shard}: {scored} of {} candidates were scored on all examples. When all shards are done: laser merge {run}\n",
             trace.space
@@ -66,13 +66,15 @@ pub fn tell(
         output::print_coloured(&format!("\n{map}"))?;
     }
     if found.verdict.word().is_better() {
-        progress.note(&format!(
-            "\nWrite the edited model with: laser apply {} --recipe {} --out PATH",
-            model.display(),
-            run.join("best.json").display()
-        ));
+        progress.note(&format!("\nWrite the edited model with: {}", next_command(run, model)));
     }
     Ok(())
+}
+
+/// What writes the model with the edits that were found in `run`.
+fn next_command(run: &Path, model: &Path) -> String {
+    let [model, recipe] = [model, run.join("best.json").as_path()].map(|path| quoted(&path.display().to_string()));
+    format!("laser apply {model} --recipe {recipe} --out PATH")
 }
 
 /// What a search found, as the program prints it.
@@ -112,5 +114,18 @@ pub fn document<'a>(run: &Path, found: &'a FoundEdits) -> SearchDocument<'a> {
         rounding: found.bf16_checks.as_deref(),
         verdict: verdict_file(&found.verdict),
         front: front(&found.entries, &found.costs, &found.objective, Some(&found.verdict.best)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_is_printed_can_be_pasted() {
+        assert_eq!(
+            next_command(Path::new("a run; rm x"), Path::new("$(m).gguf")),
+            "laser apply '$(m).gguf' --recipe 'a run; rm x/best.json' --out PATH"
+        );
     }
 }

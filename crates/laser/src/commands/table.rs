@@ -4,10 +4,10 @@ use crate::bar::Bar;
 use crate::cli::{AnalysisOutput, Global, TableOptions};
 use crate::commands::report::names;
 use crate::output::{self, make_folder};
-use crate::output_place::{check_folder, check_page, write_folder};
+use crate::output_place::{OutputFile, check_folder, write_folder};
 use laser::{CostPlan, CostText, ModelSource, Session, SessionOptions, TaskSource, TextSource};
 use laser_report::{ComparedRuns, ReadRun};
-use laser_run::{Progress, RunFolder, write_whole};
+use laser_run::{Progress, RunFolder};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use std::sync::Arc;
 pub fn run(options: &TableOptions, to: &AnalysisOutput, global: &Global) -> anyhow::Result<()> {
     let progress = Arc::new(Bar::new(global.quiet));
     make_folder(&options.out)?;
-    let page = to.page.clone().unwrap_or_else(|| options.out.join("table.html"));
-    check_page(&page, to.force, &options.models)?;
+    let (page, reads) = (to.page.clone().unwrap_or_else(|| options.out.join("table.html")), reads(options));
+    let page = OutputFile::page(&page, to.force, &reads)?;
     if let Some(csv) = &to.csv {
-        check_folder(csv, to.force, &options.models)?;
+        check_folder(csv, to.force, &reads)?;
     }
     let text = match &options.text {
         Some(path) => CostText::File(TextSource { path: path.clone(), limit: tokens(options.text_tokens) }),
@@ -44,17 +44,24 @@ pub fn run(options: &TableOptions, to: &AnalysisOutput, global: &Global) -> anyh
             session.search(&session.task(&source_of(task, options))?, &plan, &run)?;
             compared.runs.push(ReadRun::open(&RunFolder::open(&run)?).data);
             runs.push(run);
-            write_whole(&page, compared.page().as_bytes())?;
+            page.write(compared.page().as_bytes())?;
         }
     }
-    let mut written = vec![page];
+    let mut written = vec![page.path().to_owned()];
     if let Some(csv) = &to.csv {
-        written.extend(write_folder(csv, to.force, &options.models, |folder| Ok(compared.write_csv(folder)?))?);
+        written.extend(write_folder(csv, to.force, &reads, |folder| Ok(compared.write_csv(folder)?))?);
     }
     if global.json {
         return output::print_json(&json!({"written": names(&written), "runs": compared}));
     }
     output::print(&compared.text())
+}
+
+/// What the command line names to be read.
+pub(super) fn reads(options: &TableOptions) -> Vec<PathBuf> {
+    let tasks = options.tasks.iter().map(|task| source_of(task, options));
+    let tasks = tasks.flat_map(|source| [Some(PathBuf::from(source.spec)), source.data]).flatten();
+    options.models.iter().chain(&options.text).cloned().chain(tasks).collect()
 }
 
 /// `TASK`, or `TASK=FILE`.

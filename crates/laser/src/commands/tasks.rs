@@ -140,17 +140,21 @@ fn with_data(card: Card, file: &Path) -> Result<Card, String> {
     }
 }
 
-/// The YAML files in a folder and in those below, by name.
+/// The YAML files in a folder and in those below, by name. Links to folders are not followed: they may lead around in circles.
 fn task_files(folder: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     let failed = || format!("{}: the folder cannot be read", folder.display());
-    let entries = fs::read_dir(folder).with_context(failed)?.collect::<io::Result<Vec<_>>>().with_context(failed)?;
-    let mut paths: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
+    let entries = fs::read_dir(folder).with_context(failed)?;
+    let found = |entry: io::Result<fs::DirEntry>| -> io::Result<(PathBuf, bool)> {
+        let entry = entry?;
+        Ok((entry.path(), entry.file_type()?.is_dir()))
+    };
+    let mut paths = entries.map(found).collect::<io::Result<Vec<_>>>().with_context(failed)?;
     paths.sort();
-    for path in paths {
+    for (path, is_folder) in paths {
         let yaml = path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
-        if path.is_dir() {
+        if is_folder {
             task_files(&path, files)?;
-        } else if yaml {
+        } else if yaml && !path.is_dir() {
             files.push(path);
         }
     }

@@ -127,6 +127,35 @@ fn force_replaces_only_what_the_program_made() {
     assert_eq!(session.list().len(), before.len() + 2);
 }
 
+/// Whatever the option is by which a command reads a file.
+#[test]
+fn what_is_read_by_any_option_is_not_replaced() {
+    let session = with_task();
+    let model = fixture("llama").display().to_string();
+    let text = "The quick brown fox jumps over the lazy dog. ".repeat(40);
+    session.write("text.txt", &text);
+    let table = Path::new(env!("CARGO_MANIFEST_DIR")).join("../laser-checkpoint/architectures/llama.toml");
+    fs::copy(&table, session.path("my.toml")).unwrap();
+    session
+        .prints(&format!("search {model} --task task.jsonl --layers 2 --matrices fc_in --rho 0.1 --quiet --out run"));
+    let calibrated = "--reduce 0.fc_in:kfac=0.1 --calibration text.txt";
+    let own = format!("--architecture my.toml --text task.jsonl --text-tokens 100 {calibrated}");
+    let kept = ["text.txt", "task.jsonl", "my.toml", "run/best.json"].map(|name| session.read(name));
+    for command in [
+        format!("eval {model} --task task.jsonl {calibrated} --examples text.txt"),
+        format!("apply {model} {calibrated} --format patch --out text.txt"),
+        format!("analyze --page text.txt perplexity {model} {own}"),
+        format!("analyze --page my.toml perplexity {model} {own}"),
+        format!("analyze --page task.jsonl table --model {model} --task task.jsonl --out table"),
+        format!("analyze --page text.txt table --model {model} --task task.jsonl --text text.txt --out table"),
+        format!("analyze --page run/best.json rank run {model}"),
+    ] {
+        let (_, message) = session.fails(&format!("{command} --force --quiet"));
+        assert!(message.contains("read lies there") || message.contains("is being read"), "{command}: {message}");
+    }
+    assert_eq!(kept, ["text.txt", "task.jsonl", "my.toml", "run/best.json"].map(|name| session.read(name)));
+}
+
 /// Killed at any moment, a run leaves what the next one in the same folder removes.
 #[cfg(unix)]
 #[test]

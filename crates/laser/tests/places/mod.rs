@@ -199,3 +199,54 @@ fn a_hub_cache_on_a_full_disk_is_one_line_and_goes_on_with_room() {
     let message = line_of(run(&format!("unshare -m bash -c '{mount} && {filled} && exec {search}'")), "search");
     assert!(message.contains("No space left") && message.contains("small/run"), "{message}");
 }
+
+/// The files of `demo` and of the `sokoban` commands: nothing waits for a writer, or reads what has no end.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_demo_and_sokoban_read_no_pipes_and_devices() {
+    use std::os::unix::fs::symlink;
+    use std::time::Duration;
+    let session = Session::new();
+    let fifo = session.path("fifo");
+    assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    session.prints("sokoban levels --count 2 --out levels.txt");
+    let refused = |command: &str| {
+        let output = session.laser(command).timeout(Duration::from_secs(60)).output().unwrap();
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!((output.status.code(), message.lines().count()), (Some(1), 1), "laser {command}: {message}");
+    };
+    let player = fixture("sokoban/model").display().to_string();
+    for (number, file) in [fifo.as_path(), Path::new("/dev/zero")].into_iter().enumerate() {
+        let levels = file.display();
+        refused(&format!("sokoban solve {levels}"));
+        refused(&format!("sokoban play planner --levels {levels}"));
+        refused(&format!("sokoban eval {player} --levels {levels}"));
+        for name in ["config.json", "model.safetensors"] {
+            let copy = format!("player-{number}-{name}");
+            let place = session.copy_of("sokoban/model", &copy).join(name);
+            fs::remove_file(&place).unwrap();
+            symlink(file, &place).unwrap();
+            refused(&format!("sokoban eval {copy} --levels levels.txt"));
+            let out = session.path(&format!("demo-{number}-{name}"));
+            fs::create_dir_all(out.join("model")).unwrap();
+            symlink(file, out.join("model").join(name)).unwrap();
+            refused(&format!("demo --quiet --out {}", out.display()));
+        }
+    }
+}
+
+#[test]
+fn a_folder_of_task_files_is_gone_through_once_whatever_links_there_are() {
+    use std::os::unix::fs::symlink;
+    let session = Session::new();
+    fs::create_dir(session.path("tasks")).unwrap();
+    session.write("tasks/rows.jsonl", "{\"q\": \"a\", \"a\": \"b\"}\n");
+    let text = "task: one\ndataset_kwargs: {data_files: rows.jsonl}\ndoc_to_text: q\ndoc_to_target: a\n";
+    session.write("tasks/one.yaml", text);
+    for (target, name) in [(".", "again"), (".", "around"), ("/", "all"), (".", "folder.yaml")] {
+        symlink(target, session.path("tasks").join(name)).unwrap();
+    }
+    assert_eq!(session.prints("tasks check tasks"), "tasks/one.yaml: one: can be used\n");
+    // The folder itself may be a link.
+    assert_eq!(session.prints("tasks check tasks/again"), "tasks/again/one.yaml: one: can be used\n");
+}

@@ -4,10 +4,10 @@ use super::{edits_of, levels_of, policy_of};
 use crate::bar::Bar;
 use crate::cli::{EvalLevelsOptions, Global};
 use crate::output;
-use crate::output_place::check_file;
+use crate::output_place::OutputFile;
 use laser_engine::Editor;
+use laser_run::Progress;
 use laser_run::statistics::{paired_bootstrap, wilson};
-use laser_run::{Progress, write_whole};
 use laser_sokoban::moves_text;
 use serde_json::json;
 use std::time::Instant;
@@ -15,9 +15,8 @@ use std::time::Instant;
 const RESAMPLES: usize = 4_000;
 
 pub fn run(options: &EvalLevelsOptions, global: &Global) -> anyhow::Result<()> {
-    if let Some(path) = &options.examples {
-        check_file(path, options.force, &[options.model.clone(), options.levels.clone()])?;
-    }
+    let reads = super::reads(&options.model, &options.levels, &options.edit);
+    let examples = options.examples.as_ref().map(|path| OutputFile::new(path, options.force, &reads)).transpose()?;
     let progress = Bar::new(global.quiet);
     let levels = levels_of(&options.levels, options.first)?;
     let policy = policy_of(&options.model, options.moves)?;
@@ -39,13 +38,13 @@ pub fn run(options: &EvalLevelsOptions, global: &Global) -> anyhow::Result<()> {
     let mean = returns.iter().sum::<f64>() / n as f64;
     let interval = paired_bootstrap(&returns, &(0..n).collect::<Vec<_>>(), RESAMPLES, 0);
     let share = wilson(solved, n);
-    if let Some(path) = &options.examples {
+    if let Some(file) = examples {
         let line = |(number, it): (usize, &laser_decision::Played)| {
             let moves = moves_text(it.moves.iter().copied());
             json!({"level": number, "solved": it.solved, "return": it.capped_return, "moves": moves}).to_string() + "\n"
         };
         let lines: String = played.iter().enumerate().map(line).collect();
-        write_whole(path, lines.as_bytes())?;
+        file.write(lines.as_bytes())?;
     }
     if global.json {
         return output::print_json(&json!({

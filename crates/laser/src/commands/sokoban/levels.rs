@@ -2,21 +2,19 @@
 
 use crate::cli::{Global, LevelsOptions};
 use crate::output;
-use crate::output_place::check_file;
-use laser_run::write_whole;
+use crate::output_place::OutputFile;
 use laser_sokoban::{Generator, generate_levels, write_levels};
 use serde_json::json;
 
 pub fn run(options: &LevelsOptions, global: &Global) -> anyhow::Result<()> {
-    if let Some(path) = &options.out {
-        check_file(path, options.force, &[])?;
-    }
+    let file = options.out.as_ref().map(|path| OutputFile::new(path, options.force, &[])).transpose()?;
     let generator = Generator { boxes: options.boxes.into(), ..Generator::default() };
     let text = write_levels(&generate_levels(&generator, options.seed, options.count as usize));
-    let Some(path) = &options.out else {
+    let Some(file) = file else {
         return if global.json { output::print_json(&json!({"levels": text})) } else { output::print(&text) };
     };
-    write_whole(path, text.as_bytes())?;
+    file.write(text.as_bytes())?;
+    let path = file.path();
     if global.json {
         return output::print_json(&json!({"levels": options.count, "file": output::shown(path)}));
     }

@@ -8,12 +8,13 @@ mod solve;
 mod train;
 
 use crate::cli::{EditOptions, Global, MoveOptions, Moves, SokobanCommand};
+use crate::output_place::files_of_recipe;
 use anyhow::Context;
 use laser_decision::{MoveChoice, Policy};
 use laser_edit::{Candidate, InterventionSpec};
 use laser_kernels::Cpu;
 use laser_sokoban::{Level, read_levels};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub fn run(command: &SokobanCommand, global: &Global) -> anyhow::Result<()> {
     match command {
@@ -40,6 +41,12 @@ fn levels_of(path: &Path, first: Option<usize>) -> anyhow::Result<Vec<Level>> {
     let mut levels = read_levels(&text_of(path)?).with_context(|| path.display().to_string())?;
     levels.truncate(first.unwrap_or(levels.len()).max(1));
     Ok(levels)
+}
+
+/// What a command reads that plays a model's episodes.
+fn reads(model: &Path, levels: &Path, edit: &EditOptions) -> Vec<PathBuf> {
+    let recipe = edit.recipe.iter().flat_map(|recipe| files_of_recipe(recipe));
+    [model.to_owned(), levels.to_owned()].into_iter().chain(recipe).collect()
 }
 
 /// A trained model.

@@ -3,10 +3,9 @@
 use super::{edits_of, levels_of, policy_of};
 use crate::cli::{Global, PlayOptions};
 use crate::output;
-use crate::output_place::check_file;
+use crate::output_place::OutputFile;
 use laser_decision::play_edited;
 use laser_edit::Candidate;
-use laser_run::write_whole;
 use laser_sokoban::{Game, Level, Move, Plan, Planner, animation, moves_text, picture};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -24,18 +23,17 @@ struct Episode {
 }
 
 pub fn run(options: &PlayOptions, global: &Global) -> anyhow::Result<()> {
-    if let Some(path) = &options.svg {
-        check_file(path, options.force, &[options.model.clone(), options.levels.clone()])?;
-    }
+    let reads = super::reads(&options.model, &options.levels, &options.edit);
+    let svg = options.svg.as_ref().map(|path| OutputFile::new(path, options.force, &reads)).transpose()?;
     let levels = levels_of(&options.levels, None)?;
     let Some(level) = levels.get(options.level).copied() else {
         let why = format!("--level {}: the file has {} levels, numbered from 0", options.level, levels.len());
         return Err(output::Usage(why.into()).into());
     };
     let episodes = episodes(options, &level)?;
-    if let Some(path) = &options.svg {
+    if let Some(svg) = svg {
         let panels: Vec<_> = episodes.iter().map(|it| (it.title.clone(), level, it.moves.clone())).collect();
-        write_whole(path, animation(&panels).as_bytes())?;
+        svg.write(animation(&panels).as_bytes())?;
     } else if !global.json && output::colour_width().is_some() {
         return show(&level, &episodes, Duration::from_millis(options.pause));
     }

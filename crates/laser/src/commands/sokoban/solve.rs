@@ -4,8 +4,8 @@ use super::levels_of;
 use crate::bar::Bar;
 use crate::cli::{Global, SolveOptions};
 use crate::output;
-use crate::output_place::check_file;
-use laser_run::{Progress, write_whole};
+use crate::output_place::OutputFile;
+use laser_run::Progress;
 use laser_sokoban::{Expert, ExpertOptions, Level, Plan, Planner, episode_line};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -29,9 +29,8 @@ struct Solved {
 }
 
 pub fn run(options: &SolveOptions, global: &Global) -> anyhow::Result<()> {
-    if let Some(path) = &options.episodes {
-        check_file(path, options.force, &options.levels)?;
-    }
+    let file =
+        options.episodes.as_ref().map(|path| OutputFile::new(path, options.force, &options.levels)).transpose()?;
     let mut levels = Vec::new();
     for path in &options.levels {
         levels.extend(levels_of(path, None)?);
@@ -51,14 +50,14 @@ pub fn run(options: &SolveOptions, global: &Global) -> anyhow::Result<()> {
         moves.iter().zip(&shortest).filter_map(|(a, b)| Some(((*a)?, moves_of(b)?))).collect();
     let [found, least] = pairs.iter().fold([0, 0], |sum, pair| [sum[0] + pair.0, sum[1] + pair.1]);
 
-    let episodes = match &options.episodes {
-        Some(path) => {
+    let episodes = match file {
+        Some(file) => {
             let expert = Expert::new(ExpertOptions::default(), options.seed);
             progress.start("episodes", levels.len(), 0);
             let episodes = expert.episodes(&levels, || progress.advance(1));
             progress.finish();
             let lines: String = episodes.iter().map(|episode| episode_line(episode) + "\n").collect();
-            write_whole(path, lines.as_bytes())?;
+            file.write(lines.as_bytes())?;
             Some(episodes.len())
         }
         None => None,
