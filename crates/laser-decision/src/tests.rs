@@ -63,11 +63,15 @@ fn a_killed_training_ends_with_the_same_bytes() {
     let refused = train(other.path(), 4, usize::MAX).unwrap_err().to_string();
     assert!(refused.ends_with("it is there already, and is no training's: give a new folder"), "{refused}");
     assert_eq!(file(other.path(), "model.safetensors"), b"precious");
-    // Nor do two train in one folder at once.
-    let running = Training::open(parts.path(), options(4), &teacher()).unwrap();
-    let refused = train(parts.path(), 4, usize::MAX).unwrap_err().to_string();
-    assert!(refused.ends_with("another training runs in it: wait for its end, or give another folder"), "{refused}");
-    drop(running);
+    // Nor do two train in one folder at once, where folders can be locked.
+    if cfg!(unix) {
+        let _running = Training::open(parts.path(), options(4), &teacher()).unwrap();
+        let refused = train(parts.path(), 4, usize::MAX).unwrap_err().to_string();
+        assert!(
+            refused.ends_with("another training runs in it: wait for its end, or give another folder"),
+            "{refused}"
+        );
+    }
     // Another training does not go on there.
     let other = TrainingOptions { seed: 9, ..options(4) };
     let error = Training::open(parts.path(), other, &teacher()).unwrap_err();

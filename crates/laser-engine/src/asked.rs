@@ -137,7 +137,7 @@ impl Asked {
                     let logprob = response.choice_logprobs.as_ref().map_or(f64::NAN, |all| all[choice]);
                     Answer::LogLikelihood(logprob, response.choice_greedy.as_ref().is_some_and(|all| all[choice]))
                 }
-                Target::LogLikelihood { .. } | Target::Rolling { .. } => {
+                Target::LogLikelihood { .. } | Target::Rolling { .. } | Target::Episode { .. } => {
                     Answer::Rolling(response.outcome.answer_logprob)
                 }
             })

@@ -48,6 +48,7 @@ pub struct Masks {
 pub fn encode(tokenizer: &Tokenizer, example: &Example, config: &Config) -> Result<Encoded> {
     let (vocabulary, context_length) = (config.vocab_size, config.context_length);
     let mut encoded = match &example.target {
+        Target::Episode { .. } => return Err(Error::NoTokens { id: example.id.clone() }),
         Target::Rolling { text } => windows(tokenizer, example, text, config)?,
         _ if config.masked => masked(tokenizer, example)?,
         Target::Generate(_) => generated(tokenizer, example)?,

@@ -256,7 +256,7 @@ impl<'a, B: Backend> Evaluator<'a, B> {
         let is_greedy = |slots: &Vec<LogprobSlot>| slots.iter().all(|slot| slot.rank(readings) == 0);
         let is_choice = matches!(example.target, Target::Choose(_));
         let correct = match &example.target {
-            Target::Generate(_) | Target::Rolling { .. } => false,
+            Target::Generate(_) | Target::Rolling { .. } | Target::Episode { .. } => false,
             Target::LogLikelihood { .. } => is_greedy(&tree.continuations[0]),
             Target::Choose(choice) => choice.is_right(choice.predicted(&sums)),
         };

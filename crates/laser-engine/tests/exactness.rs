@@ -105,7 +105,7 @@ fn plain_masked(model: &Model, tokenizer: &Tokenizer, example: &Example, encoded
     let answer = &encoded.continuations[encoded.answer.start];
     let (mut generated, mut choice_logprobs) = (None, None);
     let correct = match &example.target {
-        Target::Rolling { .. } => panic!("no text by itself is among these examples"),
+        Target::Rolling { .. } | Target::Episode { .. } => panic!("neither is among these examples"),
         Target::LogLikelihood { .. } => {
             at_masks(answer.len()).iter().zip(answer).all(|(row, &token)| argmax(row) == token)
         }
@@ -149,7 +149,7 @@ fn plain(model: &Model, tokenizer: &Tokenizer, example: &Example) -> Response {
     let (answer_logprob, answer_tokens, greedy, answer_rank) = score(example.answer());
     let (mut generated, mut choice_logprobs) = (None, None);
     let correct = match &example.target {
-        Target::Rolling { .. } => panic!("no text by itself is among these examples"),
+        Target::Rolling { .. } | Target::Episode { .. } => panic!("neither is among these examples"),
         Target::LogLikelihood { .. } => greedy,
         Target::Choose(choice) => {
             let scores: Vec<f64> = choice.choices.iter().map(|choice| score(choice).0).collect();

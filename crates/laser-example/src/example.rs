@@ -53,6 +53,11 @@ pub enum Target {
         /// Not empty.
         text: String,
     },
+    /// An episode that is played, such as a level of a game: what came of it is the result. No text is scored.
+    Episode {
+        /// How it can be played well, for whoever looks at it. Not empty.
+        solution: String,
+    },
 }
 
 /// An answer that is generated.
@@ -129,7 +134,9 @@ impl Example {
         let target = match &self.target {
             Target::Generate(generation) => !generation.answers.is_empty(),
             Target::Choose(choice) => choice.right().all(|index| index < choice.choices.len()),
-            Target::LogLikelihood { answer: text } | Target::Rolling { text } => !text.is_empty(),
+            Target::LogLikelihood { answer: text } | Target::Rolling { text } | Target::Episode { solution: text } => {
+                !text.is_empty()
+            }
         };
         target && (self.turns.is_empty() || turn::parted(&self.prompt, &self.turns).is_some())
     }
@@ -175,13 +182,20 @@ impl Example {
         self
     }
 
-    /// The text that log-loss is measured on: the first answer, the right choice, or the text itself.
+    /// The text that log-loss is measured on: the first answer, the right choice, or the text itself. Of an episode its solution.
     pub fn answer(&self) -> &str {
         match &self.target {
             Target::Generate(generation) => &generation.answers[0],
             Target::Choose(choice) => &choice.choices[choice.correct],
-            Target::LogLikelihood { answer: text } | Target::Rolling { text } => text,
+            Target::LogLikelihood { answer: text } | Target::Rolling { text } | Target::Episode { solution: text } => {
+                text
+            }
         }
+    }
+
+    /// Whether an answer is given, which is right or not.
+    pub fn is_answered(&self) -> bool {
+        !matches!(self.target, Target::Rolling { .. } | Target::Episode { .. })
     }
 
     /// The choices, where there are some.

@@ -109,6 +109,7 @@ fn item(metric: &Metric, pipeline: &Pipeline, given: &ScoredExample) -> Result<O
             MetricKind::Perplexity => Some(Item::Number(outcome.answer_logprob)),
             _ => None,
         },
+        Target::Episode { .. } => None,
         Target::Rolling { text } => match metric.kind {
             MetricKind::WordPerplexity => Some(Item::Weighted(outcome.answer_logprob, words(text) as f64)),
             MetricKind::BytePerplexity | MetricKind::BitsPerByte => {

@@ -1,5 +1,6 @@
 //! A folder or a file that appears only when it is complete.
 
+use crate::file_kind::kind_of;
 use crate::folder_record::obstacle;
 use crate::leftovers::clean_up;
 use crate::own_temporaries::OwnTemporary;
@@ -8,9 +9,10 @@ use crate::renames::{exchange, lock, put_where_nothing_is, sync_folder};
 use crate::target::Form;
 use crate::temporary_name::{Ending, own_prefix};
 use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs::{self, File, FileType};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 use tempfile::TempDir;
 
 /// A temporary folder beside its target, removed again unless it (or the one file in it) becomes that.
@@ -22,6 +24,8 @@ pub struct StagedFolder {
     _lock: Option<File>,
     parent: PathBuf,
     target: PathBuf,
+    /// What was there at the beginning.
+    seen: Option<(FileType, u64, Option<SystemTime>)>,
 }
 
 impl StagedFolder {
@@ -37,7 +41,8 @@ impl StagedFolder {
         let (folder, temporary) = OwnTemporary::of(make, |folder| folder.path().to_owned())?;
         let lock = lock(folder.path());
         let target = parent.join(name);
-        Ok(Self { folder, temporary, _lock: lock, parent, target })
+        let seen = stamp(&target);
+        Ok(Self { folder, temporary, _lock: lock, parent, target, seen })
     }
 
     /// Where to write to.
@@ -63,6 +68,13 @@ impl StagedFolder {
     /// there meanwhile.
     pub fn finish(mut self, form: Form, replaces: bool) -> io::Result<()> {
         sync_folder(self.folder.path())?;
+        match form {
+            Form::Folder if replaces => only_ours(&self.target)?,
+            Form::File if replaces && self.seen != stamp(&self.target) => {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            _ => {}
+        }
         let Self { folder, temporary, parent, target, .. } = &mut self;
         let file = folder.path().join(target.file_name().unwrap_or_default());
         temporary.place(|| {
@@ -80,15 +92,14 @@ impl StagedFolder {
 
 /// Puts `new` in the place of a folder that this program wrote. What has come into that one meanwhile is not lost.
 fn replace(new: &mut TempDir, parent: &Path, target: &Path) -> io::Result<()> {
-    only_ours(target)?;
     if !exchange(new.path(), target) {
         return replace_in_two_steps(new.path(), parent, target);
     }
     // What came between the look and the exchange.
     let seen = only_ours(new.path());
     if seen.is_err() && !exchange(new.path(), target) {
-        // Better a strange name than a lost file.
         new.disable_cleanup(true);
+        return Err(kept_beside(new.path(), target));
     }
     seen
 }
@@ -102,14 +113,35 @@ fn replace_in_two_steps(new: &Path, parent: &Path, target: &Path) -> io::Result<
     fs::rename(target, &old)?;
     let placed = only_ours(&old).and_then(|()| fs::rename(new, target));
     if placed.is_err() && fs::rename(&old, target).is_err() {
-        // Better a strange name than a lost folder.
-        let _ = aside.keep();
+        return Err(kept_beside(&old, target));
     }
     placed
 }
 
+/// Gives a folder that cannot go back to its place a name that nobody takes for a temporary one: better a strange name than a lost folder.
+/// The error says where it is.
+fn kept_beside(folder: &Path, target: &Path) -> io::Error {
+    let mut name = target.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".before-{}", std::process::id()));
+    let kept = target.with_file_name(name);
+    match put_where_nothing_is(folder, &kept) {
+        Ok(()) => io::Error::other(format!("what was there cannot be put back, and is now {}", kept.display())),
+        Err(error) => error,
+    }
+}
+
+/// By what it is told whether a file was changed.
+fn stamp(path: &Path) -> Option<(FileType, u64, Option<SystemTime>)> {
+    let found = fs::symlink_metadata(path).ok()?;
+    Some((found.file_type(), found.len(), found.modified().ok()))
+}
+
 /// Refuses a folder that holds anything but what its record lists.
 fn only_ours(folder: &Path) -> io::Result<()> {
+    let found = fs::symlink_metadata(folder)?;
+    if !found.is_dir() {
+        return Err(io::Error::other(format!("it is {} now: choose another place", kind_of(found.file_type()))));
+    }
     match obstacle(folder)? {
         None => Ok(()),
         Some(why) => Err(io::Error::other(format!("{why}: move it away yourself, or choose another place"))),

@@ -56,7 +56,8 @@ pub fn check_target(target: &Path, form: Form, force: bool, reads: &[PathBuf]) -
     // A folder that is not there yet is in none that is read.
     let parent = parent_of(target).canonicalize().ok();
     let named = reads.iter().filter_map(|path| path.canonicalize().ok());
-    let reads: Vec<PathBuf> = named.chain(files_read()).collect();
+    let mut reads: Vec<PathBuf> = named.chain(files_read()).collect();
+    reads.extend(reads.iter().flat_map(|read| linked_from(read)).collect::<Vec<_>>());
     let place = parent.as_ref().map(|parent| parent.join(name));
     if parent.is_some_and(|parent| reads.iter().any(|read| read.is_dir() && parent.starts_with(read))) {
         return Err(refused("it is inside what is being read: choose another place".to_owned()));
@@ -83,6 +84,13 @@ pub fn check_target(target: &Path, form: Form, force: bool, reads: &[PathBuf]) -
         Some(why) => Err(refused(format!("{why}: move it away yourself, or choose another place"))),
         None => Ok(Found::Replaceable),
     }
+}
+
+/// What the links of a folder lead to: weights of a model may lie elsewhere.
+fn linked_from(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let links = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_symlink()));
+    links.filter_map(|entry| entry.path().canonicalize().ok()).filter(|path| path.is_file()).collect()
 }
 
 /// Whether a path is another name of a file.
@@ -154,12 +162,17 @@ mod tests {
         fs::write(at("model/weights"), "x").unwrap();
         fs::write(at("task"), "x").unwrap();
         fs::hard_link(at("task"), at("other-name")).unwrap();
+        fs::create_dir(at("elsewhere")).unwrap();
+        fs::write(at("elsewhere/more-weights"), "x").unwrap();
+        symlink("../elsewhere/more-weights", at("model/more-weights")).unwrap();
         let reads = [at("model"), at("task"), at("nowhere")];
         for (target, form) in [
             ("task", Form::File),
             ("other-name", Form::File),
             ("model", Form::Folder),
             ("model/weights", Form::File),
+            ("elsewhere/more-weights", Form::File),
+            ("elsewhere", Form::Folder),
             ("model/new", Form::File),
         ] {
             assert!(why(&at(target), form, true, &reads).contains("being read"), "{target}");

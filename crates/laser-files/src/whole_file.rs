@@ -4,6 +4,7 @@ use crate::file_kind::check_plain;
 use crate::leftovers::clean_up;
 use crate::own_temporaries::OwnTemporary;
 use crate::parent_of;
+use crate::renames::put_where_nothing_is;
 use crate::temporary_name::{Ending, own_prefix};
 use std::io::{self, Write};
 use std::path::Path;
@@ -39,8 +40,11 @@ fn write(path: &Path, bytes: &[u8], replaces: bool) -> io::Result<()> {
     // By the lock others see that it is being written.
     let _ = file.as_file().try_lock();
     file.write_all(bytes).and_then(|()| file.as_file().sync_all())?;
-    let persist = || if replaces { file.persist(path) } else { file.persist_noclobber(path) };
-    temporary.place(persist).map(drop).map_err(|error| error.error)
+    temporary.place(|| match replaces {
+        true => file.persist(path).map(drop).map_err(|error| error.error),
+        // Where it is a second name, the first goes with `file`.
+        false => put_where_nothing_is(file.path(), path),
+    })
 }
 
 #[cfg(test)]

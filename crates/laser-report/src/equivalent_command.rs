@@ -132,7 +132,9 @@ fn ranges(numbers: &[usize]) -> String {
 /// As a shell takes it.
 pub fn quoted(text: &str) -> String {
     // A `~` may stand for a folder.
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./:@=+,%".contains(letter);
+    let plain = |letter: char| {
+        letter.is_ascii_alphanumeric() || (cfg!(windows) && letter == '\\') || "-_./:@=+,%".contains(letter)
+    };
     if !text.is_empty() && text.chars().all(plain) {
         text.to_owned()
     } else {

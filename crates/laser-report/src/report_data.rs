@@ -145,6 +145,9 @@ impl RunParts {
     fn read(folder: &RunFolder, judged: bool) -> Self {
         let mut problems = Vec::new();
         let description = noted(folder.description(), &mut problems);
+        // Before the journal, which a search that runs goes on with.
+        let trace = noted(folder.trace(), &mut problems).flatten();
+        let bf16_checks = noted(folder.bf16_checks(), &mut problems).flatten();
         let read = noted(folder.sound_entries(), &mut problems);
         let whole = read.as_ref().is_some_and(|(_, wrong)| wrong.is_empty());
         let (entries, wrong) = read.unwrap_or_default();
@@ -154,15 +157,17 @@ impl RunParts {
             Err(laser_run::Error::Unfinished { .. } | laser_run::Error::Running { .. }) => None,
             found => noted(found, &mut problems),
         };
-        let trace = noted(folder.trace(), &mut problems).flatten();
-        let trace = trace.filter(|trace| match description.as_ref().filter(|_| whole) {
-            Some(description) => noted(folder.check_trace(trace, &entries, description), &mut problems).is_some(),
-            None => true,
-        });
-        let bf16_checks = noted(folder.bf16_checks_of(&entries), &mut problems).flatten();
+        let fits = match (whole, &description, &trace) {
+            (true, Some(description), Some(trace)) => {
+                noted(folder.check_trace(trace, &entries, description), &mut problems).is_some()
+            }
+            _ => true,
+        };
+        let bf16_checks = bf16_checks
+            .filter(|checks| !whole || noted(folder.check_bf16_checks(checks, &entries), &mut problems).is_some());
         let costs = noted(folder.costs(), &mut problems).unwrap_or_default();
         let mut verdict = None;
-        if let (true, Some(description), Some((validation, test))) = (judged && whole, &description, &splits) {
+        if let (true, Some(description), Some((validation, test))) = (judged && whole && fits, &description, &splits) {
             let (trace, costs) = (trace.as_ref(), &costs);
             let files = JudgedFiles { description, entries: &entries, costs, validation, test, trace };
             verdict = match files.judge(folder) {
@@ -171,10 +176,11 @@ impl RunParts {
                 judged => noted(judged, &mut problems),
             };
         }
-        if judged && verdict.is_none() && !folder.is_running() {
+        if judged && fits && verdict.is_none() && !folder.is_running() {
             problems.extend(lost(folder, description.as_ref()));
         }
         let (validation, test) = splits.unwrap_or_default();
+        let trace = trace.filter(|_| fits);
         Self { description, entries, validation, test, costs, trace, bf16_checks, verdict, problems }
     }
 }

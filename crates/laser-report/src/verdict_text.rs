@@ -25,18 +25,14 @@ pub fn verdict_text(verdict: &Verdict) -> String {
     text.push_str("The edit was chosen on validation, so its score there is too high. Trust the test figures.\n");
     let test = &verdict.test;
     let loss = test.log_loss_change_interval;
-    let _ = write!(
-        text,
-        "\nOn test: {} {}, log-loss {:+.3} nats per token (95 % {:+.3} to {:+.3});\n\
-         {} answers gained, {} lost, ",
-        form.name(),
-        change(form, test.accuracy_gain, test.accuracy_gain_interval),
-        test.log_loss_change,
-        loss.low,
-        loss.high,
-        test.gained,
-        test.lost,
-    );
+    let _ =
+        write!(text, "\nOn test: {} {}", form.name(), change(form, test.accuracy_gain, test.accuracy_gain_interval));
+    if verdict.has_log_loss() {
+        let (change, low, high) = (test.log_loss_change, loss.low, loss.high);
+        let _ = write!(text, ", log-loss {change:+.3} nats per token (95 % {low:+.3} to {high:+.3})");
+    }
+    let what = if verdict.constant.is_some() { "answers" } else { "results" };
+    let _ = write!(text, ";\n{} {what} gained, {} lost, ", test.gained, test.lost);
     let _ = match test.mcnemar_p {
         Some(p) if p == test.p => writeln!(text, "McNemar's exact p = {}.", p_text(p)),
         Some(p) => writeln!(text, "McNemar's exact p = {}, by groups p = {}.", p_text(p), p_text(test.p)),
@@ -190,19 +186,18 @@ fn test_examples(verdict: &Verdict) -> usize {
 /// Base and best on both splits.
 fn scores(verdict: &Verdict, form: ResultForm) -> String {
     let row = |name: String, scores: &Scores| {
-        vec![
-            name,
-            result(form, &scores.validation),
-            format!("{:.3}", scores.validation.score.log_loss),
-            result(form, &scores.test),
-            loss(&scores.test),
-        ]
+        let on_validation = format!("{:.3}", scores.validation.score.log_loss);
+        [name, result(form, &scores.validation), on_validation, result(form, &scores.test), loss(&scores.test)]
     };
     let name = form.name();
-    let header = ["", &format!("validation {name}"), "log-loss", &format!("test {name}"), "log-loss"]
-        .map(str::to_owned)
-        .to_vec();
-    aligned(&[header, row("base".into(), &verdict.base), row(verdict.best.to_string(), &verdict.edited)])
+    let header =
+        ["", &format!("validation {name}"), "log-loss", &format!("test {name}"), "log-loss"].map(str::to_owned);
+    let rows = [header, row("base".into(), &verdict.base), row(verdict.best.to_string(), &verdict.edited)];
+    let shown = rows.map(|[name, validation, loss, test, test_loss]| match verdict.has_log_loss() {
+        true => vec![name, validation, loss, test, test_loss],
+        false => vec![name, validation, test],
+    });
+    aligned(&shown)
 }
 
 fn class_lines(classes: &ClassVerdict) -> String {

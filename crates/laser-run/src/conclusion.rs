@@ -183,14 +183,12 @@ impl RunFolder {
         self.refused(RunFile::Trace, of_trace(trace, entries, run))
     }
 
-    /// What comparing in bf16 changed ([`Self::bf16_checks`]), if the journal's entries do not say otherwise.
+    /// Compares what `rounding.json` tells with the journal's entries.
     ///
     /// # Errors
-    /// The file cannot be read, or [`Error::Malformed`].
-    pub fn bf16_checks_of(&self, entries: &Entries) -> Result<Option<Vec<Bf16Check>>> {
-        let checks = self.bf16_checks()?;
-        self.refused(RunFile::Bf16Checks, checks.as_deref().and_then(|checks| of_bf16_checks(checks, entries)))?;
-        Ok(checks)
+    /// [`Error::Malformed`] if they do not belong together.
+    pub fn check_bf16_checks(&self, checks: &[Bf16Check], entries: &Entries) -> Result<()> {
+        self.refused(RunFile::Bf16Checks, of_bf16_checks(checks, entries))
     }
 
     fn refused(&self, file: RunFile, why: Option<String>) -> Result<()> {

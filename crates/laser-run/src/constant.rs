@@ -58,7 +58,7 @@ fn answers(example: &Example) -> Vec<&str> {
             right.map(|index| choice.choices[index].as_str()).collect()
         }
         Target::LogLikelihood { answer } => vec![answer],
-        Target::Rolling { .. } => Vec::new(),
+        Target::Rolling { .. } | Target::Episode { .. } => Vec::new(),
     }
 }
 

@@ -4,12 +4,10 @@ use crate::bf16_check::Bf16Check;
 use crate::description::RunDescription;
 use crate::entries::Entries;
 use crate::entry::SplitName;
-use crate::search_trace::{RaceTrace, SearchTrace, Step};
-use laser_edit::Candidate;
-use std::collections::BTreeSet;
+use crate::search_trace::{SearchTrace, Step};
 
 /// Figures that were computed from the same results differ by no more.
-const ROUNDING: f64 = 1e-9;
+const TOLERANCE: f64 = 1e-9;
 
 /// Why `trace` cannot be of the search `run` that gave `entries`; none where it can.
 pub(crate) fn of_trace(trace: &SearchTrace, entries: &Entries, run: &RunDescription) -> Option<String> {
@@ -17,49 +15,66 @@ pub(crate) fn of_trace(trace: &SearchTrace, entries: &Entries, run: &RunDescript
     let Some(whole) = space.checked_sub(*dropped) else {
         return Some(format!("{dropped} candidates were dropped of a space of {space}"));
     };
-    // Beside the space's own candidates the journal may hold compositions, which have several edits.
+    if *space > largest_space(run) {
+        return Some(format!("run.json asks for fewer than {space} candidates"));
+    }
+    // Beside the space's own candidates the journal may hold compositions, which have several edits. The space of ranks that were found
+    // by the noise edge may have single candidates of several edits, too.
     let scored = entries.candidates();
-    let singles = scored.iter().filter(|it| it.interventions.interventions().len() == 1).count();
-    if !(singles..=scored.len()).contains(&whole) || *space > largest_space(run) {
+    let singles = match run.search.rho.is_empty() && run.search.edits.is_empty() {
+        true => 0,
+        false => scored.iter().filter(|it| it.interventions.interventions().len() == 1).count(),
+    };
+    if !(singles..=scored.len()).contains(&whole) {
         let scored = scored.len();
         return Some(format!(
-            "all but {dropped} of {space} candidates were scored on all examples, and journal.jsonl has {scored} of them"
+            "{dropped} of {space} candidates were dropped, and journal.jsonl has {scored} that were scored on all examples"
         ));
     }
     let backward = gradient.as_ref().map_or(0, |it| it.examples.saturating_mul(3));
     let counted = entries.evaluations(SplitName::Validation, *examples).saturating_add(backward);
-    // A search that goes on notes what it did at its end, and what it scores at once.
+    // With --more the journal may be ahead of strategy.json.
     if *evaluations > counted || (*evaluations < counted && run.search.more.is_none()) {
-        return Some(format!("it tells of {evaluations} evaluations, and journal.jsonl of {counted}"));
+        return Some(format!("it counts {evaluations} evaluations, and journal.jsonl holds {counted}"));
     }
     if let Some(step) = steps.iter().find(|step| !is_scored(step, entries)) {
-        return Some(format!("journal.jsonl says otherwise of its step {}", step.interventions));
+        return Some(format!("the score of step {} is another than in journal.jsonl", step.interventions));
     }
-    let possible = race.as_ref().is_none_or(|race| is_possible(race, trace, run.task.results.is_binary()));
-    let ranked = gradient.as_ref().is_none_or(|it| {
-        let recall =
-            it.recall.is_none_or(|it| it.of_best_10 <= 10 && it.rank_of_best <= *space && it.spearman.abs() <= 1.0);
-        it.raced <= *space && recall
-    });
-    (!possible || !ranked).then(|| "it has a figure that cannot be".to_owned())
+    if let Some(race) = race {
+        let most = (*space).max(scored.len());
+        if race.rounds.iter().any(|it| it.candidates > most || it.examples > *examples) {
+            return Some("a round of its race has more candidates or examples than there are".to_owned());
+        }
+        // Several tasks are compared by weighted gains, which have no bound.
+        let is_share = run.task.results.is_binary() && run.search.tasks.is_empty();
+        let most = if is_share { 1.0 } else { f64::MAX };
+        if !(0.0..=1.0).contains(&race.confidence) || !(0.0..=most).contains(&race.margin) {
+            return Some("the confidence or the margin of its race is out of range".to_owned());
+        }
+    }
+    let recall = gradient.as_ref().and_then(|it| it.recall);
+    let out_of_range = gradient.as_ref().is_some_and(|it| it.raced > *space)
+        || recall.is_some_and(|it| it.of_best_10 > 10 || it.rank_of_best > *space || it.spearman.abs() > 1.0);
+    out_of_range.then(|| "a figure of its gradient is out of range".to_owned())
 }
 
 /// Why `checks` cannot be of the candidates that gave `entries`; none where they can.
 pub(crate) fn of_bf16_checks(checks: &[Bf16Check], entries: &Entries) -> Option<String> {
     let fits = |check: &Bf16Check| {
         let Bf16Check { interventions, in_bf16, exact, different } = check;
-        let entry = entries.get(SplitName::Validation, interventions);
+        let Some(entry) = entries.get(SplitName::Validation, interventions) else { return false };
         let moved = (exact.accuracy - in_bf16.accuracy).abs() * exact.n as f64;
-        let possible = !entry.is_some_and(|it| it.is_binary())
-            || ((0.0..=1.0).contains(&exact.accuracy) && moved <= *different as f64 + ROUNDING);
-        entry.is_some_and(|it| it.score == *in_bf16 && it.score.n == exact.n)
-            && exact.log_loss.is_finite()
+        let in_range = !entry.is_binary()
+            || ((0.0..=1.0).contains(&exact.accuracy) && moved <= *different as f64 + TOLERANCE * exact.n as f64);
+        entry.score == *in_bf16
+            && entry.score.n == exact.n
+            && (-1e-3..=1e6).contains(&exact.log_loss)
             && *different <= exact.n
-            && possible
+            && in_range
     };
     match checks.iter().find(|check| !fits(check)) {
-        Some(check) => Some(format!("journal.jsonl says otherwise of {}", check.interventions)),
-        None => checks.is_empty().then(|| "it compares nothing".to_owned()),
+        Some(check) => Some(format!("the scores of {} do not fit journal.jsonl", check.interventions)),
+        None => checks.is_empty().then(|| "it compares no candidate".to_owned()),
     }
 }
 
@@ -67,24 +82,133 @@ pub(crate) fn of_bf16_checks(checks: &[Bf16Check], entries: &Entries) -> Option<
 fn largest_space(run: &RunDescription) -> usize {
     let search = &run.search;
     let of_matrix = search.rho.len().saturating_mul(search.blocks.len()).saturating_add(search.edits.len()).max(1);
-    let matrices: BTreeSet<_> = search.matrices.iter().map(ToString::to_string).collect();
     // A caller of the library may describe no space.
-    match search.layers.is_empty() || matrices.is_empty() {
+    match search.layers.is_empty() || search.matrices.is_empty() {
         true => usize::MAX,
-        false => search.layers.len().saturating_mul(matrices.len()).saturating_mul(of_matrix),
+        false => search.layers.len().saturating_mul(search.matrices.len()).saturating_mul(of_matrix),
     }
 }
 
 fn is_scored(step: &Step, entries: &Entries) -> bool {
-    let near = |a: f64, b: f64| (a - b).abs() <= ROUNDING * b.abs().max(1.0);
-    // A step may have gone back to the unedited model.
+    let near = |a: f64, b: f64| (a - b).abs() <= TOLERANCE * b.abs().max(1.0);
     let entry = entries.get(SplitName::Validation, &step.interventions);
     entry.is_some_and(|it| near(step.accuracy, it.score.accuracy) && near(step.log_loss, it.score.log_loss))
-        || (entry.is_none() && step.interventions == Candidate::base())
 }
 
-fn is_possible(race: &RaceTrace, trace: &SearchTrace, is_binary: bool) -> bool {
-    let rounds = race.rounds.iter().all(|it| it.candidates <= trace.space && it.examples <= trace.examples);
-    let margin = race.margin >= 0.0 && race.margin <= if is_binary { 1.0 } else { f64::MAX };
-    rounds && (0.0..=1.0).contains(&race.confidence) && margin
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::entry::Entry;
+    use crate::example_result::{ExampleResult, ResultKind};
+    use crate::log::Log;
+    use crate::search_trace::{GradientTrace, RaceTrace, Recall, Round};
+    use laser_edit::Candidate;
+    use serde_json::{Value, json};
+
+    fn run(changed: impl FnOnce(&mut Value)) -> RunDescription {
+        let mut run = json!({
+            "version": "1", "model": {"path": "", "files": []}, "task": {"spec": "", "digest": "", "examples": 8},
+            "search": {
+                "strategy": "beam", "matrices": ["fc_in"], "layers": [1, 2], "rho": [0.5, 0.1], "blocks": [1],
+                "edits": [], "limit": null, "seed": 3, "split_first": false, "device": "cpu",
+            },
+        });
+        changed(&mut run);
+        serde_json::from_value(run).unwrap()
+    }
+
+    fn candidate(layers: &[usize]) -> Candidate {
+        let edits: Vec<Value> = layers.iter().map(|it| json!({"layer": it, "matrix": "fc_in", "rho": 0.5})).collect();
+        serde_json::from_value(json!(edits)).unwrap()
+    }
+
+    /// The base, two candidates of the space and their composition, on four examples; each is right on one more.
+    fn entries() -> Entries {
+        let mut entries = Entries::default();
+        for (right, layers) in [&[][..], &[1], &[2], &[1, 2]].into_iter().enumerate() {
+            let results = (0..4).map(|i| ExampleResult::binary(i < right, 1.0)).collect();
+            entries.push(Entry::new(SplitName::Validation, &candidate(layers), None, ResultKind::Binary, results));
+        }
+        entries
+    }
+
+    fn trace() -> SearchTrace {
+        let gradient = GradientTrace { examples: 2, raced: 4, recall: None };
+        let rounds = vec![Round { candidates: 4, examples: 1 }, Round { candidates: 2, examples: 4 }];
+        SearchTrace {
+            space: 4,
+            dropped: 2,
+            examples: 4,
+            evaluations: 4 * 4 + 3 * 2,
+            race: Some(RaceTrace { rounds, confidence: 0.5, margin: 1.0 }),
+            gradient: Some(gradient),
+            steps: vec![Step { interventions: candidate(&[1, 2]), accuracy: 0.75, log_loss: 1.0 }],
+        }
+    }
+
+    fn said(changed: impl FnOnce(&mut SearchTrace), run: &RunDescription) -> Option<String> {
+        let mut trace = trace();
+        changed(&mut trace);
+        of_trace(&trace, &entries(), run)
+    }
+
+    fn race(trace: &mut SearchTrace) -> &mut RaceTrace {
+        trace.race.as_mut().unwrap()
+    }
+
+    #[test]
+    fn what_a_search_tells_of_itself_is_in_its_journal() {
+        let plain = run(|_| ());
+        assert_eq!(said(|_| (), &plain), None);
+        type Change = fn(&mut SearchTrace);
+        let changes: [(Change, &str); 11] = [
+            (|it| it.dropped = 5, "5 candidates were dropped of a space of 4"),
+            (|it| (it.space, it.dropped) = (1 << 40, (1 << 40) - 2), "run.json asks for fewer"),
+            (|it| it.dropped = 3, "3 of 4 candidates were dropped, and journal.jsonl has 3"),
+            (|it| it.dropped = 0, "0 of 4 candidates were dropped"),
+            (|it| it.evaluations = 1, "it counts 1 evaluations, and journal.jsonl holds 22"),
+            (|it| it.steps[0].accuracy = 99.0, "the score of step"),
+            (|it| it.steps[0].interventions = candidate(&[2, 77]), "the score of step"),
+            (|it| race(it).rounds[0].candidates = 1 << 50, "a round of its race"),
+            (|it| race(it).confidence = 1e300, "is out of range"),
+            (|it| race(it).margin = 2.5, "is out of range"),
+            (|it| it.gradient.as_mut().unwrap().raced = 9, "a figure of its gradient"),
+        ];
+        for (change, expected) in changes {
+            let why = said(change, &plain).unwrap_or_default();
+            assert!(why.contains(expected), "{expected}: {why}");
+        }
+        let recall = Recall { of_best_10: 11, rank_of_best: 1, spearman: 0.5 };
+        assert!(said(|it| it.gradient.as_mut().unwrap().recall = Some(recall), &plain).is_some());
+        // What honest searches come to: gains on several tasks have no bound, and a journal goes on.
+        let tasks = json!([{"name": "a", "weight": 1.0}, {"name": "b", "weight": 2.0}]);
+        assert_eq!(said(|it| race(it).margin = 2.5, &run(|run| run["search"]["tasks"] = tasks)), None);
+        assert_eq!(said(|it| it.evaluations = 12, &run(|run| run["search"]["more"] = json!(24))), None);
+    }
+
+    #[test]
+    fn what_bf16_has_changed_is_of_the_candidates_of_the_journal() {
+        let entries = entries();
+        let score = |layers: &[usize]| entries.get(SplitName::Validation, &candidate(layers)).unwrap().score;
+        let check = |different| Bf16Check {
+            interventions: candidate(&[1]),
+            in_bf16: score(&[1]),
+            exact: score(&[2]),
+            different,
+        };
+        assert_eq!(of_bf16_checks(&[check(1)], &entries), None);
+        // One answer fewer cannot be right where none differs.
+        for wrong in [
+            check(0),
+            check(5),
+            Bf16Check { in_bf16: score(&[2]), ..check(1) },
+            Bf16Check { interventions: candidate(&[7]), ..check(1) },
+        ] {
+            assert!(of_bf16_checks(&[wrong], &entries).is_some_and(|why| why.contains("do not fit journal.jsonl")));
+        }
+        let mut more = check(1);
+        more.exact.accuracy = 7.5;
+        assert!(of_bf16_checks(&[more], &entries).is_some());
+        assert_eq!(of_bf16_checks(&[], &entries), Some("it compares no candidate".to_owned()));
+    }
 }

@@ -22,10 +22,10 @@ pub struct Record {
 }
 
 impl Record {
-    /// What the model generates or chooses, where that is known; `example` is the record's example.
+    /// What the model generates, chooses or plays, where that is known; `example` is the record's example.
     pub fn answer_given(&self, example: &Example) -> Option<String> {
         match &example.target {
-            Target::Generate(_) => self.generation.clone(),
+            Target::Generate(_) | Target::Episode { .. } => self.generation.clone(),
             Target::Choose(choice) => {
                 let logprobs = self.choice_logprobs.as_ref()?;
                 choice.choices.get(choice.predicted(logprobs)).cloned()

@@ -307,6 +307,7 @@ impl<'a> Driver<'a> {
     pub fn check_bf16(&mut self, candidates: &[Candidate]) -> Result<Vec<Bf16Check>> {
         if let Some(known) = self.run.folder().bf16_checks()?
             && known.iter().map(|it| &it.interventions).eq(candidates)
+            && self.run.folder().check_bf16_checks(&known, self.entries()).is_ok()
         {
             return Ok(known);
         }

@@ -1,4 +1,4 @@
-//! A strategy that does not use up its budget: what the rest of it would take follows from the rounds before.
+//! A strategy that does not use up its budget: what the rest of it would take follows from the generations before.
 
 use crate::chance::{Counted, grown, held};
 use crate::error::Result;
@@ -9,9 +9,10 @@ use std::mem::{Discriminant, discriminant};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// After so many rounds of a budget the others are taken to be like them. What a round takes grows with all that came before it.
-const ROUNDS: usize = 16;
-/// The same after two rounds once so much time has passed.
+/// After so many generations of a budget, and the first, the others are taken to be like them. What one takes to be made grows with all
+/// that came before it.
+const GENERATIONS: usize = 16;
+/// The same after the first and one more once so much time has passed: an estimate may then be another on another machine.
 const TIME: Duration = Duration::from_millis(1_500);
 
 /// A strategy whose budgets end early.
@@ -34,14 +35,14 @@ pub struct Rest {
     pub whole: usize,
 }
 
-/// How matters stood at the end of a budget's first round.
+/// How matters stood at the end of a budget's first generation.
 struct Mark {
     budget: Discriminant<Budget>,
     left: usize,
     counted: Counted,
     whole: usize,
-    /// Rounds since then, and what was left after the last of them.
-    rounds: usize,
+    /// Generations since then, and what was left after the last of them.
+    generations: usize,
     last: usize,
 }
 
@@ -61,12 +62,13 @@ impl<'a> Hurried<'a> {
         let Some(budget) = self.strategy.budget() else { return };
         let left = budget.left();
         match &mut self.mark {
-            Some(mark) if mark.budget == discriminant(budget) => {
-                if left >= mark.last {
+            // More than there was is left of another budget.
+            Some(mark) if mark.budget == discriminant(budget) && left <= mark.last => {
+                if left == mark.last {
                     return;
                 }
-                (mark.rounds, mark.last) = (mark.rounds + 1, left);
-                if mark.rounds < ROUNDS && self.started.elapsed() < TIME {
+                (mark.generations, mark.last) = (mark.generations + 1, left);
+                if mark.generations < GENERATIONS && self.started.elapsed() < TIME {
                     return;
                 }
                 let times = left as f64 / (mark.left - left) as f64;
@@ -77,7 +79,7 @@ impl<'a> Hurried<'a> {
             }
             _ => {
                 let (budget, counted) = (discriminant(budget), held(self.counted).clone());
-                self.mark = Some(Mark { budget, left, counted, whole: self.whole, rounds: 0, last: left });
+                self.mark = Some(Mark { budget, left, counted, whole: self.whole, generations: 0, last: left });
             }
         }
     }
@@ -114,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_large_budget_some_rounds_are_done_and_the_rest_is_estimated() {
+    fn of_a_large_budget_some_generations_are_done_and_the_rest_is_estimated() {
         let space = space(12, 3);
         let start = || Box::new(Exhaustive::new(space.clone()));
         // A generation takes 24 * 3 + 12 * 7 + 6 * 20 = 276 evaluations: of two nothing is left out.

@@ -53,7 +53,7 @@ impl Pool {
         &self.space
     }
 
-    /// What the start may still spend, after one of its rounds.
+    /// What the start may still spend, after one of its generations.
     pub fn budget(&mut self) -> Option<&mut Budget> {
         self.start.budget()
     }

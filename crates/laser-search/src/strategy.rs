@@ -22,8 +22,8 @@ pub trait Strategy: Send {
         Course::default()
     }
 
-    /// What may still be spent, of a strategy that spends a budget round by round, right after the scoring of a round; none at
-    /// any other time and of any other strategy. Whoever only wants to know what a round takes may end it.
+    /// What may still be spent, of a strategy that spends a budget by generations, after the last scoring of a generation; none at any
+    /// other time and of any other strategy. Whoever only wants to know what a generation takes may end it.
     fn budget(&mut self) -> Option<&mut Budget> {
         None
     }

@@ -311,6 +311,7 @@ fn digest(examples: &[Example], subtasks: &[Subtask]) -> String {
             Target::Choose(choice) => ("choose", choice.correct, choice.choices.as_slice()),
             Target::LogLikelihood { answer } => ("log_likelihood", 0, std::slice::from_ref(answer)),
             Target::Rolling { text } => ("rolling", 0, std::slice::from_ref(text)),
+            Target::Episode { solution } => ("episode", 0, std::slice::from_ref(solution)),
         };
         add(kind);
         add(&number.to_string());
@@ -361,7 +362,7 @@ fn digest(examples: &[Example], subtasks: &[Subtask]) -> String {
                     add(ending);
                 }
             }
-            Target::LogLikelihood { .. } | Target::Rolling { .. } => {}
+            Target::LogLikelihood { .. } | Target::Rolling { .. } | Target::Episode { .. } => {}
         }
     }
     let content_free = subtasks.iter().filter_map(|subtask| subtask.content_free.as_ref());

@@ -167,8 +167,8 @@ impl Tokenizer {
         self.encode(text, true)
     }
 
-    /// The first `limit` ids of a text, as [`Self::encode_text`] gives them. Of a long text no more is encoded than these need: ids near
-    /// a cut may be others, so some more than these are made.
+    /// The first `limit` ids of a text. Of a long text no more is encoded than these need: ids near a cut may be others than in the
+    /// whole text, so 64 more than these are made. They are those of [`Self::encode_text`] unless a text further on decides on them.
     ///
     /// # Errors
     /// The text cannot be encoded.

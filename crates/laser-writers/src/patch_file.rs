@@ -1,6 +1,9 @@
 //! A patch, read: what edits made of some matrices, for one base model.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::Path,
+};
 
 use laser_checkpoint::{Checkpoint, Precision};
 use laser_edit::{FileHash, Intervention, MatrixId};
@@ -78,9 +81,10 @@ impl Patch {
                 matrices.insert((edit.layer, matrix), found);
             }
         }
+        let known: HashSet<String> = matrices.keys().map(|(layer, matrix)| format!("{layer}.{matrix}")).collect();
         let named = |name: &str| {
             let matrix = [INNER, OUTER, DENSE].iter().find_map(|end| name.strip_suffix(end));
-            matrices.keys().any(|(layer, of)| matrix == Some(&format!("{layer}.{of}")))
+            matrix.is_some_and(|matrix| known.contains(matrix))
         };
         if let Some(name) = tensors.names().into_iter().filter(|name| !named(name)).min() {
             return Err(wrong(format!("{name} in it is of no edit that it names")));

@@ -29,7 +29,10 @@ impl Session {
     /// If the folder holds no finished search, or its files do not belong together.
     pub fn judge(run: impl AsRef<Path>) -> Result<JudgedRun> {
         let folder = RunFolder::open(run.as_ref())?;
-        let (verdict, bf16_checks) = (folder.judge()?, folder.bf16_checks_of(&folder.entries()?)?);
+        let (verdict, bf16_checks) = (folder.judge()?, folder.bf16_checks()?);
+        if let Some(checks) = &bf16_checks {
+            folder.check_bf16_checks(checks, &folder.entries()?)?;
+        }
         Ok(JudgedRun { folder, verdict, bf16_checks })
     }
 }

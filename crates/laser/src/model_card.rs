@@ -103,7 +103,8 @@ fn found(judged: &JudgedEdits) -> String {
     let mut text = String::from("\n## Does it help?\n\n");
     let because = plain(&because(verdict));
     // Where the task lay on the machine is nobody's business.
-    let task = Path::new(task).file_name().map_or_else(|| task.clone(), |name| name.to_string_lossy().into_owned());
+    let name = |part: &str| Path::new(part).file_name().map_or(part.into(), |name| name.to_string_lossy().into_owned());
+    let task = task.split(" and ").map(name).collect::<Vec<String>>().join(" and ");
     let _ = writeln!(text, "Searched on `{}`. The verdict is **{}**: {because}\n", code(&task), verdict.word());
     let name = form.name();
     let _ = write!(text, "| on unseen examples | {name}, with its 95 % interval | log-loss |\n| --- | --- | --- |\n");

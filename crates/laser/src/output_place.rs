@@ -1,12 +1,13 @@
 //! Where commands write: one set of rules for all of them.
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use laser::is_own_page;
 use laser_files::{Form, Found, RECORD, StagedFolder, check_target};
 use laser_run::RunFolder;
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// A file that a command is to write. Where it goes is checked before the work begins, and once more when it is written: something may
 /// have come there meanwhile, or have turned out to be read.
@@ -16,27 +17,30 @@ pub struct OutputFile {
     /// A page that this program wrote is written anew without being told.
     is_page: bool,
     reads: Vec<PathBuf>,
+    /// What was there at first.
+    seen: Option<(u64, Option<SystemTime>)>,
 }
 
 impl OutputFile {
     /// Refuses to write a file where it must not be, while `reads` are being read.
     pub fn new(path: &Path, force: bool, reads: &[PathBuf]) -> anyhow::Result<Self> {
-        Self::checked(Self { path: path.to_owned(), force, is_page: false, reads: reads.to_vec() })
+        Self::checked(Self { path: path.to_owned(), force, is_page: false, reads: reads.to_vec(), seen: None })
     }
 
     /// The same of a page.
     pub fn page(path: &Path, force: bool, reads: &[PathBuf]) -> anyhow::Result<Self> {
-        Self::checked(Self { path: path.to_owned(), force, is_page: true, reads: reads.to_vec() })
+        Self::checked(Self { path: path.to_owned(), force, is_page: true, reads: reads.to_vec(), seen: None })
     }
 
-    fn checked(self) -> anyhow::Result<Self> {
+    fn checked(mut self) -> anyhow::Result<Self> {
         self.check()?;
+        self.seen = stamp(&self.path);
         Ok(self)
     }
 
-    fn check(&self) -> anyhow::Result<Found> {
+    fn check(&self) -> anyhow::Result<()> {
         let force = self.force || (self.is_page && is_own_page(&self.path));
-        Ok(check_target(&self.path, Form::File, force, &self.reads)?)
+        Ok(check_target(&self.path, Form::File, force, &self.reads).map(drop)?)
     }
 
     /// Where it is.
@@ -46,12 +50,22 @@ impl OutputFile {
 
     /// Writes it, whole or not at all.
     pub fn write(&self, bytes: &[u8]) -> anyhow::Result<()> {
-        let written = match self.check()? {
-            Found::Nothing => laser_files::write_new(&self.path, bytes),
-            Found::EmptyFolder | Found::Replaceable => laser_files::write_whole(&self.path, bytes),
+        self.check()?;
+        let written = match stamp(&self.path) {
+            None => laser_files::write_new(&self.path, bytes),
+            now if now == self.seen || (self.is_page && is_own_page(&self.path)) => {
+                laser_files::write_whole(&self.path, bytes)
+            }
+            _ => bail!("{}: it came there, or was changed, meanwhile: choose another name", self.path.display()),
         };
         written.with_context(|| format!("{}: it cannot be written", self.path.display()))
     }
+}
+
+/// By what it is told whether a file was changed.
+fn stamp(path: &Path) -> Option<(u64, Option<SystemTime>)> {
+    let found = fs::symlink_metadata(path).ok()?;
+    Some((found.len(), found.modified().ok()))
 }
 
 /// Refuses to write a folder of files where it must not be.
@@ -96,6 +110,8 @@ pub fn files_of_recipe(recipe: &Path) -> Vec<PathBuf> {
     let run = if recipe.is_dir() { Some(recipe) } else { recipe.parent() };
     let run = run.map(|run| if run.as_os_str().is_empty() { Path::new(".") } else { run });
     let mut files = run.and_then(|run| RunFolder::open(run).ok()).map(|run| run.files()).unwrap_or_default();
-    files.push(recipe.to_owned());
+    if !recipe.is_dir() {
+        files.push(recipe.to_owned());
+    }
     files
 }

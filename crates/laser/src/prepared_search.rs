@@ -11,7 +11,7 @@ use crate::spectra_cache::SpectraCache;
 use crate::task_source::OpenTask;
 use laser_edit::{Candidate, MatrixId};
 use laser_engine::{Asked, ContentFreePrompts, JudgedExamples, check};
-use laser_example::{Example, Target};
+use laser_example::Example;
 use laser_run::{ModelDescription, RunDescription, SearchDescription, Shard, Shards, examples_sha256};
 use laser_search::{grid, noise_edge};
 use std::num::NonZeroUsize;
@@ -52,7 +52,7 @@ impl Session {
     /// Checks a search, and opens what it needs.
     pub(crate) fn prepare<'t>(&self, task: &'t OpenTask, plan: &SearchPlan, part: &Part) -> Result<PreparedSearch<'t>> {
         let config = self.config();
-        if task.task.examples.iter().any(|example| matches!(example.target, Target::Rolling { .. })) {
+        if task.task.examples.iter().any(|example| !example.is_answered()) {
             return Err(Error::NothingRight { task: task.task.name.clone() });
         }
         let split = task.split()?;

@@ -7,14 +7,14 @@ use crate::search_plan::{layers_of, matrices_of};
 use crate::search_run::{Conducted, finish};
 use laser_decision::{EpisodeScorer, EpisodeWorth, Policy};
 use laser_edit::{Layers, MatrixGroup};
-use laser_example::{Example, Generation, Target};
+use laser_example::{Example, Target};
 use laser_matrix::Rho;
 use laser_run::{
     CostLimits, ModelDescription, Progress, RunDescription, RunWriter, SearchDescription, TaskDescription, TaskReading,
     examples_sha256,
 };
 use laser_search::{Exhaustive, Plan, grid};
-use laser_sokoban::{Level, MAX_STEPS, Plan as Planned, Planner, moves_text, picture, write_levels};
+use laser_sokoban::{Level, Plan as Planned, Planner, moves_text, picture, write_levels};
 use sha2::{Digest, Sha256};
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -120,15 +120,14 @@ pub fn search_levels(plan: &LevelsPlan, policy: &Policy, out: &Path, progress: &
     finish(progress, CostLimits::default(), false, Conducted { end, run, description, validation, test })
 }
 
-/// Levels as examples: the prompt is the level, the answer is the planner's.
+/// Levels as examples: the prompt is the level, the solution is the planner's.
 fn examples(levels: &[Level], split: &str) -> Vec<Example> {
     let example = |(number, level): (usize, &Level)| {
-        let answer = match Planner::default().plan(level) {
+        let solution = match Planner::default().plan(level) {
             Planned::Solved(solution) => moves_text(solution.moves),
             Planned::Unsolvable | Planned::OutOfNodes => "unknown".to_owned(),
         };
         let id = format!("{split}-{number}");
-        let generation = Generation { answers: vec![answer], max_new_tokens: MAX_STEPS, ..Generation::default() };
         Example {
             group: id.clone(),
             id,
@@ -136,7 +135,7 @@ fn examples(levels: &[Level], split: &str) -> Vec<Example> {
             turns: Vec::new(),
             delimiter: String::new(),
             delimits_in_chat: false,
-            target: Target::Generate(generation),
+            target: Target::Episode { solution },
         }
     };
     levels.iter().enumerate().map(example).collect()

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 /// No text is larger, in bytes.
 const LARGEST: u64 = 1 << 28;
-/// Nor one of which all tokens are wanted: while they are made each byte takes some 200.
+/// Nor one of which so many tokens are wanted that all of it is encoded: each byte takes some 200 meanwhile.
 const LARGEST_WHOLE: u64 = 1 << 24;
 
 /// A text file in UTF-8.
@@ -32,7 +32,8 @@ impl TextSource {
     /// The text.
     pub(crate) fn read(&self) -> Result<String> {
         let path = || self.path.clone();
-        let most = if self.limit == usize::MAX { LARGEST_WHOLE } else { LARGEST };
+        let few = self.limit as u64 <= LARGEST_WHOLE / 8;
+        let most = if few { LARGEST } else { LARGEST_WHOLE };
         laser_files::note_read(&self.path);
         let bytes = laser_guard::read_file(&self.path, most).map_err(|source| Error::Unreadable {
             what: "text",

@@ -227,6 +227,7 @@ fn a_task_that_is_too_small_is_refused_before_anything_is_scored() {
     assert!(message.contains("one: ") && !session.path("one").exists(), "{message}");
     // As many of each task are for choosing as if it were alone.
     session.prints(&format!("{search} --task four.jsonl --out four"));
+    session.prints("verdict four");
     let tasks = &session.json("four/verdict.json")["tasks"];
     assert_eq!((&tasks[0]["base"]["test"]["n"], &tasks[1]["base"]["test"]["n"]), (&80.into(), &2.into()));
     session.write(
@@ -275,6 +276,13 @@ fn sokoban_from_levels_to_a_verdict() {
     assert_eq!(serde_json::from_str::<Value>(&session.prints(&search)).unwrap(), found);
     let judged: Value = serde_json::from_str(&session.prints("verdict run --json")).unwrap();
     assert_eq!(judged, found["verdict"]);
+    // Nothing is answered, and no text is scored.
+    assert!(judged.get("constant").is_none() && judged.get("metrics").is_none(), "{judged}");
+    let text = session.prints("verdict run");
+    for what in ["Always", "log-loss", "Without the answer", "Words of the answer", "answers gained"] {
+        assert!(!text.contains(what), "{what} in {text}");
+    }
+    assert!(text.contains("results gained"), "{text}");
     let edited = eval("--recipe run");
     assert_eq!(edited["solved"], found["episodes"]["solved"][1]);
     // The report shows a level that both play, and `report` makes it again.

@@ -56,6 +56,7 @@ fn sample(number: usize, example: &Example, entry: &Entry, value: f64) -> Value 
         }
         Target::LogLikelihood { answer } => vec![[json!(example.prompt), json!(example.continuation(answer))]],
         Target::Rolling { text } => vec![[json!(""), json!(text)]],
+        Target::Episode { solution } => vec![[json!(example.prompt), json!(solution)]],
     };
     let mut named = serde_json::Map::new();
     for (i, [first, second]) in arguments.into_iter().enumerate() {
@@ -131,6 +132,8 @@ fn output_type(example: &Example) -> &'static str {
         Target::Choose(_) => "multiple_choice",
         Target::LogLikelihood { .. } => "loglikelihood",
         Target::Rolling { .. } => "loglikelihood_rolling",
+        // The harness has no games.
+        Target::Episode { .. } => "episode",
     }
 }
 

@@ -56,7 +56,7 @@ pub struct Verdict {
     /// results are not right or wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub without_top_answer: Option<WithoutTopAnswer>,
-    /// Always giving one answer; none where results are not right or wrong.
+    /// Always giving one answer; none where results are not right or wrong, and of episodes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub constant: Option<Constants>,
     /// Where all examples have the same choices.
@@ -93,6 +93,11 @@ impl Verdict {
     /// The verdict in one word.
     pub fn word(&self) -> Word {
         self.reason.word()
+    }
+
+    /// Whether log-losses were measured: of episodes, and by a scorer of another program, there may be none, which is noted as 0.
+    pub fn has_log_loss(&self) -> bool {
+        [&self.base, &self.edited].iter().any(|it| it.test.score.log_loss != 0.0 || it.validation.score.log_loss != 0.0)
     }
 
     /// Whether results are right or wrong, nothing between.
@@ -220,7 +225,8 @@ pub fn judge(evidence: &Evidence) -> Option<Verdict> {
 
     let comparison = compare(base.test, edited.test, &groups.test, seed)?;
     let selection = selection(evidence, &groups.validation)?;
-    let answers = if binary { Some(Answers::of(evidence, &groups.test)?) } else { None };
+    let answered = test.iter().all(|example| example.is_answered());
+    let answers = if binary && answered { Some(Answers::of(evidence, &groups.test)?) } else { None };
     let scores = |pair: Pair| {
         Some(Scores {
             validation: with_interval(pair.validation, &groups.validation, seed)?,

@@ -1,6 +1,7 @@
 //! YAML as Python reads it: of a key that is written twice the last value holds, and `<<` brings in
 //! the keys of another mapping.
 
+use std::cell::Cell;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess, VariantAccess, Visitor};
@@ -9,6 +10,27 @@ use serde_yaml_ng::{Error, Mapping, Value};
 
 /// How many lists and mappings a text may open by brackets: the library looks at all open ones at each of its steps.
 const MOST_BRACKETS: usize = 20_000;
+
+/// What a value takes in memory, in bytes, beside its letters.
+const VALUE: usize = 32;
+/// So many bytes may values take in all for each of the text, and for a text that is short: only aliases need more.
+const MOST_MEMORY: usize = 64;
+const SHORT: usize = 1 << 14;
+
+thread_local! {
+    /// What may still be taken by the text that this thread reads.
+    static ROOM: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Takes memory, if there is room for it.
+fn take<E: serde::de::Error>(bytes: usize) -> Result<(), E> {
+    let left = ROOM.get().checked_sub(bytes).ok_or_else(|| {
+        let how = laser_guard::how_to_raise();
+        E::custom(format!("its aliases repeat more than can be held: put what they name into a data file ({how})"))
+    })?;
+    ROOM.set(left);
+    Ok(())
+}
 
 /// The value of a text.
 pub fn read(text: &str) -> Result<Value, Error> {
@@ -19,6 +41,7 @@ pub fn read(text: &str) -> Result<Value, Error> {
             laser_guard::how_to_raise()
         )));
     }
+    ROOM.set(laser_guard::raised_size(text.len().max(SHORT).saturating_mul(MOST_MEMORY)));
     let Any(mut value) = serde_yaml_ng::from_str(text)?;
     value.apply_merge()?;
     Ok(value)
@@ -29,6 +52,7 @@ struct Any(Value);
 
 impl<'de> Deserialize<'de> for Any {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        take(VALUE)?;
         deserializer.deserialize_any(AnyVisitor).map(Self)
     }
 }
@@ -58,7 +82,8 @@ impl<'de> Visitor<'de> for AnyVisitor {
         Ok(value.into())
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Value, E> {
+        take(value.len())?;
         Ok(value.into())
     }
 
@@ -111,6 +136,20 @@ mod tests {
     fn merged_keys_give_way_to_own_ones() {
         let value = read("base: &base {a: 1, b: 2}\nown: {<<: *base, b: 3}\n").unwrap();
         assert_eq!((value["own"]["a"].as_i64(), value["own"]["b"].as_i64()), (Some(1), Some(3)));
+    }
+
+    #[test]
+    fn aliases_repeat_no_more_than_can_be_held() {
+        let few = format!("base: &base [{}]\n{}", "a,".repeat(100), "  \n".repeat(10))
+            + &(0..100).map(|i| format!("key{i}: *base\n")).collect::<String>();
+        assert!(read(&few).is_ok());
+        let items = format!("base: &base [{}]\n", "a,".repeat(4_000));
+        let letters = format!("base: &base {}\n", "a".repeat(1 << 20));
+        for base in [items, letters] {
+            let text = base + &(0..4_000).map(|i| format!("key{i}: *base\n")).collect::<String>();
+            let message = read(&text).unwrap_err().to_string();
+            assert!(message.contains("its aliases repeat more than can be held"), "{message}");
+        }
     }
 
     #[test]

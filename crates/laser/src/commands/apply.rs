@@ -89,9 +89,9 @@ fn edits(
     let calibration = options.checkpoint.calibration.as_deref();
     if let Some(pick) = options.pick {
         let front = read_front(path, checkpoint)?;
-        let CostedCandidate { interventions, .. } = picked(pick, &front.candidates)?;
+        let CostedCandidate { interventions, chosen, .. } = picked(pick, &front.candidates)?;
         front.check_calibration(&interventions, calibration)?;
-        let judged = front.judged(&interventions);
+        let judged = chosen.then(|| front.judged(&interventions)).flatten();
         return Ok((interventions, ModelCard::of_search(judged)));
     }
     let recipe = read_recipe(path, checkpoint, calibration)?;

@@ -121,6 +121,7 @@ pub fn document<'a>(run: &Path, found: &'a FoundEdits) -> SearchDocument<'a> {
 mod tests {
     use super::*;
 
+    #[cfg(unix)]
     #[test]
     fn a_command_that_is_printed_can_be_pasted() {
         assert_eq!(
