@@ -237,9 +237,12 @@ fn range_of(number: usize, n: usize) -> ExampleRange {
     ExampleRange { start: number.checked_sub(1).map_or(0, end), end: end(number) }
 }
 
-/// Asks for the costs of candidates, where costs are measured, as far as they are not known.
+/// Asks for the costs of candidates, where costs are measured, as far as they are not known. They say nothing before those of the
+/// unedited model are known, which may come last.
 fn unmeasured(history: &History, candidates: &[Candidate]) -> Option<Job> {
-    let missing = candidates.iter().filter(|it| history.measures_costs() && history.cost(it).is_none());
+    let base = Candidate::base();
+    let all = [&base].into_iter().chain(candidates);
+    let missing = all.filter(|it| history.measures_costs() && history.cost(it).is_none());
     let missing: Vec<Candidate> = missing.cloned().collect();
     (!missing.is_empty()).then_some(Job::MeasureCosts { candidates: missing })
 }
@@ -332,6 +335,23 @@ mod tests {
         for lines in [1, 50, 200] {
             fake.cut_journal(lines);
             assert_eq!(evolve(&mut fake, &space, 9_000), whole);
+        }
+    }
+
+    #[test]
+    fn it_resumes_to_the_same_end_wherever_the_costs_were_cut_off() {
+        for kl in [None, Some(0.1)] {
+            let limits = CostLimits { kl, ..CostLimits::default() };
+            let (space, mut fake) = helpful(Some(limits));
+            let whole = evolve(&mut fake, &space, 9_000);
+            assert!(whole.last().unwrap().interventions.interventions().len() > 1);
+            let singles = space.len();
+            // The last line of the first batch is the unedited model's.
+            for lines in [singles + 5, singles + 1, singles, 3, 0] {
+                fake.cut_journal(40);
+                fake.cut_costs(lines);
+                assert_eq!(evolve(&mut fake, &space, 9_000), whole, "{lines} lines of costs");
+            }
         }
     }
 }

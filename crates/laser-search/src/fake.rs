@@ -237,9 +237,18 @@ impl Fake {
 
     /// Keeps the first `lines` lines of the journal.
     pub fn cut_journal(&mut self, lines: usize) {
-        let path = self.folder.path().join("journal.jsonl");
-        let journal = std::fs::read_to_string(&path).unwrap();
-        let kept: String = journal.lines().take(lines).map(|line| format!("{line}\n")).collect();
+        self.cut("journal.jsonl", lines);
+    }
+
+    /// Keeps the first `lines` lines of the costs.
+    pub fn cut_costs(&mut self, lines: usize) {
+        self.cut("costs.jsonl", lines);
+    }
+
+    fn cut(&mut self, name: &str, lines: usize) {
+        let path = self.folder.path().join(name);
+        let whole = std::fs::read_to_string(&path).unwrap();
+        let kept: String = whole.lines().take(lines).map(|line| format!("{line}\n")).collect();
         std::fs::write(path, kept).unwrap();
     }
 
