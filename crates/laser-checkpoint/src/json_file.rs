@@ -22,7 +22,7 @@ pub(crate) fn read_json(path: &Path) -> Result<Value> {
         .map_err(|error| CheckpointError::Damaged { path: path.to_owned(), why: format!("it is no JSON: {error}") })
 }
 
-/// A JSON file's content; `None` if there is nothing. What is there and is no file is an error.
+/// A JSON file's content; `None` if there is nothing. Anything there but a file is an error.
 pub(crate) fn read_json_if_there(path: &Path) -> Result<Option<Value>> {
     if path.try_exists().unwrap_or(true) { read_json(path).map(Some) } else { Ok(None) }
 }

@@ -61,7 +61,7 @@ fn a_killed_training_ends_with_the_same_bytes() {
     let other = tempfile::tempdir().unwrap();
     std::fs::write(other.path().join("model.safetensors"), "precious").unwrap();
     let refused = train(other.path(), 4, usize::MAX).unwrap_err().to_string();
-    assert!(refused.ends_with("it is there already, and is no training's: give a new folder"), "{refused}");
+    assert!(refused.ends_with("it is there already, and no training wrote it: give a new folder"), "{refused}");
     assert_eq!(file(other.path(), "model.safetensors"), b"precious");
     // Nor do two train in one folder at once, where folders can be locked.
     if cfg!(unix) {

@@ -112,7 +112,7 @@ impl Training {
             training.take(NamedTensors::read(&path)?, path)?;
         } else if let Some(path) = [CONFIG, MODEL].map(|name| folder.join(name)).into_iter().find(|path| path.exists())
         {
-            let why = "it is there already, and is no training's: give a new folder".to_owned();
+            let why = "it is there already, and no training wrote it: give a new folder".to_owned();
             return Err(Error::File { path, why });
         }
         Ok(training)

@@ -6,13 +6,13 @@ use crate::leftovers::clean_up;
 use crate::own_temporaries::OwnTemporary;
 use crate::parent_of;
 use crate::renames::{exchange, lock, put_where_nothing_is, sync_folder};
+use crate::stamp::Stamp;
 use crate::target::Form;
 use crate::temporary_name::{Ending, own_prefix};
 use std::ffi::OsStr;
-use std::fs::{self, File, FileType};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 use tempfile::TempDir;
 
 /// A temporary folder beside its target, removed again unless it (or the one file in it) becomes that.
@@ -25,7 +25,7 @@ pub struct StagedFolder {
     parent: PathBuf,
     target: PathBuf,
     /// What was there at the beginning.
-    seen: Option<(FileType, u64, Option<SystemTime>)>,
+    seen: Option<Stamp>,
 }
 
 impl StagedFolder {
@@ -41,7 +41,7 @@ impl StagedFolder {
         let (folder, temporary) = OwnTemporary::of(make, |folder| folder.path().to_owned())?;
         let lock = lock(folder.path());
         let target = parent.join(name);
-        let seen = stamp(&target);
+        let seen = Stamp::of(&target);
         Ok(Self { folder, temporary, _lock: lock, parent, target, seen })
     }
 
@@ -70,7 +70,7 @@ impl StagedFolder {
         sync_folder(self.folder.path())?;
         match form {
             Form::Folder if replaces => only_ours(&self.target)?,
-            Form::File if replaces && self.seen != stamp(&self.target) => {
+            Form::File if replaces && self.seen != Stamp::of(&self.target) => {
                 return Err(io::ErrorKind::AlreadyExists.into());
             }
             _ => {}
@@ -130,12 +130,6 @@ fn kept_beside(folder: &Path, target: &Path) -> io::Error {
     }
 }
 
-/// By what it is told whether a file was changed.
-fn stamp(path: &Path) -> Option<(FileType, u64, Option<SystemTime>)> {
-    let found = fs::symlink_metadata(path).ok()?;
-    Some((found.file_type(), found.len(), found.modified().ok()))
-}
-
 /// Refuses a folder that holds anything but what its record lists.
 fn only_ours(folder: &Path) -> io::Result<()> {
     let found = fs::symlink_metadata(folder)?;
@@ -184,5 +178,32 @@ mod tests {
         assert_eq!(fs::read_to_string(target.join("notes")).unwrap(), "a user's");
         assert_eq!(fs::read_to_string(target.join("file")).unwrap(), "two");
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
+    }
+    #[cfg(unix)]
+    #[test]
+    fn what_came_to_a_files_place_meanwhile_is_not_lost() {
+        let place = tempfile::tempdir().unwrap();
+        let [target, own] = ["out", "own"].map(|name| place.path().join(name));
+        let write = |replaces: bool, meanwhile: &dyn Fn()| {
+            let staged = StagedFolder::begin(&target)?;
+            fs::write(staged.path().join("out"), "ours")?;
+            meanwhile();
+            staged.finish(Form::File, replaces)
+        };
+        fs::write(&own, "a user's").unwrap();
+        let put = || drop(fs::write(&target, "a user's"));
+        let link = || {
+            let _ = fs::remove_file(&target);
+            std::os::unix::fs::symlink(&own, &target).unwrap();
+        };
+        for (replaces, meanwhile) in [(false, &put as &dyn Fn()), (true, &put), (true, &link)] {
+            let refused = write(replaces, meanwhile).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+            assert_eq!(fs::read_to_string(&target).unwrap(), "a user's");
+            fs::remove_file(&target).unwrap();
+        }
+        write(false, &|| ()).unwrap();
+        write(true, &|| ()).unwrap();
+        assert_eq!(fs::read_to_string(&target).unwrap(), "ours");
     }
 }

@@ -55,7 +55,7 @@ pub use heat_text::heat_text;
 pub use metrics_text::metrics_text;
 pub use page::is_page;
 pub use reason_text::{because, verdict_file};
-pub use report_data::{Best, EXAMPLE_PICTURE, ReadRun, ReportData, RunParts, State};
+pub use report_data::{Best, EXAMPLE_PICTURE, ReadRun, ReportData, RunParts, State, last_part};
 pub use result_form::ResultForm;
 pub use search_text::{FoundText, judged_text, search_text};
 pub use sweep::{Measure, Other, Sweep, SweepRow};

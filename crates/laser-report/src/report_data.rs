@@ -293,7 +293,8 @@ impl ReportData {
     }
 }
 
-fn last_part(path: &str) -> String {
+/// The last part of a path: where it lay on somebody's machine is left out.
+pub fn last_part(path: &str) -> String {
     let name = path.trim_end_matches(['/', '\\']).rsplit(['/', '\\']).next().unwrap_or(path);
     if name.is_empty() { path.to_owned() } else { name.to_owned() }
 }

@@ -18,7 +18,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// The folder belongs to a search that was asked for differently.
-    #[error("{}: holds another search ({}): choose another --out, or repeat the first search's options", path.display(), in_words(what))]
+    #[error("{}: holds another search ({}): choose another folder, or repeat the first search's options", path.display(), in_words(what))]
     OtherSearch {
         /// The RUN folder.
         path: PathBuf,
@@ -27,7 +27,7 @@ pub enum Error {
     },
     /// The journal was made by other kernels, whose results differ in their last bits.
     #[error(
-        "{}: was made with the kernels {found}, and here they are {here}, which round differently: choose another --out, or go on where and how it was made",
+        "{}: was made with the kernels {found}, and here they are {here}, which round differently: choose another folder, or go on where and how it was made",
         path.display()
     )]
     OtherKernels {
@@ -40,7 +40,7 @@ pub enum Error {
     },
     /// The journal was made by kernels that nobody recorded.
     #[error(
-        "{}: was made by a version that did not record its kernels, which may round differently from those here ({here}): choose another --out; `laser verdict` still reads the folder",
+        "{}: was made by a version that did not record its kernels, which may round differently from those here ({here}): choose another folder; `laser verdict` still reads the folder",
         path.display()
     )]
     UnknownKernels {
@@ -76,7 +76,7 @@ pub enum Error {
         what: &'static str,
     },
     /// Another process writes to the folder.
-    #[error("{}: another search is running in this folder: wait for it, or choose another --out", path.display())]
+    #[error("{}: another search is running in this folder: wait for it, or choose another folder", path.display())]
     Busy {
         /// The RUN folder.
         path: PathBuf,

@@ -59,7 +59,7 @@ impl RunFile {
     /// What to do where it does not hold what it should.
     pub fn advice(self) -> &'static str {
         match self {
-            Self::Description => "choose another --out",
+            Self::Description => "choose another folder",
             Self::Examples => "remove the file and run the search again, which writes it anew",
             Self::Ranking => "remove the file and run the search again, which makes it anew",
             Self::Bf16Checks => "remove the file and run the search again",

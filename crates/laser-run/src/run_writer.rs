@@ -216,7 +216,7 @@ fn same_search(path: &Path, found: &RunDescription, asked: &RunDescription) -> R
 /// Refuses a folder that holds more than an interrupted start leaves, and what is not a folder.
 fn nobodys(path: &Path) -> Result<()> {
     let refused = |why: &str| {
-        let advice = "choose another --out";
+        let advice = "choose another folder";
         Err(Error::Malformed { path: path.to_owned(), why: why.to_owned(), advice })
     };
     let io = |source| Error::Io { path: path.to_owned(), source };

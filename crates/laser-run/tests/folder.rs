@@ -193,7 +193,7 @@ fn a_journal_is_not_continued_with_other_kernels() {
     with(Some("cpu avx512")).unwrap();
     let message = with(Some("cpu avx2")).unwrap_err().to_string();
     assert!(message.contains("with the kernels cpu avx512, and here they are cpu avx2"), "{message}");
-    assert!(message.contains("choose another --out") && !message.contains('\n'), "{message}");
+    assert!(message.contains("choose another folder") && !message.contains('\n'), "{message}");
     assert!(with(None).is_err());
     // As of a version that did not record them: it is read, and not continued.
     let text = std::fs::read_to_string(path.join("run.json")).unwrap();

@@ -73,7 +73,7 @@ impl TokenizerSource {
 
     /// A tokenizer.json goes before the older kinds of file.
     fn in_folder(folder: &Path) -> Result<Self> {
-        // What is there and is no file is refused where it is read.
+        // Anything there but a file is refused where it is read.
         let file = |name: &str| Some(folder.join(name)).filter(|path| path.try_exists().unwrap_or(true));
         let vocabulary = if let Some(path) = file("tokenizer.json") {
             VocabularyFile::Json(path)

@@ -8,6 +8,7 @@ use crate::search_plan::SearchPlan;
 use crate::session::Session;
 use crate::task_source::OpenTask;
 use laser_checkpoint::Config;
+use laser_files::StagedFolder;
 use laser_model::layer_bytes;
 use laser_search::Rehearsal;
 use schemars::JsonSchema;
@@ -54,8 +55,9 @@ impl Session {
     /// # Errors
     /// As [`Self::search`].
     pub fn dry_run(&self, task: &OpenTask, plan: &SearchPlan) -> Result<DryRun> {
-        let folder =
-            tempfile::tempdir().map_err(|source| laser_run::Error::Io { path: std::env::temp_dir(), source })?;
+        // It never comes to its place: as a temporary of our own it is removed also if a signal ends the process.
+        let path = std::env::temp_dir().join("rehearsal");
+        let folder = StagedFolder::begin(&path).map_err(|source| laser_run::Error::Io { path, source })?;
         let run = folder.path().join("run");
         let rehearsal = self.conduct(task, plan, &Part::Whole, &run, laser_search::rehearse)?.end;
         let layers = self.config().layers;

@@ -264,7 +264,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A file of the user's stands where one of the demo's goes.
-    #[error("{}: holds something else: choose another --out", path.display())]
+    #[error("{}: holds something else: choose another folder", path.display())]
     NotOurs {
         /// The file.
         path: PathBuf,

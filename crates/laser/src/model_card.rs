@@ -3,15 +3,14 @@
 use crate::recipe_file::JudgedEdits;
 use laser_checkpoint::Checkpoint;
 use laser_files::is_own_file;
-use laser_report::{ResultForm, because, beginning, quoted, visible};
+use laser_report::{ResultForm, because, beginning, last_part, quoted, visible};
 use laser_run::{Interval, PerplexityChange};
 use laser_writers::EditRecord;
 use serde_json::json;
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
 
-/// Longer files are no card.
+/// A longer README.md is not read as a card.
 const LONGEST_FILE: u64 = 1 << 28;
 /// So many characters of a text of somebody else's are put into a card.
 const LONGEST_TEXT: usize = 300;
@@ -102,10 +101,8 @@ fn found(judged: &JudgedEdits) -> String {
     let interval = |of: Interval| format!("[{}, {}]", form.number(of.low), form.number(of.high));
     let mut text = String::from("\n## Does it help?\n\n");
     let because = plain(&because(verdict));
-    // Where the task lay on the machine is nobody's business.
-    let name = |part: &str| Path::new(part).file_name().map_or(part.into(), |name| name.to_string_lossy().into_owned());
-    let task = task.split(" and ").map(name).collect::<Vec<String>>().join(" and ");
-    let _ = writeln!(text, "Searched on `{}`. The verdict is **{}**: {because}\n", code(&task), verdict.word());
+    let _ =
+        writeln!(text, "Searched on `{}`. The verdict is **{}**: {because}\n", code(&last_part(task)), verdict.word());
     let name = form.name();
     let _ = write!(text, "| on unseen examples | {name}, with its 95 % interval | log-loss |\n| --- | --- | --- |\n");
     for (of, scores) in [("base", &verdict.base.test), ("edited", &verdict.edited.test)] {

@@ -2,12 +2,11 @@
 
 use anyhow::{Context, bail};
 use laser::is_own_page;
-use laser_files::{Form, Found, RECORD, StagedFolder, check_target};
+use laser_files::{Form, Found, RECORD, StagedFolder, Stamp, check_target};
 use laser_run::RunFolder;
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 /// A file that a command is to write. Where it goes is checked before the work begins, and once more when it is written: something may
 /// have come there meanwhile, or have turned out to be read.
@@ -18,7 +17,7 @@ pub struct OutputFile {
     is_page: bool,
     reads: Vec<PathBuf>,
     /// What was there at first.
-    seen: Option<(u64, Option<SystemTime>)>,
+    seen: Option<Stamp>,
 }
 
 impl OutputFile {
@@ -34,7 +33,7 @@ impl OutputFile {
 
     fn checked(mut self) -> anyhow::Result<Self> {
         self.check()?;
-        self.seen = stamp(&self.path);
+        self.seen = Stamp::of(&self.path);
         Ok(self)
     }
 
@@ -51,7 +50,7 @@ impl OutputFile {
     /// Writes it, whole or not at all.
     pub fn write(&self, bytes: &[u8]) -> anyhow::Result<()> {
         self.check()?;
-        let written = match stamp(&self.path) {
+        let written = match Stamp::of(&self.path) {
             None => laser_files::write_new(&self.path, bytes),
             now if now == self.seen || (self.is_page && is_own_page(&self.path)) => {
                 laser_files::write_whole(&self.path, bytes)
@@ -60,12 +59,6 @@ impl OutputFile {
         };
         written.with_context(|| format!("{}: it cannot be written", self.path.display()))
     }
-}
-
-/// By what it is told whether a file was changed.
-fn stamp(path: &Path) -> Option<(u64, Option<SystemTime>)> {
-    let found = fs::symlink_metadata(path).ok()?;
-    Some((found.len(), found.modified().ok()))
 }
 
 /// Refuses to write a folder of files where it must not be.
@@ -114,4 +107,35 @@ pub fn files_of_recipe(recipe: &Path) -> Vec<PathBuf> {
         files.push(recipe.to_owned());
     }
     files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_or_changed_meanwhile_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out");
+        let said = |it: anyhow::Result<()>| it.unwrap_err().to_string();
+        for force in [false, true] {
+            let file = OutputFile::new(&path, force, &[]).unwrap();
+            fs::write(&path, "a user's").unwrap();
+            let message = said(file.write(b"ours"));
+            assert!(message.contains(if force { "meanwhile: choose another name" } else { "it exists" }), "{message}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), "a user's");
+            fs::remove_file(&path).unwrap();
+        }
+        fs::write(&path, "before").unwrap();
+        let file = OutputFile::new(&path, true, &[]).unwrap();
+        fs::write(&path, "changed by a user").unwrap();
+        assert!(said(file.write(b"ours")).contains("was changed, meanwhile"));
+        OutputFile::new(&path, true, &[]).unwrap().write(b"ours").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "ours");
+        // A page is written again and again.
+        let page = OutputFile::page(&folder.path().join("page.html"), false, &[]).unwrap();
+        let own = laser_report::ComparedRuns { runs: Vec::new() }.page();
+        page.write(own.as_bytes()).unwrap();
+        page.write(own.as_bytes()).unwrap();
+    }
 }

@@ -18,7 +18,7 @@ pub fn is_own_page(path: &Path) -> bool {
 pub fn write_page(folder: &RunFolder, page: &str) -> Result<(), Error> {
     let path = folder.report_path();
     if fs::symlink_metadata(&path).is_ok() && !is_own_page(&path) {
-        let source = io::Error::other("it is no report of laser's, and stays as it is");
+        let source = io::Error::other("laser did not write this report: it stays as it is");
         return Err(Error::Io { path, source });
     }
     write_whole(&path, page.as_bytes())

@@ -24,7 +24,7 @@ use std::path::Path;
 pub struct LevelsPlan {
     /// Where the model is.
     pub model: String,
-    /// Where the levels are.
+    /// What the levels are called.
     pub spec: String,
     /// The levels that candidates are chosen on.
     pub validation: Vec<Level>,

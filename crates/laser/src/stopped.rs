@@ -92,20 +92,20 @@ fn code(command: &Command, signal: i32) -> i32 {
     if rests(command, signal) { TRY_AGAIN.into() } else { 128 + signal }
 }
 
-/// From now on SIGINT and SIGTERM end the process with one line and exit code 130 or 143, and leave no temporary file. A shard
-/// finishes what it has in hand after SIGTERM, and ends with 75. A second one ends it without any ado. A signal that the process was started to ignore stays ignored. A file
-/// that was cut while it is mapped (SIGBUS) is an error in one line, too.
+/// From now on SIGHUP, SIGINT and SIGTERM end the process with one line and exit code 129, 130 or 143, and leave no temporary file.
+/// A shard finishes what it has in hand after SIGTERM, and ends with 75. A second one ends it without any ado. A signal that the
+/// process was started to ignore stays ignored. A file that was cut while it is mapped (SIGBUS) is an error in one line, too.
 #[cfg(unix)]
 pub fn watch(command: &Command) -> anyhow::Result<()> {
     use anyhow::Context;
-    use signal_hook::consts::{SIGBUS, SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGBUS, SIGHUP, SIGINT, SIGTERM};
     use signal_hook::{flag, iterator::Signals, low_level};
     use std::sync::Arc;
 
     let failed = "signals cannot be waited for: raise the limits of this process";
     let advice = advice(command);
     let again = Arc::new(AtomicBool::new(false));
-    let heeded: Vec<i32> = [SIGINT, SIGTERM].into_iter().filter(|&signal| !is_ignored(signal)).collect();
+    let heeded: Vec<i32> = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|&signal| !is_ignored(signal)).collect();
     for &signal in &heeded {
         // In this order: the first one only arms it.
         flag::register_conditional_shutdown(signal, code(command, signal), again.clone()).context(failed)?;
@@ -121,7 +121,11 @@ pub fn watch(command: &Command) -> anyhow::Result<()> {
             }
             STOPPING.store(true, Ordering::SeqCst);
             laser_files::abandon_all();
-            let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
+            let name = match signal {
+                SIGHUP => "SIGHUP",
+                SIGINT => "SIGINT",
+                _ => "SIGTERM",
+            };
             stop(&format!("error: stopped by {name}: {advice}"), 128 + signal);
         }
     };

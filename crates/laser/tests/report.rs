@@ -38,7 +38,10 @@ fn a_users_file_is_no_report_and_two_outputs_are_two_files() {
         format!("search {model} --task task.jsonl --strategy exhaustive --matrices mlp --rho 0.5,0.1 --out run");
     let output = session.laser(&search).output().unwrap();
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success() && message.contains("it is no report of laser's, and stays as it is"), "{message}");
+    assert!(
+        output.status.success() && message.contains("laser did not write this report: it stays as it is"),
+        "{message}"
+    );
     assert_eq!(session.read("run/report.html"), "mine");
     let (_, message) = session.fails("report run --out both --parquet both");
     assert_eq!(message, "error: both: it is to hold two things: give each its own path\n");

@@ -72,7 +72,7 @@ fn another_search_in_the_folder_is_refused() {
         (format!("search {llama} --task task.jsonl {options} --split-first"), "search.split_first"),
     ] {
         let (_, message) = session.fails(&command);
-        assert!(message.contains(what) && message.contains("--out"), "{message}");
+        assert!(message.contains(what) && message.contains("choose another folder"), "{message}");
     }
     assert_eq!(session.read("run/journal.jsonl"), before);
 }
@@ -269,7 +269,7 @@ fn signals_end_a_search_in_one_line_and_it_resumes() {
         "search {} --task task.jsonl --matrices all --rho 0.8,0.5,0.2 --strategy exhaustive --quiet --out",
         fixture("llama").display()
     );
-    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+    for (signal, code) in [("HUP", 129), ("INT", 130), ("TERM", 143)] {
         let child = session.starts(&format!("{search} run"));
         let before = std::fs::read(session.path("run/journal.jsonl")).unwrap_or_default().len();
         while std::fs::read(session.path("run/journal.jsonl")).unwrap_or_default().len() == before {

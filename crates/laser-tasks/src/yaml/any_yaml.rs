@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess, VariantAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess, VariantAccess, Visitor};
 use serde_yaml_ng::value::{Tag, TaggedValue};
 use serde_yaml_ng::{Error, Mapping, Value};
 
@@ -17,21 +17,6 @@ const VALUE: usize = 32;
 const MOST_MEMORY: usize = 64;
 const SHORT: usize = 1 << 14;
 
-thread_local! {
-    /// What may still be taken by the text that this thread reads.
-    static ROOM: Cell<usize> = const { Cell::new(0) };
-}
-
-/// Takes memory, if there is room for it.
-fn take<E: serde::de::Error>(bytes: usize) -> Result<(), E> {
-    let left = ROOM.get().checked_sub(bytes).ok_or_else(|| {
-        let how = laser_guard::how_to_raise();
-        E::custom(format!("its aliases repeat more than can be held: put what they name into a data file ({how})"))
-    })?;
-    ROOM.set(left);
-    Ok(())
-}
-
 /// The value of a text.
 pub fn read(text: &str) -> Result<Value, Error> {
     let most = laser_guard::raised_size(MOST_BRACKETS);
@@ -41,25 +26,38 @@ pub fn read(text: &str) -> Result<Value, Error> {
             laser_guard::how_to_raise()
         )));
     }
-    ROOM.set(laser_guard::raised_size(text.len().max(SHORT).saturating_mul(MOST_MEMORY)));
-    let Any(mut value) = serde_yaml_ng::from_str(text)?;
+    let room = Cell::new(laser_guard::raised_size(text.len().max(SHORT).saturating_mul(MOST_MEMORY)));
+    let mut value = Any(&room).deserialize(serde_yaml_ng::Deserializer::from_str(text))?;
     value.apply_merge()?;
     Ok(value)
 }
 
-/// Any value.
-struct Any(Value);
+/// Any value, for which there is so much room in memory.
+#[derive(Clone, Copy)]
+struct Any<'r>(&'r Cell<usize>);
 
-impl<'de> Deserialize<'de> for Any {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        take(VALUE)?;
-        deserializer.deserialize_any(AnyVisitor).map(Self)
+impl Any<'_> {
+    /// Takes memory, if there is room for it.
+    fn take<E: serde::de::Error>(self, bytes: usize) -> Result<(), E> {
+        let left = self.0.get().checked_sub(bytes).ok_or_else(|| {
+            let how = laser_guard::how_to_raise();
+            E::custom(format!("its aliases repeat more than can be held: put what they name into a data file ({how})"))
+        })?;
+        self.0.set(left);
+        Ok(())
     }
 }
 
-struct AnyVisitor;
+impl<'de> DeserializeSeed<'de> for Any<'_> {
+    type Value = Value;
 
-impl<'de> Visitor<'de> for AnyVisitor {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        self.take(VALUE)?;
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Any<'_> {
     type Value = Value;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,7 +81,7 @@ impl<'de> Visitor<'de> for AnyVisitor {
     }
 
     fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Value, E> {
-        take(value.len())?;
+        self.take(value.len())?;
         Ok(value.into())
     }
 
@@ -96,12 +94,12 @@ impl<'de> Visitor<'de> for AnyVisitor {
     }
 
     fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        Any::deserialize(deserializer).map(|Any(value)| value)
+        self.deserialize(deserializer)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut all = Vec::new();
-        while let Some(Any(item)) = items.next_element()? {
+        while let Some(item) = items.next_element_seed(self)? {
             all.push(item);
         }
         Ok(Value::Sequence(all))
@@ -109,7 +107,7 @@ impl<'de> Visitor<'de> for AnyVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut all = Mapping::new();
-        while let Some((Any(key), Any(value))) = entries.next_entry()? {
+        while let Some((key, value)) = entries.next_entry_seed(self, self)? {
             all.insert(key, value);
         }
         Ok(Value::Mapping(all))
@@ -117,7 +115,7 @@ impl<'de> Visitor<'de> for AnyVisitor {
 
     fn visit_enum<A: EnumAccess<'de>>(self, tagged: A) -> Result<Value, A::Error> {
         let (tag, content) = tagged.variant::<String>()?;
-        let Any(value) = content.newtype_variant()?;
+        let value = content.newtype_variant_seed(self)?;
         Ok(Value::Tagged(Box::new(TaggedValue { tag: Tag::new(tag), value })))
     }
 }

@@ -11,26 +11,14 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 pub fn run(options: &MergeOptions, global: &Global) -> anyhow::Result<()> {
-    let asked = search_of(options).map_err(advised)?;
+    let asked = search_of(options)?;
     let progress = Arc::new(Bar::new(global.quiet));
     let source = asked.source()?;
     let plan = asked.space.plan(asked.costs.plan(&asked.text, &source))?;
     let task = source.read(&*progress)?;
     let session = Session::open_with(asked.model.checkpoint.source(), asked.session(progress.clone()))?;
-    let task = session.settle(&task, &source)?;
-    let found = session.merge(&task, &plan, &options.run).map_err(|error| advised(error.into()))?;
+    let found = session.merge(&session.settle(&task, &source)?, &plan, &options.run)?;
     tell(&found, &options.run, &asked.model.checkpoint.model, global, &*progress)
-}
-
-/// What a search advises where its folder holds something else.
-const OF_SEARCH: &str = "choose another --out";
-/// `merge` has no such option: it writes to where the shards are.
-const OF_MERGE: &str = "copy its folder `shards` into an empty folder, and merge that";
-
-/// The same error with advice that fits.
-fn advised(error: anyhow::Error) -> anyhow::Error {
-    let message = error.to_string();
-    if message.contains(OF_SEARCH) { anyhow::Error::msg(message.replace(OF_SEARCH, OF_MERGE)) } else { error }
 }
 
 /// The search whose shards are in the folder, as its command would be read.

@@ -57,13 +57,13 @@ fn first_mistakes_are_told_with_what_to_do() {
          hf-factored, gguf, lora, patch: see `laser apply --help`",
     );
     let search = format!("search {model} --task qa.jsonl --layers 2 --matrices fc_in --rho 0.1 --no-costs --out");
-    says(&format!("{search} qa.jsonl"), "qa.jsonl: is a file, and a RUN is a folder: choose another --out");
+    says(&format!("{search} qa.jsonl"), "qa.jsonl: is a file, and a RUN is a folder: choose another folder");
     session.prints(&format!("{search} run"));
     session.write("qa.jsonl", task(21));
     says(
         &format!("{search} run"),
         "run: holds another search (the task's examples are not those of then: its file has changed, or it is another \
-         task): choose another --out, or repeat the first search's options",
+         task): choose another folder, or repeat the first search's options",
     );
     // Without edits it is the model that is named, which may be one that was edited before.
     session.prints(&format!("apply {model} --reduce 0.fc_in:0.5 --out edited"));

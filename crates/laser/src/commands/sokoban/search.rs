@@ -7,7 +7,7 @@ use crate::commands::search::document;
 use crate::output;
 use laser::{LevelsPlan, search_levels, write_page};
 use laser_decision::{EpisodeWorth, EpisodesVerdict, episodes, test_entries};
-use laser_report::{EXAMPLE_PICTURE, ReadRun};
+use laser_report::{EXAMPLE_PICTURE, ReadRun, last_part};
 use laser_run::{RunFolder, write_whole};
 use laser_sokoban::{Level, Move, animation};
 use serde_json::json;
@@ -16,7 +16,7 @@ pub fn run(options: &SearchLevelsOptions, global: &Global) -> anyhow::Result<()>
     let progress = Bar::new(global.quiet);
     let plan = LevelsPlan {
         model: output::shown(&options.model),
-        spec: format!("{} and {}", options.validation.display(), options.test.display()),
+        spec: [&options.validation, &options.test].map(|path| last_part(&output::shown(path))).join(" and "),
         validation: levels_of(&options.validation, options.first)?,
         test: levels_of(&options.test, None)?,
         worth: match options.by {
