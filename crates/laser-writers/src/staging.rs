@@ -28,6 +28,9 @@ impl Staging {
     /// folder.
     pub(crate) fn begin(out: &Path, reads: &[PathBuf], form: Form, force: bool) -> Result<Self> {
         let refused = |path: PathBuf, why: String| WriteError::Refused { path, why };
+        if form == Form::File && out.file_name().is_some_and(|name| name.to_str().is_none()) {
+            return Err(refused(out.to_owned(), "its name is not UTF-8: choose another --out".to_owned()));
+        }
         let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         parent.canonicalize().map_err(|cause| {
             refused(out.to_owned(), format!("the folder {} cannot be used: {cause}: make it first", parent.display()))

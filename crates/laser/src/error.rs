@@ -64,6 +64,17 @@ pub enum Error {
         /// Tokens that the model can look at.
         context_length: usize,
     },
+    /// There is nothing that a model could continue.
+    #[error("the text has no tokens: write something that can be continued")]
+    NothingToContinue,
+    /// A text that is to be continued has no room.
+    #[error("the text would have {tokens} tokens, of which the model looks at {context_length} at most: shorten it")]
+    TextTooLong {
+        /// With what comes in addition.
+        tokens: usize,
+        /// Tokens that the model can look at.
+        context_length: usize,
+    },
     /// No example is short enough.
     #[error(
         "{task}: no example is left: all are longer than the model's context of {context_length} tokens: cut them with --on-long truncate"

@@ -1,5 +1,6 @@
 //! Where commands write: one set of rules for all of them.
 
+use crate::output;
 use anyhow::{Context, bail};
 use laser::is_own_page;
 use laser_files::{Form, Found, RECORD, StagedFolder, Stamp, check_target};
@@ -90,12 +91,21 @@ pub fn write_folder<N: AsRef<Path>>(
     Ok(names.into_iter().map(|name| path.join(name)).collect())
 }
 
-/// The file or folder that a path names, whatever it is called: two outputs must not be one.
-pub fn place_of(path: &Path) -> PathBuf {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let known = path.canonicalize().ok();
-    let beside = || Some(parent.canonicalize().ok()?.join(path.file_name()?));
-    known.or_else(beside).unwrap_or_else(|| path.to_owned())
+/// Refuses outputs of which one is, or is in, the place of another.
+pub fn check_apart(outputs: &[&PathBuf]) -> anyhow::Result<()> {
+    let places: Vec<PathBuf> = outputs.iter().map(|path| place_of(path)).collect();
+    let collide = |a: &Path, b: &Path| a.starts_with(b) || b.starts_with(a);
+    match (1..places.len()).find(|&i| places[..i].iter().any(|it| collide(it, &places[i]))) {
+        Some(i) => bail!("{}: another output is to be there: give each its own path", output::shown(outputs[i])),
+        None => Ok(()),
+    }
+}
+
+/// The file or folder that a path names, whatever it is called and whether it is there.
+fn place_of(path: &Path) -> PathBuf {
+    let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let known = |above: &Path| Some(above.canonicalize().ok()?.join(whole.strip_prefix(above).ok()?));
+    whole.ancestors().find_map(known).unwrap_or_else(|| whole.clone())
 }
 
 /// The files of the search that a recipe is of: they are read with it.

@@ -1,6 +1,6 @@
 //! What a model says, token by token.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::evaluation::Edited;
 use crate::loaded_model::Continuation;
 use crate::session::Session;
@@ -78,9 +78,15 @@ impl Speech<'_> {
     /// Appends tokens that somebody else says; what the model says next is a new text.
     ///
     /// # Errors
-    /// If the text outgrows the model's context.
+    /// If the text has no tokens, or outgrows the model's context.
     pub fn hear(&mut self, tokens: &[u32]) -> Result<()> {
         let tokens: Vec<u32> = self.last.take().into_iter().chain(tokens.iter().copied()).collect();
+        if tokens.is_empty() {
+            return Err(Error::NothingToContinue);
+        }
+        if self.length + tokens.len() > self.context {
+            return Err(Error::TextTooLong { tokens: self.length + tokens.len(), context_length: self.context });
+        }
         self.logits = self.continuation.append(&tokens)?;
         self.length += tokens.len();
         (self.said, self.text, self.ended) = (Vec::new(), String::new(), false);

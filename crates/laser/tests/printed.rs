@@ -123,7 +123,12 @@ fn paths_need_not_be_utf8() {
         run(command);
     }
     fs::remove_dir_all(session.path(".").join(odd)).unwrap();
-    assert_eq!(run(&format!("apply {model} --reduce 0.fc_in:0.5 --json --out"))["out"], "odd\u{fffd}");
+    let apply = format!("apply {model} --reduce 0.fc_in:0.5 --json");
+    assert_eq!(run(&format!("{apply} --out"))["out"], "odd\u{fffd}");
+    fs::remove_dir_all(session.path(".").join(odd)).unwrap();
+    let patch = session.laser(&format!("{apply} --format patch --out")).arg(odd).output().unwrap();
+    let message = String::from_utf8_lossy(&patch.stderr).into_owned();
+    assert!(message.ends_with("its name is not UTF-8: choose another --out\n"), "{message}");
 }
 
 #[test]

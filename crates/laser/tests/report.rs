@@ -44,10 +44,13 @@ fn a_users_file_is_no_report_and_two_outputs_are_two_files() {
     );
     assert_eq!(session.read("run/report.html"), "mine");
     let (_, message) = session.fails("report run --out both --parquet both");
-    assert_eq!(message, "error: both: it is to hold two things: give each its own path\n");
+    let twice = |path: &str| format!("error: {path}: another output is to be there: give each its own path\n");
+    assert_eq!(message, twice("both"));
     assert!(!session.path("both").exists());
-    let (_, message) = session.fails("report run --out both --optuna run/../both");
-    assert_eq!(message, "error: run/../both: it is to hold two things: give each its own path\n");
+    assert_eq!(session.fails("report run --out both --optuna run/../both").1, twice("run/../both"));
+    assert_eq!(session.fails("report run --out p.html --csv d --parquet d/o.parquet").1, twice("d"));
+    assert_eq!(session.fails("report --compare run run --out d/o.html --csv d").1, twice("d"));
+    assert!(!session.path("d").exists());
 }
 
 #[test]

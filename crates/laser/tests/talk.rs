@@ -102,6 +102,23 @@ fn standard_input_that_is_no_text_is_one_line() {
 }
 
 #[test]
+fn a_text_without_tokens_or_without_room_is_told_what_to_do() {
+    let session = Session::new();
+    let model = fixture("llama").display().to_string();
+    let say = |command: &str, prompt: &str| {
+        let output = session.laser(&format!("{command} --prompt")).arg(prompt).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    for command in [format!("chat {model} --raw"), format!("compare {model} --reduce 0.mlp:0.5 --raw")] {
+        let nothing = "error: the text has no tokens: write something that can be continued\n";
+        assert_eq!(say(&command, ""), nothing);
+        let long = say(&command, &"ab ".repeat(2_000));
+        assert!(long.starts_with("error: the text would have ") && long.ends_with("at most: shorten it\n"), "{long}");
+    }
+}
+
+#[test]
 fn two_answers_stand_side_by_side() {
     let session = Session::new();
     let model = fixture("llama").display().to_string();

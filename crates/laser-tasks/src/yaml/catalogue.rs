@@ -17,6 +17,9 @@ const DEEPEST: usize = 8;
 /// So many YAML files are looked at, and no more.
 const MOST_FILES: usize = 50_000;
 
+/// So many tags of a task are looked at, and no more.
+const MOST_TAGS: usize = 100;
+
 /// A folder above a group's file of this name is searched, too.
 const ROOT: &str = "tasks";
 
@@ -97,7 +100,7 @@ fn names_of(files: &[PathBuf]) -> Names {
                 _ => Vec::new(),
             };
             if let Entry::Vacant(place) = names.entry(name.clone()) {
-                tagged.into_iter().for_each(|tag| tags.entry(tag).or_default().push(name.clone()));
+                tagged.into_iter().take(MOST_TAGS).for_each(|tag| tags.entry(tag).or_default().push(name.clone()));
                 place.insert(Named::Task(path.clone()));
             }
         }
@@ -134,5 +137,16 @@ mod tests {
         let names = names_of(&files);
         assert_eq!(names.get("b"), Some(&Named::Task(inside.join("b.yaml"))));
         assert_eq!(names.get("c"), None);
+    }
+
+    #[test]
+    fn of_many_tags_the_first_are_looked_at() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("a.yaml");
+        let tags: String = (0..2 * MOST_TAGS).map(|i| format!("- t{i}\n")).collect();
+        fs::write(&path, format!("task: a\ntag:\n{tags}")).unwrap();
+        let names = names_of(&[path]);
+        assert_eq!(names.get("t99"), Some(&Named::Tag(vec!["a".to_owned()])));
+        assert_eq!(names.get("t100"), None);
     }
 }

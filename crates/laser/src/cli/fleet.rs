@@ -74,7 +74,7 @@ pub struct EngineOptions {
     #[arg(long, value_name = "ENGINE", value_enum, conflicts_with = "shard")]
     engine: Option<Engine>,
     /// Workers of the engine, each with the model in memory [default: as many as there is room for]
-    #[arg(long, value_name = "N", requires = "engine", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", requires = "engine", value_parser = clap::value_parser!(u32).range(1..=65_536))]
     workers: Option<u32>,
     /// Processor cores of each worker
     #[arg(long, value_name = "N", default_value_t = 1.0, requires = "engine", value_parser = parse_amount)]

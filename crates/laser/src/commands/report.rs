@@ -3,8 +3,8 @@
 use crate::bar::Bar;
 use crate::cli::{Global, ReportOptions};
 use crate::output::{self, shown};
-use crate::output_place::{OutputFile, check_folder, place_of, write_folder};
-use anyhow::{Context, bail, ensure};
+use crate::output_place::{OutputFile, check_apart, check_folder, write_folder};
+use anyhow::{Context, ensure};
 use laser::outcomes_parquet;
 use laser_report::{ComparedRuns, ReadRun, lm_eval_files, optuna_journal, time_text};
 use laser_run::{Progress, RunFolder, write_whole};
@@ -29,10 +29,7 @@ fn one(run: &Path, options: &ReportOptions, global: &Global) -> anyhow::Result<(
     let outputs =
         [Some(&out), options.parquet.as_ref(), options.optuna.as_ref(), options.csv.as_ref(), options.lm_eval.as_ref()];
     let outputs: Vec<&PathBuf> = outputs.into_iter().flatten().collect();
-    let places: Vec<PathBuf> = outputs.iter().map(|path| place_of(path)).collect();
-    if let Some(twice) = (1..places.len()).find(|&i| places[..i].contains(&places[i])) {
-        bail!("{}: it is to hold two things: give each its own path", shown(outputs[twice]));
-    }
+    check_apart(&outputs)?;
     let file = |path: &Option<PathBuf>| path.as_ref().map(|path| OutputFile::new(path, force, &reads)).transpose();
     let (parquet, optuna) = (file(&options.parquet)?, file(&options.optuna)?);
     let mut folders = [&options.csv, &options.lm_eval].into_iter().flatten();
@@ -86,6 +83,7 @@ fn several(runs: &[&PathBuf], options: &ReportOptions, global: &Global) -> anyho
     let reads: Vec<PathBuf> = folders.iter().flat_map(RunFolder::files).collect();
     let page = OutputFile::page(&out, options.force, &reads)?;
     if let Some(csv) = &options.csv {
+        check_apart(&[&out, csv])?;
         check_folder(csv, options.force, &reads)?;
     }
     let compared = ComparedRuns { runs: folders.iter().map(|run| ReadRun::open(run).data).collect() };
