@@ -26,7 +26,7 @@ pub use files_read::note_read;
 pub use folder_record::{RECORD, listing};
 pub use leftovers::clean_up;
 pub use link_rule::is_own_file;
-pub use own_temporaries::abandon_all;
+pub use own_temporaries::{abandon_all, has_placed};
 pub use staged_folder::StagedFolder;
 pub use stamp::Stamp;
 pub use target::{Form, Found, TargetError, check_target};

@@ -3,9 +3,23 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 static TEMPORARIES: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Whether this process has put an output in its place.
+static HAS_PLACED: AtomicBool = AtomicBool::new(false);
+
+/// Whether this process has put in its place what a [`StagedFolder`](crate::StagedFolder) held. After [`abandon_all`] that stays so.
+pub fn has_placed() -> bool {
+    HAS_PLACED.load(Ordering::SeqCst)
+}
+
+/// Notes that it has.
+pub(crate) fn note_placed() {
+    HAS_PLACED.store(true, Ordering::SeqCst);
+}
 
 /// Removes whatever this process is writing. Nothing is put in place any more after that: for a process that is about to
 /// exit. What is just being put in place is waited for.
@@ -36,11 +50,17 @@ impl OwnTemporary {
         Ok((made, Self(path)))
     }
 
-    /// Does what puts it in place; no signal comes between.
-    pub fn place<T>(&self, place: impl FnOnce() -> T) -> T {
+    /// Does what puts it in place; no signal comes between. What is then at the temporary place (nothing, or what was replaced) is
+    /// still removed after a signal.
+    ///
+    /// # Errors
+    /// As `place`. What is then there may be a user's.
+    pub fn place(&self, place: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
         let mut paths = held();
         let placed = place();
-        paths.retain(|path| *path != self.0);
+        if placed.is_err() {
+            paths.retain(|path| *path != self.0);
+        }
         placed
     }
 }

@@ -3,7 +3,7 @@
 use crate::file_kind::kind_of;
 use crate::folder_record::obstacle;
 use crate::leftovers::clean_up;
-use crate::own_temporaries::OwnTemporary;
+use crate::own_temporaries::{OwnTemporary, note_placed};
 use crate::parent_of;
 use crate::renames::{exchange, lock, put_where_nothing_is, sync_folder};
 use crate::stamp::Stamp;
@@ -75,15 +75,16 @@ impl StagedFolder {
             }
             _ => {}
         }
-        let Self { folder, temporary, parent, target, .. } = &mut self;
+        let Self { folder, temporary, parent, target, seen, .. } = &mut self;
         let file = folder.path().join(target.file_name().unwrap_or_default());
         temporary.place(|| {
             match form {
-                Form::File if replaces => fs::rename(&file, &target)?,
+                Form::File if replaces && seen.is_some() => replace_file(folder, target, seen)?,
                 Form::File => put_where_nothing_is(&file, target)?,
                 Form::Folder if !replaces => put_where_nothing_is(folder.path(), target)?,
                 Form::Folder => replace(folder, parent, target)?,
             }
+            note_placed();
             sync_folder(parent)
         })
         // What is now at the temporary place, the replaced folder or nothing, goes with `self`.
@@ -102,6 +103,23 @@ fn replace(new: &mut TempDir, parent: &Path, target: &Path) -> io::Result<()> {
         return Err(kept_beside(new.path(), target));
     }
     seen
+}
+
+/// Puts the one file in `folder` in the place of another, which was `seen` there.
+fn replace_file(folder: &mut TempDir, target: &Path, seen: &Option<Stamp>) -> io::Result<()> {
+    let new = folder.path().join(target.file_name().unwrap_or_default());
+    if !exchange(&new, target) {
+        return fs::rename(&new, target);
+    }
+    // What came between the look and the exchange goes back.
+    match Stamp::of(&new) == *seen {
+        true => Ok(()),
+        false if exchange(&new, target) => Err(io::ErrorKind::AlreadyExists.into()),
+        false => {
+            folder.disable_cleanup(true);
+            Err(kept_beside(&new, target))
+        }
+    }
 }
 
 /// Where the two cannot be exchanged in one step. What a kill between the two leaves is put back by
@@ -179,6 +197,7 @@ mod tests {
         assert_eq!(fs::read_to_string(target.join("file")).unwrap(), "two");
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
     }
+
     #[cfg(unix)]
     #[test]
     fn what_came_to_a_files_place_meanwhile_is_not_lost() {
@@ -205,5 +224,20 @@ mod tests {
         write(false, &|| ()).unwrap();
         write(true, &|| ()).unwrap();
         assert_eq!(fs::read_to_string(&target).unwrap(), "ours");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_came_between_the_look_and_the_exchange_is_not_lost() {
+        let place = tempfile::tempdir().unwrap();
+        let target = place.path().join("out");
+        fs::write(&target, "ours").unwrap();
+        let mut folder = tempfile::tempdir_in(place.path()).unwrap();
+        fs::write(folder.path().join("out"), "newer").unwrap();
+        let seen = Stamp::of(&target);
+        fs::write(&target, "a user's").unwrap();
+        let refused = replace_file(&mut folder, &target, &seen).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(&target).unwrap(), "a user's");
     }
 }

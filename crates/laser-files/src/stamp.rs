@@ -4,7 +4,7 @@ use std::fs::{self, FileType};
 use std::path::Path;
 use std::time::SystemTime;
 
-/// By what it is told: the kind, the length and the time of the last change.
+/// What tells it: the kind, the length and the time of the last change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stamp {
     kind: FileType,

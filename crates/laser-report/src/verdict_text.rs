@@ -7,6 +7,7 @@ use crate::reason_text::because;
 use crate::result_form::ResultForm;
 use crate::table::aligned;
 use crate::visible_text::visible;
+use laser_edit::Candidate;
 use laser_run::{Changed, ClassVerdict, CostChange, Gain, Interval, ScoreWithInterval, Scores, TaskVerdict, Verdict};
 use std::fmt::Write;
 
@@ -22,6 +23,10 @@ pub fn verdict_text(verdict: &Verdict) -> String {
     let form = ResultForm { binary: verdict.is_binary() };
     let mut text = format!("{}: {}\n\n", verdict.word(), because(verdict));
     text.push_str(&scores(verdict, form));
+    if verdict.best == Candidate::base() {
+        // Nothing was chosen, so that there is nothing to compare.
+        return text;
+    }
     text.push_str("The edit was chosen on validation, so its score there is too high. Trust the test figures.\n");
     let test = &verdict.test;
     let loss = test.log_loss_change_interval;
@@ -192,12 +197,13 @@ fn scores(verdict: &Verdict, form: ResultForm) -> String {
     let name = form.name();
     let header =
         ["", &format!("validation {name}"), "log-loss", &format!("test {name}"), "log-loss"].map(str::to_owned);
-    let rows = [header, row("base".into(), &verdict.base), row(verdict.best.to_string(), &verdict.edited)];
+    let edited = (verdict.best != Candidate::base()).then(|| row(verdict.best.to_string(), &verdict.edited));
+    let rows = [header, row("base".into(), &verdict.base)].into_iter().chain(edited);
     let shown = rows.map(|[name, validation, loss, test, test_loss]| match verdict.has_log_loss() {
         true => vec![name, validation, loss, test, test_loss],
         false => vec![name, validation, test],
     });
-    aligned(&shown)
+    aligned(&shown.collect::<Vec<_>>())
 }
 
 fn class_lines(classes: &ClassVerdict) -> String {

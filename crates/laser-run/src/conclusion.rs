@@ -154,6 +154,11 @@ impl JudgedFiles<'_> {
     /// [`Error::Unfinished`], or what does not belong together.
     pub fn judge(&self, folder: &RunFolder) -> Result<Verdict> {
         let trace = self.trace.ok_or_else(|| folder.unfinished())?;
+        // Figures that were computed in bf16 are told with what that changed.
+        if self.description.search.dtype.is_some() && folder.bf16_checks()?.is_none() {
+            let (path, advice) = (RunFile::Bf16Checks.at(folder.path()), RunFile::Bf16Checks.advice());
+            return Err(Error::Malformed { path, why: "it is missing".to_owned(), advice });
+        }
         if trace.examples != self.validation.len() {
             let path = RunFile::Trace.at(folder.path());
             let (found, of) = (trace.examples, self.validation.len());

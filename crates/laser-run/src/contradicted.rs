@@ -1,10 +1,11 @@
 //! What the journal says otherwise than the files that sum it up: `strategy.json` and `rounding.json`.
 
 use crate::bf16_check::Bf16Check;
-use crate::description::RunDescription;
+use crate::description::{RunDescription, SearchDescription};
 use crate::entries::Entries;
-use crate::entry::SplitName;
-use crate::search_trace::{SearchTrace, Step};
+use crate::entry::{Entry, SplitName};
+use crate::search_trace::{Round, SearchTrace, Step};
+use std::collections::BTreeMap;
 
 /// Figures that were computed from the same results differ by no more.
 const TOLERANCE: f64 = 1e-9;
@@ -40,10 +41,12 @@ pub(crate) fn of_trace(trace: &SearchTrace, entries: &Entries, run: &RunDescript
     if let Some(step) = steps.iter().find(|step| !is_scored(step, entries)) {
         return Some(format!("the score of step {} is another than in journal.jsonl", step.interventions));
     }
+    if race.is_none() && is_race(&run.search) {
+        return Some("it tells of no race, and run.json asks for one".to_owned());
+    }
     if let Some(race) = race {
-        let most = (*space).max(scored.len());
-        if race.rounds.iter().any(|it| it.candidates > most || it.examples > *examples) {
-            return Some("a round of its race has more candidates or examples than there are".to_owned());
+        if let Some(why) = of_rounds(&race.rounds, entries, *examples, &run.search) {
+            return Some(why);
         }
         // Several tasks are compared by weighted gains, which have no bound.
         let is_share = run.task.results.is_binary() && run.search.tasks.is_empty();
@@ -78,6 +81,38 @@ pub(crate) fn of_bf16_checks(checks: &[Bf16Check], entries: &Entries) -> Option<
     }
 }
 
+/// Whether candidates race in a search.
+fn is_race(search: &SearchDescription) -> bool {
+    let races = |strategy: &str| ["race", "gradient"].contains(&strategy);
+    races(&search.strategy) || search.start.as_deref().is_some_and(races)
+}
+
+/// What the parts in the journal say against the rounds of a race.
+fn of_rounds(rounds: &[Round], entries: &Entries, examples: usize, search: &SearchDescription) -> Option<String> {
+    let of_candidates = |it: &&Entry| it.split == SplitName::Validation && !it.interventions.interventions().is_empty();
+    let mut ends: BTreeMap<usize, usize> = BTreeMap::new();
+    for entry in entries.all().iter().filter(of_candidates) {
+        *ends.entry(entry.part.map_or(examples, |part| part.end)).or_default() += 1;
+    }
+    if !rounds.is_sorted_by(|a, b| a.examples < b.examples) || rounds.last().is_none_or(|it| it.examples != examples) {
+        return Some(format!("the rounds of its race do not go on to all {examples} examples"));
+    }
+    let scored = |round: &Round| ends.get(&round.examples).copied().unwrap_or(0);
+    if let Some(round) = rounds.iter().find(|round| scored(round) < round.candidates) {
+        let Round { candidates, examples } = round;
+        return Some(format!(
+            "a round of its race has {candidates} candidates on {examples} examples, and journal.jsonl has not"
+        ));
+    }
+    // Beams, evolution and strategies of other programs have further rounds, of which nothing is told.
+    if !["race", "gradient", "compose"].contains(&search.strategy.as_str()) || search.more.is_some() {
+        return None;
+    }
+    let is_told = |end: &usize| *end == examples || rounds.iter().any(|round| round.examples == *end);
+    let untold = ends.into_keys().find(|end| !is_told(end))?;
+    Some(format!("its race has no round on {untold} examples, and journal.jsonl has one"))
+}
+
 /// How many candidates a search may have to choose from.
 fn largest_space(run: &RunDescription) -> usize {
     let search = &run.search;
@@ -99,6 +134,7 @@ fn is_scored(step: &Step, entries: &Entries) -> bool {
 mod tests {
     use super::*;
     use crate::entry::Entry;
+    use crate::example_range::ExampleRange;
     use crate::example_result::{ExampleResult, ResultKind};
     use crate::log::Log;
     use crate::search_trace::{GradientTrace, RaceTrace, Recall, Round};
@@ -117,14 +153,24 @@ mod tests {
         serde_json::from_value(run).unwrap()
     }
 
-    fn candidate(layers: &[usize]) -> Candidate {
-        let edits: Vec<Value> = layers.iter().map(|it| json!({"layer": it, "matrix": "fc_in", "rho": 0.5})).collect();
+    fn of_rho(layers: &[usize], rho: f64) -> Candidate {
+        let edits: Vec<Value> = layers.iter().map(|it| json!({"layer": it, "matrix": "fc_in", "rho": rho})).collect();
         serde_json::from_value(json!(edits)).unwrap()
     }
 
-    /// The base, two candidates of the space and their composition, on four examples; each is right on one more.
+    fn candidate(layers: &[usize]) -> Candidate {
+        of_rho(layers, 0.5)
+    }
+
+    /// The base, two candidates of the space and their composition, on four examples; each is right on one more. All four candidates
+    /// were on the first example before.
     fn entries() -> Entries {
         let mut entries = Entries::default();
+        let first = Some(ExampleRange { start: 0, end: 1 });
+        for (layer, rho) in [(1, 0.5), (2, 0.5), (1, 0.1), (2, 0.1)] {
+            let results = vec![ExampleResult::binary(rho > 0.2, 1.0)];
+            entries.push(Entry::new(SplitName::Validation, &of_rho(&[layer], rho), first, ResultKind::Binary, results));
+        }
         for (right, layers) in [&[][..], &[1], &[2], &[1, 2]].into_iter().enumerate() {
             let results = (0..4).map(|i| ExampleResult::binary(i < right, 1.0)).collect();
             entries.push(Entry::new(SplitName::Validation, &candidate(layers), None, ResultKind::Binary, results));
@@ -139,7 +185,7 @@ mod tests {
             space: 4,
             dropped: 2,
             examples: 4,
-            evaluations: 4 * 4 + 3 * 2,
+            evaluations: 4 * 4 + 2 + 3 * 2,
             race: Some(RaceTrace { rounds, confidence: 0.5, margin: 1.0 }),
             gradient: Some(gradient),
             steps: vec![Step { interventions: candidate(&[1, 2]), accuracy: 0.75, log_loss: 1.0 }],
@@ -161,15 +207,18 @@ mod tests {
         let plain = run(|_| ());
         assert_eq!(said(|_| (), &plain), None);
         type Change = fn(&mut SearchTrace);
-        let changes: [(Change, &str); 11] = [
+        let changes: [(Change, &str); 14] = [
             (|it| it.dropped = 5, "5 candidates were dropped of a space of 4"),
             (|it| (it.space, it.dropped) = (1 << 40, (1 << 40) - 2), "run.json asks for fewer"),
             (|it| it.dropped = 3, "3 of 4 candidates were dropped, and journal.jsonl has 3"),
             (|it| it.dropped = 0, "0 of 4 candidates were dropped"),
-            (|it| it.evaluations = 1, "it counts 1 evaluations, and journal.jsonl holds 22"),
+            (|it| it.evaluations = 1, "it counts 1 evaluations, and journal.jsonl holds 24"),
             (|it| it.steps[0].accuracy = 99.0, "the score of step"),
             (|it| it.steps[0].interventions = candidate(&[2, 77]), "the score of step"),
             (|it| race(it).rounds[0].candidates = 1 << 50, "a round of its race"),
+            (|it| race(it).rounds[0].examples = 2, "4 candidates on 2 examples, and journal.jsonl has not"),
+            (|it| _ = race(it).rounds.pop(), "do not go on to all 4 examples"),
+            (|it| race(it).rounds.reverse(), "do not go on to all 4 examples"),
             (|it| race(it).confidence = 1e300, "is out of range"),
             (|it| race(it).margin = 2.5, "is out of range"),
             (|it| it.gradient.as_mut().unwrap().raced = 9, "a figure of its gradient"),
@@ -180,6 +229,16 @@ mod tests {
         }
         let recall = Recall { of_best_10: 11, rank_of_best: 1, spearman: 0.5 };
         assert!(said(|it| it.gradient.as_mut().unwrap().recall = Some(recall), &plain).is_some());
+        let racing = run(|run| (run["search"]["strategy"], run["search"]["start"]) = (json!("compose"), json!("race")));
+        assert_eq!(said(|_| (), &racing), None);
+        assert!(said(|it| it.race = None, &racing).unwrap().contains("it tells of no race"));
+        let cut = said(|it| _ = race(it).rounds.remove(0), &racing).unwrap();
+        assert!(cut.contains("no round on 1 examples, and journal.jsonl has one"), "{cut}");
+        // A beam and evolution have rounds of their own.
+        for strategy in ["beam", "evolve"] {
+            let run = run(|run| (run["search"]["strategy"], run["search"]["start"]) = (json!(strategy), json!("race")));
+            assert_eq!(said(|it| _ = race(it).rounds.remove(0), &run), None);
+        }
         // What honest searches come to: gains on several tasks have no bound, and a journal goes on.
         let tasks = json!([{"name": "a", "weight": 1.0}, {"name": "b", "weight": 2.0}]);
         assert_eq!(said(|it| race(it).margin = 2.5, &run(|run| run["search"]["tasks"] = tasks)), None);

@@ -73,6 +73,14 @@ impl Entry {
         }
     }
 
+    /// Whether `other`, of the same candidate on the same examples, says something else on more of them than rounding explains.
+    pub fn contradicts(&self, other: &Self) -> bool {
+        let (mine, theirs) = (self.values(), other.values());
+        let differ = |(a, b): &(&f64, &f64)| (*a - *b).abs() > 1e-4 * b.abs().max(1.0);
+        let different = mine.iter().zip(&theirs).filter(differ).count();
+        mine.len() != theirs.len() || different.saturating_mul(50) > mine.len().max(50)
+    }
+
     /// Whether each example was right or wrong, nothing between.
     pub fn is_binary(&self) -> bool {
         self.values.is_none()
@@ -162,6 +170,19 @@ mod tests {
         assert_eq!(serde_json::from_str::<Entry>(&json).unwrap(), entry);
         assert_eq!(entry.score.accuracy, 2.25);
         assert!(entry.is_over(2) && !entry.is_over(3));
+    }
+
+    #[test]
+    fn rounding_is_no_contradiction() {
+        let of = |kind, values: Vec<f64>| {
+            let results = values.into_iter().map(|value| ExampleResult::real(value, 0.0)).collect();
+            Entry::new(SplitName::Validation, &Candidate::base(), None, kind, results)
+        };
+        let flipped = |count: usize| of(ResultKind::Binary, (0..20).map(|i| f64::from(i < count)).collect());
+        assert!(!flipped(1).contradicts(&flipped(0)) && flipped(2).contradicts(&flipped(0)));
+        let shifted = |by: f64| of(ResultKind::Real, (0..20).map(|i| f64::from(i) + by).collect());
+        assert!(!shifted(1e-6).contradicts(&shifted(0.0)) && shifted(0.1).contradicts(&shifted(0.0)));
+        assert!(flipped(0).contradicts(&of(ResultKind::Binary, vec![0.0; 19])));
     }
 
     #[test]

@@ -34,7 +34,7 @@ impl ReusedResults {
         let parts = [
             ("version", json!(found.version), json!(asked.version)),
             ("model", json!(found.model.files), json!(asked.model.files)),
-            ("task", json!(found.task.digest), json!(asked.task.digest)),
+            ("task, or the sample of it,", json!(found.task.digest), json!(asked.task.digest)),
             ("sample of examples", json!(found.examples_sha256), json!(asked.examples_sha256)),
             ("chat", json!(found.search.chat), json!(asked.search.chat)),
             ("device or kernels", computed_by(&found), computed_by(asked)),

@@ -12,7 +12,7 @@ use laser_run::{
     PredictedChange, Progress, ResultKind, ReusedResults, RunWriter, Scorer, SearchTrace, SplitName, TaskMembers,
     race_order,
 };
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Does what strategies ask for, as far as the journal has not got it.
 pub struct Driver<'a> {
@@ -220,8 +220,12 @@ impl<'a> Driver<'a> {
     /// scored before is the best.
     ///
     /// # Errors
-    /// The scorer fails, or the journal cannot be written.
+    /// The scorer fails, the journal cannot be written, or what is reused says something else of the unedited model.
     pub fn score_base(&mut self) -> Result<()> {
+        let base = |entries: &'_ Entries| entries.get(SplitName::Validation, &Candidate::base()).cloned();
+        let known = [self.entries()].into_iter().chain(self.reused.iter().map(ReusedResults::entries));
+        // Before anything is taken over.
+        agree(known.filter_map(base).collect::<Vec<_>>().iter())?;
         self.score("base", SplitName::Validation, &[Candidate::base()], None)?;
         if let Some(base) = self.journal.entries().get(SplitName::Validation, &Candidate::base()) {
             self.objective = self.members.objective(base);
@@ -235,8 +239,10 @@ impl<'a> Driver<'a> {
     /// Takes over all that the shards of this search have scored and measured, in their order.
     ///
     /// # Errors
-    /// A file cannot be written.
+    /// A file cannot be written, or two shards say different things of a candidate.
     pub fn take_over(&mut self, shards: &[ReusedResults]) -> Result<()> {
+        let known = [self.entries()].into_iter().chain(shards.iter().map(ReusedResults::entries));
+        agree(known.flat_map(Entries::all).filter(|entry| entry.split == SplitName::Validation))?;
         for shard in shards {
             for entry in shard.entries().all().iter().filter(|entry| entry.split == SplitName::Validation) {
                 if self.entries().get_on(entry.split, &entry.interventions, entry.part).is_none() {
@@ -375,10 +381,13 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
-    /// The results of a candidate in the split's order, if it has been scored on ranges that make up the split.
+    /// The results of a candidate in the split's order, if it has been asked for on ranges that make up the split. What a search that was
+    /// killed had scored further does not count before it is asked for: the journal's order would tell of the kill.
     fn joined(&self, candidate: &Candidate) -> Option<Vec<ExampleResult>> {
         let mut results: Vec<Option<ExampleResult>> = vec![None; self.validation];
-        for &range in &self.ranges {
+        let is_asked =
+            |range: &ExampleRange| self.asked.contains(&(SplitName::Validation, candidate.to_string(), Some(*range)));
+        for range in self.ranges.iter().copied().filter(is_asked) {
             let Some(entry) = self.history().on(candidate, range) else { continue };
             for ((i, value), &log_loss) in self.in_order(range).into_iter().zip(entry.values()).zip(&entry.log_loss) {
                 results[i] = Some(ExampleResult::real(value, log_loss));
@@ -391,4 +400,16 @@ impl<'a> Driver<'a> {
     fn in_order(&self, range: ExampleRange) -> Vec<usize> {
         self.order.iter().copied().take(range.end).skip(range.start).collect()
     }
+}
+
+/// Refuses results that contradict each other: of one candidate on the same examples.
+fn agree<'e>(entries: impl Iterator<Item = &'e Entry>) -> Result<()> {
+    let mut first: HashMap<(String, Option<ExampleRange>), &Entry> = HashMap::new();
+    for entry in entries {
+        let candidate = entry.interventions.to_string();
+        if first.entry((candidate.clone(), entry.part)).or_insert(entry).contradicts(entry) {
+            return Err(Error::Contradiction { candidate });
+        }
+    }
+    Ok(())
 }

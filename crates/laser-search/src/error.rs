@@ -17,6 +17,14 @@ pub enum Error {
         /// Which choice is empty.
         why: &'static str,
     },
+    /// Results that are to be put together do not agree.
+    #[error(
+        "the RUN folders that are to be put together do not agree on {candidate}: one of them is damaged or was changed: leave it out, or run it again in an empty folder"
+    )]
+    Contradiction {
+        /// The candidate, `base` for the unedited model.
+        candidate: String,
+    },
     /// A strategy needs a result that is not there.
     #[error("{candidate}: has not been scored on the validation split: run the search again")]
     NotScored {

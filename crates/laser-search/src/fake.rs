@@ -235,6 +235,11 @@ impl Fake {
         self.ranking = self.run.folder().ranking().unwrap();
     }
 
+    /// What the journal holds.
+    pub fn journal(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("journal.jsonl")).unwrap()
+    }
+
     /// Keeps the first `lines` lines of the journal.
     pub fn cut_journal(&mut self, lines: usize) {
         self.cut("journal.jsonl", lines);

@@ -14,6 +14,16 @@ pub(crate) fn checked_base64(charsmap: &[u8]) -> Result<String, String> {
     Ok(STANDARD.encode(charsmap))
 }
 
+/// The longest text, in bytes, that rules in base64 put in the place of a letter; 1 where they are none.
+pub(crate) fn longest_replacement(base64: &str) -> usize {
+    let texts = |charsmap: &[u8]| -> Option<usize> {
+        let (length, rest) = charsmap.split_first_chunk::<4>()?;
+        let (_, texts) = rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
+        texts.split(|&byte| byte == 0).map(<[u8]>::len).max()
+    };
+    STANDARD.decode(base64).ok().and_then(|charsmap| texts(&charsmap)).unwrap_or(1).max(1)
+}
+
 fn check(charsmap: &[u8]) -> Option<()> {
     let (length, rest) = charsmap.split_first_chunk::<4>()?;
     let (trie, texts) = rest.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;

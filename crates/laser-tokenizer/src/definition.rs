@@ -89,6 +89,7 @@ pub(crate) fn replace_regex(pattern: &str, content: &str) -> Value {
 
 /// The tokenizer of a tokenizer.json.
 pub(crate) fn parse(json: &[u8]) -> Result<tokenizers::Tokenizer> {
+    crate::expansion::check(json)?;
     let mut inner =
         tokenizers::Tokenizer::from_bytes(json).map_err(|error| malformed(format!("tokenizer.json: {error}")))?;
     // A file may carry the padding and truncation that its model was trained with; a text is

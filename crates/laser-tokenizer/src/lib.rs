@@ -13,6 +13,7 @@ mod charsmap;
 mod chat;
 mod definition;
 mod error;
+mod expansion;
 mod gguf_definition;
 mod gguf_export;
 mod gguf_vocabulary;

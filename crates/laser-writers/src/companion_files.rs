@@ -1,12 +1,13 @@
 //! The files of a Hugging Face folder beside its weights.
 
 use std::{
-    fs, io,
+    fs::{self, Metadata},
+    io,
     path::{Path, PathBuf},
 };
 
 use laser_checkpoint::{Checkpoint, Convention, huggingface_config};
-use laser_files::{RECORD, is_own_file};
+use laser_files::{RECORD, is_own_file, kind_of};
 use safetensors::Dtype;
 use serde_json::{Map, Value};
 
@@ -40,8 +41,8 @@ pub(crate) fn is_weights(name: &str) -> bool {
     WEIGHTS.iter().any(|ending| name.ends_with(ending))
 }
 
-/// The files of the source folder that are copied, by name, if it is a folder.
-fn copied_files(checkpoint: &Checkpoint) -> Result<Vec<(String, PathBuf)>> {
+/// What has the name of a copied file in the source folder, if that is a folder. Links are followed; those to nothing are left out.
+fn found_files(checkpoint: &Checkpoint) -> Result<Vec<(String, PathBuf, Metadata)>> {
     let mut files = Vec::new();
     if checkpoint.convention() == Convention::Gguf {
         return Ok(files);
@@ -51,12 +52,20 @@ fn copied_files(checkpoint: &Checkpoint) -> Result<Vec<(String, PathBuf)>> {
         let path = entry.map_err(|cause| unread(source, cause))?.path();
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         if is_copied(&name)
-            && fs::metadata(&path).is_ok_and(|found| found.is_file() && found.len() <= LARGEST_SMALL_FILE)
+            && let Ok(metadata) = fs::metadata(&path)
         {
-            files.push((name, path));
+            files.push((name, path, metadata));
         }
     }
+    files.sort_by(|a, b| a.1.cmp(&b.1));
     Ok(files)
+}
+
+/// The files of the source folder that are copied, by name.
+fn copied_files(checkpoint: &Checkpoint) -> Result<Vec<(String, PathBuf)>> {
+    let is_small = |found: &Metadata| found.is_file() && found.len() <= LARGEST_SMALL_FILE;
+    let small = found_files(checkpoint)?.into_iter().filter(|(.., found)| is_small(found));
+    Ok(small.map(|(name, path, _)| (name, path)).collect())
 }
 
 fn unread(path: &Path, cause: io::Error) -> WriteError {
@@ -64,7 +73,7 @@ fn unread(path: &Path, cause: io::Error) -> WriteError {
 }
 
 /// Copies the source folder's small files as far as they are not there already. Links among them have been
-/// looked at ([`check_links`]).
+/// looked at ([`check_small_files`]).
 pub(crate) fn copy_small_files(checkpoint: &Checkpoint, except: &[&str], folder: &Staging) -> Result<()> {
     for (name, path) in copied_files(checkpoint)? {
         if !except.contains(&name.as_str()) && !folder.has(&name) {
@@ -77,9 +86,15 @@ pub(crate) fn copy_small_files(checkpoint: &Checkpoint, except: &[&str], folder:
     Ok(())
 }
 
-/// Refuses to write `out` if a small file of the source folder is a link to somewhere else: what it points to would become part
-/// of what is written. Weights may be anywhere: nothing but tensors is taken from them.
-pub(crate) fn check_links(checkpoint: &Checkpoint, out: &Path) -> Result<()> {
+/// Refuses to write `out` if a small file of the source folder is a pipe or a device, or a link to somewhere else: what it points to
+/// would become part of what is written. Weights may be anywhere: nothing but tensors is taken from them.
+pub(crate) fn check_small_files(checkpoint: &Checkpoint, out: &Path) -> Result<()> {
+    let is_special = |found: &Metadata| !found.is_file() && !found.is_dir();
+    if let Some((_, path, found)) = found_files(checkpoint)?.into_iter().find(|(.., found)| is_special(found)) {
+        let kind = kind_of(found.file_type());
+        let why = format!("{} is {kind}, which cannot be copied: remove it", path.display());
+        return Err(WriteError::Refused { path: out.to_owned(), why });
+    }
     for (_, path) in copied_files(checkpoint)? {
         if !is_own_file(checkpoint.path(), &path).map_err(|cause| unread(&path, cause))? {
             let why = format!(

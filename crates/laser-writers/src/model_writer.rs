@@ -14,7 +14,7 @@ use laser_files::{Form, RECORD};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    companion_files::{CARD, check_links},
+    companion_files::{CARD, check_small_files},
     edited_checkpoint::{Changes, EditRecord, EditedCheckpoint},
     error::{Result, WriteError},
     staging::Staging,
@@ -104,7 +104,7 @@ pub fn write_model<'a>(
     }
     let reads: Vec<PathBuf> = [checkpoint.path().to_owned()].into_iter().chain(options.reads.clone()).collect();
     let staging = Staging::begin(out, &reads, writer.form(), options.force)?;
-    check_links(checkpoint, out)?;
+    check_small_files(checkpoint, out)?;
     for (name, bytes) in options.extra.iter().filter(|_| is_folder) {
         staging.write(name, bytes)?;
     }

@@ -58,6 +58,9 @@ impl Session {
         // It never comes to its place: as a temporary of our own it is removed also if a signal ends the process.
         let path = std::env::temp_dir().join("rehearsal");
         let folder = StagedFolder::begin(&path).map_err(|source| laser_run::Error::Io { path, source })?;
+        // Folders of temporary files are for all users; what is tried here is not.
+        #[cfg(unix)]
+        let _ = std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o700));
         let run = folder.path().join("run");
         let rehearsal = self.conduct(task, plan, &Part::Whole, &run, laser_search::rehearse)?.end;
         let layers = self.config().layers;

@@ -21,7 +21,8 @@ use std::thread;
 /// The search of the program's arguments, of which the first is `search`.
 fn asked(words: &[String]) -> Result<Box<SearchOptions>, CommandError> {
     let typed = std::iter::once("laser").chain(words.iter().map(String::as_str));
-    let cli = Cli::try_parse_from(typed).map_err(|error| usage(&error, words.first().map(OsString::from).as_ref()))?;
+    let cli =
+        Cli::try_parse_from(typed).map_err(|error| usage(&error, words.first().map(OsString::from).as_slice()))?;
     match cli.command {
         Command::Search(options) if options.dry_run => Err(failed(Usage(NO_DRY_RUN.into()))),
         Command::Search(options) if options.shard.is_none() => Ok(options),

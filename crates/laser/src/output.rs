@@ -101,8 +101,8 @@ pub fn error_line(error: &anyhow::Error) -> String {
 }
 
 /// A usage error of one of `commands` on one line: what was wrong, without `error: ` before it and clap's paragraphs of usage.
-/// `command` is the first argument.
-pub fn usage_line(error: &clap::Error, commands: &clap::Command, command: Option<&OsString>) -> String {
+/// `arguments` are those that were typed: they begin with a command, and perhaps with one of its own.
+pub fn usage_line(error: &clap::Error, commands: &clap::Command, arguments: &[OsString]) -> String {
     let text = error.to_string();
     let what: Vec<&str> = text
         .trim_start_matches("error: ")
@@ -112,10 +112,14 @@ pub fn usage_line(error: &clap::Error, commands: &clap::Command, command: Option
         .filter(|line| !line.is_empty())
         .collect();
     let what: Vec<&str> = what.into_iter().filter(|line| !line.starts_with("For more information")).collect();
-    // Each subcommand has a help of its own.
-    let command = command.and_then(|name| name.to_str()).filter(|name| commands.find_subcommand(name).is_some());
-    let help = command.map_or("laser --help".to_owned(), |name| format!("laser {name} --help"));
-    one_line(&format!("{}: see `{help}`", what.join(" ")))
+    // Each command has a help of its own.
+    let (mut typed, mut command) = ("laser".to_owned(), commands);
+    for name in arguments {
+        let Some(found) = command.find_subcommand(name) else { break };
+        typed.push_str(&format!(" {}", found.get_name()));
+        command = found;
+    }
+    one_line(&format!("{}: see `{typed} --help`", what.join(" ")))
 }
 
 fn one_line(text: &str) -> String {

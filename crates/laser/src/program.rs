@@ -22,7 +22,7 @@ pub fn main(arguments: &[OsString]) -> u8 {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
-            let why = output::usage_line(&error, &Cli::command(), arguments.get(1));
+            let why = output::usage_line(&error, &Cli::command(), arguments.get(1..).unwrap_or_default());
             output::complain(&format!("error: {why}"));
             return USAGE;
         }

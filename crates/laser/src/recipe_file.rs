@@ -20,6 +20,11 @@ pub struct FoundRecipe {
 }
 
 impl FoundRecipe {
+    /// The RUN folder that it comes from, if it lies in one.
+    pub fn run(&self) -> Option<&Path> {
+        self.run.as_ref().map(RunFolder::path)
+    }
+
     /// The verdict on the edits, if the search in the recipe's RUN folder chose them.
     pub fn judged(&self) -> Option<JudgedEdits> {
         JudgedEdits::new(self.run.as_ref()?, &self.edits)

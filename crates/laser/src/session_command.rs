@@ -89,7 +89,7 @@ impl Session {
     /// If an argument is wrong, or the model cannot be fetched, read or loaded.
     pub fn open_by(arguments: &[String], progress: Arc<dyn Progress>) -> Result<Self, CommandError> {
         let named = std::iter::once("laser").chain(arguments.iter().map(String::as_str));
-        let OpenOptions { model, chat } = OpenOptions::try_parse_from(named).map_err(|error| usage(&error, None))?;
+        let OpenOptions { model, chat } = OpenOptions::try_parse_from(named).map_err(|error| usage(&error, &[]))?;
         let how = SessionOptions { device: model.device, chat, progress };
         Self::open_with(model.checkpoint.source(), how).map_err(failed)
     }
@@ -127,7 +127,7 @@ impl Session {
         // The model stands at the end, behind what no option takes.
         let words = words.chain(["--".into(), model]);
         let name = OsString::from(name);
-        let cli = Cli::try_parse_from(words).map_err(|error| usage(&error, Some(&name)))?;
+        let cli = Cli::try_parse_from(words).map_err(|error| usage(&error, std::slice::from_ref(&name)))?;
         if cli.global.threads.is_some() {
             return Err(CommandError("--threads: set RAYON_NUM_THREADS before a session is opened".to_owned()));
         }
@@ -187,8 +187,8 @@ impl Session {
     }
 }
 
-pub(crate) fn usage(error: &clap::Error, command: Option<&OsString>) -> CommandError {
-    CommandError(output::usage_line(error, &Cli::command(), command))
+pub(crate) fn usage(error: &clap::Error, typed: &[OsString]) -> CommandError {
+    CommandError(output::usage_line(error, &Cli::command(), typed))
 }
 
 pub(crate) fn failed(error: impl Into<anyhow::Error>) -> CommandError {

@@ -76,6 +76,10 @@ fn advice(command: &Command) -> &'static str {
     }
 }
 
+/// The same of an `apply` that had written all before the signal came.
+#[cfg(unix)]
+const PLACED: &str = "what was to be written is there, whole";
+
 /// What a scheduler takes as: run it again (EX_TEMPFAIL of sysexits.h).
 const TRY_AGAIN: u8 = 75;
 
@@ -103,7 +107,7 @@ pub fn watch(command: &Command) -> anyhow::Result<()> {
     use std::sync::Arc;
 
     let failed = "signals cannot be waited for: raise the limits of this process";
-    let advice = advice(command);
+    let (advice, is_apply) = (advice(command), matches!(command, Command::Apply(_)));
     let again = Arc::new(AtomicBool::new(false));
     let heeded: Vec<i32> = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|&signal| !is_ignored(signal)).collect();
     for &signal in &heeded {
@@ -121,6 +125,7 @@ pub fn watch(command: &Command) -> anyhow::Result<()> {
             }
             STOPPING.store(true, Ordering::SeqCst);
             laser_files::abandon_all();
+            let advice = if is_apply && laser_files::has_placed() { PLACED } else { advice };
             let name = match signal {
                 SIGHUP => "SIGHUP",
                 SIGINT => "SIGINT",

@@ -79,9 +79,16 @@ fn limits_are_kept_and_no_candidate_may_be_within_them() {
     let verdict = session.json("none/verdict.json");
     assert_eq!(verdict["word"], "noise");
     assert_eq!(verdict["because"], "no candidate is within the limits, so nothing is chosen");
-    assert!(session.prints("verdict none").starts_with("noise: no candidate is within the limits"));
-    // Another limit is another search.
+    let verdict = session.prints("verdict none");
+    assert!(verdict.starts_with("noise: no candidate is within the limits"), "{verdict}");
+    // There is nothing to compare with the base, and nothing to apply.
+    assert_eq!(verdict.matches("\nbase ").count(), 1, "{verdict}");
+    assert!(!verdict.contains("On test"), "{verdict}");
     let model = fixture("llama").display().to_string();
+    let (_, line) = session.fails(&format!("apply {model} --recipe none --out edited"));
+    assert!(line.starts_with("error: none: the search chose no edit") && line.contains("laser front none"), "{line}");
+    assert!(!session.path("edited").exists());
+    // Another limit is another search.
     let other = format!("search {model} --task task.jsonl {SPACE} --out limited --strategy exhaustive --max-kl 0.9");
     assert!(session.fails(&other).1.contains("search.limits.kl"));
 }

@@ -293,6 +293,12 @@ fn pipes_and_devices_are_not_read() {
         fs::remove_file(&place).unwrap();
         std::os::unix::fs::symlink(&fifo, &place).unwrap();
     }
+    session.copy_of("llama", "settings");
+    let settings = session.path("settings/tokenizer_config.json");
+    let _ = fs::remove_file(&settings);
+    std::os::unix::fs::symlink(&fifo, &settings).unwrap();
+    let (_, message) = session.fails("apply settings --reduce 0.fc_in:0.5 --out edited");
+    assert!(message.contains("tokenizer_config.json is a pipe, which cannot be copied: remove it"), "{message}");
     session.copy_of("llama", "model");
     for file in ["fifo", "/dev/zero"] {
         // A card or a verdict that is none is as if it were not there.

@@ -131,6 +131,10 @@ fn comparing_in_bf16_tells_what_it_changes() {
     assert_ne!(in_bf16[0], in_f32[0]);
     assert_eq!(in_bf16[1], in_f32[1]);
     assert_eq!(search(&session, options), text);
+    // Without what bf16 changed its figures would look like those of f32.
+    std::fs::remove_file(session.path("run/rounding.json")).unwrap();
+    assert!(session.fails("verdict run").1.contains("rounding.json: it is missing"));
+    assert_eq!(search(&session, options), text);
 }
 
 #[test]
@@ -218,12 +222,24 @@ fn a_search_takes_over_what_another_has_scored() {
     session.write("race/journal.jsonl", journal.replacen(base, &changed.to_string(), 1));
     search(&session, "--strategy race --reuse race --out other");
     assert_eq!(session.json("other/verdict.json")["base"]["validation"]["accuracy"], 1.0);
+    // Two that do not agree are not put together.
+    let model = fixture("llama").display().to_string();
+    let both = format!("search {model} --task task.jsonl {SPACE} --reuse race --reuse alone --out both");
+    let message = session.fails(&both).1;
+    assert!(message.contains("the RUN folders that are to be put together do not agree on base"), "{message}");
+    // Nothing of them was taken over.
+    search(&session, "--reuse alone --strategy beam --width 2 --max-kl 0.5 --out both");
+    assert_eq!(session.read("both/verdict.json"), session.read("alone/verdict.json"));
 
     let message = session.fails(&format!(
         "search {} --task task.jsonl {SPACE} --limit 50 --reuse race --out half",
         fixture("llama").display()
     ));
-    assert!(message.1.contains("race: its results cannot be reused: the task differs: give a RUN of"), "{}", message.1);
+    assert!(
+        message.1.contains("race: its results cannot be reused: the task, or the sample of it, differs: give a RUN of"),
+        "{}",
+        message.1
+    );
 }
 
 #[test]

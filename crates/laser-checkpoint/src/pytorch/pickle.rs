@@ -14,6 +14,8 @@ use super::{
 
 /// Opcodes and copied values of one pickle. A tensor takes about fifty.
 const MOST_STEPS: usize = 1 << 23;
+/// Values, objects and remembered values that are held at once. A tensor takes about ten.
+const MOST_HELD: usize = 1 << 22;
 /// PyTorch's own kernels take no more.
 const MOST_DIMENSIONS: usize = 64;
 
@@ -212,6 +214,10 @@ impl<'a> Machine<'a> {
         let most = laser_guard::raised_size(MOST_STEPS);
         if self.steps > most {
             return broken(&format!("takes more than {most} steps ({})", laser_guard::how_to_raise()));
+        }
+        let most = laser_guard::raised_size(MOST_HELD);
+        if self.stack.len() + self.objects.len() + self.memo.len() > most {
+            return broken(&format!("holds more than {most} values ({})", laser_guard::how_to_raise()));
         }
         Ok(())
     }

@@ -4,10 +4,11 @@ use crate::bar::Bar;
 use crate::cli::{ApplyOptions, Global, Pick};
 use crate::output::{self, Usage};
 use crate::output_place::files_of_recipe;
+use anyhow::{bail, ensure};
 use laser::{JudgedEdits, ModelCard, Output, OutputFormat, OutputPlan, read_front, read_recipe, write_edited};
 use laser_checkpoint::Checkpoint;
 use laser_edit::{Candidate, InterventionSpec};
-use laser_report::{aligned, because, front_text};
+use laser_report::{aligned, because, front_text, quoted};
 use laser_run::{CostedCandidate, Progress};
 use laser_writers::{Changes, EditRecord, Patch};
 use schemars::JsonSchema;
@@ -91,10 +92,21 @@ fn edits(
         let front = read_front(path, checkpoint)?;
         let CostedCandidate { interventions, chosen, .. } = picked(pick, &front.candidates)?;
         front.check_calibration(&interventions, calibration)?;
+        ensure!(interventions != Candidate::base(), "this row of the front is the unedited model: pick another");
         let judged = chosen.then(|| front.judged(&interventions)).flatten();
         return Ok((interventions, ModelCard::of_search(judged)));
     }
     let recipe = read_recipe(path, checkpoint, calibration)?;
+    if recipe.edits == Candidate::base() {
+        let run = recipe.run().map(|run| quoted(&run.display().to_string()));
+        bail!(match run {
+            Some(run) => format!(
+                "{run}: the search chose no edit, as none is within its limits: see `laser front {run}`, and choose one by \
+                 --pick ROW"
+            ),
+            None => format!("{}: the recipe has no edit: give another", path.display()),
+        });
+    }
     let judged = recipe.judged();
     if let Some(JudgedEdits { verdict, .. }) = judged.as_ref().filter(|it| !it.verdict.word().is_better()) {
         progress.note(&format!("the verdict on this edit is {}: {}", verdict.word(), because(verdict)));

@@ -27,8 +27,8 @@ pub fn run(options: &FleetOptions, global: &Global) -> anyhow::Result<()> {
 fn search_of(options: &FleetOptions) -> anyhow::Result<Box<SearchOptions>> {
     let words = ["laser".to_owned()].into_iter().chain(options.search.iter().cloned());
     // Its help is that of what was typed first.
-    let typed = std::ffi::OsString::from("fleet");
-    let usage = |error| Usage(output::usage_line(&error, &Cli::command(), Some(&typed)).into());
+    let typed = [std::ffi::OsString::from("fleet")];
+    let usage = |error| Usage(output::usage_line(&error, &Cli::command(), &typed).into());
     let cli = Cli::try_parse_from(words).map_err(usage)?;
     match cli.command {
         Command::Search(search) if search.shard.is_some() => {

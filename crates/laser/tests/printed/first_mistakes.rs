@@ -56,6 +56,10 @@ fn first_mistakes_are_told_with_what_to_do() {
         "invalid value 'gguff' for '--format <FORMAT>': \"gguff\" is not a format: did you mean gguf? the formats are hf, \
          hf-factored, gguf, lora, patch: see `laser apply --help`",
     );
+    says(
+        "analyze rank",
+        "the following required arguments were not provided: <RUN> <MODEL>: see `laser analyze rank --help`",
+    );
     let search = format!("search {model} --task qa.jsonl --layers 2 --matrices fc_in --rho 0.1 --no-costs --out");
     says(&format!("{search} qa.jsonl"), "qa.jsonl: is a file, and a RUN is a folder: choose another folder");
     session.prints(&format!("{search} run"));

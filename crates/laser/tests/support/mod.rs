@@ -72,7 +72,7 @@ impl Session {
         // A script's `&` has what it starts ignore SIGINT, and so would the program.
         let heeding = |program: &std::ffi::OsStr| {
             let mut env = std::process::Command::new("env");
-            env.arg("--default-signal=INT,TERM").arg(program);
+            env.arg("--default-signal=HUP,INT,TERM").arg(program);
             env
         };
         let laser = assert_cmd::cargo::cargo_bin!("laser");
