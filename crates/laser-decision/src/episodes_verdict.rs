@@ -95,7 +95,7 @@ impl EpisodesVerdict {
             share(*a),
             share(*b),
             100.0 * PAPER_GAIN,
-            100.0 * self.power_for_paper,
+            100.0 * self.power_for_paper.max(0.0),
             self.difference,
             interval.low,
             interval.high,

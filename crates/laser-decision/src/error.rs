@@ -42,7 +42,7 @@ pub enum Error {
         what: &'static str,
     },
     /// The loss is not a number.
-    #[error("the loss at step {0} is not a number: train with a lower learning rate")]
+    #[error("the loss at step {0} is not a number: train with a lower learning rate, in another folder")]
     Diverged(usize),
     /// The checkpoint cannot be read.
     #[error(transparent)]

@@ -13,7 +13,7 @@ JSON document per line.
 
 Beside these there are `report.html` ([the run as a page](report.md)), `lock`, which is empty and held
 by the process that writes the folder, and `shards/I-of-N`, the RUN folder of each shard. A run of
-[Sokoban](sokoban.md) has `episodes.json` and `episode.svg`, too.
+[Sokoban](sokoban.md) has `episodes.json` and `example.svg`, too.
 ";
 
 #[test]

@@ -294,6 +294,18 @@ fn sokoban_from_levels_to_a_verdict() {
     let found: Value = serde_json::from_str(&session.prints(&returns)).unwrap();
     assert!(found["episodes"]["returns_p"].as_f64().unwrap() > 0.0);
 
+    // What chose is no judge, and a level on which nothing is to be done is none.
+    let seen =
+        search.replace("--test test.txt --matrices", "--test valid.txt --matrices").replace("--out run", "--out no");
+    let (_, line) = session.fails(&seen);
+    assert_eq!(line, "error: --test: level 0 is a validation level, too: judge on levels that chose nothing\n");
+    let (wall, free) = ("##########\n", "#        #\n");
+    session.write("solved.txt", format!("; 0\n{wall}#@*      #\n{}{wall}", free.repeat(7)));
+    let (_, line) = session.fails(&seen.replace("--test valid.txt", "--test solved.txt"));
+    assert_eq!(line, "error: --test: level 0 is solved before the first move: remove it\n");
+    assert!(!session.path("no").exists());
+    assert_eq!(session.fails(&format!("{search} --first 0")).0, 2);
+
     let play = format!("sokoban play {} --levels test.txt --level 2 --reduce 0.fc_in:zero", model.display());
     let played: Value = serde_json::from_str(&session.prints(&format!("{play} --json"))).unwrap();
     assert_eq!(played.as_array().unwrap().len(), 2);

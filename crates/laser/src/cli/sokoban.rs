@@ -5,6 +5,7 @@ use super::typed_values::{default_rhos, parse_layers, parse_rho};
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use laser_edit::{Layers, MatrixGroup};
 use laser_matrix::Rho;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -132,7 +133,7 @@ pub struct EvalLevelsOptions {
     pub levels: PathBuf,
     /// Play the first N levels only
     #[arg(long, value_name = "N")]
-    pub first: Option<usize>,
+    pub first: Option<NonZeroUsize>,
     #[command(flatten)]
     pub moves: MoveOptions,
     #[command(flatten)]
@@ -166,7 +167,7 @@ pub struct SearchLevelsOptions {
     pub moves: MoveOptions,
     /// Take the first N validation levels only
     #[arg(long, value_name = "N")]
-    pub first: Option<usize>,
+    pub first: Option<NonZeroUsize>,
     /// Matrices to try: kinds, or attn, mlp, all
     #[arg(long, default_value = "all", value_delimiter = ',', value_name = "LIST")]
     pub matrices: Vec<MatrixGroup>,

@@ -14,6 +14,7 @@ use laser_decision::{MoveChoice, Policy};
 use laser_edit::{Candidate, InterventionSpec};
 use laser_kernels::Cpu;
 use laser_sokoban::{Level, read_levels};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 pub fn run(command: &SokobanCommand, global: &Global) -> anyhow::Result<()> {
@@ -37,9 +38,9 @@ fn text_of(path: &Path) -> anyhow::Result<String> {
 }
 
 /// The levels of a file, or the first of them.
-fn levels_of(path: &Path, first: Option<usize>) -> anyhow::Result<Vec<Level>> {
+fn levels_of(path: &Path, first: Option<NonZeroUsize>) -> anyhow::Result<Vec<Level>> {
     let mut levels = read_levels(&text_of(path)?).with_context(|| path.display().to_string())?;
-    levels.truncate(first.unwrap_or(levels.len()).max(1));
+    levels.truncate(first.map_or(levels.len(), NonZeroUsize::get));
     Ok(levels)
 }
 

@@ -5,12 +5,14 @@ use crate::bar::Bar;
 use crate::cli::{Global, SearchLevelsOptions, Worth};
 use crate::commands::search::document;
 use crate::output;
+use anyhow::bail;
 use laser::{LevelsPlan, search_levels, write_page};
 use laser_decision::{EpisodeWorth, EpisodesVerdict, episodes, test_entries};
 use laser_report::{EXAMPLE_PICTURE, ReadRun, last_part};
 use laser_run::{RunFolder, write_whole};
 use laser_sokoban::{Level, Move, animation};
 use serde_json::json;
+use std::collections::HashSet;
 
 pub fn run(options: &SearchLevelsOptions, global: &Global) -> anyhow::Result<()> {
     let progress = Bar::new(global.quiet);
@@ -28,6 +30,7 @@ pub fn run(options: &SearchLevelsOptions, global: &Global) -> anyhow::Result<()>
         rhos: options.rho.clone(),
         seed: options.seed,
     };
+    check_levels(&plan.validation, &plan.test)?;
     let policy = policy_of(&options.model, options.moves)?;
     let found = search_levels(&plan, &policy, &options.out, &progress)?;
     let folder = RunFolder::open(&options.out)?;
@@ -45,6 +48,20 @@ pub fn run(options: &SearchLevelsOptions, global: &Global) -> anyhow::Result<()>
         return output::print_json(&document);
     }
     output::print(&format!("{}\n{}", found.text(), verdict.text()))
+}
+
+/// Refuses levels on which nothing is to be done, and test levels that candidates are chosen on.
+fn check_levels(validation: &[Level], test: &[Level]) -> anyhow::Result<()> {
+    for (levels, option) in [(validation, "--validation"), (test, "--test")] {
+        if let Some(number) = levels.iter().position(|level| level.is_solved(&level.start())) {
+            bail!("{option}: level {number} is solved before the first move: remove it");
+        }
+    }
+    let chosen_on: HashSet<&Level> = validation.iter().collect();
+    if let Some(number) = test.iter().position(|level| chosen_on.contains(level)) {
+        bail!("--test: level {number} is a validation level, too: judge on levels that chose nothing");
+    }
+    Ok(())
 }
 
 /// The first level that base and edited model play otherwise, side by side; the first of all if

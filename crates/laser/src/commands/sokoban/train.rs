@@ -12,7 +12,7 @@ use serde_json::json;
 use std::time::Instant;
 
 /// What was reached is kept every so many steps.
-const KEEP: usize = 100;
+const KEEP: usize = 25;
 /// Losses are told every so many steps, as their mean.
 const TELL: usize = 100;
 
