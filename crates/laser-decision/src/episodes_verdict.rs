@@ -95,7 +95,7 @@ impl EpisodesVerdict {
             share(*a),
             share(*b),
             100.0 * PAPER_GAIN,
-            100.0 * self.power_for_paper.max(0.0),
+            100.0 * self.power_for_paper,
             self.difference,
             interval.low,
             interval.high,
@@ -156,9 +156,11 @@ pub fn mcnemar_power(n: usize, gained: f64, lost: f64) -> f64 {
     let power_of = |changes: usize| -> f64 {
         let of_gains = binomial(changes, gained / changed);
         let found = |gains: &usize| 2 * gains > changes && mcnemar_exact(*gains, changes - gains) <= 0.05;
-        (0..=changes).filter(found).map(|gains| of_gains[gains]).sum()
+        // A sum of nothing by `sum` is -0.
+        (0..=changes).filter(found).fold(0.0, |power, gains| power + of_gains[gains])
     };
-    of_changes.iter().enumerate().filter(|(_, chance)| **chance > 1e-9).map(|(it, chance)| chance * power_of(it)).sum()
+    let likely = of_changes.iter().enumerate().filter(|(_, chance)| **chance > 1e-9);
+    likely.fold(0.0, |power, (changes, chance)| power + chance * power_of(changes))
 }
 
 /// The chances of 0 to n hits of n.

@@ -185,6 +185,8 @@ fn both_tests_see_what_changed() {
     assert!(verdict.returns_p < 0.1 && verdict.text().contains("152 (50.67 %) -> 159 (53.00 %): 8 gained, 1 lost"));
     // By hand: of three pairs that are always gained none is ever significant, of six each is.
     assert_eq!((mcnemar_power(3, 1.0, 0.0), mcnemar_power(6, 1.0, 0.0)), (0.0, 1.0));
+    // What is printed in per cent must not be "-0 %".
+    assert!(mcnemar_power(3, 1.0, 0.0).is_sign_positive());
     assert!(mcnemar_power(300, 0.05, 0.05) < 0.025 && mcnemar_power(1500, 0.08, 0.04) > 0.9);
 }
 

@@ -156,7 +156,7 @@ impl JudgedFiles<'_> {
         let trace = self.trace.ok_or_else(|| folder.unfinished())?;
         // Figures that were computed in bf16 are told with what that changed.
         if self.description.search.dtype.is_some() && folder.bf16_checks()?.is_none() {
-            let (path, advice) = (RunFile::Bf16Checks.at(folder.path()), RunFile::Bf16Checks.advice());
+            let (path, advice) = (RunFile::Bf16Checks.at(folder.path()), "run the search again, which writes it anew");
             return Err(Error::Malformed { path, why: "it is missing".to_owned(), advice });
         }
         if trace.examples != self.validation.len() {

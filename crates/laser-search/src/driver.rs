@@ -222,10 +222,9 @@ impl<'a> Driver<'a> {
     /// # Errors
     /// The scorer fails, the journal cannot be written, or what is reused says something else of the unedited model.
     pub fn score_base(&mut self) -> Result<()> {
-        let base = |entries: &'_ Entries| entries.get(SplitName::Validation, &Candidate::base()).cloned();
-        let known = [self.entries()].into_iter().chain(self.reused.iter().map(ReusedResults::entries));
         // Before anything is taken over.
-        agree(known.filter_map(base).collect::<Vec<_>>().iter())?;
+        let known = [self.entries()].into_iter().chain(self.reused.iter().map(ReusedResults::entries));
+        agree(known.filter_map(|entries| entries.get(SplitName::Validation, &Candidate::base())))?;
         self.score("base", SplitName::Validation, &[Candidate::base()], None)?;
         if let Some(base) = self.journal.entries().get(SplitName::Validation, &Candidate::base()) {
             self.objective = self.members.objective(base);
@@ -385,8 +384,8 @@ impl<'a> Driver<'a> {
     /// killed had scored further does not count before it is asked for: the journal's order would tell of the kill.
     fn joined(&self, candidate: &Candidate) -> Option<Vec<ExampleResult>> {
         let mut results: Vec<Option<ExampleResult>> = vec![None; self.validation];
-        let is_asked =
-            |range: &ExampleRange| self.asked.contains(&(SplitName::Validation, candidate.to_string(), Some(*range)));
+        let name = candidate.to_string();
+        let is_asked = |range: &ExampleRange| self.asked.contains(&(SplitName::Validation, name.clone(), Some(*range)));
         for range in self.ranges.iter().copied().filter(is_asked) {
             let Some(entry) = self.history().on(candidate, range) else { continue };
             for ((i, value), &log_loss) in self.in_order(range).into_iter().zip(entry.values()).zip(&entry.log_loss) {
